@@ -1,0 +1,92 @@
+"""Depth maps, and the protocol of whatever predicts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.transform import Rigid
+
+DepthKind = Literal["scene", "metric", "relative"]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedDepth:
+    """What an estimator says; may be relative and must then be aligned before fusion.
+
+    values: for kind "scene" depth_z in scene units, for "metric" depth_z in metres, for
+        "relative" inverse depth up to scale and shift; 0 = unknown.
+    confidence: 0 to 1, the estimator's own belief that the value is right.
+    """
+
+    values: Float[np.ndarray, "h w"]
+    kind: DepthKind
+    confidence: Float[np.ndarray, "h w"]
+    camera: PinholeCamera
+
+
+@dataclass(frozen=True, eq=False)
+class SceneDepth:
+    """Depth that may be fused: depth_z in scene units (0 = unknown) and a weight >= 0.
+
+    weight is the number of views that agree with a pixel, itself included, or 1 where the depth
+    comes from a sensor.
+    """
+
+    depth_z: Float[np.ndarray, "h w"]
+    weight: Float[np.ndarray, "h w"]
+    camera: PinholeCamera
+    view_id: str
+
+
+@dataclass(frozen=True, eq=False)
+class DepthFrame:
+    """A posed, undistorted photo at the resolution the estimator shall work at."""
+
+    view_id: str
+    rgb: UInt8[np.ndarray, "h w 3"]
+    camera: PinholeCamera
+    cam_from_world: Rigid
+    mask: Bool[np.ndarray, "h w"] | None = None
+    """True = belongs to the object; None = everything does."""
+
+
+@dataclass(frozen=True, eq=False)
+class DepthRequest:
+    """Everything known about one photo whose depth is wanted."""
+
+    reference: DepthFrame
+    sources: tuple[DepthFrame, ...]
+    """Best first; empty for estimators that do not need other views."""
+    points_world: Float[np.ndarray, "n 3"]
+    """Sparse points that the reference sees."""
+    depth_range: tuple[float, float]
+    """Nearest and farthest depth_z worth looking at, scene units."""
+
+
+@runtime_checkable
+class DepthEstimator(Protocol):
+    """Anything that turns photos into depth; registered under `recon3d.depth_estimators`.
+
+    An entry point names a callable (settings: Mapping[str, object], device: str) -> estimator.
+    """
+
+    name: str
+    digest: str
+    """Changes when the weights or the method change; part of the cache key."""
+    source_views: int
+    """How many other views it wants per photo; 0 for monocular ones."""
+
+    def predict(
+        self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
+    ) -> Iterator[PredictedDepth]:
+        """One prediction per request, in order, reading requests lazily.
+
+        check_cancelled is called at least every few hundred milliseconds and may raise.
+        """
+        ...

@@ -1,0 +1,61 @@
+"""Errors that a user can cause, and what to do about each."""
+
+
+class ReconError(Exception):
+    """A mistake in what the user gave us, told in a photographer's words.
+
+    Attributes:
+        hint: What to do next; empty where the message already says it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+    """The user stopped the run; everything finished so far is kept."""
+
+
+class InputError(ReconError):
+    """A file or folder from the user cannot be used."""
+
+
+class IntrinsicsError(InputError):
+    """A camera file is unreadable, has impossible values, or does not fit the photos."""
+
+
+class PosesError(InputError):
+    """A file of camera poses is unreadable or does not fit the photos."""
+
+
+class ConfigError(ReconError):
+    """A setting has an impossible value or an unknown name."""
+
+
+class TooFewPhotosPlacedError(ReconError):
+    """Structure from motion could not place enough photos to go on."""
+
+
+class TooLittleDepthError(ReconError):
+    """No surface is left to fuse or mesh."""
+
+
+class EstimatorError(ReconError):
+    """A depth estimator is unknown, is not installed, or cannot serve this scene."""
+
+
+class OutputError(ReconError):
+    """A result cannot be written where the user wants it."""
+
+
+class WorkspaceBusyError(ReconError):
+    """Another program is working in this workspace."""
+
+
+class MissingSystemLibraryError(ReconError):
+    """A library of the operating system that a dependency needs is not installed."""
+
+
+class ShapeMismatchError(ValueError):
+    """A programmer's mistake: two arrays or an array and a camera disagree on size."""

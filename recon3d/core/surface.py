@@ -1,0 +1,50 @@
+"""Triangle meshes and point clouds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int32, UInt8
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Triangles, counter-clockwise seen from outside; float32 relative to the world origin."""
+
+    vertices: Float32[np.ndarray, "v 3"]
+    faces: Int32[np.ndarray, "f 3"]
+    normals: Float32[np.ndarray, "v 3"] | None = None
+    rgb: UInt8[np.ndarray, "v 3"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PointCloud:
+    """Coloured points with normals, float32."""
+
+    points: Float32[np.ndarray, "n 3"]
+    rgb: UInt8[np.ndarray, "n 3"]
+    normals: Float32[np.ndarray, "n 3"]
+
+
+def face_areas(mesh: Mesh) -> Float[np.ndarray, "f"]:
+    """Areas in squared scene units."""
+    corners = mesh.vertices.astype(np.float64)[mesh.faces]
+    return np.linalg.norm(_doubled_normals(corners), axis=1) / 2
+
+
+def vertex_normals(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
+    """Area-weighted unit normals; zero for a vertex without a face."""
+    normals = _doubled_normals(mesh.vertices.astype(np.float64)[mesh.faces])
+    summed = np.zeros((len(mesh.vertices), 3))
+    for axis in range(3):
+        for corner in range(3):
+            summed[:, axis] += np.bincount(
+                mesh.faces[:, corner], normals[:, axis], minlength=len(summed)
+            )
+    length = np.linalg.norm(summed, axis=1, keepdims=True)
+    return (summed / np.where(length > 0, length, 1)).astype(np.float32)
+
+
+def _doubled_normals(corners: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "f 3"]:
+    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -1,0 +1,117 @@
+"""Rigid and similarity transforms, named target_from_source.
+
+    point_a = a_from_b @ point_b        a_from_c = a_from_b @ b_from_c
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from jaxtyping import Float
+
+Points = Float[np.ndarray, "*n 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rigid:
+    """A rotation followed by a translation, float64."""
+
+    rotation: Float[np.ndarray, "3 3"]
+    translation: Float[np.ndarray, "3"]
+
+    @staticmethod
+    def identity() -> Rigid:
+        """The transform that changes nothing."""
+        return Rigid(np.eye(3), np.zeros(3))
+
+    @staticmethod
+    def from_matrix(matrix: Float[np.ndarray, "r 4"]) -> Rigid:
+        """Take the upper 3x4 of a matrix; its left 3x3 must be a rotation.
+
+        Raises:
+            ValueError: the 3x3 is not a rotation within 1e-3, or a value is not finite.
+        """
+        rotation = np.asarray(matrix[:3, :3], np.float64)
+        translation = np.asarray(matrix[:3, 3], np.float64)
+        if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
+            raise ValueError("matrix: got a value that is not finite, expected a rigid transform")
+        # 1e-3: text files often keep only four to six digits.
+        if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+            raise ValueError("matrix: its 3x3 is not a rotation (scaled, mirrored or transposed?)")
+        u, _, vt = np.linalg.svd(rotation)
+        return Rigid(u @ vt, translation)
+
+    def matrix(self) -> Float[np.ndarray, "4 4"]:
+        """The homogeneous 4x4 matrix."""
+        out = np.eye(4)
+        out[:3, :3], out[:3, 3] = self.rotation, self.translation
+        return out
+
+    def inverse(self) -> Rigid:
+        """source_from_target."""
+        return Rigid(self.rotation.T, -self.rotation.T @ self.translation)
+
+    @overload
+    def __matmul__(self, other: Rigid) -> Rigid: ...
+    @overload
+    def __matmul__(self, other: np.ndarray) -> np.ndarray: ...
+    def __matmul__(self, other: Rigid | np.ndarray) -> Rigid | np.ndarray:
+        """Compose with a transform, or move points of shape (..., 3)."""
+        if isinstance(other, Rigid):
+            return Rigid(self.rotation @ other.rotation, self @ other.translation)
+        return other @ self.rotation.T + self.translation
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """point -> scale * rotation @ point + translation, float64."""
+
+    scale: float
+    rotation: Float[np.ndarray, "3 3"]
+    translation: Float[np.ndarray, "3"]
+
+    def __matmul__(self, points: np.ndarray) -> np.ndarray:
+        """Move points of shape (..., 3)."""
+        return self.scale * points @ self.rotation.T + self.translation
+
+    def inverse(self) -> Similarity:
+        """source_from_target."""
+        rotation, scale = self.rotation.T, 1.0 / self.scale
+        return Similarity(scale, rotation, -scale * rotation @ self.translation)
+
+    def move_camera(self, cam_from_source: Rigid) -> Rigid:
+        """The same camera seen from the target frame; its camera frame is scaled along."""
+        rotation = cam_from_source.rotation @ self.rotation.T
+        centre_target = self @ cam_from_source.inverse().translation
+        return Rigid(rotation, -rotation @ centre_target)
+
+
+def fit_similarity(
+    source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"]
+) -> Similarity:
+    """Least-squares target_from_source of paired points (Umeyama 1991).
+
+    Raises:
+        ValueError: fewer than 3 pairs, or all source points coincide.
+    """
+    if len(source) != len(target) or len(source) < 3:
+        raise ValueError(f"pairs: got {len(source)} and {len(target)}, expected 3 or more of each")
+    mean_source, mean_target = source.mean(0), target.mean(0)
+    centred_source, centred_target = source - mean_source, target - mean_target
+    variance = float((centred_source**2).sum() / len(source))
+    if variance <= 0:
+        raise ValueError("source: all points coincide, expected some spread")
+    u, singular, vt = np.linalg.svd(centred_target.T @ centred_source / len(source))
+    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    rotation = u @ sign @ vt
+    scale = float((singular * np.diag(sign)).sum() / variance)
+    return Similarity(scale, rotation, mean_target - scale * rotation @ mean_source)
+
+
+def rotation_angle_deg(rotation: Float[np.ndarray, "*n 3 3"]) -> Float[np.ndarray, "*n"]:
+    """The angle of a rotation, accurate for small ones too."""
+    sine = np.linalg.norm(rotation - np.swapaxes(rotation, -1, -2), axis=(-2, -1)) / np.sqrt(8)
+    cosine = (np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2
+    return np.degrees(np.arctan2(sine, cosine))

@@ -1,0 +1,1 @@
+"""PyTorch's only home: depth networks and the plane sweep."""

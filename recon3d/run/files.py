@@ -1,0 +1,88 @@
+"""Writes that are whole or not there at all, and errors a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from recon3d.core.errors import OutputError
+
+T = TypeVar("T")
+
+_CAUSES = {
+    errno.ENOSPC: ("the disk is full", "Free some space or choose another place, then run again."),
+    errno.EDQUOT: ("your disk quota is used up", "Free some space, then run again."),
+    errno.EROFS: ("the place is read-only", "Choose another place for the output."),
+    errno.EACCES: ("you may not write there", "Choose another place or change its permissions."),
+    errno.EPERM: ("you may not write there", "Choose another place or change its permissions."),
+    errno.ENOTDIR: ("a part of the path is a file", "Choose another place for the output."),
+    errno.EISDIR: ("it is a folder", "Name a file, for example scene.ply."),
+    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
+}
+
+
+@contextmanager
+def explain_write_errors(target: Path) -> Iterator[None]:
+    """Turn an OSError that writing can end in into an OutputError that says what to do.
+
+    Raises:
+        OutputError: the disk is full, the place is read-only, and the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CAUSES:
+            raise
+        cause, hint = _CAUSES[error.errno]
+        raise OutputError(f"Cannot write {target}: {cause}.", hint=hint) from error
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside target; when the block ends well, it becomes target.
+
+    The temporary name keeps target's suffix, because writers choose the format by it. An existing
+    target stays as it is until the new one is on the disk.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    try:
+        with explain_write_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            with part.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(target: Path, content: Mapping[str, object]) -> None:
+    """Write JSON atomically, sorted and indented, so that two runs can be compared."""
+    with atomic_path(target) as part:
+        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+class FileMapping(Mapping[str, T]):
+    """A mapping that reads one file each time it is asked; nothing is kept in memory."""
+
+    def __init__(self, paths: Mapping[str, Path], read: Callable[[Path], T]) -> None:
+        self.paths = dict(paths)
+        self._read = read
+
+    def __getitem__(self, key: str) -> T:
+        return self._read(self.paths[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)

@@ -1,0 +1,100 @@
+"""Progress and cancel: what a stage says while it works, and how it is stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from recon3d.core.errors import Cancelled
+
+T = TypeVar("T")
+
+EventKind = Literal["stage_started", "progress", "stage_finished", "stage_cached", "warning"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a person or program watching the run may want to know."""
+
+    kind: EventKind
+    stage: str
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    seconds: float = 0.0
+    """Since the stage started."""
+
+
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The listener that does not care."""
+
+
+class CancelToken:
+    """Set from any thread or a signal handler; looked at by every step."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the run to stop at its next step."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether someone asked to stop."""
+        return self._event.is_set()
+
+
+class Task:
+    """One stage at work: its progress is its cancel point."""
+
+    def __init__(self, stage: str, listener: Listener, cancel: CancelToken) -> None:
+        self.stage = stage
+        self._listener = listener
+        self._cancel = cancel
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the stage started."""
+        return time.monotonic() - self._started
+
+    @property
+    def cancelled(self) -> bool:
+        """For libraries that poll a flag; our own code calls check()."""
+        return self._cancel.cancelled
+
+    def check(self) -> None:
+        """Raise if the user asked to stop.
+
+        Raises:
+            Cancelled: the user asked to stop.
+        """
+        if self._cancel.cancelled:
+            raise Cancelled
+
+    def step(self, done: int, total: int, note: str = "") -> None:
+        """Report that `done` of `total` items are finished, and check().
+
+        Raises:
+            Cancelled: the user asked to stop.
+        """
+        self._listener(Event("progress", self.stage, done, total, note, self.seconds))
+        self.check()
+
+    def warn(self, note: str) -> None:
+        """Say that the result may be worse than it looks."""
+        self._listener(Event("warning", self.stage, note=note, seconds=self.seconds))
+
+    def each(self, items: Iterable[T], total: int, note: Callable[[T], str] = str) -> Iterator[T]:
+        """Yield items, stepping before the first and after each."""
+        self.step(0, total)
+        for index, item in enumerate(items):
+            yield item
+            self.step(index + 1, total, note(item))
