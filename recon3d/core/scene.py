@@ -161,6 +161,8 @@ class GivenCameras:
     """By photo id; photos without a pose are left out when this is not empty."""
     unit: Unit = "scene"
     """Of the given poses."""
+    digest: str = ""
+    """Of the contents of the files this was read from."""
 
 
 @dataclass(frozen=True, eq=False)

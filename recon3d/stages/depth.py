@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from recon3d.core.depth import DepthEstimator, PredictedDepth
+from recon3d.core.scene import PosedPhotos
+from recon3d.run.task import Task
+
+VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +32,13 @@ class DepthConfig:
     """At most this many depths are tried per pixel in the first pass."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefineConfig:
-    """How depth maps are checked against each other."""
+def estimate_depth(
+    posed: PosedPhotos, estimator: DepthEstimator, config: DepthConfig, folder: Path, task: Task
+) -> None:
+    """Predict a depth map for every view into `folder`, one file each."""
+    raise NotImplementedError
 
-    min_views: int = 2
-    """Other views that must confirm a pixel... """
+
+def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
+    """Read what `estimate_depth` wrote, one file when asked."""
+    raise NotImplementedError

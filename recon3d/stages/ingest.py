@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recon3d.core.scene import Album
+from recon3d.io.photos import FoundFiles
+from recon3d.run.device import Runtime
 from recon3d.run.task import Task
 
 VERSION = 1
@@ -24,7 +26,7 @@ class IngestConfig:
     More frames cost time in every later stage."""
 
 
-def ingest(files: object, config: IngestConfig, folder: Path, task: Task, threads: int) -> None:
+def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task, runtime: Runtime) -> None:
     """Decode, judge and normalise every file into `folder`."""
     raise NotImplementedError
 

@@ -1,0 +1,23 @@
+"""recon3d: from a folder of photos to a clean mesh."""
+
+from recon3d.config import Config, preset
+from recon3d.core.errors import Cancelled, ReconError
+from recon3d.pipeline import Inputs, Results, Stage, reconstruct
+from recon3d.run.device import Runtime
+from recon3d.run.task import CancelToken, Event
+from recon3d.stages.export import Outputs
+
+__all__ = [
+    "CancelToken",
+    "Cancelled",
+    "Config",
+    "Event",
+    "Inputs",
+    "Outputs",
+    "ReconError",
+    "Results",
+    "Runtime",
+    "Stage",
+    "preset",
+    "reconstruct",
+]

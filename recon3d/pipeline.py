@@ -1,0 +1,204 @@
+"""The whole method on one screen: photos, cameras, depth, surface, mesh, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from importlib.metadata import version
+from pathlib import Path
+
+from recon3d.config import Config
+from recon3d.core.depth import PredictedDepth, SceneDepth
+from recon3d.core.errors import ReconError
+from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.surface import Mesh, PointCloud
+from recon3d.depthnet.registry import make_estimator
+from recon3d.io.cameras import read_given_cameras
+from recon3d.io.photos import find_files
+from recon3d.run.device import Runtime
+from recon3d.run.task import CancelToken, Event, Listener, silent
+from recon3d.run.workspace import Made, Workspace, open_workspace
+from recon3d.stages import depth, export, fuse, ingest, mesh, pose, refine, report
+from recon3d.stages.export import Outputs
+
+
+class Stage(IntEnum):
+    """Where a run may end; each includes the ones before it."""
+
+    INGEST = 1
+    POSE = 2
+    DEPTH = 3
+    FUSE = 4
+    MESH = 5
+    EXPORT = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The user's files; only `photos` is needed."""
+
+    photos: Path | Sequence[Path]
+    """A folder (searched recursively), a video, or a list of photo files."""
+    intrinsics: Path | None = None
+    """File of the camera's intrinsics; without it they are estimated."""
+    poses: Path | None = None
+    """File or folder of known camera poses; replaces structure from motion."""
+    masks: Path | None = None
+    """Folder of masks named like the photos, white = keep."""
+    sensor_depth: Path | None = None
+    """Folder of a depth camera's maps in millimetres; needs poses and intrinsics."""
+
+
+@dataclass(eq=False)
+class Results:
+    """What a run has made so far; None for the stages it did not reach."""
+
+    workspace: Path
+    album: Made[Album] | None = None
+    posed: Made[PosedPhotos] | None = None
+    predictions: Made[Mapping[str, PredictedDepth]] | None = None
+    depth: Made[Mapping[str, SceneDepth]] | None = None
+    surface: Made[tuple[Mesh, PointCloud]] | None = None
+    mesh: Made[Mesh] | None = None
+    written: tuple[Path, ...] = ()
+    warnings: list[str] = field(default_factory=list)
+
+
+def reconstruct(
+    inputs: Inputs | Path,
+    workspace: Path,
+    config: Config = Config(),  # noqa: B008 - frozen
+    *,
+    outputs: Outputs = Outputs(),  # noqa: B008 - frozen
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+    until: Stage = Stage.EXPORT,
+) -> Results:
+    """Turn photos into a mesh; whatever the workspace already holds is not computed again.
+
+    Args:
+        inputs: The user's files, or just the folder of photos.
+        workspace: Folder for finished and half-finished work; made if missing.
+        config: What to compute.
+        outputs: Files to write.
+        runtime: Device, threads and memory; never changes what is computed.
+        listener: Told of every step.
+        cancel: Set it from any thread to stop within about a second.
+        until: Last stage to run.
+
+    Raises:
+        ReconError: the photos, files or settings cannot give a mesh; says why and what to do.
+        Cancelled: `cancel` was set; everything finished so far is kept.
+    """
+    given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
+    export.check_outputs(outputs)
+    results = Results(workspace)
+
+    def tell(event: Event) -> None:
+        if event.kind == "warning":
+            results.warnings.append(f"{event.stage}: {event.note}")
+        listener(event)
+
+    with open_workspace(workspace, tell, cancel or CancelToken()) as work:
+        failure: ReconError | None = None
+        try:
+            _run_stages(work, given, config, outputs, runtime, until, results)
+            work.remember_run()
+        except ReconError as error:
+            failure = error
+            raise
+        finally:
+            # A failed run needs its report most: it says which photo failed where.
+            report.write_report(results, failure, config, outputs)
+    return results
+
+
+def _run_stages(
+    work: Workspace,
+    inputs: Inputs,
+    config: Config,
+    outputs: Outputs,
+    runtime: Runtime,
+    until: Stage,
+    made: Results,
+) -> None:
+    files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, work.task("ingest"))
+    made.album = album = work.stage(
+        "ingest",
+        version=ingest.VERSION,
+        config=config.ingest,
+        upstream=[files.digest],
+        work=lambda folder, task: ingest.ingest(files, config.ingest, folder, task, runtime),
+        read=ingest.read_album,
+    )
+    if until < Stage.POSE:
+        return
+    given = read_given_cameras(album.value, inputs.intrinsics, inputs.poses)
+    made.posed = posed = work.stage(
+        "pose",
+        version=pose.VERSION,
+        config=config.pose,
+        upstream=[album.key, given.digest, version("pycolmap")],
+        work=lambda folder, task: pose.place_photos(
+            album.value, given, config.pose, folder, task, runtime
+        ),
+        read=pose.read_posed_photos,
+    )
+    if until < Stage.DEPTH:
+        return
+    estimator = make_estimator(depth.choose_model(config.depth, posed.value), runtime)
+    made.predictions = predictions = work.stage(
+        "depth",
+        version=depth.VERSION,
+        config=config.depth,
+        upstream=[posed.key, estimator.digest],
+        work=lambda folder, task: depth.estimate_depth(
+            posed.value, estimator, config.depth, folder, task
+        ),
+        read=depth.read_predictions,
+    )
+    made.depth = refined = work.stage(
+        "refine",
+        version=refine.VERSION,
+        config=config.refine,
+        upstream=[predictions.key],
+        work=lambda folder, task: refine.refine_depth(
+            posed.value, predictions.value, config.refine, folder, task, runtime
+        ),
+        read=refine.read_scene_depth,
+    )
+    if until < Stage.FUSE:
+        return
+    made.surface = surface = work.stage(
+        "fuse",
+        version=fuse.VERSION,
+        config=config.fuse,
+        upstream=[refined.key, version("open3d")],
+        work=lambda folder, task: fuse.fuse_depth(
+            posed.value, refined.value, config.fuse, folder, task, runtime
+        ),
+        read=fuse.read_surface,
+    )
+    if until < Stage.MESH:
+        return
+    made.mesh = cleaned = work.stage(
+        "mesh",
+        version=mesh.VERSION,
+        config=config.mesh,
+        upstream=[surface.key],
+        work=lambda folder, task: mesh.clean_mesh(surface.value[0], config.mesh, folder, task),
+        read=mesh.read_mesh,
+    )
+    if until < Stage.EXPORT:
+        return
+    made.written = export.export(
+        posed.value,
+        cleaned.value,
+        surface.value[1],
+        refined.value,
+        outputs,
+        config.export,
+        work.task("export"),
+    )

@@ -1,0 +1,3 @@
+"""What happened, for people and programs: report.html and report.json."""
+
+from __future__ import annotations
