@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -111,7 +111,7 @@ def reconstruct(
             raise
         finally:
             # A failed run needs its report most: it says which photo failed where.
-            report.write_report(results, failure, config, outputs)
+            _report(results, config, outputs, failure)
     return results
 
 
@@ -201,4 +201,21 @@ def _run_stages(
         outputs,
         config.export,
         work.task("export"),
+    )
+
+
+def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError | None) -> None:
+    stages = (made.album, made.posed, made.predictions, made.depth, made.surface, made.mesh)
+    report.write_report(
+        made.workspace / "report.html",
+        album=made.album and made.album.value,
+        posed=made.posed and made.posed.value,
+        depth=made.depth and made.depth.value,
+        mesh=made.mesh and made.mesh.value,
+        costs={stage.stage: (stage.cost, stage.cached) for stage in stages if stage},
+        warnings=made.warnings,
+        settings=asdict(config),
+        written=made.written,
+        failure=failure,
+        copy_to=outputs.report,
     )

@@ -1,0 +1,30 @@
+"""Shape checks on every call, and the real photos where there are some."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Shapes and dtypes in signatures are promises; tests hold every call to them.
+install_import_hook("recon3d.core", "beartype.beartype")
+install_import_hook("recon3d.stages", "beartype.beartype")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_photos() -> Path:
+    """The folder of real photo sets, which are not part of the project."""
+    folder = Path(os.environ.get("RECON3D_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "fountain").is_dir():
+        pytest.skip(f"no real photos in {folder}; set RECON3D_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """The example set that ships with the project."""
+    return ROOT / "examples" / "photos"
