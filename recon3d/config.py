@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import difflib
+import inspect
+import textwrap
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
+import tomli_w
+
+from recon3d.core.errors import ConfigError
 from recon3d.stages.depth import DepthConfig
 from recon3d.stages.export import ExportConfig
 from recon3d.stages.fuse import FuseConfig
@@ -30,7 +44,7 @@ class Config:
 
 
 def preset(name: Preset) -> Config:
-    """draft for a look in a minute, balanced for every day, fine when time does not matter."""
+    """Draft for a look in a minute, balanced for every day, fine when time does not matter."""
     config = Config()
     if name == "draft":
         return replace(
@@ -48,3 +62,119 @@ def preset(name: Preset) -> Config:
             mesh=replace(config.mesh, faces=1_000_000),
         )
     return config
+
+
+def read_config(path: Path, base: Config | None = None) -> Config:
+    """Read the settings that a TOML file names; all others keep their value in `base`.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or has an unknown name or an impossible
+            value.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read the settings file {path}: {error.strerror}.",
+            hint="`recon3d config > settings.toml` writes one to start from.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not a TOML file: {error}.",
+            hint="`recon3d config` prints what one looks like.",
+        ) from error
+    try:
+        return updated(base or Config(), content)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", hint=error.hint) from error
+
+
+def updated(config: Config, content: Mapping[str, object]) -> Config:
+    """Replace the settings that {stage: {name: value}} names.
+
+    Raises:
+        ConfigError: an unknown name, or a value of the wrong type or out of range.
+    """
+    stages = {}
+    for stage, settings in content.items():
+        if stage not in {f.name for f in dataclasses.fields(Config)}:
+            raise _unknown("section", stage, (f.name for f in dataclasses.fields(Config)))
+        if not isinstance(settings, Mapping):
+            raise ConfigError(
+                f"{stage} must be a section, got {settings!r}.",
+                hint=f"Write [{stage}] on a line of its own, and its settings below.",
+            )
+        stages[stage] = _updated_stage(stage, getattr(config, stage), settings)
+    return replace(config, **stages)
+
+
+def to_toml(config: Config, *, comments: bool = True) -> str:
+    """Write every setting as TOML, its explanation above it."""
+    lines: list[str] = []
+    for stage in dataclasses.fields(Config):
+        settings = getattr(config, stage.name)
+        settings_type: type = type(settings)
+        explanations = field_docs(settings_type)
+        lines.append(f"[{stage.name}]")
+        for name, value in dataclasses.asdict(settings).items():
+            if comments:
+                lines += [f"# {line}" for line in explanations.get(name, "").splitlines()]
+            # TOML has no word for None, which is then the default of a field that allows it.
+            line = "" if value is None else tomli_w.dumps({name: value}).rstrip()
+            lines.append(line or f"# {name} =")
+        lines.append("")
+    return "\n".join(lines)
+
+
+@cache
+def field_docs(config_type: type) -> dict[str, str]:
+    """The explanation under each field of a config dataclass, for help texts and forms."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(config_type)))
+    body = cast(ast.ClassDef, tree.body[0]).body
+    docs = {}
+    for statement, following in pairwise(body):
+        match statement, following:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                docs[name] = inspect.cleandoc(text)
+    return docs
+
+
+def _updated_stage(stage: str, settings: Any, content: Mapping[str, object]) -> Any:
+    hints = get_type_hints(type(settings))
+    for name, value in content.items():
+        if name not in hints:
+            raise _unknown("setting", f"{stage}.{name}", (f"{stage}.{known}" for known in hints))
+        if not _fits(value, hints[name]):
+            raise ConfigError(f"{stage}.{name} must be {_in_words(hints[name])}, got {value!r}.")
+    # 1 and 1.0 are the same setting and must give the same cache key.
+    values = {n: float(v) if hints[n] is float else v for n, v in content.items()}  # type: ignore[arg-type]
+    return replace(settings, **values)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, arm) for arm in get_args(hint))
+    if hint in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, int | float if hint is float else hint)
+
+
+def _in_words(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(hint))
+    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return words.get(hint) or str(hint)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
+    return ConfigError(
+        f"There is no {kind} {name}.",
+        hint=f"Did you mean {near}? `recon3d config` prints all of them.",
+    )
