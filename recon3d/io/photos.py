@@ -1,12 +1,24 @@
-"""Photo files, videos, masks and depth images <-> arrays; hostile files end in a verdict."""
+"""The user's folder or list of files -> photos, masks and depth images by photo id."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from recon3d.core.errors import InputError
+from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES, match_by_name, split_role
 from recon3d.run.task import Task
+
+# Sidecars, calibrations and our own results lie beside photos and are none.
+_IGNORED_SUFFIXES = frozenset({
+    ".txt", ".json", ".yaml", ".yml", ".toml", ".xml", ".xmp", ".csv", ".npy", ".npz", ".ini",
+    ".db", ".md", ".html", ".log", ".bin", ".aae", ".thm", ".ply", ".obj", ".mtl", ".glb", ".stl",
+})  # fmt: skip
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -16,13 +28,164 @@ class FoundFiles:
     paths: Mapping[str, Path]
     """Every candidate photo or the single video, by id (posix path below the input folder)."""
     sha256: Mapping[str, str]
+    """By photo id; empty text where a file could not be read."""
     masks: Mapping[str, Path] = field(default_factory=dict)
     sensor_depth: Mapping[str, Path] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def video(self) -> Path | None:
+        """The one video whose frames are the photos."""
+        paths = list(self.paths.values())
+        return paths[0] if len(paths) == 1 and _is_video(paths[0]) else None
 
 
 def find_files(
     photos: Path | Sequence[Path], masks: Path | None, sensor_depth: Path | None, task: Task
 ) -> FoundFiles:
-    """List and hash the user's files."""
-    raise NotImplementedError
+    """List and hash the user's files.
+
+    Hidden files, workspaces (*.recon3d), sidecars and results are not photos, nor are the masks
+    and depth images themselves when they lie in the same folder. Masks and depth images are
+    matched by name (`match_by_name`); depth images of which no name matches are taken in sorted
+    order when their number agrees.
+
+    Raises:
+        InputError: a path is missing or unreadable, there are no photos, or masks or depth
+            images were given that belong to no photo.
+    """
+    mask_files = _companion_files(masks, "mask")
+    depth_files = _companion_files(sensor_depth, "depth")
+    taken = {path.resolve() for path in (*mask_files.values(), *depth_files.values())}
+    paths = {
+        photo_id: path
+        for photo_id, path in _list_photos(photos).items()
+        if path.resolve() not in taken
+    }
+    if not paths:
+        raise InputError(
+            f"There are no photos in {_shown(photos)}.",
+            hint="Give a folder with JPEG, PNG, TIFF, WebP or HEIC files, or one video.",
+        )
+    found_masks = _belonging(mask_files, paths, f"masks in {masks}")
+    found_depth = _belonging(depth_files, paths, f"depth images in {sensor_depth}", in_order=True)
+    for kind, found in (("mask", found_masks), ("depth image", found_depth)):
+        if found and len(found) < len(paths):
+            task.warn(f"{len(paths) - len(found)} of {len(paths)} photos have no {kind}")
+    return _hashed(paths, found_masks, found_depth, task)
+
+
+def _list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
+    if isinstance(photos, PurePath):
+        if photos.is_dir():
+            return {
+                name: path
+                for name, path in _files_below(photos)
+                if path.suffix.lower() not in _IGNORED_SUFFIXES
+            }
+        photos = [photos]
+    files = list(dict.fromkeys(path.absolute() for path in photos))
+    for path in files:
+        if not path.exists():
+            raise InputError(f"{path} does not exist.", hint="Check the spelling of the path.")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder.", hint="Give one folder, or a list of files.")
+    if len(files) == 1 and files[0].suffix.lower() not in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
+        raise InputError(
+            f"{files[0].name} is neither a photo nor a video that recon3d knows.",
+            hint="Give a folder of photos, or a video such as .mp4 or .mov.",
+        )
+    return _below_common_parent(files)
+
+
+def _below_common_parent(files: Sequence[Path]) -> dict[str, Path]:
+    try:
+        parent = os.path.commonpath([path.parent for path in files]) if files else ""
+    except ValueError:  # on Windows: files of several drives
+        parent = ""
+    names = {Path(os.path.relpath(path, parent) if parent else path): path for path in files}
+    return {name.as_posix().replace(":", ""): names[name] for name in sorted(names)}
+
+
+def _files_below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file with its posix path below the folder, sorted, without hidden ones."""
+    found: list[tuple[str, Path]] = []
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"The folder {error.filename} cannot be read: {error.strerror}.")
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [f for f in folders if not f.startswith(".") and not f.endswith(".recon3d")]
+        paths = (Path(parent, name) for name in names if not name.startswith("."))
+        found += ((path.relative_to(folder).as_posix(), path) for path in paths)
+    return iter(sorted(found))
+
+
+def _companion_files(folder: Path | None, role: str) -> dict[str, Path]:
+    """Image files of a folder of masks or depth; only those of the role when any name has it."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder.", hint=f"Give the folder of {role} images.")
+    files = {
+        name: path for name, path in _files_below(folder) if path.suffix.lower() in PHOTO_SUFFIXES
+    }
+    named = {name: path for name, path in files.items() if split_role(name)[1] == role}
+    if not files:
+        raise InputError(f"There are no {role} images in {folder}.", hint="PNG files are expected.")
+    return named or files
+
+
+def _belonging(
+    files: Mapping[str, Path], paths: Iterable[str], what: str, *, in_order: bool = False
+) -> dict[str, Path]:
+    """Companion files by photo id."""
+    photo_ids = sorted(paths)
+    found = {photo: files[name] for photo, name in match_by_name(photo_ids, files).items()}
+    if not found and in_order and len(files) == len(photo_ids):
+        return dict(zip(photo_ids, (files[name] for name in sorted(files)), strict=True))
+    if files and not found:
+        raise InputError(
+            f"None of the {what} belongs to a photo: photos are named like {photo_ids[0]}, "
+            f"these like {min(files)}.",
+            hint="Give them the photos' names: photo.jpg -> photo.png or photo.jpg.png.",
+        )
+    return found
+
+
+def _hashed(
+    paths: Mapping[str, Path], masks: Mapping[str, Path], depth: Mapping[str, Path], task: Task
+) -> FoundFiles:
+    kinds = {"photo": paths, "mask": masks, "depth": depth}
+    todo = [(kind, name, path) for kind, files in kinds.items() for name, path in files.items()]
+    digests = [
+        (kind, name, _sha256(path, task))
+        for kind, name, path in task.each(todo, len(todo), lambda item: item[1])
+    ]
+    return FoundFiles(
+        paths,
+        {name: digest for kind, name, digest in digests if kind == "photo"},
+        masks,
+        depth,
+        hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
+    )
+
+
+def _sha256(path: Path, task: Task) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                task.check()
+    except OSError:  # ingest gives it a verdict
+        return ""
+    return digest.hexdigest()
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _shown(photos: Path | Sequence[Path]) -> str:
+    return str(photos) if isinstance(photos, PurePath) else "the list of files"

@@ -1,0 +1,68 @@
+"""Which file belongs to which photo, by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+
+PHOTO_SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".heic", ".heif",
+    ".avif", ".bmp", ".gif", ".jp2", ".ppm", ".pgm",
+})  # fmt: skip
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
+    ".3gp",
+})  # fmt: skip
+
+_SUFFIXES = PHOTO_SUFFIXES | {".txt", ".json"}
+_ROLES = ("color", "colour", "rgb", "depth", "mask", "pose")
+
+
+def match_by_name(photo_ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Find each photo's companion: by id, then path without suffix, then name, then stem.
+
+    Suffixes and roles fall away, so `a/1.color.jpg` finds `a/1.depth.png`, and `1.jpg` finds
+    `1.jpg.png` and `1_mask.png`. A photo that fits two companions gets none.
+
+    Returns:
+        The companion's name by photo id; photos without one are absent.
+    """
+    photo_ids, names = list(photo_ids), list(names)
+    levels: tuple[tuple[Callable[[str], str], bool], ...] = (
+        (str, True),
+        (_bare, True),
+        (lambda path: PurePosixPath(path).name, False),
+        (lambda path: PurePosixPath(_bare(path)).name, False),
+    )
+    found: dict[str, str] = {}
+    for key, has_folder in levels:
+        companions: dict[str, list[str]] = defaultdict(list)
+        folders: dict[str, set[PurePosixPath]] = defaultdict(set)
+        for name in names:
+            companions[key(name)].append(name)
+        for photo_id in photo_ids:
+            folders[key(photo_id)].add(PurePosixPath(photo_id).parent)
+        for photo_id in photo_ids:
+            fitting = companions.get(key(photo_id), [])
+            # Without their folders, a/1.jpg and b/1.jpg would share one companion.
+            clear = has_folder or len(folders[key(photo_id)]) == 1
+            if photo_id not in found and len(fitting) == 1 and clear:
+                found[photo_id] = fitting[0]
+    return found
+
+
+def split_role(path: str) -> tuple[str, str]:
+    """(path without suffixes and role, role): `a/1_mask.png` -> (`a/1`, `mask`)."""
+    pure = PurePosixPath(path)
+    while pure.suffix.lower() in _SUFFIXES:
+        pure = pure.with_suffix("")
+    for role in _ROLES:
+        stem, mark = pure.name[: -len(role) - 1], pure.name[-len(role) - 1 : -len(role)]
+        if stem and mark in tuple("._-") and pure.name.lower().endswith(role):
+            return pure.with_name(stem).as_posix(), role
+    return pure.as_posix(), ""
+
+
+def _bare(path: str) -> str:
+    return split_role(path)[0]
