@@ -17,6 +17,7 @@ from recon3d.depthnet.registry import make_estimator
 from recon3d.io.cameras import read_given_cameras
 from recon3d.io.photos import find_files
 from recon3d.run.device import Runtime
+from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, silent
 from recon3d.run.workspace import Made, Workspace, open_workspace
 from recon3d.stages import depth, export, fuse, ingest, mesh, pose, refine, report
@@ -101,7 +102,8 @@ def reconstruct(
             results.warnings.append(f"{event.stage}: {event.note}")
         listener(event)
 
-    with open_workspace(workspace, tell, cancel or CancelToken()) as work:
+    token = cancel or CancelToken()
+    with explain_missing_libraries(), open_workspace(workspace, tell, token) as work:
         failure: ReconError | None = None
         try:
             _run_stages(work, given, config, outputs, runtime, until, results)

@@ -59,3 +59,13 @@ class MissingSystemLibraryError(ReconError):
 
 class ShapeMismatchError(ValueError):
     """A programmer's mistake: two arrays or an array and a camera disagree on size."""
+
+
+def require(condition: bool, setting: str, value: object, expected: str) -> None:
+    """Hold a setting to its range.
+
+    Raises:
+        ConfigError: the condition is false.
+    """
+    if not condition:
+        raise ConfigError(f"{setting} is {value}, but must be {expected}.")

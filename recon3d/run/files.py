@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,12 +14,15 @@ from recon3d.core.errors import OutputError
 
 T = TypeVar("T")
 
+_MAY_NOT = "Choose another place, change its permissions, or close the program that has it open."
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another place, then run again."),
     errno.EDQUOT: ("your disk quota is used up", "Free some space, then run again."),
     errno.EROFS: ("the place is read-only", "Choose another place for the output."),
-    errno.EACCES: ("you may not write there", "Choose another place or change its permissions."),
-    errno.EPERM: ("you may not write there", "Choose another place or change its permissions."),
+    errno.EFBIG: ("the file is too large for this disk", "Choose a place on another disk."),
+    errno.EIO: ("the disk reports an error", "Check the disk, or choose a place on another one."),
+    errno.EACCES: ("you may not write there", _MAY_NOT),
+    errno.EPERM: ("you may not write there", _MAY_NOT),
     errno.ENOTDIR: ("a part of the path is a file", "Choose another place for the output."),
     errno.EISDIR: ("it is a folder", "Name a file, for example scene.ply."),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
@@ -30,16 +33,27 @@ _CAUSES = {
 def explain_write_errors(target: Path) -> Iterator[None]:
     """Turn an OSError that writing can end in into an OutputError that says what to do.
 
+    Errors about files elsewhere, such as a photo that may not be read, pass through.
+
     Raises:
         OutputError: the disk is full, the place is read-only, and the like.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _CAUSES:
+        if error.errno not in _CAUSES or not _concerns(error, target):
             raise
         cause, hint = _CAUSES[error.errno]
         raise OutputError(f"Cannot write {target}: {cause}.", hint=hint) from error
+
+
+def _concerns(error: OSError, target: Path) -> bool:
+    # A full disk names no file; the error comes from write(), which knows none.
+    if not isinstance(error.filename, str | bytes):
+        return True
+    place = Path(os.fsdecode(error.filename)).absolute()
+    folder = target.absolute().parent
+    return place.is_relative_to(folder) or folder.is_relative_to(place)
 
 
 @contextmanager
@@ -61,7 +75,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
                 os.fsync(stream.fileno())
             part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        # Where the place itself is at fault, removing fails too and must not hide why.
+        with suppress(OSError):
+            part.unlink()
 
 
 def write_json(target: Path, content: Mapping[str, object]) -> None:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
+import logging
 import os
+import re
 import shutil
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Generic, TypeVar
+from typing import IO, TYPE_CHECKING, Generic, TypeVar
 
 import psutil
 
-from recon3d.core.errors import WorkspaceBusyError
+from recon3d.core.errors import InputError, WorkspaceBusyError
 from recon3d.run.files import explain_write_errors, write_json
 from recon3d.run.task import CancelToken, Event, Listener, Task
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
 _LATEST = "latest.json"
+_LOCK = ".lock"
+_STAGE_FOLDER = re.compile(r"[0-9a-f]{16}(\.part)?")
 
 
 @dataclass(frozen=True)
@@ -48,28 +59,24 @@ class Made(Generic[T]):
     cached: bool
 
 
-def stage_key(stage: str, version: int, config: object, upstream: Sequence[str]) -> str:
+def stage_key(stage: str, version: int, config: DataclassInstance, upstream: Sequence[str]) -> str:
     """Name what a stage computes: same key, same result.
 
     upstream holds whatever else the result depends on: keys of earlier stages, digests of files
     and weights, versions of libraries.
     """
-    settings = dataclasses.asdict(config) if dataclasses.is_dataclass(config) else config  # type: ignore[arg-type]
-    text = json.dumps([stage, version, settings, list(upstream)], sort_keys=True, default=str)
+    text = json.dumps([stage, version, dataclasses.asdict(config), list(upstream)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Workspace:
     """Stages on disk, computed once. Use `open_workspace`, which locks it."""
 
-    def __init__(
-        self, root: Path, listener: Listener, cancel: CancelToken, *, resume: bool = True
-    ) -> None:
+    def __init__(self, root: Path, listener: Listener, cancel: CancelToken) -> None:
         self.root = root
         self._listener = listener
         self._cancel = cancel
-        self._resume = resume
-        self.keys: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
 
     def task(self, stage: str) -> Task:
         """A task for work that is not cached, such as export."""
@@ -80,7 +87,7 @@ class Workspace:
         stage: str,
         *,
         version: int,
-        config: object,
+        config: DataclassInstance,
         upstream: Sequence[str],
         work: Callable[[Path, Task], None],
         read: Callable[[Path], T],
@@ -91,7 +98,7 @@ class Workspace:
         interrupted run; it skips those. read turns the finished folder into core types.
         """
         key = stage_key(stage, version, config, upstream)
-        self.keys[stage] = key
+        self._keys[stage] = key
         folder = self.root / stage / key
         cached = (folder / _MANIFEST).exists()
         if cached:
@@ -106,8 +113,6 @@ class Workspace:
     ) -> None:
         part = folder.with_name(f"{key}.part")
         with explain_write_errors(part):
-            if not self._resume:
-                shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True, exist_ok=True)
         self._listener(Event("stage_started", stage))
         task = self.task(stage)
@@ -117,21 +122,25 @@ class Workspace:
         cost = measure()
         write_json(part / _MANIFEST, {"stage": stage, "cost": dataclasses.asdict(cost)})
         with explain_write_errors(folder):
+            # Only someone who deleted the manifest by hand has left a folder here.
+            shutil.rmtree(folder, ignore_errors=True)
             part.replace(folder)
         self._listener(Event("stage_finished", stage, seconds=task.seconds))
 
     def remember_run(self) -> None:
-        """Note which folders the latest finished run uses, for `recon3d clean`."""
-        write_json(self.root / _LATEST, self.keys)
+        """Note which folders the latest finished run uses, for `recon3d clean`.
+
+        Stages that it did not reach keep what an earlier run noted.
+        """
+        write_json(self.root / _LATEST, {**_latest_keys(self.root), **self._keys})
 
 
 @contextmanager
-def open_workspace(
-    root: Path, listener: Listener, cancel: CancelToken, *, resume: bool = True
-) -> Iterator[Workspace]:
+def open_workspace(root: Path, listener: Listener, cancel: CancelToken) -> Iterator[Workspace]:
     """Lock a folder and hand out its stages.
 
-    The lock belongs to the operating system, so a killed program leaves none behind.
+    The lock belongs to the operating system, so a killed program leaves none behind. Where a file
+    system has no locks (some network drives) the run goes on without.
 
     Raises:
         WorkspaceBusyError: another program works there.
@@ -139,10 +148,10 @@ def open_workspace(
     """
     with explain_write_errors(root):
         root.mkdir(parents=True, exist_ok=True)
-        stream = (root / ".lock").open("a+")
+        stream = (root / _LOCK).open("a+")
     with stream:
         _lock(stream, root)
-        yield Workspace(root, listener, cancel, resume=resume)
+        yield Workspace(root, listener, cancel)
 
 
 def _lock(stream: IO[str], root: Path) -> None:
@@ -156,6 +165,9 @@ def _lock(stream: IO[str], root: Path) -> None:
 
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            logger.warning("cannot lock %s (%s); do not run twice in it", root, error.strerror)
+            return
         raise WorkspaceBusyError(
             f"Another recon3d is working in {root}.",
             hint="Wait until it is done, or choose another --workspace.",
@@ -163,25 +175,40 @@ def _lock(stream: IO[str], root: Path) -> None:
 
 
 def unused_folders(root: Path, *, everything: bool = False) -> list[Path]:
-    """Stage folders that the latest finished run does not use, half-finished ones included."""
-    latest: Mapping[str, str] = {}
-    if not everything and (root / _LATEST).exists():
-        latest = json.loads((root / _LATEST).read_text(encoding="utf-8"))
-    folders = sorted(
+    """Stage folders that the latest finished run does not use, half-finished ones included.
+
+    Nothing else is ever listed, whatever lies in root.
+
+    Raises:
+        InputError: root is not a workspace.
+    """
+    if not (root / _LOCK).is_file():
+        raise InputError(
+            f"{root} is not a workspace.",
+            hint="Name the folder ending in .recon3d that a run made.",
+        )
+    latest = {} if everything else _latest_keys(root)
+    return sorted(
         entry
-        for stage in root.iterdir()
-        if stage.is_dir()
-        for entry in stage.iterdir()
-        if entry.is_dir() and (entry.name.endswith(".part") or (entry / _MANIFEST).exists())
+        for entry in root.glob("*/*/")
+        if _STAGE_FOLDER.fullmatch(entry.name) and latest.get(entry.parent.name) != entry.name
     )
-    return [entry for entry in folders if latest.get(entry.parent.name) != entry.name]
+
+
+def _latest_keys(root: Path) -> dict[str, str]:
+    try:
+        keys: dict[str, str] = json.loads((root / _LATEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return keys
 
 
 @contextmanager
 def _measured() -> Iterator[Callable[[], Cost]]:
-    """Wall time, CPU time and peak resident memory of the block, children included."""
+    """Wall time, CPU time (ended children included) and peak resident memory of the block."""
     process = psutil.Process()
     peak = process.memory_info().rss
+    high_water = _high_water_bytes()
     stop = threading.Event()
 
     def watch() -> None:
@@ -190,22 +217,31 @@ def _measured() -> Iterator[Callable[[], Cost]]:
             peak = max(peak, process.memory_info().rss)
 
     def cpu() -> float:
-        times = process.cpu_times()
-        return float(sum(times[:4]))
+        return float(sum(process.cpu_times()[:4]))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     wall_start, cpu_start = time.monotonic(), cpu()
 
     def cost() -> Cost:
-        return Cost(
-            round(time.monotonic() - wall_start, 3),
-            round(cpu() - cpu_start, 3),
-            max(peak, process.memory_info().rss),
-        )
+        # Sampling misses peaks inside calls that hold Python's lock; the system's own high-water
+        # mark does not, but only says something where this block has raised it.
+        raised = _high_water_bytes()
+        highest = max(peak, process.memory_info().rss, raised if raised > high_water else 0)
+        seconds = time.monotonic() - wall_start
+        return Cost(round(seconds, 3), round(cpu() - cpu_start, 3), highest)
 
     try:
         yield cost
     finally:
         stop.set()
         watcher.join()
+
+
+def _high_water_bytes() -> int:
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

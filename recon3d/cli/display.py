@@ -1,0 +1,278 @@
+"""What a person or a program sees while a run works: a progress bar, plain lines, or JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from typing_extensions import override
+
+from recon3d.core.errors import ReconError
+from recon3d.run.task import Event
+
+Style = Literal["normal", "verbose", "quiet", "json"]
+
+JSON_VERSION = 1
+"""Of the lines that --json prints; raised when one changes its meaning (README, "For programs")."""
+
+_TITLES = {
+    "ingest": "Read the photos",
+    "pose": "Place the photos",
+    "depth": "Estimate depth",
+    "refine": "Check the depth",
+    "fuse": "Fuse the surface",
+    "mesh": "Clean the mesh",
+    "export": "Write the files",
+}
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def _title(stage: str) -> str:
+    return _TITLES.get(stage, stage.capitalize())
+
+
+class Display:
+    """Shows nothing but the result; the other displays add to it."""
+
+    verbose = False
+
+    def __init__(self, errors: Console, results: TextIO) -> None:
+        self._errors = errors
+        self._results = results
+
+    def __call__(self, event: Event) -> None:
+        """Show one step of a run."""
+
+    def log(self, level: str, message: str) -> None:
+        """Show one line that a stage logged."""
+        if level in ("error", "critical"):
+            self._errors.print(message, markup=False, highlight=False)
+
+    def result(self, content: Mapping[str, Any], text: str) -> None:
+        """Show the outcome: `content` to programs, `text` to people."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class PlainLines(Display):
+    """One line when a stage starts or ends, and one every few seconds between."""
+
+    def __init__(self, errors: Console, results: TextIO, *, verbose: bool = False) -> None:
+        super().__init__(errors, results)
+        self.verbose = verbose
+        self._next_line = 0.0
+
+    @override
+    def __call__(self, event: Event) -> None:
+        match event.kind:
+            case "stage_started":
+                self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
+                self._line(f"{_title(event.stage)} ...")
+            case "stage_finished":
+                self._line(f"{_title(event.stage)}: done in {duration(event.seconds)}")
+            case "stage_cached":
+                self._line(f"{_title(event.stage)}: already done")
+            case "warning":
+                self.log("warning", event.note)
+            case "progress" if self.verbose or time.monotonic() >= self._next_line:
+                self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
+                self._progress(event)
+
+    @override
+    def log(self, level: str, message: str) -> None:
+        self._line(message if level in ("info", "debug") else f"{level.capitalize()}: {message}")
+
+    @override
+    def result(self, content: Mapping[str, Any], text: str) -> None:
+        self._results.write(text + "\n")
+        self._results.flush()
+
+    def _progress(self, event: Event) -> None:
+        left = ""
+        if 0 < event.done < event.total:
+            left = (
+                f", about {duration(event.seconds / event.done * (event.total - event.done))} left"
+            )
+        note = f" {event.note}" if event.note else ""
+        self._line(f"{_title(event.stage)}: {event.done}/{event.total}{note}{left}")
+
+    def _line(self, text: str) -> None:
+        self._errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class ProgressBar(PlainLines):
+    """A bar with the time left for the stage at work; finished stages are lines above it."""
+
+    def __init__(self, errors: Console, results: TextIO, *, verbose: bool = False) -> None:
+        super().__init__(errors, results, verbose=verbose)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=errors,
+            transient=True,
+        )
+        self._stage = ""
+        self._task: TaskID | None = None
+        self._bar.start()
+
+    @override
+    def __call__(self, event: Event) -> None:
+        match event.kind:
+            case "stage_started":
+                self._restart(event.stage)
+            case "progress":
+                if self._task is None or event.stage != self._stage:
+                    self._restart(event.stage)
+                assert self._task is not None
+                note = event.note.replace("[", r"\[")
+                self._bar.update(self._task, completed=event.done, total=event.total, note=note)
+            case "stage_finished":
+                self._remove()
+                super().__call__(event)
+            case _:
+                super().__call__(event)
+
+    @override
+    def close(self) -> None:
+        self._remove()
+        self._bar.stop()
+
+    def _restart(self, stage: str) -> None:
+        self._remove()
+        self._stage = stage
+        self._task = self._bar.add_task(_title(stage), total=None, note="")
+
+    def _remove(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = None
+
+
+class JsonLines(Display):
+    """One JSON object a line on standard output, for programs."""
+
+    @override
+    def __call__(self, event: Event) -> None:
+        fields = dataclasses.asdict(event)
+        self._write({"event": fields.pop("kind"), **fields})
+
+    @override
+    def log(self, level: str, message: str) -> None:
+        self._write({"event": "log", "level": level, "message": message})
+
+    @override
+    def result(self, content: Mapping[str, Any], text: str) -> None:
+        self._write({"event": "result", **content})
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        self._results.write(_json_line(content))
+        self._results.flush()
+
+
+@contextlib.contextmanager
+def make_display(style: Style) -> Iterator[Display]:
+    """The display of one style, on this process's terminal or pipe."""
+    errors = Console(stderr=True)
+    with contextlib.ExitStack() as stack:
+        results: TextIO = sys.stdout
+        display: Display
+        if style == "json":
+            results = stack.enter_context(_own_stdout())
+            display = JsonLines(errors, results)
+        elif style == "quiet":
+            display = Display(errors, results)
+        else:
+            kind: Callable[..., Display] = ProgressBar if errors.is_terminal else PlainLines
+            display = kind(errors, results, verbose=style == "verbose")
+        stack.callback(display.close)
+        yield display
+
+
+def tell_error(style: Style, error: ReconError) -> None:
+    """Say what happened and what to do next."""
+    if style == "json":
+        content = {"event": "error", "type": type(error).__name__, "message": str(error)}
+        sys.stdout.write(_json_line({**content, "hint": error.hint}))
+        sys.stdout.flush()
+        return
+    console = Console(stderr=True)
+    console.print("Error: ", style="bold red", end="")
+    console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    if error.hint:
+        console.print(error.hint, markup=False, highlight=False, soft_wrap=True)
+
+
+def tell_cancelled(style: Style, *, killed: bool) -> None:
+    """Say that the run was stopped, and mend the terminal of one that could not tidy up."""
+    if style == "json":
+        sys.stdout.write(_json_line({"event": "cancelled"}))
+        sys.stdout.flush()
+        return
+    console = Console(stderr=True)
+    if killed and console.is_terminal:
+        console.show_cursor(True)
+        console.print()
+    if style != "quiet":
+        console.print("Stopped. Finished work is kept; the same command goes on from there.")
+
+
+def reader_left() -> None:
+    """Go on quietly when a pipe has no reader any more, as in `recon3d config | head`."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _json_line(content: Mapping[str, Any]) -> str:
+    return json.dumps({"version": JSON_VERSION, **content}, ensure_ascii=False) + "\n"
+
+
+@contextlib.contextmanager
+def _own_stdout() -> Iterator[TextIO]:
+    """Keep standard output for ourselves: C++ libraries print there too; theirs goes to stderr."""
+    sys.stdout.flush()
+    try:
+        ours = os.dup(1)
+    except OSError:  # started without standard output
+        yield sys.stdout
+        return
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(ours, "w", encoding="utf-8", closefd=False) as stream:
+            yield stream
+    finally:
+        sys.stdout.flush()
+        os.dup2(ours, 1)
+        os.close(ours)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,88 @@
+"""Run the pipeline for a command and sum up what became of the photos."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from recon3d.cli.commands import PhotoCommand
+from recon3d.cli.display import Display, duration
+from recon3d.pipeline import Results, reconstruct
+from recon3d.run.task import CancelToken
+
+
+def run_photos(command: PhotoCommand, display: Display, cancel: CancelToken) -> None:
+    """Run the stages that the command asks for and show the outcome.
+
+    Raises:
+        ReconError: the photos, files or settings do not allow it.
+        Cancelled: the user stopped it.
+    """
+    started = time.monotonic()
+    results = reconstruct(
+        command.inputs,
+        command.workspace_folder,
+        command.effective,
+        outputs=command.outputs,
+        runtime=command.runtime,
+        listener=display,
+        cancel=cancel,
+        until=command.until,
+    )
+    content = _content(results, time.monotonic() - started)
+    display.result(content, _summary(content))
+
+
+def _content(results: Results, seconds: float) -> dict[str, Any]:
+    report = results.workspace / "report.html"
+    stages = (
+        results.album,
+        results.posed,
+        results.predictions,
+        results.depth,
+        results.surface,
+        results.mesh,
+    )
+    content: dict[str, Any] = {
+        "written": [str(path) for path in results.written],
+        "workspace": str(results.workspace),
+        "report": str(report) if report.exists() else None,
+        "warnings": results.warnings,
+        "seconds": round(seconds, 1),
+        "stages": {
+            made.stage: {**dataclasses.asdict(made.cost), "cached": made.cached}
+            for made in stages
+            if made
+        },
+    }
+    if results.album:
+        album = results.album.value
+        left_out = {verdict.photo_id for verdict in album.verdicts if not verdict.used}
+        content["given"] = len({photo.id for photo in album.photos} | left_out)
+    if results.posed:
+        content["placed"] = len(results.posed.value.scene.views)
+    if results.mesh:
+        content["faces"] = len(results.mesh.value.faces)
+    return content
+
+
+def _summary(content: dict[str, Any]) -> str:
+    lines = []
+    if "placed" in content:
+        lines.append(f"Photos:   {content['placed']} of {content['given']} placed")
+    if "faces" in content:
+        lines.append(f"Mesh:     {content['faces']:,} triangles")
+    lines += [f"Written:  {path}{_size(Path(path))}" for path in content["written"]]
+    if content["report"]:
+        lines.append(f"Report:   {content['report']}")
+    if content["warnings"]:
+        lines.append("Warnings:")
+        lines += [f"  {warning}" for warning in content["warnings"]]
+    lines.append(f"Time:     {duration(content['seconds'])}")
+    return "\n".join(lines)
+
+
+def _size(path: Path) -> str:
+    return f" ({path.stat().st_size / 1e6:.1f} MB)" if path.is_file() else ""
