@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
 from recon3d.core.depth import SceneDepth
-from recon3d.core.scene import PosedPhotos
+from recon3d.core.errors import OutputError, TooLittleDepthError
+from recon3d.core.scene import PosedPhotos, PosedScene
 from recon3d.core.surface import Mesh, PointCloud
+from recon3d.core.transform import Rigid
+from recon3d.core.upright import upright_from_world
+from recon3d.io.colmap import write_colmap_model
+from recon3d.io.depth_maps import png_step, write_depth_map
+from recon3d.io.meshes import check_cloud_suffix, check_mesh_suffix, write_cloud, write_mesh
+from recon3d.io.nerfstudio import write_transforms
+from recon3d.run.files import atomic_path, explain_write_errors, write_json
 from recon3d.run.task import Task
+
+_GLTF_FROM_UPRIGHT = Rigid(np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +48,11 @@ class Outputs:
     cloud: Path | None = None
     """.ply point cloud."""
     depth_maps: Path | None = None
-    """Folder for 16-bit PNG and float TIFF or NPY depth maps."""
+    """Folder for depth maps: 16-bit PNG, float NPY, and an index that says what they mean."""
     colmap: Path | None = None
-    """Folder for a COLMAP model of the undistorted cameras and points."""
+    """Folder for a COLMAP model of the undistorted cameras and points, with the pictures."""
     transforms: Path | None = None
-    """nerfstudio transforms.json."""
+    """nerfstudio transforms.json; its pictures are put in a folder beside it."""
     report: Path | None = None
     """report.html; report.json is written beside it."""
 
@@ -46,10 +60,56 @@ class Outputs:
 def check_outputs(outputs: Outputs) -> None:
     """Fail in the first second, not after an hour: unknown extension, unwritable place.
 
+    Missing folders are made.
+
     Raises:
         OutputError: a target cannot be written, with what to do.
     """
-    raise NotImplementedError
+    for mesh in outputs.meshes:
+        check_mesh_suffix(mesh)
+    if outputs.cloud:
+        check_cloud_suffix(outputs.cloud)
+    for target, suffix in ((outputs.transforms, ".json"), (outputs.report, ".html")):
+        if target and target.suffix.lower() != suffix:
+            raise OutputError(
+                f"Cannot write {target}: its name must end in {suffix}.",
+                hint=f"For example {target.stem or 'out'}{suffix}.",
+            )
+    files = [*outputs.meshes, outputs.cloud, outputs.transforms, outputs.report]
+    folders = [outputs.depth_maps, outputs.colmap]
+    taken: set[Path] = set()
+    for target in filter(None, [*files, *folders]):
+        if target.resolve() in taken:
+            raise OutputError(
+                f"Two outputs have the same name, {target}.", hint="Give each its own name."
+            )
+        taken.add(target.resolve())
+    for target in filter(None, files):
+        if target.is_dir():
+            raise OutputError(
+                f"Cannot write {target}: it is a folder.",
+                hint=f"Name a file in it, for example {target / 'scene.ply'}.",
+            )
+        _try_folder(target.parent)
+    for target in filter(None, folders):
+        _try_folder(target)
+
+
+def _try_folder(folder: Path) -> None:
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise OutputError(
+                f"Cannot write into {folder}: {place} is a file.", hint="Choose another place."
+            )
+    try:
+        with explain_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write into {folder}: {error.strerror}.", hint="Choose another place."
+        ) from error
 
 
 def export(
@@ -61,12 +121,178 @@ def export(
     config: ExportConfig,
     task: Task,
 ) -> tuple[Path, ...]:
-    """Write every output and return their paths."""
-    raise NotImplementedError
+    """Write every output, all in one frame, and return their paths.
+
+    The frame is z-up with its origin on the ground (y-up for GLB, as that format wants it), or
+    the cameras' own with `up="none"`.
+
+    Raises:
+        TooLittleDepthError: the mesh is empty.
+        OutputError: a place cannot be written.
+    """
+    if outputs.meshes and len(mesh.faces) == 0:
+        raise TooLittleDepthError(
+            "No surface is left to write.",
+            hint="The report shows how much depth each photo got and what to try.",
+        )
+    upright = _target_frame(posed.scene, mesh, config)
+    scene = _moved_scene(posed.scene, upright)
+    views = len(scene.views)
+    folders = (outputs.depth_maps, outputs.colmap, outputs.transforms)
+    singles = len(outputs.meshes) + bool(outputs.cloud)
+    steps = _Steps(task, singles + views * sum(map(bool, folders)))
+    for target in outputs.meshes:
+        steps.next(target.name)
+        in_gltf = target.suffix.lower() == ".glb"
+        write_mesh(target, _moved_mesh(mesh, _GLTF_FROM_UPRIGHT @ upright if in_gltf else upright))
+    if outputs.cloud:
+        steps.next(outputs.cloud.name)
+        write_cloud(outputs.cloud, _moved_cloud(cloud, upright))
+    if outputs.depth_maps:
+        _write_depth_maps(outputs.depth_maps, scene, depth, steps)
+    if outputs.colmap:
+        with _whole_folder(outputs.colmap) as folder:
+            names = _write_pictures(folder / "images", posed, steps)
+            write_colmap_model(folder / "sparse" / "0", _renamed_scene(scene, names))
+    if outputs.transforms:
+        pictures = outputs.transforms.with_name(f"{outputs.transforms.stem}_images")
+        with _whole_folder(pictures) as folder:
+            names = _write_pictures(folder, posed, steps)
+        file_paths = {photo_id: f"{pictures.name}/{name}" for photo_id, name in names.items()}
+        write_transforms(outputs.transforms, scene, file_paths)
+    steps.finish()
+    single = (outputs.cloud, outputs.depth_maps, outputs.colmap, outputs.transforms)
+    return (*outputs.meshes, *filter(None, single))
 
 
-def upright_from_world(
-    posed: PosedPhotos, mesh_vertices: Float[np.ndarray, "v 3"]
-) -> Float[np.ndarray, "4 4"]:
-    """Rigid 4x4 that turns the y-down SfM world to z-up with its origin on the ground."""
-    raise NotImplementedError
+class _Steps:
+    def __init__(self, task: Task, total: int) -> None:
+        self._task, self._total, self._done = task, total, 0
+
+    def next(self, note: str) -> None:
+        self._task.step(self._done, self._total, note)
+        self._done += 1
+
+    def finish(self) -> None:
+        self._task.step(self._total, self._total)
+
+
+def _target_frame(scene: PosedScene, mesh: Mesh, config: ExportConfig) -> Rigid:
+    if config.up == "none":
+        return Rigid.identity()
+    return upright_from_world(scene.views, mesh.vertices)
+
+
+def _moved_scene(scene: PosedScene, target_from_world: Rigid) -> PosedScene:
+    world_from_target = target_from_world.inverse()
+    views = tuple(
+        replace(view, cam_from_world=view.cam_from_world @ world_from_target)
+        for view in scene.views
+    )
+    points = replace(scene.points, xyz_world=target_from_world @ scene.points.xyz_world)
+    return replace(scene, views=views, points=points)
+
+
+def _moved_mesh(mesh: Mesh, target_from_world: Rigid) -> Mesh:
+    normals = None if mesh.normals is None else _turned(mesh.normals, target_from_world)
+    return replace(mesh, vertices=_moved(mesh.vertices, target_from_world), normals=normals)
+
+
+def _moved_cloud(cloud: PointCloud, target_from_world: Rigid) -> PointCloud:
+    return replace(
+        cloud,
+        points=_moved(cloud.points, target_from_world),
+        normals=_turned(cloud.normals, target_from_world),
+    )
+
+
+def _moved(
+    points: Float32[np.ndarray, "n 3"], target_from_world: Rigid
+) -> Float32[np.ndarray, "n 3"]:
+    return (target_from_world @ points).astype(np.float32)
+
+
+def _turned(
+    normals: Float32[np.ndarray, "n 3"], target_from_world: Rigid
+) -> Float32[np.ndarray, "n 3"]:
+    turned: np.ndarray = normals @ target_from_world.rotation.T
+    return turned.astype(np.float32)
+
+
+def _renamed_scene(scene: PosedScene, names: Mapping[str, str]) -> PosedScene:
+    views = (replace(view, photo_id=names[view.photo_id]) for view in scene.views)
+    return replace(scene, views=tuple(views))
+
+
+def _write_depth_maps(
+    target: Path, scene: PosedScene, depth: Mapping[str, SceneDepth], steps: _Steps
+) -> None:
+    with _whole_folder(target) as folder:
+        # One step for all maps, so that they can be compared; metres need no look at them.
+        farthest = 0.0
+        if scene.unit != "metre":
+            farthest = max((float(found.depth_z.max()) for found in depth.values()), default=0.0)
+        step = png_step(scene.unit, farthest)
+        index = []
+        for view in scene.views:
+            steps.next(f"depth of {view.photo_id}")
+            if (found := depth.get(view.photo_id)) is None:
+                continue
+            stem = folder / _inside(view.photo_id)
+            write_depth_map(stem, found.depth_z, step)
+            name = stem.relative_to(folder).as_posix()
+            index.append(
+                {
+                    "photo": view.photo_id,
+                    "png": f"{name}.png",
+                    "npy": f"{name}.npy",
+                    "camera": asdict(found.camera),
+                    "cam_from_world": view.cam_from_world.matrix().tolist(),
+                }
+            )
+        write_json(
+            folder / "depth.json",
+            {"unit": scene.unit, "png_step": step, "unknown": 0, "maps": index},
+        )
+
+
+def _write_pictures(folder: Path, posed: PosedPhotos, steps: _Steps) -> dict[str, str]:
+    """Copy the undistorted pictures; returns their names in the folder by photo id."""
+    from PIL import Image
+
+    names = {}
+    for view in posed.scene.views:
+        steps.next(f"picture of {view.photo_id}")
+        name = _inside(view.photo_id)
+        if name.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            name = name.with_name(f"{name.name}.png")
+        names[view.photo_id] = name.as_posix()
+        with atomic_path(folder / name) as part:
+            Image.fromarray(posed.rgb[view.photo_id]).save(part, quality=95, subsampling=0)
+    return names
+
+
+def _inside(photo_id: str) -> PurePosixPath:
+    """The id as a path that cannot leave the folder it is put in."""
+    parts = [part for part in PurePosixPath(photo_id).parts if part not in ("/", "..")]
+    return PurePosixPath(*(part.replace("\\", "_").replace(":", "_") for part in parts))
+
+
+@contextmanager
+def _whole_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder whose files move into target when all are written.
+
+    Whatever else lies in target stays: it may be the user's.
+    """
+    target = target.resolve()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with explain_write_errors(target):
+            part.mkdir(parents=True)
+            yield part
+            for file in sorted(path for path in part.rglob("*") if path.is_file()):
+                place = target / file.relative_to(part)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

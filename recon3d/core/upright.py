@@ -1,0 +1,104 @@
+"""Which way is up, told by how people hold cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from recon3d.core.scene import View
+from recon3d.core.transform import Rigid
+
+# Cameras tilted sideways by more than this (median) were not held level.
+_MAX_ROLL_DEG = 15.0
+
+
+def upright_from_world(views: Sequence[View], points_world: Float[np.ndarray, "n 3"]) -> Rigid:
+    """Turn the world z-up, with y the way the cameras look on average and x to their right.
+
+    The origin lies at the centre of the points in x and y and at their lowest z; percentiles,
+    so that floaters do not count. Without points the camera centres stand in.
+
+    Raises:
+        ValueError: there are no views.
+    """
+    rotations = np.stack([view.cam_from_world.rotation for view in views])
+    up = up_in_world(rotations)
+    forward = _horizontal_forward(rotations, up)
+    rotation = np.stack([np.cross(forward, up), forward, up])
+    anchor = points_world if len(points_world) else np.stack([view.centre_world for view in views])
+    turned = anchor.astype(np.float64) @ rotation.T
+    low, high = np.percentile(turned, [1, 99], axis=0)
+    return Rigid(rotation, -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]))
+
+
+def up_in_world(cam_from_world: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3"]:
+    """The unit direction up, from the cameras' rotations alone.
+
+    People hold cameras level, so up is the direction most perpendicular to all the cameras'
+    x axes; where those leave it open (all photos look one way) it is the one nearest to the
+    pictures' own up. Where that fails, as with photos taken or stored on their side, the axis
+    of each that is nearer to the horizon counts.
+
+    Raises:
+        ValueError: there are no cameras.
+    """
+    if len(cam_from_world) == 0:
+        raise ValueError("cam_from_world: got no cameras, expected 1 or more")
+    right, down, forward = np.moveaxis(cam_from_world, 1, 0)
+    hint = -down.mean(0)
+    if np.linalg.norm(hint) < 0.35:
+        # The pictures' tops point everywhere, as in photos straight down from the air.
+        hint = -forward.mean(0)
+    up = _most_perpendicular(right, hint)
+    sideways = np.linalg.eigh(right.T @ right)[1][:, 2]
+    for _ in range(5):
+        is_level = np.abs(right @ sideways) <= np.abs(down @ sideways)
+        level = np.where(is_level[:, None], right, down)
+        sideways = _most_perpendicular(level, hint)
+    # Walking around something sideways turns the pictures' other axis in a circle; looking up
+    # and down at a wall does not.
+    circles = _spread(level) > max(0.2, 1.5 * _spread(right))
+    if _tilt_deg(level, sideways) < _MAX_ROLL_DEG and (
+        circles or _tilt_deg(right, up) > _MAX_ROLL_DEG
+    ):
+        up = sideways
+    # Sideways pictures do not say which side is up; people look down more than up.
+    sign = hint if abs(up @ hint) > 0.1 else -forward.mean(0)
+    return up if up @ sign >= 0 else -up
+
+
+def _most_perpendicular(
+    axes: Float[np.ndarray, "n 3"], hint: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "3"]:
+    kept = axes
+    for _ in range(3):
+        # The hint decides where the axes do not; its weight is too small to tilt a full orbit.
+        scatter = kept.T @ kept / len(kept) - 0.02 * np.outer(hint, hint)
+        up: np.ndarray = np.linalg.eigh(scatter)[1][:, 0]
+        tilt = np.abs(axes @ up)
+        kept = axes[tilt <= max(3 * float(np.median(tilt)), 0.05)]
+    return up
+
+
+def _tilt_deg(axes: Float[np.ndarray, "n 3"], up: Float[np.ndarray, "3"]) -> float:
+    return float(np.degrees(np.arcsin(np.clip(np.median(np.abs(axes @ up)), 0, 1))))
+
+
+def _spread(axes: Float[np.ndarray, "n 3"]) -> float:
+    """0 when all axes are parallel, 0.5 when they turn in a full circle."""
+    return float(np.linalg.eigvalsh(axes.T @ axes / len(axes))[1])
+
+
+def _horizontal_forward(
+    cam_from_world: Float[np.ndarray, "n 3 3"], up: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "3"]:
+    """Where the cameras look, flattened; an orbit looks everywhere, then its first photo's way."""
+    forward, down = cam_from_world[:, 2], cam_from_world[:, 1]
+    for candidate in (forward.mean(0), forward[0], -down[0]):
+        flat: np.ndarray = candidate - (candidate @ up) * up
+        length = float(np.linalg.norm(flat))
+        if length > 0.2:
+            return flat / length
+    return np.cross(up, cam_from_world[0, 0])
