@@ -7,18 +7,19 @@ from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from recon3d.config import Config
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import Album, PosedPhotos
-from recon3d.core.surface import Mesh, PointCloud
+from recon3d.core.surface import Mesh, PointCloud, sparse_surface
 from recon3d.depthnet.registry import make_estimator
 from recon3d.io.cameras import read_given_cameras
 from recon3d.io.photos import find_files
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
-from recon3d.run.task import CancelToken, Event, Listener, silent
+from recon3d.run.task import CancelToken, Event, Listener, Task, silent
 from recon3d.run.workspace import Made, Workspace, open_workspace
 from recon3d.stages import depth, export, fuse, ingest, mesh, pose, refine, report
 from recon3d.stages.export import Outputs
@@ -32,7 +33,6 @@ class Stage(IntEnum):
     DEPTH = 3
     FUSE = 4
     MESH = 5
-    EXPORT = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,12 @@ class Results:
     written: tuple[Path, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def stages(self) -> list[Made[Any]]:
+        """The stages that were reached, in order."""
+        every = (self.album, self.posed, self.predictions, self.depth, self.surface, self.mesh)
+        return [made for made in every if made]
+
 
 def reconstruct(
     inputs: Inputs | Path,
@@ -75,7 +81,7 @@ def reconstruct(
     runtime: Runtime = Runtime(),  # noqa: B008 - frozen
     listener: Listener = silent,
     cancel: CancelToken | None = None,
-    until: Stage = Stage.EXPORT,
+    until: Stage = Stage.MESH,
 ) -> Results:
     """Turn photos into a mesh; whatever the workspace already holds is not computed again.
 
@@ -83,7 +89,7 @@ def reconstruct(
         inputs: The user's files, or just the folder of photos.
         workspace: Folder for finished and half-finished work; made if missing.
         config: What to compute.
-        outputs: Files to write.
+        outputs: Files to write, from whatever the last stage has made.
         runtime: Device, threads and memory; never changes what is computed.
         listener: Told of every step.
         cancel: Set it from any thread to stop within about a second.
@@ -104,16 +110,15 @@ def reconstruct(
 
     token = cancel or CancelToken()
     with explain_missing_libraries(), open_workspace(workspace, tell, token) as work:
-        failure: ReconError | None = None
         try:
-            _run_stages(work, given, config, outputs, runtime, until, results)
+            _run_stages(work, given, config, runtime, until, results)
+            results.written = _export(results, config, outputs, work.task("export"))
             work.remember_run()
         except ReconError as error:
-            failure = error
-            raise
-        finally:
             # A failed run needs its report most: it says which photo failed where.
-            _report(results, config, outputs, failure)
+            _report(results, config, outputs, error)
+            raise
+        _report(results, config, outputs, None)
     return results
 
 
@@ -121,7 +126,6 @@ def _run_stages(
     work: Workspace,
     inputs: Inputs,
     config: Config,
-    outputs: Outputs,
     runtime: Runtime,
     until: Stage,
     made: Results,
@@ -185,7 +189,7 @@ def _run_stages(
     )
     if until < Stage.MESH:
         return
-    made.mesh = cleaned = work.stage(
+    made.mesh = work.stage(
         "mesh",
         version=mesh.VERSION,
         config=config.mesh,
@@ -193,28 +197,34 @@ def _run_stages(
         work=lambda folder, task: mesh.clean_mesh(surface.value[0], config.mesh, folder, task),
         read=mesh.read_mesh,
     )
-    if until < Stage.EXPORT:
-        return
-    made.written = export.export(
-        posed.value,
-        cleaned.value,
-        surface.value[1],
-        refined.value,
+
+
+def _export(made: Results, config: Config, outputs: Outputs, task: Task) -> tuple[Path, ...]:
+    """Write the outputs from the latest stage that was reached."""
+    if not made.posed:
+        return ()
+    posed = made.posed.value
+    # Before there is a surface, the sparse points say where the ground is.
+    surface, cloud = made.surface.value if made.surface else sparse_surface(posed.scene.points)
+    return export.export(
+        posed,
+        made.mesh.value if made.mesh else surface,
+        cloud,
+        made.depth.value if made.depth else {},
         outputs,
         config.export,
-        work.task("export"),
+        task,
     )
 
 
 def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError | None) -> None:
-    stages = (made.album, made.posed, made.predictions, made.depth, made.surface, made.mesh)
     report.write_report(
         made.workspace / "report.html",
-        album=made.album and made.album.value,
-        posed=made.posed and made.posed.value,
-        depth=made.depth and made.depth.value,
-        mesh=made.mesh and made.mesh.value,
-        costs={stage.stage: (stage.cost, stage.cached) for stage in stages if stage},
+        album=made.album.value if made.album else None,
+        posed=made.posed.value if made.posed else None,
+        depth=made.depth.value if made.depth else None,
+        mesh=made.mesh.value if made.mesh else None,
+        costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},
         warnings=made.warnings,
         settings=asdict(config),
         written=made.written,

@@ -167,7 +167,7 @@ class Mesh(PhotoCommand):
     recon3d mesh imgs/ --intrinsics K.json -o scene.ply
     """
 
-    until: ClassVar[Stage] = Stage.EXPORT
+    until: ClassVar[Stage] = Stage.MESH
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""

@@ -37,14 +37,6 @@ def run_photos(command: PhotoCommand, display: Display, cancel: CancelToken) -> 
 
 def _content(results: Results, seconds: float) -> dict[str, Any]:
     report = results.workspace / "report.html"
-    stages = (
-        results.album,
-        results.posed,
-        results.predictions,
-        results.depth,
-        results.surface,
-        results.mesh,
-    )
     content: dict[str, Any] = {
         "written": [str(path) for path in results.written],
         "workspace": str(results.workspace),
@@ -53,8 +45,7 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "stages": {
             made.stage: {**dataclasses.asdict(made.cost), "cached": made.cached}
-            for made in stages
-            if made
+            for made in results.stages
         },
     }
     if results.album:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int32, UInt8
 
+from recon3d.core.scene import SparsePoints
+
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
@@ -25,6 +27,13 @@ class PointCloud:
     points: Float32[np.ndarray, "n 3"]
     rgb: UInt8[np.ndarray, "n 3"]
     normals: Float32[np.ndarray, "n 3"]
+
+
+def sparse_surface(points: SparsePoints) -> tuple[Mesh, PointCloud]:
+    """Sparse points as a mesh without triangles and a cloud without directions (zero normals)."""
+    xyz = points.xyz_world.astype(np.float32)
+    mesh = Mesh(xyz, np.zeros((0, 3), np.int32), rgb=points.rgb)
+    return mesh, PointCloud(xyz, points.rgb, np.zeros_like(xyz))
 
 
 def face_areas(mesh: Mesh) -> Float[np.ndarray, "f"]:
