@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from recon3d.cli.commands import parse
-from recon3d.cli.display import reader_left, tell_error
-from recon3d.cli.perform import CANCELLED, DONE, FAILED, perform
-from recon3d.cli.supervisor import supervise
+from recon3d.cli.commands import Command, parse
+from recon3d.cli.display import reader_left, tell_cancelled, tell_error
+from recon3d.cli.perform import CANCELLED, DONE, FAILED, USAGE, perform
+from recon3d.cli.supervisor import Ending, run_apart
 from recon3d.core.errors import ReconError
 from recon3d.run.task import CancelToken
 
@@ -20,10 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the photos, files or settings do not allow it, 2 wrong usage, 130 cancelled.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments == ["--version"]:
-        sys.stdout.write(f"recon3d {installed_version()}\n")
-        return DONE
     try:
+        if arguments == ["--version"]:
+            sys.stdout.write(f"recon3d {_installed_version()}\n")
+            return DONE
         command = parse(arguments or ["--help"])
     except ReconError as error:
         tell_error("json" if "--json" in arguments else "normal", error)
@@ -34,16 +36,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader_left()
         return FAILED
     if command.supervised:
-        return supervise(command, arguments)
+        return _conclude(command, run_apart(partial(_perform_line, arguments)))
     try:
         return perform(command, CancelToken())
     except KeyboardInterrupt:
         return CANCELLED
 
 
-def installed_version() -> str:
-    """The version of the installed package, or "unknown" for a bare source tree."""
+def _perform_line(arguments: list[str], cancel: CancelToken) -> int:
+    return perform(parse(arguments), cancel)
+
+
+def _conclude(command: Command, ending: Ending) -> int:
+    """Say how a run ended where it cannot say so itself; the exit code."""
+    if ending.exitcode in (DONE, FAILED, USAGE):
+        return ending.exitcode
+    if ending.asked:
+        tell_cancelled(command.style, killed=ending.exitcode != CANCELLED)
+        return CANCELLED
+    if ending.exitcode == -getattr(signal, "SIGKILL", 9):
+        error = ReconError(
+            "The operating system ended the run, most likely because memory ran out.",
+            hint="Close other programs, or use --preset draft or a smaller --memory-gib. What was "
+            "finished is kept; the same command goes on from there.",
+        )
+    else:
+        error = ReconError(
+            f"A library crashed (exit code {ending.exitcode}).",
+            hint="Run the same command again: it goes on from where it was. If it crashes again, "
+            "please report it together with what `recon3d doctor` says.",
+        )
+    tell_error(command.style, error)
+    return FAILED
+
+
+def _installed_version() -> str:
     try:
         return version("recon3d")
-    except PackageNotFoundError:
+    except PackageNotFoundError:  # a source tree that was never installed
         return "unknown"

@@ -114,6 +114,8 @@ class Workspace:
         part = folder.with_name(f"{key}.part")
         with explain_write_errors(part):
             part.mkdir(parents=True, exist_ok=True)
+            for torn in part.rglob(".*.part*"):  # what a killed run was writing
+                torn.unlink()
         self._listener(Event("stage_started", stage))
         task = self.task(stage)
         task.check()
