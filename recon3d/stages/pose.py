@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from recon3d.core.scene import Album, GivenCameras, PosedPhotos
+from recon3d.core.errors import require
+from recon3d.core.scene import Album, GivenCameras, PosedPhotos, PosedScene, SparsePoints, View
+from recon3d.io.undistortion import undistorted_camera
 from recon3d.run.device import Runtime
 from recon3d.run.task import Task
+from recon3d.stages.placing import explain, explain_given, solve, use_given_poses
+from recon3d.stages.posed_files import read_scene, sample_colours, write_pictures, write_scene
+from recon3d.stages.posed_quality import describe, find_weaknesses
 
 VERSION = 1
 
@@ -22,7 +28,7 @@ class PoseConfig:
     photos and costs time with its square."""
 
     features: int = 8000
-    """At most this many features per photo. More help weakly overlapping photos."""
+    """About this many features per photo at most. More help weakly overlapping photos."""
 
     matching: Literal["auto", "exhaustive", "sequential", "retrieval"] = "auto"
     """Which pairs of photos are compared. auto: every pair below about 80 photos, neighbours
@@ -37,6 +43,14 @@ class PoseConfig:
     seed: int = 0
     """Same photos and same seed give the same cameras."""
 
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        require(self.feature_px >= 200, "pose.feature_px", self.feature_px, "200 or more")
+        require(self.features >= 100, "pose.features", self.features, "100 or more")
+        require(self.neighbours >= 2, "pose.neighbours", self.neighbours, "2 or more")
+        require(self.attempts >= 1, "pose.attempts", self.attempts, "1 or more")
+        require(self.seed >= 0, "pose.seed", self.seed, "0 or more")
+
 
 def place_photos(
     album: Album,
@@ -46,10 +60,42 @@ def place_photos(
     task: Task,
     runtime: Runtime,
 ) -> None:
-    """Place and undistort the album's photos into `folder`."""
-    raise NotImplementedError
+    """Place and undistort the album's photos into `folder`.
+
+    An interrupted run leaves its features and matches there; the next one goes on from them.
+
+    Raises:
+        TooFewPhotosPlacedError: fewer than two photos could be placed; says why for each.
+        IntrinsicsError: poses are given without intrinsics.
+    """
+    scratch = folder / "sfm"
+    if given.cam_from_world:
+        solution = use_given_poses(album, given, config, scratch, task, runtime)
+        verdicts = explain_given(album, given)
+    else:
+        solution = solve(album, given, config, scratch, task, runtime)
+        verdicts = explain(album, solution)
+    placement = solution.placement
+    lenses = {
+        photo_id: placement.cameras[key].intrinsics for photo_id, key in placement.camera_of.items()
+    }
+    pinholes = {lens: undistorted_camera(lens) for lens in dict.fromkeys(lenses.values())}
+    views = tuple(
+        View(photo_id, pinholes[lenses[photo_id]], pose)
+        for photo_id, pose in placement.cam_from_world.items()
+    )
+    write_pictures(folder, album, views, lenses, task)
+    rgb = sample_colours(folder, views, placement.xyz_world, placement.observations, task)
+    points = SparsePoints(placement.xyz_world, rgb, placement.error_px, placement.observations)
+    unit = given.unit if given.cam_from_world else "scene"
+    scene = PosedScene(views, points, unit, placement.cameras)
+    scene = replace(scene, report=describe(scene, verdicts, solution))
+    write_scene(folder, scene, verdicts)
+    for weakness in find_weaknesses(scene):
+        task.warn(weakness)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_posed_photos(folder: Path) -> PosedPhotos:
-    """Read what `place_photos` wrote."""
-    raise NotImplementedError
+    """Read what `place_photos` wrote, pixels one file when asked."""
+    return read_scene(folder)

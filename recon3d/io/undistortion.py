@@ -1,0 +1,76 @@
+"""Distorted pixels -> pixels of a pinhole camera."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from recon3d.core.camera import Intrinsics, PinholeCamera
+from recon3d.io.colmap import colmap_from_intrinsics
+
+
+def undistorted_camera(intrinsics: Intrinsics) -> PinholeCamera:
+    """The pinhole camera whose picture holds no blank pixel; its size may differ a little."""
+    from recon3d.io.colmap_library import pycolmap
+
+    if not any(intrinsics.distortion.coefficients):
+        return intrinsics.pinhole
+    model, params = colmap_from_intrinsics(intrinsics)
+    camera = pycolmap.undistort_camera(
+        pycolmap.UndistortCameraOptions(),
+        pycolmap.Camera(
+            model=model,
+            width=intrinsics.pinhole.width_px,
+            height=intrinsics.pinhole.height_px,
+            params=params,
+        ),
+    )
+    fx_px, fy_px, cx_px, cy_px = camera.params.tolist()
+    return PinholeCamera(camera.width, camera.height, fx_px, fy_px, cx_px, cy_px)
+
+
+class Undistorter:
+    """Resamples pictures, masks and depth of one camera, all through the same map."""
+
+    def __init__(self, intrinsics: Intrinsics, camera: PinholeCamera) -> None:
+        self._distorted_uv = _distorted_uv(intrinsics, camera)
+
+    def smooth(self, pixels: Shaped[np.ndarray, "h w *c"]) -> Shaped[np.ndarray, "i j *c"]:
+        """For colours: bicubic, which keeps the sharpness that depth is made from."""
+        return self._remap(pixels, cv2.INTER_CUBIC)
+
+    def nearest(self, pixels: Shaped[np.ndarray, "h w"]) -> Shaped[np.ndarray, "i j"]:
+        """For masks and depth, whose values must not be mixed; outside becomes 0."""
+        return self._remap(pixels, cv2.INTER_NEAREST)
+
+    def _remap(self, pixels: np.ndarray, interpolation: int) -> np.ndarray:
+        u, v = self._distorted_uv
+        return np.asarray(cv2.remap(pixels, u, v, interpolation, borderMode=cv2.BORDER_CONSTANT))
+
+
+def _distorted_uv(
+    intrinsics: Intrinsics, camera: PinholeCamera
+) -> tuple[Float32[np.ndarray, "i j"], Float32[np.ndarray, "i j"]]:
+    """Where each pinhole pixel lies in the distorted picture, in OpenCV's convention."""
+    source = _opencv_matrix(intrinsics.pinhole)
+    target = _opencv_matrix(camera)
+    size = (camera.width_px, camera.height_px)
+    distortion = intrinsics.distortion
+    coefficients = np.array(distortion.coefficients, np.float64)
+    if distortion.model == "fisheye":
+        u, v = cv2.fisheye.initUndistortRectifyMap(
+            source, coefficients, np.eye(3), target, size, cv2.CV_32FC1
+        )
+    else:
+        padded = np.zeros(8)
+        padded[: len(coefficients)] = coefficients
+        u, v = cv2.initUndistortRectifyMap(source, padded, np.eye(3), target, size, cv2.CV_32FC1)
+    return np.asarray(u), np.asarray(v)
+
+
+def _opencv_matrix(camera: PinholeCamera) -> np.ndarray:
+    """OpenCV puts the centre of the first pixel at (0, 0), we at (0.5, 0.5)."""
+    matrix = camera.matrix
+    matrix[:2, 2] -= 0.5
+    return matrix
