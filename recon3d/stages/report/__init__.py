@@ -9,7 +9,10 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh
+from recon3d.run.files import atomic_path, write_json
 from recon3d.run.workspace import Cost
+from recon3d.stages.report.facts import Run, collect_facts
+from recon3d.stages.report.page import draw_page
 
 
 def write_report(
@@ -28,7 +31,19 @@ def write_report(
 ) -> None:
     """Write report.html and, beside it, report.json; None marks stages that were not reached.
 
+    The page needs no other file and no network. Its numbers are those of report.json, whose
+    "schema" grows by one when a key changes its meaning.
+
     costs: by stage name, what computing it took and whether it came from the cache.
     copy_to: a second report.html where the user asked for one, its report.json beside it.
+
+    Raises:
+        OutputError: a place cannot be written.
     """
-    raise NotImplementedError
+    run = Run(album, posed, depth, mesh, costs, warnings, settings, written, failure)
+    facts = collect_facts(run)
+    page = draw_page(run, facts)
+    for place in filter(None, (target, copy_to)):
+        write_json(place.with_suffix(".json"), facts)
+        with atomic_path(place) as part:
+            part.write_text(page, encoding="utf-8")
