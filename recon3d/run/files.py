@@ -24,6 +24,7 @@ _CAUSES = {
     errno.EACCES: ("you may not write there", _MAY_NOT),
     errno.EPERM: ("you may not write there", _MAY_NOT),
     errno.ENOTDIR: ("a part of the path is a file", "Choose another place for the output."),
+    errno.EEXIST: ("a file of that name is in the way", "Choose another place for the output."),
     errno.EISDIR: ("it is a folder", "Name a file, for example scene.ply."),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
 }
