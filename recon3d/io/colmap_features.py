@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +59,13 @@ class PhotoDatabase:
         """The database's name of a photo; ids may hold spaces, which pair lists cannot."""
         return f"{index:06d}{self.photos[index].picture.suffix}"
 
-    def count(self, table: str) -> int:
-        """Rows of a table while another thread writes; for progress."""
-        with _reader(self.path) as database:
-            return int(database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+    def open(self) -> pycolmap.Database:
+        """A connection, to be used with `with`.
+
+        Only ever through pycolmap: a second SQLite library in the process, such as Python's own,
+        breaks the locks of the first, and the program dies of SIGBUS.
+        """
+        return pycolmap.Database.open(self.path)
 
 
 def find_features(
@@ -91,7 +92,7 @@ def find_features(
 
 def count_features(database: PhotoDatabase) -> np.ndarray:
     """The number of features by photo."""
-    with pycolmap.Database.open(database.path) as stored:
+    with database.open() as stored:
         return np.array(
             [stored.num_keypoints_for_image(n + 1) for n in range(len(database.photos))], np.int64
         )
@@ -99,7 +100,7 @@ def count_features(database: PhotoDatabase) -> np.ndarray:
 
 def read_descriptors(database: PhotoDatabase) -> Iterator[np.ndarray]:
     """The SIFT descriptors of each photo in turn, uint8 (n, 128)."""
-    with pycolmap.Database.open(database.path) as stored:
+    with database.open() as stored:
         for n in range(len(database.photos)):
             yield stored.read_descriptors(n + 1).data.reshape(-1, 128)
 
@@ -123,19 +124,24 @@ def _extract(
     reader = pycolmap.ImageReaderOptions()
     if any(photo.mask for photo in database.photos):
         reader.mask_path = database.folder / "masks"
-    run_cancellable(
-        task,
-        lambda: (database.count("descriptors"), len(database.photos), "finding features"),
-        lambda token: pycolmap.extract_features(
-            database.path,
-            database.pictures,
-            names,
-            reader_options=reader,
-            extraction_options=options,
-            device=pycolmap.Device.cpu,
-            cancellation_token=token,
-        ),
-    )
+    with database.open() as watched:
+        run_cancellable(
+            task,
+            lambda: (_count_finished(watched, database), len(database.photos), "finding features"),
+            lambda token: pycolmap.extract_features(
+                database.path,
+                database.pictures,
+                names,
+                reader_options=reader,
+                extraction_options=options,
+                device=pycolmap.Device.cpu,
+                cancellation_token=token,
+            ),
+        )
+
+
+def _count_finished(stored: pycolmap.Database, database: PhotoDatabase) -> int:
+    return sum(stored.exists_descriptors(n + 1) for n in range(len(database.photos)))
 
 
 def _prepare(database: PhotoDatabase) -> None:
@@ -193,12 +199,3 @@ def _link(source: Path, target: Path) -> None:
         part = target.with_suffix(".part")
         shutil.copyfile(source, part)
         part.replace(target)
-
-
-@contextmanager
-def _reader(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-    try:
-        yield connection
-    finally:
-        connection.close()

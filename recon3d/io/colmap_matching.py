@@ -48,29 +48,30 @@ def match_pairs(
     pairing.match_list_path.write_text(
         "".join(f"{database.name(a)} {database.name(b)}\n" for a, b in pairs), encoding="utf-8"
     )
-    before = database.count("two_view_geometries")
-    run_cancellable(
-        task,
-        lambda: (
-            max(0, database.count("two_view_geometries") - before),
-            len(pairs),
-            "matching pairs of photos",
-        ),
-        lambda token: pycolmap.match_image_pairs(
-            database.path,
-            matching,
-            pairing,
-            verification,
-            device=pycolmap.Device.cpu,
-            cancellation_token=token,
-        ),
-    )
+    with database.open() as watched:
+        before = watched.num_matched_image_pairs()
+        run_cancellable(
+            task,
+            lambda: (
+                watched.num_matched_image_pairs() - before,
+                len(pairs),
+                "comparing pairs of photos",
+            ),
+            lambda token: pycolmap.match_image_pairs(
+                database.path,
+                matching,
+                pairing,
+                verification,
+                device=pycolmap.Device.cpu,
+                cancellation_token=token,
+            ),
+        )
 
 
 def count_matches(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:
     """Verified matches between every two photos, symmetric."""
     matches = np.zeros((len(database.photos),) * 2, np.int64)
-    with pycolmap.Database.open(database.path) as stored:
+    with database.open() as stored:
         pair_ids, inliers = stored.read_two_view_geometry_num_inliers()
     for pair_id, count in zip(pair_ids, inliers, strict=True):
         a, b = pycolmap.pair_id_to_image_pair(pair_id)
@@ -80,7 +81,7 @@ def count_matches(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:
 
 def forget_pairs(database: PhotoDatabase, pairs: Iterable[Pair]) -> None:
     """Drop what was matched between pairs, so that they are matched anew."""
-    with pycolmap.Database.open(database.path) as stored:
+    with database.open() as stored:
         for a, b in pairs:
             stored.delete_matches(a + 1, b + 1)
             stored.delete_two_view_geometry(a + 1, b + 1)
