@@ -28,9 +28,14 @@ def test_an_existing_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> No
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "scene.ply"
     target.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(target) as part:
-        part.write_text("half")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with atomic_path(target) as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -48,7 +53,7 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="in the way|is a file"):
+    with pytest.raises(OutputError, match=r"in the way|is a file"):
         write_json(tmp_path / "file" / "c.json", {})
 
 

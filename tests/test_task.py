@@ -25,11 +25,15 @@ def test_cancel_stops_at_the_next_step_and_the_item_in_hand_is_finished() -> Non
     token = CancelToken()
     task = Task("depth", silent, token)
     finished = []
-    with pytest.raises(Cancelled):
+
+    def work() -> None:
         for item in task.each(range(10), 10):
             if item == 2:
                 token.cancel()
             finished.append(item)
+
+    with pytest.raises(Cancelled):
+        work()
     assert finished == [0, 1, 2]
 
 
