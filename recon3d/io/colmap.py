@@ -155,6 +155,9 @@ def write_colmap_model(folder: Path, scene: PosedScene) -> None:
     for index, view in enumerate(scene.views):
         indices = seen[starts[index] : starts[index + 1], 0]
         uv_px, _ = project(view.cam_from_world @ scene.points.xyz_world[indices], view.camera)
+        # Behind the camera there is no projection, and COLMAP cannot read NaN.
+        visible = np.isfinite(uv_px).all(axis=1)
+        indices, uv_px = indices[visible], uv_px[visible]
         pose = view.cam_from_world
         numbers_text = " ".join(
             map(str, [*_quaternion(pose.rotation), *map(float, pose.translation)])
