@@ -229,6 +229,8 @@ def _distortion(model: object, coefficients: list[float]) -> Distortion:
 
 def _brown(coefficients: list[float]) -> Distortion:
     """OpenCV's vector without the zeros at its end: 4, 5 or 8 values, or none."""
+    if len(coefficients) not in (0, 4, 5, 8, 12, 14):
+        raise ValueError(f"{len(coefficients)} distortion coefficients fit no model")
     if any(coefficients[8:]):
         raise ValueError("thin-prism and tilt distortion are not supported")
     used = coefficients[:8]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,8 +18,10 @@ from recon3d.io.exif import read_exif
 from recon3d.io.naming import VIDEO_SUFFIXES
 
 MAX_PIXELS = 250_000_000
-# Pillow warns on stderr from 89 megapixels on, which a good camera has; we refuse by ourselves.
+# Pillow warns on stderr from 89 megapixels on, which a good camera has, and of every odd tag;
+# what matters becomes an InputError here.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Whatever Pillow's decoders raise on files that are not what they seem.
 _BROKEN = (
@@ -176,13 +179,14 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _check_size(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
+    # 65500 is the longest side of a JPEG.
+    if image.width * image.height > MAX_PIXELS or max(image.size) > 65_500:
         raise _too_large()
 
 
 def _too_large() -> InputError:
     return InputError(
-        f"it has more than {MAX_PIXELS // 10**6} megapixels",
+        f"it is larger than {MAX_PIXELS // 10**6} megapixels or 65500 pixels on one side",
         hint="Save it smaller; 24 megapixels are plenty.",
     )
 

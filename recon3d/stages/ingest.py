@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, require
 from recon3d.core.scene import Album, Exif, Photo, Verdict
 from recon3d.io.naming import split_role
 from recon3d.io.photos import FoundFiles
@@ -49,6 +49,11 @@ class IngestConfig:
     video_frames: int = 150
     """At most this many frames are picked from a video, sharp ones that overlap well.
     More frames cost time in every later stage."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares and counts that mean nothing."""
+        require(0 <= self.blur_limit < 1, "ingest.blur_limit", self.blur_limit, "0 up to 1")
+        require(self.video_frames >= 2, "ingest.video_frames", self.video_frames, "2 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

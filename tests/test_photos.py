@@ -1,0 +1,359 @@
+"""Listing, matching and decoding the user's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recon3d.core.errors import InputError
+from recon3d.io.naming import match_by_name
+from recon3d.io.photos import FoundFiles, find_files
+from recon3d.io.pictures import read_depth_mm, read_mask, read_picture, read_upright
+from recon3d.run.task import CancelToken, Event, Task, silent
+
+SCENE = np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8)
+
+
+def find(
+    photos: Path | list[Path], masks: Path | None = None, depth: Path | None = None
+) -> FoundFiles:
+    return find_files(photos, masks, depth, Task("ingest", silent, CancelToken()))
+
+
+def photo(path: Path, seed: int = 0, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (96, 128, 3), np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def depth_image(path: Path, size: tuple[int, int] = (128, 96)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(size[::-1], 1500, np.uint16)).save(path)
+    return path
+
+
+def test_a_folder_is_searched_below_sorted_and_without_hidden_files_and_workspaces(
+    tmp_path: Path,
+) -> None:
+    for name in ("b.jpg", "a/ä ö/窓.png", ".hidden.jpg", ".cache/x.jpg", "run.recon3d/p.jpg"):
+        photo(tmp_path / name)
+    (tmp_path / "scene.ply").touch()
+    (tmp_path / "pose.txt").touch()
+    assert list(find(tmp_path).paths) == ["a/ä ö/窓.png", "b.jpg"]
+
+
+def test_a_list_of_files_is_named_below_its_common_parent(tmp_path: Path) -> None:
+    files = [photo(tmp_path / name) for name in ("x/b/1.jpg", "x/a/1.jpg")]
+    assert list(find([*files, files[0]]).paths) == ["a/1.jpg", "b/1.jpg"]
+
+
+def test_the_digest_follows_contents_and_names_but_not_the_place(tmp_path: Path) -> None:
+    for folder in ("one", "two", "renamed", "changed"):
+        name = "other.jpg" if folder == "renamed" else "a.jpg"
+        photo(tmp_path / folder / name, seed=int(folder == "changed"))
+    one, two, renamed, changed = (
+        find(tmp_path / folder).digest for folder in ("one", "two", "renamed", "changed")
+    )
+    assert one == two
+    assert len({one, renamed, changed}) == 3
+
+
+def test_an_empty_folder_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no photos") as caught:
+        find(tmp_path)
+    assert "JPEG" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["missing", "missing.jpg", "missing.mp4"])
+def test_a_missing_path_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        find(tmp_path / name)
+
+
+def test_a_text_file_alone_is_neither_photo_nor_video(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(InputError, match="neither a photo nor a video"):
+        find(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("mask", ["a.png", "a.jpg.png", "a_mask.png", "deep/a_mask.png"])
+def test_masks_are_found_by_the_photos_name(tmp_path: Path, mask: str) -> None:
+    photo(tmp_path / "photos" / "a.jpg")
+    photo(tmp_path / "masks" / mask)
+    assert find(tmp_path / "photos", tmp_path / "masks").masks == {
+        "a.jpg": tmp_path / "masks" / mask
+    }
+
+
+def test_masks_that_belong_to_no_photo_are_an_error(tmp_path: Path) -> None:
+    photo(tmp_path / "photos" / "a.jpg")
+    photo(tmp_path / "masks" / "b.png")
+    with pytest.raises(InputError, match=r"named like a\.jpg"):
+        find(tmp_path / "photos", tmp_path / "masks")
+
+
+def test_a_missing_mask_is_a_warning(tmp_path: Path) -> None:
+    for name in ("photos/a.jpg", "photos/b.jpg", "masks/a.png"):
+        photo(tmp_path / name)
+    events: list[Event] = []
+    task = Task("ingest", events.append, CancelToken())
+    find_files(tmp_path / "photos", tmp_path / "masks", None, task)
+    assert [e.note for e in events if e.kind == "warning"] == ["1 of 2 photos have no mask"]
+
+
+def test_depth_images_beside_the_photos_do_not_become_photos(tmp_path: Path) -> None:
+    for number in (1, 2):
+        photo(tmp_path / f"frame-{number}.color.jpg")
+        depth_image(tmp_path / f"frame-{number}.depth.png")
+    found = find(tmp_path, depth=tmp_path)
+    assert list(found.paths) == ["frame-1.color.jpg", "frame-2.color.jpg"]
+    assert found.sensor_depth["frame-2.color.jpg"].name == "frame-2.depth.png"
+
+
+def test_depth_images_with_other_names_are_taken_in_order_when_their_number_agrees(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2):
+        photo(tmp_path / "rgb" / f"IMG{number}.jpg")
+        depth_image(tmp_path / "depth" / f"{number * 1000}.png")
+    found = find(tmp_path / "rgb", depth=tmp_path / "depth")
+    assert found.sensor_depth["IMG2.jpg"].name == "2000.png"
+    depth_image(tmp_path / "depth" / "3000.png")
+    with pytest.raises(InputError, match="belongs to a photo"):
+        find(tmp_path / "rgb", depth=tmp_path / "depth")
+
+
+def test_one_name_in_two_folders_does_not_share_a_companion() -> None:
+    assert match_by_name(["a/1.jpg", "b/1.jpg"], ["1.png"]) == {}
+    assert match_by_name(["a/1.jpg", "b/1.jpg"], ["b/1.png"]) == {"b/1.jpg": "b/1.png"}
+    assert match_by_name(["a/1.jpg"], ["x/1.png", "y/1.png"]) == {}
+
+
+def test_the_real_rgbd_folders_are_understood(real_photos: Path) -> None:
+    kitchen = find(real_photos / "kitchen_rgbd", depth=real_photos / "kitchen_rgbd")
+    office = find(real_photos / "office_rgbd" / "images", depth=real_photos / "office_rgbd/depth")
+    assert (len(kitchen.paths), len(kitchen.sensor_depth)) == (100, 100)
+    assert (len(office.paths), len(office.sensor_depth)) == (75, 75)
+    depth_z = read_depth_mm(kitchen.sensor_depth["frame-000270.color.jpg"])
+    assert depth_z.dtype == np.float32
+    assert 1 < np.median(depth_z[depth_z > 0]) < 4
+    assert depth_z.max() < 20
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_gives_the_same_upright_picture(
+    tmp_path: Path, orientation: int
+) -> None:
+    upright = np.zeros((40, 60, 3), np.uint8)
+    upright[:20, :30] = 255
+    turn_back = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a.swapaxes(0, 1), 2),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.png"
+    Image.fromarray(np.ascontiguousarray(turn_back(upright))).save(path, exif=exif)
+    np.testing.assert_array_equal(read_upright(path), upright)
+
+
+@pytest.mark.parametrize("shape", ["landscape", "portrait"])
+def test_real_photos_of_every_orientation_look_alike(real_photos: Path, shape: str) -> None:
+    folder = real_photos / "exif" / "orientation"
+    small = [
+        Image.fromarray(read_upright(folder / f"{shape}_{n}.jpg")).convert("L").resize((30, 30))
+        for n in range(1, 9)
+    ]
+    alike = np.corrcoef([np.asarray(image, float).ravel() for image in small])
+    # Each file bears its own number and tone; the best wrong turn reaches 0.65.
+    assert alike.min() > 0.95
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b.png", "c.webp", "d.tif", "e.bmp", "f.gif"])
+def test_common_formats_decode_to_rgb(tmp_path: Path, name: str) -> None:
+    rgb = read_upright(photo(tmp_path / name))
+    assert rgb.shape == (96, 128, 3)
+    assert rgb.dtype == np.uint8
+
+
+def test_16_bit_grey_keeps_its_brightness(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 128 * 96).reshape(96, 128).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "full.png")
+    Image.fromarray(ramp // 16).save(tmp_path / "twelve_bits.tif")
+    for name in ("full.png", "twelve_bits.tif"):
+        picture = read_picture(tmp_path / name)
+        np.testing.assert_allclose(picture.rgb[..., 1], ramp / 257.0, atol=1.0)
+        assert not picture.is_plain_jpeg
+
+
+def test_grey_and_cmyk_become_rgb(tmp_path: Path) -> None:
+    image = Image.new("RGB", (80, 80), (200, 40, 40))
+    image.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    image.convert("L").save(tmp_path / "grey.jpg")
+    cmyk, grey = (read_picture(tmp_path / f"{name}.jpg") for name in ("cmyk", "grey"))
+    np.testing.assert_allclose(cmyk.rgb[40, 40], (200, 40, 40), atol=6)
+    assert np.ptp(grey.rgb[40, 40]) == 0
+    assert grey.is_plain_jpeg
+    assert not cmyk.is_plain_jpeg
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_becomes_white_and_is_remembered(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (80, 80), (0, 0, 0, 255))
+    image.paste((90, 90, 90, 0), (0, 0, 40, 80))
+    image.convert(mode).save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.opaque is not None
+    assert picture.opaque[:, 40:].all()
+    assert not picture.opaque[:, :40].any()
+    assert (picture.rgb[:, :40] == 255).all()
+
+
+def test_an_opaque_alpha_channel_is_no_mask(tmp_path: Path) -> None:
+    Image.new("RGBA", (80, 80), (1, 2, 3, 255)).save(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").opaque is None
+
+
+def test_an_animation_gives_its_first_picture(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (70, 70), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert tuple(read_upright(tmp_path / "a.gif")[0, 0]) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp", "a.gif"])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.97])
+def test_a_cut_off_file_is_refused_in_words(tmp_path: Path, name: str, share: float) -> None:
+    whole = photo(tmp_path / "whole" / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(InputError, match=r"empty|broken|not a photo"):
+        read_picture(tmp_path / name)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_random_damage_never_crashes(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x9003] = "Maker", "2020:01:01 10:00:00"
+    for name in ("a.jpg", "a.png", "a.tif", "a.webp"):
+        whole = np.frombuffer(photo(tmp_path / name, exif=exif).read_bytes(), np.uint8)
+        for _ in range(40):
+            hurt = whole.copy()
+            # Heads hold the structure, so most of the damage goes there.
+            places = random.integers(0, min(len(hurt), 400), 6)
+            hurt[places] = random.integers(0, 256, 6)
+            (tmp_path / name).write_bytes(hurt.tobytes())
+            try:
+                read_picture(tmp_path / name)
+            except InputError as error:
+                assert str(error)  # noqa: PT017 - both ends are right, a crash is not
+
+
+def test_a_decompression_bomb_is_refused_before_it_opens(tmp_path: Path) -> None:
+    Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(InputError, match="megapixels"):
+        read_picture(tmp_path / "bomb.png")
+
+
+def test_raw_and_video_files_get_advice(tmp_path: Path) -> None:
+    for name, advice in (("a.CR2", "Export it"), ("a.mp4", "alone")):
+        (tmp_path / name).write_bytes(b"not an image")
+        with pytest.raises(InputError) as caught:
+            read_picture(tmp_path / name)
+        assert advice in caught.value.hint
+
+
+def test_a_mask_is_resized_by_shape_or_refused(tmp_path: Path) -> None:
+    half = np.zeros((48, 64), np.uint8)
+    half[:, 32:] = 255
+    Image.fromarray(half).save(tmp_path / "m.png")
+    keep = read_mask(tmp_path / "m.png", 128, 96)
+    assert keep.shape == (96, 128)
+    assert keep[:, 64:].all()
+    assert not keep[:, :64].any()
+    with pytest.raises(InputError, match="64x48, the photo 96x96"):
+        read_mask(tmp_path / "m.png", 96, 96)
+
+
+def test_depth_marks_invalid_values_as_unknown(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 1, 1500, 65535]], np.uint16)).save(tmp_path / "d.png")
+    np.testing.assert_array_equal(
+        read_depth_mm(tmp_path / "d.png"), np.array([[0, 0.001, 1.5, 0]], np.float32)
+    )
+    Image.new("RGB", (4, 4)).save(tmp_path / "rgb.png")
+    with pytest.raises(InputError, match="16-bit"):
+        read_depth_mm(tmp_path / "rgb.png")
+
+
+def exif_photo(path: Path, size: tuple[int, int], main: dict, detail: dict) -> Path:
+    exif = Image.Exif()
+    exif.update(main)
+    exif.get_ifd(0x8769).update(detail)
+    Image.new("RGB", size).save(path, exif=exif)
+    return path
+
+
+def test_the_35_mm_equivalent_compares_diagonals(tmp_path: Path) -> None:
+    path = exif_photo(tmp_path / "a.jpg", (400, 300), {}, {0xA405: 43})
+    # 500 px of diagonal against the 43.27 mm of full frame.
+    assert read_picture(path).exif.focal_px == pytest.approx(43 * 500 / 43.2666, rel=1e-4)
+
+
+def test_the_focal_length_comes_from_pixel_density_and_follows_a_resize(tmp_path: Path) -> None:
+    detail = {0x920A: 5.0, 0xA20E: 17791.5, 0xA210: 2, 0xA002: 4608, 0xA003: 3456}
+    path = exif_photo(tmp_path / "a.jpg", (1600, 1200), {0x0112: 8}, detail)
+    picture = read_picture(path)
+    assert picture.rgb.shape == (1600, 1200, 3)
+    assert picture.exif.focal_px == pytest.approx(5.0 * 17791.5 / 25.4 * 1600 / 4608, rel=1e-3)
+
+
+def test_a_cropped_photo_has_no_focal_length(tmp_path: Path) -> None:
+    detail = {0xA405: 50, 0xA002: 4608, 0xA003: 3456}
+    path = exif_photo(tmp_path / "a.jpg", (1152, 1152), {}, detail)
+    assert read_picture(path).exif.focal_px is None
+
+
+def test_impossible_exif_reads_as_none(tmp_path: Path) -> None:
+    path = exif_photo(
+        tmp_path / "a.jpg", (400, 300), {0x010F: "\0\0"}, {0xA405: 0, 0x9003: "yesterday"}
+    )
+    exif = read_picture(path).exif
+    assert (exif.make, exif.focal_px, exif.taken_at, exif.gps_deg_m) == (None, None, None, None)
+
+
+def test_real_exif_is_read(real_photos: Path) -> None:
+    exif = read_picture(real_photos / "banana" / "images" / "DSC_0437.JPG").exif
+    assert (exif.make, exif.model) == ("NIKON CORPORATION", "NIKON D3200")
+    assert exif.taken_at == "2019-07-11T15:08:52"
+    berlin = read_picture(real_photos / "berlin_three" / "images" / "01.jpg").exif
+    assert berlin.gps_deg_m is not None
+    assert berlin.gps_deg_m[:2] == pytest.approx((52.52, 13.40), abs=0.05)
+    for path in (real_photos / "exif" / "invalid").glob("*.jpg"):
+        read_picture(path)
+
+
+def test_heic_from_phones_is_upright(real_photos: Path) -> None:
+    pytest.importorskip("pillow_heif")
+    picture = read_picture(real_photos / "exif" / "heic" / "iphone_13_pro_max.HEIC")
+    assert picture.rgb.shape == (4032, 3024, 3)
+    assert picture.exif.focal_px == pytest.approx(3029, rel=0.01)
+
+
+def test_heic_without_its_package_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recon3d.io.pictures._open_heif_too", lambda: False)
+    path = tmp_path / "IMG_1.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(InputError) as caught:
+        read_picture(path)
+    assert "recon3d[heic]" in caught.value.hint
