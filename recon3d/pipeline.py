@@ -154,7 +154,9 @@ def _run_stages(
     )
     if until < Stage.DEPTH:
         return
-    estimator = make_estimator(depth.choose_model(config.depth, posed.value), runtime)
+    estimator = make_estimator(
+        depth.choose_model(config.depth, posed.value), {"planes": config.depth.planes}, runtime
+    )
     made.predictions = predictions = work.stage(
         "depth",
         version=depth.VERSION,

@@ -54,6 +54,8 @@ class DepthFrame:
     cam_from_world: Rigid
     mask: Bool[np.ndarray, "h w"] | None = None
     """True = belongs to the object; None = everything does."""
+    sensor_depth: Float[np.ndarray, "h w"] | None = None
+    """Scene units, 0 = unknown; None without a depth camera."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,8 @@ class DepthRequest:
 class DepthEstimator(Protocol):
     """Anything that turns photos into depth; registered under `recon3d.depth_estimators`.
 
-    An entry point names a callable (settings: Mapping[str, object], device: str) -> estimator.
+    An entry point names a callable (settings: Mapping[str, object], device: Device) -> estimator;
+    it must be quick, weights are loaded at the first prediction.
     """
 
     name: str

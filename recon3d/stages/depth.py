@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from recon3d.core.depth import DepthEstimator, PredictedDepth
+import numpy as np
+
+from recon3d.core.covisibility import depth_range, rank_neighbours
+from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
+from recon3d.core.errors import TooLittleDepthError, require
 from recon3d.core.scene import PosedPhotos
+from recon3d.io.depth_files import depth_file_paths, read_prediction, write_prediction
+from recon3d.run.files import FileMapping
 from recon3d.run.task import Task
 
 VERSION = 1
@@ -28,17 +35,105 @@ class DepthConfig:
     source_views: int = 5
     """Other photos that each one is compared with. More help where things hide each other."""
 
-    planes: int = 128
+    planes: int = 96
     """At most this many depths are tried per pixel in the first pass."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        require(self.resolution_px >= 64, "depth.resolution_px", self.resolution_px, "64 or more")
+        require(self.source_views >= 1, "depth.source_views", self.source_views, "1 or more")
+        require(self.planes >= 8, "depth.planes", self.planes, "8 or more")
+
+
+def choose_model(config: DepthConfig, posed: PosedPhotos) -> str:
+    """The estimator's name, with "auto" decided."""
+    if config.model != "auto":
+        return config.model
+    return "sensor" if posed.sensor_depth else "planesweep"
 
 
 def estimate_depth(
     posed: PosedPhotos, estimator: DepthEstimator, config: DepthConfig, folder: Path, task: Task
 ) -> None:
-    """Predict a depth map for every view into `folder`, one file each."""
-    raise NotImplementedError
+    """Predict a depth map for every view into `folder`, one file each; finished ones stay.
+
+    Raises:
+        TooLittleDepthError: no view shares enough with others to be compared.
+    """
+    views = posed.scene.views
+    wanted = min(config.source_views, estimator.source_views)
+    plans = _plans(posed, wanted)
+    if not plans:
+        raise TooLittleDepthError(
+            "No two photos see enough of the same points to compare them.",
+            hint="Take photos that overlap by 60 % or more, a step apart each.",
+        )
+    for index, view in enumerate(views):
+        if index not in plans:
+            task.warn(f"{view.photo_id} shares too little with other photos: no depth for it.")
+    paths = depth_file_paths(folder, [view.photo_id for view in views])
+    todo = {i: plan for i, plan in plans.items() if not paths[views[i].photo_id].exists()}
+    requests = _requests(posed, todo, config.resolution_px, wanted)
+    done = len(plans) - len(todo)
+    task.step(done, len(plans))
+    for index, prediction in zip(todo, estimator.predict(requests, task.check), strict=True):
+        photo_id = views[index].photo_id
+        write_prediction(paths[photo_id], prediction)
+        done += 1
+        task.step(done, len(plans), photo_id)
 
 
 def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
     """Read what `estimate_depth` wrote, one file when asked."""
-    raise NotImplementedError
+    return FileMapping(depth_file_paths(folder), read_prediction)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one view is compared with, and how far it looks."""
+
+    sources: tuple[int, ...]
+    depth_range: tuple[float, float]
+
+
+def _plans(posed: PosedPhotos, wanted: int) -> dict[int, _Plan]:
+    """By view index; views that cannot be compared with any other are absent."""
+    if wanted == 0:
+        return {index: _Plan((), (0.0, np.inf)) for index in range(len(posed.scene.views))}
+    plans = {}
+    for index, others in enumerate(rank_neighbours(posed.scene, wanted)):
+        span = depth_range(posed.scene, index, others)
+        if others and span:
+            plans[index] = _Plan(tuple(others), span)
+    return plans
+
+
+def _requests(
+    posed: PosedPhotos, plans: Mapping[int, _Plan], resolution_px: int, wanted: int
+) -> Iterator[DepthRequest]:
+    # Neighbouring requests share sources; a few more than one request's worth bounds memory.
+    frame = lru_cache(maxsize=2 * wanted + 2)(lambda i: _frame(posed, i, resolution_px))
+    for index, plan in plans.items():
+        sources = tuple(frame(other) for other in plan.sources)
+        points = posed.scene.points.seen_by(index)
+        yield DepthRequest(frame(index), sources, points, plan.depth_range)
+
+
+def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
+    import cv2
+
+    view = posed.scene.views[index]
+    camera = view.camera.fitted(resolution_px)
+    size = (camera.width_px, camera.height_px)
+    rgb = posed.rgb[view.photo_id]
+    mask = posed.masks.get(view.photo_id)
+    depth_z = posed.sensor_depth.get(view.photo_id)
+    if camera != view.camera:
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+    if mask is not None:
+        resized = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        mask = np.asarray(resized).astype(bool)
+    if depth_z is not None:
+        # Nearest: a mean of near and far would hang in the air between them.
+        depth_z = np.asarray(cv2.resize(depth_z, size, interpolation=cv2.INTER_NEAREST))
+    return DepthFrame(view.photo_id, rgb, camera, view.cam_from_world, mask, depth_z)

@@ -7,13 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from jaxtyping import UInt8
+
+from recon3d.core.camera import backproject
 from recon3d.core.depth import SceneDepth
+from recon3d.core.errors import TooLittleDepthError, require
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
+from recon3d.io.surface_files import load_cloud, load_mesh, save_cloud, save_mesh
 from recon3d.run.device import Runtime
 from recon3d.run.task import Task
 
 VERSION = 1
+
+_SENSOR_TRUNCATION = 2.0
+"""Depth cameras are noisier than confirmed stereo: twice the truncation."""
+_MESH, _CLOUD = "mesh.npz", "cloud.npz"
+_SAMPLE_STEP_PX = 4
+_FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
+"""Rare far depths of a view are mismatches, and would cost the most voxels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +44,25 @@ class FuseConfig:
     """Voxel edge in scene units (metres where the scene has metres); 0 takes voxel_pixels."""
 
     truncation_voxels: float = 4.0
-    """How far behind a surface space is touched, in voxels. Raise it for noisy depth."""
+    """How far behind a surface space is touched, in voxels; a depth camera's maps get twice
+    that. Raise it for noisy depth, lower it for thin walls."""
 
     min_weight: int = 0
-    """Depth maps that must have seen a voxel; 0 chooses by the number of photos."""
+    """Depth maps that must have seen a voxel; 0 chooses 1 for few photos, 3 for many."""
+
+    memory_gib: float = 4.0
+    """Most memory for the voxel grid; voxels grow when the scene would need more."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        require(self.voxel_pixels > 0, "fuse.voxel_pixels", self.voxel_pixels, "above 0")
+        require(self.voxel_size >= 0, "fuse.voxel_size", self.voxel_size, "0 or more")
+        require(
+            self.truncation_voxels >= 1,
+            "fuse.truncation_voxels", self.truncation_voxels, "1 or more",
+        )  # fmt: skip
+        require(self.min_weight >= 0, "fuse.min_weight", self.min_weight, "0 or more")
+        require(self.memory_gib > 0, "fuse.memory_gib", self.memory_gib, "above 0")
 
 
 def fuse_depth(
@@ -45,10 +73,126 @@ def fuse_depth(
     task: Task,
     runtime: Runtime,
 ) -> None:
-    """Fuse every depth map into a surface and a point cloud in `folder`."""
-    raise NotImplementedError
+    """Fuse every depth map into a surface and a point cloud in `folder`.
+
+    Raises:
+        TooLittleDepthError: the depth maps leave no surface.
+    """
+    from recon3d.io.volume import BLOCK_VOXELS, Volume
+
+    footprint, farthest = _survey(depth, task)
+    wanted = config.voxel_size or config.voxel_pixels * footprint
+    truncation = config.truncation_voxels * (_SENSOR_TRUNCATION if posed.sensor_depth else 1.0)
+    blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
+    voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
+    volume = Volume(voxel_size, truncation, blocks, runtime.device)
+    for photo_id in task.each(list(farthest), len(farthest)):
+        scene_depth = depth[photo_id]
+        near = np.where(scene_depth.depth_z < farthest[photo_id], scene_depth.depth_z, 0)
+        rgb = _resized(posed.rgb[photo_id], scene_depth)
+        view = posed.scene.view(photo_id)
+        volume.integrate(near.astype(np.float32), rgb, scene_depth.camera, view.cam_from_world)
+    min_weight = config.min_weight or (1 if len(depth) < 30 else 3)
+    empty = TooLittleDepthError(
+        "The depth maps leave no surface.",
+        hint="Look at the depth previews in the report; lower --fuse.min-weight or take more photos.",
+    )
+    if volume.empty:
+        raise empty
+    cloud = volume.cloud(min_weight - 0.5)
+    mesh = volume.mesh(min_weight - 0.5) if config.surface == "tsdf" else _poisson(cloud, voxel_size)
+    if len(mesh.faces) == 0:
+        raise empty
+    save_cloud(folder / _CLOUD, cloud)
+    save_mesh(folder / _MESH, mesh)
 
 
 def read_surface(folder: Path) -> tuple[Mesh, PointCloud]:
     """Read what `fuse_depth` wrote."""
-    raise NotImplementedError
+    return load_mesh(folder / _MESH), load_cloud(folder / _CLOUD)
+
+
+def _survey(depth: Mapping[str, SceneDepth], task: Task) -> tuple[float, dict[str, float]]:
+    """Median width of a pixel on the surface, and per photo the depth up to which it is believed.
+
+    Raises:
+        TooLittleDepthError: every depth map is empty.
+    """
+    footprints, farthest = [], {}
+    for photo_id, scene_depth in depth.items():
+        task.check()
+        known = scene_depth.depth_z[scene_depth.depth_z > 0]
+        if known.size:
+            footprints.append(float(np.median(known)) / scene_depth.camera.fx_px)
+            farthest[photo_id] = float(np.percentile(known, _FAR_PERCENTILE)) * _FAR_MARGIN
+    if not footprints:
+        raise TooLittleDepthError("All depth maps are empty: there is nothing to fuse.")
+    return float(np.median(footprints)), farthest
+
+
+def _count_blocks(
+    posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
+    farthest: Mapping[str, float],
+    block_size: float,
+    margin: float,
+) -> int:
+    """How many voxel blocks the truncated band around all depth maps touches.
+
+    margin: half the band's width in blocks.
+    """
+    offsets = margin * np.concatenate([np.eye(3), -np.eye(3)])
+    blocks = np.zeros(0, np.int64)
+    for photo_id, far in farthest.items():
+        scene_depth = depth[photo_id]
+        points = backproject(scene_depth.depth_z, scene_depth.camera)
+        points = points[:: _SAMPLE_STEP_PX, :: _SAMPLE_STEP_PX].reshape(-1, 3)
+        points = points[points[:, 2] < far]
+        world = posed.scene.view(photo_id).cam_from_world.inverse() @ points / block_size
+        touched = np.floor(world[:, None] + offsets).astype(np.int64).reshape(-1, 3)
+        # 21 bits an axis: a million blocks either way.
+        codes = (touched + 2**20) @ np.array([1, 2**21, 2**42])
+        blocks = np.union1d(blocks, codes)
+    return len(blocks)
+
+
+def _within_memory(
+    wanted: float, blocks: int, memory_gib: float, task: Task
+) -> tuple[float, int]:
+    """Voxel edge and number of blocks that fit; a surface's blocks go with the square."""
+    from recon3d.io.volume import BLOCK_BYTES
+
+    most = int(memory_gib * 2**30 / BLOCK_BYTES)
+    if blocks <= most:
+        return wanted, blocks
+    voxel_size = wanted * float(np.sqrt(blocks / most))
+    task.warn(
+        f"Voxels were enlarged from {wanted:.4g} to {voxel_size:.4g} to stay within "
+        f"{memory_gib:g} GiB; raise --fuse.memory-gib for finer detail."
+    )
+    return voxel_size, most
+
+
+def _resized(rgb: UInt8[np.ndarray, "h w 3"], like: SceneDepth) -> UInt8[np.ndarray, "h2 w2 3"]:
+    import cv2
+
+    size = (like.camera.width_px, like.camera.height_px)
+    if rgb.shape[1::-1] == size:
+        return rgb
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+
+
+def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
+    """Watertight surface through the cloud (Kazhdan and Hoppe 2013)."""
+    import open3d as o3d
+
+    from recon3d.io.open3d_mesh import from_open3d
+
+    points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points.astype(np.float64)))
+    points.normals = o3d.utility.Vector3dVector(cloud.normals.astype(np.float64))
+    points.colors = o3d.utility.Vector3dVector(cloud.rgb / 255.0)
+    # Two voxels a cell: Poisson's own interpolation makes up for the factor.
+    surface, _ = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
+        points, width=2 * voxel_size
+    )
+    return from_open3d(surface)

@@ -1,0 +1,100 @@
+"""Open3D's sparse voxel grid: depth maps in, surface out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.surface import Mesh, PointCloud
+from recon3d.core.transform import Rigid
+from recon3d.run.device import Device
+
+BLOCK_VOXELS = 16
+"""Edge of a block; Open3D allocates space by blocks that a depth map touches."""
+BLOCK_BYTES = BLOCK_VOXELS**3 * (4 + 2 + 3 * 2)
+"""tsdf float32, weight and three colours uint16."""
+
+
+class Volume:
+    """A truncated signed distance field (Curless and Levoy 1996) with colour."""
+
+    def __init__(
+        self, voxel_size: float, truncation_voxels: float, blocks: int, device: Device
+    ) -> None:
+        import open3d as o3d
+
+        wants_gpu = device != "cpu" and o3d.core.cuda.is_available()
+        self._device = o3d.core.Device("CUDA:0" if wants_gpu else "CPU:0")
+        self._truncation_voxels = truncation_voxels
+        self._grid = o3d.t.geometry.VoxelBlockGrid(
+            attr_names=("tsdf", "weight", "color"),
+            attr_dtypes=(o3d.core.float32, o3d.core.uint16, o3d.core.uint16),
+            attr_channels=((1), (1), (3)),
+            voxel_size=voxel_size,
+            block_resolution=BLOCK_VOXELS,
+            block_count=blocks,
+            device=self._device,
+        )
+
+    def integrate(
+        self,
+        depth_z: Float[np.ndarray, "h w"],
+        rgb: UInt8[np.ndarray, "h w 3"],
+        camera: PinholeCamera,
+        cam_from_world: Rigid,
+    ) -> None:
+        """Add one depth map; 0 = unknown.
+
+        Open3D's tensor pipeline truncates projections to pixel indices, so cameras whose first
+        pixel centre is (0.5, 0.5) go in as they are.
+        """
+        import open3d as o3d
+
+        farthest = float(depth_z.max())
+        if farthest <= 0:
+            return
+        depth = o3d.t.geometry.Image(o3d.core.Tensor(depth_z, device=self._device))
+        # Open3D wants float colours beside float depth.
+        colour = o3d.t.geometry.Image(
+            o3d.core.Tensor(rgb.astype(np.float32), device=self._device)
+        )
+        intrinsic = o3d.core.Tensor(camera.matrix)
+        extrinsic = o3d.core.Tensor(cam_from_world.matrix())
+        limits = (1.0, farthest * 1.001, self._truncation_voxels)
+        blocks = self._grid.compute_unique_block_coordinates(depth, intrinsic, extrinsic, *limits)
+        self._grid.integrate(
+            blocks, depth, colour, intrinsic, intrinsic, extrinsic, *limits
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was integrated; Open3D raises when asked for an empty surface."""
+        return int(self._grid.hashmap().size()) == 0
+
+    def mesh(self, min_weight: float) -> Mesh:
+        """The zero level set (marching cubes) where at least min_weight depth maps saw it."""
+        surface: Any = self._grid.extract_triangle_mesh(weight_threshold=min_weight).cpu()
+        if "positions" not in surface.vertex or "indices" not in surface.triangle:
+            return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
+        return Mesh(
+            surface.vertex.positions.numpy().astype(np.float32),
+            surface.triangle.indices.numpy().astype(np.int32),
+            rgb=_rgb(surface.vertex.colors.numpy()),
+        )
+
+    def cloud(self, min_weight: float) -> PointCloud:
+        """Points where the voxel grid's edges cross the surface."""
+        surface: Any = self._grid.extract_point_cloud(weight_threshold=min_weight).cpu()
+        return PointCloud(
+            surface.point.positions.numpy().astype(np.float32),
+            _rgb(surface.point.colors.numpy()),
+            surface.point.normals.numpy().astype(np.float32),
+        )
+
+
+def _rgb(values: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
+    # Open3D divides colours by 255 when it extracts them.
+    return np.rint(np.clip(values * 255.0, 0, 255)).astype(np.uint8)
