@@ -46,4 +46,5 @@ def write_report(
     for place in filter(None, (target, copy_to)):
         write_json(place.with_suffix(".json"), facts)
         with atomic_path(place) as part:
-            part.write_text(page, encoding="utf-8")
+            # File names may hold bytes that are no text.
+            part.write_bytes(page.encode("utf-8", "replace"))

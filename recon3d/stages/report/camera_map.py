@@ -14,7 +14,6 @@ from recon3d.stages.report.pictures import png_uri
 
 _WIDTH = 1000
 _HEIGHTS = (420, 900)
-_CELLS = 250
 _MARGIN = 0.07
 _MOST_POINTS = 3000
 
@@ -114,19 +113,23 @@ def _markers(
 
 def _footprint(page: Float[np.ndarray, "n 2"], mesh: Mesh, height: int) -> str:
     """Mean colour of the vertices in each cell, opaque where there are any."""
-    cell = _WIDTH / _CELLS
-    columns, rows = _CELLS, int(np.ceil(height / cell))
+    import cv2
+
+    # As fine as the vertices fill.
+    columns = int(np.clip(np.sqrt(len(page)), 100, 500))
+    cell = _WIDTH / columns
+    rows = int(np.ceil(height / cell))
     column, row = (page // cell).astype(int).T
     inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
     index = (row * columns + column)[inside]
-    count = np.bincount(index, minlength=rows * columns)
-    rgba = np.full((rows * columns, 4), 150, np.uint8)
-    if mesh.rgb is not None:
-        for channel in range(3):
-            total = np.bincount(index, mesh.rgb[inside, channel], minlength=rows * columns)
-            rgba[:, channel] = total / np.maximum(count, 1)
-    rgba[:, 3] = np.where(count > 0, 235, 0)
-    return png_uri(rgba.reshape(rows, columns, 4))
+    rgb = np.full((len(page), 3), 150, np.uint8) if mesh.rgb is None else mesh.rgb
+    weights = [None, *rgb[inside].T]
+    sums = [np.bincount(index, weight, minlength=rows * columns) for weight in weights]
+    # Summed over 3 x 3 cells: vertices lie on a grid of their own, which would leave stripes.
+    blurred = cv2.blur(np.stack(sums, -1).reshape(rows, columns, 4).astype(np.float32), (3, 3))
+    count, total = blurred[..., :1], blurred[..., 1:]
+    alpha = np.where(count * 9 > 2.5, 235, 0)
+    return png_uri(np.concatenate([total / np.maximum(count, 1e-6), alpha], -1).astype(np.uint8))
 
 
 def _scale_bar(longest: float, unit: str) -> tuple[float, str]:

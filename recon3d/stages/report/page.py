@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recon3d.stages.report.camera_map import draw_map
-from recon3d.stages.report.facts import Facts, Run
+from recon3d.stages.report.facts import Facts, Run, plain
 from recon3d.stages.report.pictures import depth_previews, mesh_stills, thumbnails
 
 Grade = Literal["good", "fair", "poor", "failed", "stopped"]
@@ -39,16 +40,21 @@ def draw_page(run: Run, facts: Facts) -> str:
         "percent": lambda value: f"{100 * value:.0f}\u202f%",
         "gibibytes": lambda value: f"{value / 2**30:.1f}\u202fGiB",
         "seconds": _seconds,
+        "length_in_units": lambda value: f"{value:.{2 if value < 1 else 1 if value < 100 else 0}f}",
     }
     placed = run.posed if run.posed and run.posed.scene.views else None
     return environment.get_template("page.html.j2").render(
         facts=facts,
         judgement=judge(facts),
-        thumbnails=thumbnails(run.album.pictures) if run.album else {},
+        thumbnails=_by_plain_id(thumbnails(run.album.pictures)) if run.album else {},
         stills=mesh_stills(run.mesh, placed) if run.mesh and placed else [],
         map=draw_map(placed, run.mesh) if placed else None,
         previews=depth_previews(placed, run.depth) if run.depth and placed else [],
     )
+
+
+def _by_plain_id(pictures: Mapping[str, str]) -> dict[object, str]:
+    return {plain(photo_id): picture for photo_id, picture in pictures.items()}
 
 
 def judge(facts: Facts) -> Judgement:

@@ -1,0 +1,249 @@
+"""The report is written after every run, whatever became of it, and harms nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from recon3d.core.camera import Intrinsics, PinholeCamera
+from recon3d.core.depth import SceneDepth
+from recon3d.core.errors import TooFewPhotosPlacedError
+from recon3d.core.scene import (
+    Album,
+    CameraEstimate,
+    Exif,
+    Photo,
+    PosedPhotos,
+    PosedScene,
+    SparsePoints,
+    Verdict,
+    View,
+)
+from recon3d.core.surface import Mesh
+from recon3d.core.transform import Rigid
+from recon3d.io.stills import BACKGROUND, StillRenderer, turntable
+from recon3d.run.workspace import Cost
+from recon3d.stages.report import write_report
+
+CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
+IDS = ("a.jpg", "<script>alert(1)</script>.jpg", "山/ü \" onload='x' b.png", "bytes\udcff.jpg")
+
+
+@pytest.fixture(scope="module")
+def ball() -> Mesh:
+    sphere = trimesh.creation.icosphere(subdivisions=3, radius=1.0)
+    vertices = np.asarray(sphere.vertices, np.float32)
+    rgb = np.zeros((len(vertices), 3), np.uint8)
+    rgb[:, 0] = 255
+    return Mesh(vertices, np.asarray(sphere.faces, np.int32), None, rgb)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Album:
+    pictures = {}
+    for number, photo_id in enumerate(IDS):
+        pictures[photo_id] = tmp_path / f"{number}.jpg"
+        Image.new("RGB", (640, 480), (60 * number, 90, 120)).save(pictures[photo_id])
+    pictures[IDS[0]].write_bytes(b"broken since")
+    photos = tuple(Photo(i, i, 640, 480, Exif(), "", "one") for i in IDS)
+    left_out = Verdict("leer.jpg", False, "The file is empty.", "Copy it again.")
+    return Album(photos, (left_out,), False, pictures, {}, {})
+
+
+@pytest.fixture
+def posed() -> PosedPhotos:
+    views = []
+    for number, photo_id in enumerate(IDS):
+        angle = number * np.pi / 2
+        forward = np.array([-np.sin(angle), 0, -np.cos(angle)])
+        rotation = np.stack([np.cross([0, 1, 0], forward), [0, 1, 0], forward])
+        views.append(View(photo_id, CAMERA, Rigid(rotation, np.array([0, 0, 4.0]))))
+    points = SparsePoints(
+        np.eye(3), np.zeros((3, 3), np.uint8), np.array([0.4, 0.5, 0.6]), np.array([[0, 1], [1, 1]])
+    )
+    cameras = {"one": CameraEstimate(Intrinsics(CAMERA), "exif, refined", 0.3)}
+    scene = PosedScene(tuple(views), points, "metre", cameras, {"attempts": np.int64(2)})
+    rgb = {i: np.full((48, 64, 3), 99, np.uint8) for i in IDS}
+    return PosedPhotos(scene, rgb, {}, {}, tuple(Verdict(i, True) for i in IDS))
+
+
+@pytest.fixture
+def depth() -> dict[str, SceneDepth]:
+    half = np.repeat(np.float32([[0, 2.5]]), 48, axis=0).repeat(32, axis=1)
+    return {i: SceneDepth(half, np.ones_like(half), CAMERA, i) for i in IDS}
+
+
+def write(target: Path, **parts: Any) -> tuple[str, Mapping[str, Any]]:
+    given: dict[str, Any] = {
+        "album": None, "posed": None, "depth": None, "mesh": None, "costs": {}, "warnings": [],
+        "settings": {}, "written": [], "failure": None, "copy_to": None,
+    }  # fmt: skip
+    write_report(target, **given | parts)
+    facts = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+    return target.read_text(encoding="utf-8"), facts
+
+
+class Tags(HTMLParser):
+    """Collects what a browser would see as tags and where they point."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.links: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+
+def test_a_whole_run_is_told_in_numbers(
+    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+) -> None:
+    page, facts = write(
+        tmp_path / "out/report.html",
+        album=album,
+        posed=posed,
+        depth=depth,
+        mesh=ball,
+        costs={"pose": (Cost(3.0, 5.5, 2**30), False), "mesh": (Cost(1.0, 1.0, 2**29), True)},
+        settings={"mesh": {"faces": 300_000, "ratio": float("nan")}},
+        written=[Path("scene.ply")],
+        copy_to=tmp_path / "copy.html",
+    )
+    assert facts["schema"] == 1
+    assert facts["status"] == "finished"
+    verdicts = {photo["id"]: photo["verdict"] for photo in facts["photos"]}
+    assert verdicts["a.jpg"] == "used"
+    assert verdicts["leer.jpg"] == "left out"
+    assert facts["photos"][1]["sparse_points"] == 2
+    assert facts["photos"][1]["depth_coverage"] == 0.5
+    assert facts["poses"]["mean_error_px"] == pytest.approx(0.5)
+    assert facts["poses"]["attempts"] == 2
+    assert facts["cameras"]["one"]["focal_std_px"] == 0.3
+    assert facts["mesh"]["faces"] == len(ball.faces)
+    assert facts["mesh"]["size"] == pytest.approx([2, 2, 2], abs=0.05)
+    assert facts["mesh"]["area"] == pytest.approx(4 * np.pi, rel=0.02)
+    assert facts["stages"]["mesh"]["cached"]
+    assert facts["settings"]["mesh"]["ratio"] is None
+    assert "4 of 5 photos" in page
+    assert (tmp_path / "copy.html").read_text(encoding="utf-8") == page
+    assert (tmp_path / "copy.json").exists()
+
+
+def test_hostile_file_names_stay_text_and_nothing_is_loaded_from_outside(
+    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+) -> None:
+    page, _ = write(
+        tmp_path / "report.html", album=album, posed=posed, depth=depth, mesh=ball,
+        warnings=["<img src=x onerror=alert(1)>"], settings={"<b>": {"<i>": "<u>"}},
+        written=[Path("<a href=x>.ply")],
+    )  # fmt: skip
+    tags = Tags(page)
+    assert not {"script", "a", "b i", "i", "u", "iframe", "link"} & set(tags.names)
+    assert tags.handlers == []
+    assert tags.links
+    assert all(link.startswith("data:image/") for link in tags.links)
+    assert "&lt;script&gt;" in page
+    assert "山/ü" in page
+    assert not re.search(r"https?://", page)
+
+
+def test_a_failure_before_the_first_stage_has_a_report_with_advice(tmp_path: Path) -> None:
+    failure = TooFewPhotosPlacedError("Only 1 of 11 photos.", hint="Overlap by 60 % & more.")
+    page, facts = write(tmp_path / "report.html", failure=failure)
+    assert facts["status"] == "failed"
+    assert facts["failure"] == {
+        "kind": "TooFewPhotosPlacedError",
+        "message": "Only 1 of 11 photos.",
+        "hint": "Overlap by 60 % & more.",
+    }
+    assert "Overlap by 60 % &amp; more." in page
+
+
+@pytest.mark.parametrize("reached", range(4))
+def test_a_run_that_ends_anywhere_has_a_report(
+    tmp_path: Path,
+    album: Album,
+    posed: PosedPhotos,
+    depth: dict[str, SceneDepth],
+    reached: int,
+) -> None:
+    parts = dict(list({"album": album, "posed": posed, "depth": depth}.items())[:reached])
+    page, facts = write(tmp_path / "report.html", **parts)
+    assert facts["status"] == "stopped early"
+    assert ("<svg" in page) == (reached >= 2)
+    assert ("Depth <small>" in page) == (reached >= 3)
+
+
+def test_no_view_and_an_empty_mesh_still_make_a_report(
+    tmp_path: Path, album: Album, posed: PosedPhotos
+) -> None:
+    nothing = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
+    scene = PosedScene((), SparsePoints.empty(), "scene")
+    empty = PosedPhotos(scene, {}, {}, {}, ())
+    _, facts = write(tmp_path / "report.html", album=album, posed=empty, depth={}, mesh=nothing)
+    assert facts["mesh"]["faces"] == 0
+    write(tmp_path / "report.html", album=album, posed=posed, depth={}, mesh=nothing)
+
+
+def test_weak_depth_is_not_called_good(
+    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+) -> None:
+    for found in depth.values():
+        found.depth_z[4:] = 0
+    page, _ = write(tmp_path / "report.html", album=album, posed=posed, depth=depth, mesh=ball)
+    assert "A good model" not in page
+    assert "expect holes" in page
+
+
+def test_five_hundred_photos_stay_below_fifteen_megabytes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    Image.fromarray(noise).resize((800, 600)).save(tmp_path / "noise.jpg")
+    ids = [f"{number}.jpg" for number in range(500)]
+    photos = tuple(Photo(i, i, 800, 600, Exif(), "", "one") for i in ids)
+    album = Album(photos, (), False, dict.fromkeys(ids, tmp_path / "noise.jpg"), {}, {})
+    write(tmp_path / "report.html", album=album)
+    assert (tmp_path / "report.html").stat().st_size < 15e6
+
+
+def test_a_still_shows_the_model_in_the_middle_and_fills_the_picture(ball: Mesh) -> None:
+    renderer = StillRenderer(ball)
+    for viewpoint in turntable(ball.vertices, Rigid.identity(), 3, size_px=(80, 60)):
+        still = renderer.render(viewpoint)
+        model = (still.colour != BACKGROUND).any(-1)
+        rows, columns = np.nonzero(model)
+        assert rows.max() - rows.min() >= 52
+        assert columns.mean() == pytest.approx(39.5, abs=1)
+        assert still.colour[30, 40].tolist() == [255, 0, 0]
+        # Clay under a headlight is brightest where it faces the camera.
+        assert still.clay[30, 40].sum() > still.clay[rows.min() + 2, 40].sum()
+
+
+def test_a_turned_camera_sees_what_a_projection_says(ball: Mesh) -> None:
+    viewpoint = turntable(ball.vertices, Rigid.identity(), 4, size_px=(80, 60))[1]
+    # The second of four stands at +x and looks to -x.
+    assert viewpoint.cam_from_world.inverse().translation[0] > 2
+    top = viewpoint.cam_from_world @ np.array([0, 0, 1.0])
+    assert top[1] < 0
+
+
+def test_a_room_shows_its_inside_when_backs_are_looked_through(ball: Mesh) -> None:
+    room = Mesh(ball.vertices, ball.faces[:, ::-1].copy(), None, ball.rgb)
+    viewpoint = turntable(room.vertices, Rigid.identity(), 1, size_px=(80, 60))[0]
+    renderer = StillRenderer(room)
+    outside, inside = renderer.render(viewpoint), renderer.render(viewpoint, backs=False)
+    # Bluish outside, clay inside.
+    assert outside.clay[30, 40, 2] > outside.clay[30, 40, 0]
+    assert inside.clay[30, 40, 2] < inside.clay[30, 40, 0]
