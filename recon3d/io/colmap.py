@@ -134,71 +134,57 @@ def read_colmap_cameras(path: Path) -> dict[str, tuple[Intrinsics, Rigid]]:
 
 
 def write_colmap_model(folder: Path, scene: PosedScene) -> None:
-    """Write cameras.txt, images.txt and points3D.txt of the undistorted views.
+    """Write cameras.bin, images.bin and points3D.bin of the undistorted views.
 
-    Images carry their photo ids as names. Where a view sees a point is not kept in a scene, so
-    the point's projection stands in for it.
+    Binary, because COLMAP's text format has no names with spaces. Images carry their photo ids
+    as names. Where exactly a view sees a point is not kept in a scene, so the point's projection
+    stands in for it.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     numbers = {camera: n for n, camera in enumerate(dict.fromkeys(v.camera for v in scene.views))}
     cameras = [
-        f"{number + 1} PINHOLE {c.width_px} {c.height_px} {c.fx_px} {c.fy_px} {c.cx_px} {c.cy_px}"
-        for c, number in numbers.items()
-    ]
-    order = np.lexsort(scene.points.observations.T)
-    seen = scene.points.observations[order]
-    starts = np.searchsorted(seen[:, 1], np.arange(len(scene.views) + 1))
-    tracks: list[list[str]] = [[] for _ in scene.points.xyz_world]
-    images: list[str] = []
+        struct.pack(
+            "<iiQQ4d", n + 1, _MODELS["PINHOLE"].code, c.width_px, c.height_px,
+            c.fx_px, c.fy_px, c.cx_px, c.cy_px,
+        )
+        for c, n in numbers.items()
+    ]  # fmt: skip
+    tracks: list[list[int]] = [[] for _ in scene.points.xyz_world]
+    images = []
     for index, view in enumerate(scene.views):
-        indices = seen[starts[index] : starts[index + 1], 0]
-        uv_px, _ = project(view.cam_from_world @ scene.points.xyz_world[indices], view.camera)
-        # Behind the camera there is no projection, and COLMAP cannot read NaN.
-        visible = np.isfinite(uv_px).all(axis=1)
-        indices, uv_px = indices[visible], uv_px[visible]
+        sightings, indices = _sightings(scene, index)
         pose = view.cam_from_world
-        numbers_text = " ".join(
-            map(str, [*_quaternion(pose.rotation), *map(float, pose.translation)])
-        )
-        images.append(f"{index + 1} {numbers_text} {numbers[view.camera] + 1} {view.photo_id}")
-        images.append(
-            " ".join(
-                f"{u:.3f} {v:.3f} {point + 1}"
-                for (u, v), point in zip(uv_px.tolist(), indices.tolist(), strict=True)
-            )
-        )
+        head = struct.pack(
+            "<I7dI", index + 1, *_quaternion(pose.rotation), *pose.translation,
+            numbers[view.camera] + 1,
+        )  # fmt: skip
+        name = view.photo_id.encode() + b"\0"
+        images.append(head + name + struct.pack("<Q", len(sightings)) + sightings.tobytes())
         for place, point in enumerate(indices.tolist()):
-            tracks[point].append(f"{index + 1} {place}")
+            tracks[point] += index + 1, place
+    rows = zip(scene.points.xyz_world, scene.points.rgb, scene.points.error_px, tracks, strict=True)
     points = [
-        f"{n + 1} {x} {y} {z} {r} {g} {b} {error:.4f} {' '.join(track)}"
-        for n, ((x, y, z), (r, g, b), error, track) in enumerate(
-            zip(
-                scene.points.xyz_world.tolist(),
-                scene.points.rgb.tolist(),
-                scene.points.error_px.tolist(),
-                tracks,
-                strict=True,
-            )
-        )
+        struct.pack("<Q3d3BdQ", n + 1, *xyz, *rgb, error_px, len(track) // 2)
+        + np.array(track, "<i4").tobytes()
+        for n, (xyz, rgb, error_px, track) in enumerate(rows)
     ]
-    _write_lines(folder / "cameras.txt", "CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]", cameras)
-    _write_lines(
-        folder / "images.txt",
-        "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, then POINTS2D[] as (X Y POINT3D_ID)",
-        images,
-    )
-    _write_lines(
-        folder / "points3D.txt",
-        "POINT3D_ID X Y Z R G B ERROR TRACK[] as (IMAGE_ID POINT2D_IDX)",
-        points,
-    )
+    for name, records in (("cameras", cameras), ("images", images), ("points3D", points)):
+        with atomic_path(folder / f"{name}.bin") as part:
+            part.write_bytes(struct.pack("<Q", len(records)) + b"".join(records))
 
 
-def _write_lines(target: Path, header: str, lines: Sequence[str]) -> None:
-    with atomic_path(target) as part:
-        part.write_text("\n".join([f"# {header}", *lines]) + "\n", encoding="utf-8")
+def _sightings(scene: PosedScene, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """COLMAP's records of the points that a view sees, and the points' indices."""
+    view, observations = scene.views[index], scene.points.observations
+    indices = np.unique(observations[observations[:, 1] == index, 0])
+    uv_px, _ = project(view.cam_from_world @ scene.points.xyz_world[indices], view.camera)
+    # Behind the camera there is no projection.
+    visible = np.isfinite(uv_px).all(axis=1)
+    records = np.zeros(int(visible.sum()), [("uv_px", "<f8", 2), ("point", "<i8")])
+    records["uv_px"], records["point"] = uv_px[visible], indices[visible] + 1
+    return records, indices[visible]
 
 
 def _find_model(path: Path) -> tuple[Path, str]:

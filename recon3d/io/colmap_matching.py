@@ -28,8 +28,7 @@ def match_pairs(
 ) -> None:
     """Match and verify pairs of photos, given as indices; finished pairs are skipped.
 
-    loose accepts less distinct matches, looks again along the epipolar lines, and believes a
-    pair with fewer of them.
+    loose accepts less distinct matches and believes a pair with fewer of them.
     """
     if not pairs:
         return
@@ -40,7 +39,6 @@ def match_pairs(
     verification.ransac.random_seed = seed
     if loose:
         matching.sift.max_ratio = 0.9
-        matching.guided_matching = True
         verification.min_num_inliers = 12
     pairing = pycolmap.ImportedPairingOptions()
     pairing.block_size = _BLOCK_PAIRS
