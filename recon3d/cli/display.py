@@ -22,6 +22,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from typing_extensions import override
 
 from recon3d.core.errors import ReconError
@@ -78,7 +79,7 @@ class PlainLines(Display):
     def __init__(self, errors: Console, results: TextIO, *, verbose: bool = False) -> None:
         super().__init__(errors, results)
         self.verbose = verbose
-        self._next_line = 0.0
+        self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     @override
     def __call__(self, event: Event) -> None:
@@ -126,13 +127,14 @@ class ProgressBar(PlainLines):
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left:"),
             TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
             console=errors,
+            expand=True,
             transient=True,
         )
         self._stage = ""
