@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from recon3d.core.errors import InputError
-from recon3d.io.sharpness import sharpness
+from recon3d.io.sharpness import fine_detail
 
 _SMALL_PX = 320
 # Neighbours then share nine tenths of their view: enough for any matcher, few enough to be fast.
@@ -42,7 +42,7 @@ def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list
             grey = _small_grey(frame)
             if previous is not None:
                 travelled.append(travelled[-1] + _shift(previous, grey))
-            sharp.append(sharpness(grey))
+            sharp.append(fine_detail(grey))
             previous = grey
             tell(index + 1, max(stream.frames, index + 1) if stream.frames else 0)
     if not sharp:

@@ -42,7 +42,7 @@ _FEWEST_TO_JUDGE_BLUR = 4
 class IngestConfig:
     """Which files become photos."""
 
-    blur_limit: float = 0.3
+    blur_limit: float = 0.2
     """Leave out a photo whose sharpness is below this share of the album's median.
     0 keeps everything; raise it to be stricter."""
 
