@@ -69,7 +69,11 @@ def test_our_json_is_taken_as_it_is(tmp_path: Path) -> None:
         (None, [0.1, 0.2, 0.3, 0.4], Distortion("brown", (0.1, 0.2, 0.3, 0.4))),
         (None, [0.1, 0.2, 0.3, 0.4, 0.5], Distortion("brown", (0.1, 0.2, 0.3, 0.4, 0.5))),
         ("fisheye", [0.1, 0.2, 0.3, 0.4], Distortion("fisheye", (0.1, 0.2, 0.3, 0.4))),
-        ("brown", [0.1, 0.2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Distortion("brown", (0.1, 0.2, 0.0, 0.0))),
+        (
+            "brown",
+            [0.1, 0.2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            Distortion("brown", (0.1, 0.2, 0.0, 0.0)),
+        ),
     ],
 )
 def test_distortion_models_are_told_apart(
@@ -335,7 +339,7 @@ def test_colmap_poses_bring_their_intrinsics(tmp_path: Path) -> None:
 )
 def test_a_matrix_that_is_no_pose_is_named(tmp_path: Path, pose: np.ndarray) -> None:
     path = write(tmp_path / "poses.json", {"a.jpg": {"cam_from_world": pose.tolist()}})
-    with pytest.raises(PosesError, match=r"a\.jpg|cam_from_world"):
+    with pytest.raises(PosesError, match=r"the pose of a\.jpg"):
         read_given_cameras(album(), None, path)
 
 

@@ -47,7 +47,7 @@ def read_given_cameras(album: Album, intrinsics: Path | None, poses: Path | None
         cameras,
         placed,
         posed.unit or ("metre" if album.sensor_depth else "scene"),
-        _digest([*_files(intrinsics), *posed.sources]),
+        _digest([*([intrinsics] if intrinsics else []), *posed.sources]),
     )
 
 
@@ -154,13 +154,10 @@ def _turned_left(given: Intrinsics) -> Intrinsics:
     return _turned_right(_turned_right(_turned_right(given)))
 
 
-def _files(path: Path | None) -> list[Path]:
-    if path is None:
-        return []
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-
-
 def _digest(files: Sequence[Path]) -> str:
     """Empty without files."""
-    contents = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)
-    return hashlib.sha256(contents).hexdigest() if files else ""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest() if files else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recon3d.core.camera import Distortion, DistortionModel, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError
-from recon3d.io.colmap import read_colmap_cameras, read_colmap_intrinsics
+from recon3d.io.colmap import read_colmap_intrinsics
 from recon3d.io.documents import Document, read_document, read_text, to_number
 
 Size = tuple[int, int]
@@ -47,15 +47,12 @@ def read_camera_file(path: Path, usual_size: Size) -> CameraFile:
     """Read intrinsics in any known format; the content decides, not the extension.
 
     Args:
-        path: A file, or the folder of a COLMAP model.
+        path: The file.
         usual_size: Width and height that a file without a size is taken to be for.
 
     Raises:
         IntrinsicsError: the file is unreadable, in no known format, or has impossible values.
     """
-    if path.is_dir():
-        posed = read_colmap_cameras(path)
-        return CameraFile(by_name={name: intrinsics for name, (intrinsics, _) in posed.items()})
     if path.suffix.lower() == ".bin":
         return CameraFile(shared=tuple(read_colmap_intrinsics(path)))
     text = read_text(path, IntrinsicsError)
@@ -118,6 +115,7 @@ def _one_camera(fields: Document, usual_size: Size, name: str) -> Intrinsics:
     readers: tuple[tuple[tuple[str, ...], Callable[[Document, Size], Intrinsics]], ...] = (
         (("fx",), _from_ours),
         (("intrinsic_matrix",), _from_open3d),
+        (("intrinsic",), lambda outer, size: _from_open3d(outer.child("intrinsic"), size)),
         (_MATRIX_KEYS, _from_opencv),
         (("fl_x", "camera_angle_x"), nerfstudio_camera),
         (("pinhole",), _from_sections),

@@ -94,10 +94,10 @@ def _read_frame(path: Path) -> Rigid | None:
 
 
 def _read_lines(path: Path) -> PoseFile:
-    lines = [line for line in read_text(path, PosesError).splitlines() if line.strip()]
-    numbers = _numbers("\n".join(lines))
-    per_line = len(lines[0].replace(",", " ").split()) if lines else 0
-    per_pose = per_line if per_line in (12, 16) else 16
+    lines = [line for line in map(_numbers, read_text(path, PosesError).splitlines()) if line]
+    numbers = [number for line in lines for number in line]
+    # KITTI writes 12 numbers a line, without the last row; others a 4x4 block of four lines.
+    per_pose = 12 if lines and len(lines[0]) == 12 else 16
     if not numbers or len(numbers) % per_pose:
         raise ValueError(f"it has {len(numbers)} numbers; a 4x4 matrix per photo is expected")
     poses = (
@@ -120,9 +120,9 @@ def _read_json(path: Path, usual_size: Size) -> PoseFile:
         if isinstance(named[name], Mapping):
             fields = named.child(name)
             if "cam_from_world" in fields:
-                poses[name] = _rigid(fields.numbers("cam_from_world"), name)
+                poses[name] = _rigid(_field(fields, "cam_from_world", name), name)
             else:
-                poses[name] = _inverted(fields.numbers("world_from_cam"), name)
+                poses[name] = _inverted(_field(fields, "world_from_cam", name), name)
     return PoseFile(poses, unit=unit, sources=(path,))
 
 
@@ -135,7 +135,7 @@ def _read_transforms(
             raise ValueError(f"frame {number + 1} has no file_path")
         name = frame["file_path"].replace("\\", "/").removeprefix("./")
         fields = Document({**content, **frame})
-        world_from_gl = _rigid(fields.numbers("transform_matrix"), name)
+        world_from_gl = _rigid(_field(fields, "transform_matrix", name), name)
         poses[name] = (world_from_gl @ _GL_FROM_CV).inverse()
         if "fl_x" in fields or "camera_angle_x" in fields:
             cameras[name] = nerfstudio_camera(fields, usual_size)
@@ -158,7 +158,15 @@ def _read_colmap(folder: Path) -> PoseFile:
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(word) for word in text.replace(",", " ").split()]
+    lines = (line.partition("#")[0].replace(",", " ") for line in text.splitlines())
+    return [float(word) for line in lines for word in line.split()]
+
+
+def _field(fields: Document, key: str, name: str) -> list[float]:
+    try:
+        return fields.numbers(key)
+    except ValueError as error:
+        raise ValueError(f"the pose of {name}: {error}") from error
 
 
 def _inverted(world_from_cam: Sequence[float], name: str) -> Rigid:

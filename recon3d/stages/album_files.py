@@ -1,0 +1,120 @@
+"""The folder of an album: numbered pictures, masks and depth, an item file for each photo.
+
+Numbers instead of names, because not every library opens a path with umlauts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from recon3d.core.scene import Album, Exif, Photo, Verdict
+from recon3d.io.pictures import read_depth_mm
+from recon3d.run.files import FileMapping, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """What became of one file; its pixels lie under the same number."""
+
+    number: int
+    id: str
+    path: str
+    sha256: str
+    pixels_sha256: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    exif: Exif = Exif()  # noqa: RUF009 - frozen
+    sharpness: float = 0.0
+    has_mask: bool = False
+    has_depth: bool = False
+    reason: str = ""
+    """Why it is left out; empty for a good photo."""
+    advice: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Why it is left out."""
+        return Verdict(self.id, False, self.reason, self.advice)
+
+
+def write_album(folder: Path, items: Sequence[Item], *, sequential: bool) -> None:
+    """Write down which items are photos and which are left out."""
+    write_json(
+        folder / "album.json",
+        {"sequential": sequential, "items": [asdict(item) for item in items]},
+    )
+
+
+def read_album(folder: Path) -> Album:
+    """Read what `ingest` wrote; depth one file at a time."""
+    content = json.loads((folder / "album.json").read_text(encoding="utf-8"))
+    items = [_item_from_json(fields) for fields in content["items"]]
+    good = [item for item in items if not item.reason]
+    return Album(
+        photos=tuple(_photo(item) for item in good),
+        verdicts=tuple(item.verdict for item in items if item.reason),
+        sequential=content["sequential"],
+        pictures={item.id: picture_path(folder, item.number) for item in good},
+        masks={item.id: mask_path(folder, item.number) for item in good if item.has_mask},
+        sensor_depth=FileMapping(
+            {item.id: depth_path(folder, item.number) for item in good if item.has_depth},
+            read_depth_mm,
+        ),
+    )
+
+
+def read_item(folder: Path, number: int) -> Item | None:
+    """The item if an earlier, interrupted run finished it."""
+    path = _item_path(folder, number)
+    if not path.exists():
+        return None
+    return _item_from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def write_item(folder: Path, item: Item) -> Item:
+    """Write it, after its picture: an item on the disk means that its pixels are there too."""
+    write_json(_item_path(folder, item.number), asdict(item))
+    return item
+
+
+def _item_path(folder: Path, number: int) -> Path:
+    return folder / "items" / f"{number:06d}.json"
+
+
+def picture_path(folder: Path, number: int) -> Path:
+    """Upright 8-bit JPEG."""
+    return folder / "pictures" / f"{number:06d}.jpg"
+
+
+def mask_path(folder: Path, number: int) -> Path:
+    """PNG of the picture's size, 255 = keep, 0 = hide."""
+    return folder / "masks" / f"{number:06d}.png"
+
+
+def depth_path(folder: Path, number: int) -> Path:
+    """The depth camera's file as it came, 16-bit millimetres."""
+    return folder / "depth" / f"{number:06d}.png"
+
+
+def _photo(item: Item) -> Photo:
+    return Photo(
+        item.id, item.path, item.width_px, item.height_px, item.exif, item.sha256, _group(item)
+    )
+
+
+def _group(item: Item) -> str:
+    """Same camera, size and focal length: a zoomed or turned photo is a group of its own."""
+    name = f"{item.exif.make or ''} {item.exif.model or ''}".strip() or "unknown camera"
+    focal = f" {item.exif.focal_px:.0f} px" if item.exif.focal_px else ""
+    return f"{name} {item.width_px}x{item.height_px}{focal}"
+
+
+def _item_from_json(fields: dict[str, Any]) -> Item:
+    exif = dict(fields.pop("exif"))
+    if exif["gps_deg_m"]:
+        exif["gps_deg_m"] = tuple(exif["gps_deg_m"])
+    return Item(**fields, exif=Exif(**exif))
