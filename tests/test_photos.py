@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -259,7 +261,12 @@ def test_random_damage_never_crashes(tmp_path: Path) -> None:
 
 
 def test_a_decompression_bomb_is_refused_before_it_opens(tmp_path: Path) -> None:
-    Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
+    Image.new("1", (8, 8)).save(tmp_path / "bomb.png")
+    png = bytearray((tmp_path / "bomb.png").read_bytes())
+    # The header chunk says the size: width and height at 16, checksum at 29.
+    struct.pack_into(">2I", png, 16, 30_000, 30_000)
+    struct.pack_into(">I", png, 29, zlib.crc32(png[12:29]))
+    (tmp_path / "bomb.png").write_bytes(png)
     with pytest.raises(InputError, match="megapixels"):
         read_picture(tmp_path / "bomb.png")
 
