@@ -12,6 +12,8 @@ from recon3d.core.transform import Rigid
 
 # Cameras tilted sideways by more than this (median) were not held level.
 _MAX_ROLL_DEG = 15.0
+# Cameras that look down more steeply than this (median) say little about what is level.
+_STEEP_DEG = 50.0
 
 
 def upright_from_world(views: Sequence[View], points_world: Float[np.ndarray, "n 3"]) -> Rigid:
@@ -24,7 +26,7 @@ def upright_from_world(views: Sequence[View], points_world: Float[np.ndarray, "n
         ValueError: there are no views.
     """
     rotations = np.stack([view.cam_from_world.rotation for view in views])
-    up = up_in_world(rotations)
+    up = _levelled(up_in_world(rotations), rotations, points_world)
     forward = _horizontal_forward(rotations, up)
     rotation = np.stack([np.cross(forward, up), forward, up])
     anchor = points_world if len(points_world) else np.stack([view.centre_world for view in views])
@@ -89,6 +91,29 @@ def _tilt_deg(axes: Float[np.ndarray, "n 3"], up: Float[np.ndarray, "3"]) -> flo
 def _spread(axes: Float[np.ndarray, "n 3"]) -> float:
     """0 when all axes are parallel, 0.5 when they turn in a full circle."""
     return float(np.linalg.eigvalsh(axes.T @ axes / len(axes))[1])
+
+
+def _levelled(
+    up: Float[np.ndarray, "3"],
+    cam_from_world: Float[np.ndarray, "n 3 3"],
+    points_world: Float[np.ndarray, "m 3"],
+) -> Float[np.ndarray, "3"]:
+    """In photos taken from far above, the ground knows better than the cameras what is level."""
+    looks_down = -float(np.median(cam_from_world[:, 2] @ up))
+    if looks_down < np.sin(np.radians(_STEEP_DEG)) or len(points_world) < 100:
+        return up
+    points = points_world[:: max(1, len(points_world) // 20_000)].astype(np.float64)
+    for _ in range(10):
+        centred = points - np.median(points, axis=0)
+        spread, axes = np.linalg.eigh(centred.T @ centred)
+        normal: np.ndarray = axes[:, 0] * np.sign(axes[:, 0] @ up)
+        # Roofs and trees stand out of the ground; the nearest 80 % are kept each time.
+        height = np.abs(centred @ normal)
+        if len(points) < 100 or spread[0] < 1e-4 * spread[1]:
+            break
+        points = points[height <= np.percentile(height, 80)]
+    is_flat = spread[0] < 0.1**2 * spread[1]
+    return normal if is_flat and normal @ up > np.cos(np.radians(30)) else up
 
 
 def _horizontal_forward(

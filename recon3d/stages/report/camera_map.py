@@ -54,7 +54,9 @@ def draw_map(posed: PosedPhotos, mesh: Mesh | None) -> Map:
     upright = upright_from_world(views, points if surface is None else surface)
     centres = np.stack([upright @ view.centre_world for view in views])[:, :2]
     ground = (upright @ (points if surface is None else surface))[:, :2]
-    corners = np.percentile(ground, [1, 99], axis=0) if len(ground) else centres[:1]
+    # Sparse points reach far into the background, a mesh hardly does.
+    tail = 6 if surface is None else 1
+    corners = np.percentile(ground, [tail, 100 - tail], axis=0) if len(ground) else centres[:1]
     low = np.minimum(corners.min(0), centres.min(0))
     high = np.maximum(corners.max(0), centres.max(0))
     pad = _MARGIN * max(float((high - low).max()), 1e-9)

@@ -64,7 +64,13 @@ def judge(facts: Facts) -> Judgement:
     photos = facts["photos"]
     given, used = len(photos), sum(photo["verdict"] == "used" for photo in photos)
     if not facts["mesh"]:
-        return Judgement("stopped", "Stopped before a mesh was made", ())
+        reached = "depth" if facts["depth"] else "poses" if facts["poses"] else "photos"
+        titles = {
+            "depth": "Depth was found",
+            "poses": "Cameras are placed",
+            "photos": "Photos read",
+        }
+        return Judgement("stopped", titles[reached], ("This run ended before the mesh.",))
     good: list[str] = []
     doubts: list[str] = []
     (good if used >= 0.9 * given else doubts).append(
