@@ -6,7 +6,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -14,150 +14,19 @@ import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
 from tyro.extras import subcommand_type_from_defaults
 
-from recon3d.cli.display import Display, Style
+from recon3d.cli.display import Display
+from recon3d.cli.options import (
+    NO_DEFAULT,
+    Command,
+    Computation,
+    OptionalPath,
+    PhotoCommand,
+    Settings,
+)
 from recon3d.config import Config, Preset, preset, read_config, to_toml
-from recon3d.pipeline import Inputs, Stage
-from recon3d.run.device import Device, Runtime
+from recon3d.pipeline import Stage
 from recon3d.run.task import CancelToken
 from recon3d.stages.export import Outputs
-
-_NO_DEFAULT = arg(help_behavior_hint="")
-_OptionalPath = Annotated[Path | None, _NO_DEFAULT]
-_ONE_STYLE = tyro.conf.create_mutex_group(required=False, title="what is shown")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """What every subcommand can do."""
-
-    supervised: ClassVar[bool] = False
-    """Runs for so long that it needs a process that can be stopped at any moment."""
-    log_folder: ClassVar[Path | None] = None
-    """Where the traceback of an unexpected error goes; None is the system's temporary folder."""
-
-    json: Annotated[bool, _ONE_STYLE, _NO_DEFAULT] = False
-    """Print one JSON object per line, for programs."""
-    quiet: Annotated[bool, _ONE_STYLE, _NO_DEFAULT] = False
-    """Print errors only."""
-    verbose: Annotated[bool, _ONE_STYLE, _NO_DEFAULT] = False
-    """Print every step, and tracebacks."""
-
-    @property
-    def style(self) -> Style:
-        """How the run is shown."""
-        return (
-            "json"
-            if self.json
-            else "quiet"
-            if self.quiet
-            else "verbose"
-            if self.verbose
-            else "normal"
-        )
-
-    def run(self, display: Display, cancel: CancelToken) -> None:
-        """Do it.
-
-        Raises:
-            ReconError: it cannot be done; says why.
-            Cancelled: the user stopped it.
-        """
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings(Command):
-    """Where the settings come from: defaults, then the preset, then the file, then options."""
-
-    preset: Preset = "balanced"
-    """draft for a look in a minute, balanced for every day, fine when time does not matter."""
-    config: _OptionalPath = None
-    """TOML file of settings; `recon3d config` prints one. It outranks the preset, and options
-    outrank it."""
-    settings: Annotated[Config, arg(name="")] = field(default_factory=Config)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhotoCommand(Settings):
-    """A run of the pipeline, or of its first stages."""
-
-    supervised: ClassVar[bool] = True
-    until: ClassVar[Stage]
-
-    photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS", help_behavior_hint="")]
-    """A folder (searched through), a video, or photo files."""
-    intrinsics: _OptionalPath = None
-    """Camera calibration: our JSON, a 3x3 matrix, or a file of OpenCV, COLMAP, nerfstudio or
-    Open3D. Estimated from the photos where it is missing."""
-    poses: _OptionalPath = None
-    """Known camera poses: a COLMAP model, transforms.json, or a folder of 4x4 texts."""
-    masks: _OptionalPath = None
-    """Folder of masks named like the photos, white = keep."""
-    depth: _OptionalPath = None
-    """Folder of a depth camera's maps, named like the photos; needs --poses and --intrinsics."""
-    workspace: _OptionalPath = None
-    """Folder that keeps finished work, so that nothing is computed twice. Default: beside the
-    first output, with its name and the ending .recon3d."""
-    device: Device = "auto"
-    """auto takes the NVIDIA GPU where there is one; cpu and cuda insist."""
-    workers: int = 0
-    """Threads; 0 means one per core."""
-    memory_gib: float = 0.0
-    """Working memory to stay within, in GiB; 0 means 60 % of what is free."""
-
-    @property
-    def name(self) -> str:
-        """What outputs are called unless the user says so."""
-        first = self.photos[0].absolute()
-        return (first.name if first.is_dir() else first.stem) or "scene"
-
-    @property
-    def inputs(self) -> Inputs:
-        """The user's files."""
-        return Inputs(
-            photos=self.photos[0] if len(self.photos) == 1 else self.photos,
-            intrinsics=self.intrinsics,
-            poses=self.poses,
-            masks=self.masks,
-            sensor_depth=self.depth,
-        )
-
-    @property
-    def outputs(self) -> Outputs:
-        """What to write."""
-        raise NotImplementedError
-
-    @property
-    def effective(self) -> Config:
-        """The settings after the command's short options."""
-        return self.settings
-
-    @property
-    def runtime(self) -> Runtime:
-        """How to run."""
-        return Runtime(device=self.device, workers=self.workers, memory_gib=self.memory_gib)
-
-    @property
-    def workspace_folder(self) -> Path:
-        """Where finished work is kept."""
-        return self.workspace or _beside(self._first_output)
-
-    @property
-    def log_folder(self) -> Path:  # type: ignore[override]
-        """The workspace."""
-        return self.workspace_folder
-
-    @property
-    def _first_output(self) -> Path:
-        outputs = self.outputs
-        found = (*outputs.meshes, outputs.colmap, outputs.depth_maps)
-        return next(path for path in found if path)
-
-    def run(self, display: Display, cancel: CancelToken) -> None:
-        """Run the stages and say what became of the photos."""
-        from recon3d.cli.run import run_photos
-
-        run_photos(self, display, cancel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,19 +40,19 @@ class Mesh(PhotoCommand):
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""
-    cloud: _OptionalPath = None
+    cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
-    depth_maps: _OptionalPath = None
+    depth_maps: OptionalPath = None
     """Folder to write depth maps to."""
-    colmap: _OptionalPath = None
+    colmap: OptionalPath = None
     """Folder to write the cameras to, as a COLMAP model."""
-    transforms: _OptionalPath = None
+    transforms: OptionalPath = None
     """File to write the cameras to, as nerfstudio's transforms.json."""
-    report: _OptionalPath = None
+    report: OptionalPath = None
     """Where to write a copy of the report (.html); one always lies in the workspace."""
-    surface: Annotated[Literal["tsdf", "poisson"] | None, _NO_DEFAULT] = None
+    surface: Annotated[Literal["tsdf", "poisson"] | None, NO_DEFAULT] = None
     """Short for --fuse.surface: tsdf leaves unseen places open, poisson closes everything."""
-    faces: Annotated[int | None, _NO_DEFAULT] = None
+    faces: Annotated[int | None, NO_DEFAULT] = None
     """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
 
     @property
@@ -215,7 +84,7 @@ class Poses(PhotoCommand):
 
     until: ClassVar[Stage] = Stage.POSE
 
-    output: Annotated[_OptionalPath, arg(aliases=["-o"])] = None
+    output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
     """Folder to write to. Default: the photos' name and .poses."""
 
     @property
@@ -235,7 +104,7 @@ class Depth(PhotoCommand):
 
     until: ClassVar[Stage] = Stage.DEPTH
 
-    output: Annotated[_OptionalPath, arg(aliases=["-o"])] = None
+    output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
     """Folder to write to. Default: the photos' name and .depth."""
 
     @property
@@ -252,7 +121,7 @@ class Fuse(PhotoCommand):
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""
-    cloud: _OptionalPath = None
+    cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
 
     @property
@@ -299,6 +168,41 @@ class Clean(Command):
         clean(self.workspace, display, everything=self.all, dry_run=self.dry_run)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bench(Computation):
+    """Measure accuracy, time and memory on photo sets whose truth is known."""
+
+    sets: Annotated[Positional[tuple[str, ...]], arg(metavar="SETS")] = ()
+    """Names of sets; all of them where none is named."""
+    data: OptionalPath = None
+    """Folder with the sets. Default: what the environment variable RECON3D_DATA names."""
+    output: Annotated[Path, arg(aliases=["-o"])] = Path("out/bench")
+    """Folder for the table, the stills and the workspaces."""
+    page: OptionalPath = None
+    """Markdown page whose part between <!-- bench --> and <!-- /bench --> gets the table."""
+
+    @property
+    def log_folder(self) -> Path:
+        """The folder for the table."""
+        return self.output
+
+    def run(self, display: Display, cancel: CancelToken) -> None:
+        """Run the sets one after the other."""
+        from recon3d.bench import markdown, run_bench
+
+        rows = run_bench(
+            self.sets,
+            self.data,
+            self.output,
+            self.settings,
+            self.runtime,
+            display,
+            cancel=cancel,
+            page=self.page,
+        )
+        display.result({"rows": [asdict(row) for row in rows]}, markdown(rows))
+
+
 def parse(arguments: Sequence[str]) -> Command:
     """The command of one command line.
 
@@ -315,6 +219,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "config": ShowConfig(settings=base),
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
+        "bench": Bench(settings=base),
     }
     # Any: mypy does not follow a union that is made at run time.
     commands: Any = subcommand_type_from_defaults(
@@ -346,7 +251,3 @@ def _base_settings(arguments: Sequence[str]) -> Config:
 def _usage_error(message: str) -> int:
     sys.stderr.write(f"recon3d: {message} `recon3d --help` says more.\n")
     return 2
-
-
-def _beside(output: Path) -> Path:
-    return output.with_name(output.stem + ".recon3d")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import sys
 import time
@@ -249,7 +250,17 @@ def reader_left() -> None:
 
 
 def _json_line(content: Mapping[str, Any]) -> str:
-    return json.dumps({"version": JSON_VERSION, **content}, ensure_ascii=False) + "\n"
+    numbered = {"version": JSON_VERSION, **content}
+    return json.dumps(_without_nan(numbered), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN; what is unknown becomes null."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from recon3d.cli.commands import Command, parse
+from recon3d.cli.commands import parse
 from recon3d.cli.display import reader_left, tell_cancelled, tell_error
+from recon3d.cli.options import Command
 from recon3d.cli.perform import CANCELLED, DONE, FAILED, USAGE, perform
 from recon3d.cli.supervisor import Ending, run_apart
 from recon3d.core.errors import ReconError

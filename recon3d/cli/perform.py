@@ -15,7 +15,7 @@ from recon3d.core.errors import Cancelled, ReconError
 from recon3d.run.task import CancelToken
 
 if TYPE_CHECKING:
-    from recon3d.cli.commands import Command
+    from recon3d.cli.options import Command
 
 DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
 

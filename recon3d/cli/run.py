@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from recon3d.cli.commands import PhotoCommand
 from recon3d.cli.display import Display, duration
+from recon3d.cli.options import PhotoCommand
 from recon3d.pipeline import Results, reconstruct
 from recon3d.run.task import CancelToken
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import FrameType
 
+import psutil
+
 from recon3d.run.task import CancelToken
 
 GRACE_SECONDS = 1.0
@@ -51,12 +53,12 @@ def run_apart(work: Work) -> Ending:
     def stop(signum: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            process.kill()
+            _kill(process.pid)
             return
         asked = True
         with suppress(OSError):
             ours.send("stop")
-        end = threading.Timer(GRACE_SECONDS, process.kill)
+        end = threading.Timer(GRACE_SECONDS, _kill, [process.pid])
         end.daemon = True
         end.start()
 
@@ -74,6 +76,15 @@ def run_apart(work: Work) -> Ending:
         for signum, handler in before.items():
             signal.signal(signum, handler)
     return Ending(process.exitcode, asked)
+
+
+def _kill(pid: int | None) -> None:
+    """End a process and everything that it has started."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in (*process.children(recursive=True), process):
+            with suppress(psutil.Error):
+                each.kill()
 
 
 def _work_apart(work: Work, supervisor: Connection) -> None:

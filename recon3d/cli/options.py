@@ -1,0 +1,169 @@
+"""What subcommands share: the user's files, settings, the machine, and what is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+from tyro.conf import Positional, arg
+
+from recon3d.cli.display import Display, Style
+from recon3d.config import Config, Preset
+from recon3d.pipeline import Inputs, Stage
+from recon3d.run.device import Device, Runtime
+from recon3d.run.task import CancelToken
+from recon3d.stages.export import Outputs
+
+NO_DEFAULT = arg(help_behavior_hint="")
+OptionalPath = Annotated[Path | None, NO_DEFAULT]
+_ONE_STYLE = tyro.conf.create_mutex_group(required=False, title="what is shown")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What every subcommand can do."""
+
+    supervised: ClassVar[bool] = False
+    """Runs for so long that it needs a process that can be stopped at any moment."""
+
+    json: Annotated[bool, _ONE_STYLE, NO_DEFAULT] = False
+    """Print one JSON object per line, for programs."""
+    quiet: Annotated[bool, _ONE_STYLE, NO_DEFAULT] = False
+    """Print errors only."""
+    verbose: Annotated[bool, _ONE_STYLE, NO_DEFAULT] = False
+    """Print every step, and tracebacks."""
+
+    @property
+    def style(self) -> Style:
+        """How the run is shown."""
+        return (
+            "json"
+            if self.json
+            else "quiet"
+            if self.quiet
+            else "verbose"
+            if self.verbose
+            else "normal"
+        )
+
+    @property
+    def log_folder(self) -> Path | None:
+        """Where the traceback of an unexpected error goes; None: the system's temporary folder."""
+        return None
+
+    def run(self, display: Display, cancel: CancelToken) -> None:
+        """Do it.
+
+        Raises:
+            ReconError: it cannot be done; says why.
+            Cancelled: the user stopped it.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Command):
+    """Where the settings come from: defaults, then the preset, then the file, then options."""
+
+    preset: Preset = "balanced"
+    """draft for a look in a minute, balanced for every day, fine when time does not matter."""
+    config: OptionalPath = None
+    """TOML file of settings; `recon3d config` prints one. It outranks the preset, and options
+    outrank it."""
+    settings: Annotated[Config, arg(name="")] = field(default_factory=Config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computation(Settings):
+    """Work that takes minutes, and what it may use of the machine."""
+
+    supervised: ClassVar[bool] = True
+
+    device: Device = "auto"
+    """auto takes the NVIDIA GPU where there is one; cpu and cuda insist."""
+    workers: int = 0
+    """Threads; 0 means one per core."""
+    memory_gib: float = 0.0
+    """Working memory to stay within, in GiB; 0 means 60 % of what is free."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """How to run."""
+        return Runtime(device=self.device, workers=self.workers, memory_gib=self.memory_gib)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoCommand(Computation):
+    """A run of the pipeline, or of its first stages."""
+
+    until: ClassVar[Stage]
+
+    photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS", help_behavior_hint="")]
+    """A folder (searched through), a video, or photo files."""
+    intrinsics: OptionalPath = None
+    """Camera calibration: our JSON, a 3x3 matrix, or a file of OpenCV, COLMAP, nerfstudio or
+    Open3D. Estimated from the photos where it is missing."""
+    poses: OptionalPath = None
+    """Known camera poses: a COLMAP model, transforms.json, or a folder of 4x4 texts."""
+    masks: OptionalPath = None
+    """Folder of masks named like the photos, white = keep."""
+    depth: OptionalPath = None
+    """Folder of a depth camera's maps, named like the photos; needs --poses and --intrinsics."""
+    workspace: OptionalPath = None
+    """Folder that keeps finished work, so that nothing is computed twice. Default: beside the
+    first output, with its name and the ending .recon3d."""
+
+    @property
+    def name(self) -> str:
+        """What outputs are called unless the user says so."""
+        first = self.photos[0].absolute()
+        return (first.name if first.is_dir() else first.stem) or "scene"
+
+    @property
+    def inputs(self) -> Inputs:
+        """The user's files."""
+        return Inputs(
+            photos=self.photos[0] if len(self.photos) == 1 else self.photos,
+            intrinsics=self.intrinsics,
+            poses=self.poses,
+            masks=self.masks,
+            sensor_depth=self.depth,
+        )
+
+    @property
+    def outputs(self) -> Outputs:
+        """What to write."""
+        raise NotImplementedError
+
+    @property
+    def effective(self) -> Config:
+        """The settings after the command's short options."""
+        return self.settings
+
+    @property
+    def workspace_folder(self) -> Path:
+        """Where finished work is kept."""
+        return self.workspace or _beside(self._first_output)
+
+    @property
+    def log_folder(self) -> Path:
+        """The workspace."""
+        return self.workspace_folder
+
+    @property
+    def _first_output(self) -> Path:
+        outputs = self.outputs
+        found = (*outputs.meshes, outputs.colmap, outputs.depth_maps)
+        return next(path for path in found if path)
+
+    def run(self, display: Display, cancel: CancelToken) -> None:
+        """Run the stages and say what became of the photos."""
+        from recon3d.cli.run import run_photos
+
+        run_photos(self, display, cancel)
+
+
+def _beside(output: Path) -> Path:
+    return output.with_name(output.stem + ".recon3d")
