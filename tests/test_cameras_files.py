@@ -114,12 +114,19 @@ def test_impossible_values_are_an_error_that_names_the_file(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1, 2]", "hello", "{}", '{"fx": 1}', "1 2 3", "[" * 1500, "a: &a [*a]"]
+    "text", ["", "{", "[1, 2]", "hello", "{}", '{"fx": 1}', "1 2 3", "a: &a [*a]"]
 )
 @pytest.mark.parametrize("name", ["K.json", "K.yaml", "K.txt"])
 def test_damaged_files_are_an_error(tmp_path: Path, name: str, text: str) -> None:
     with pytest.raises(IntrinsicsError, match="K"):
         read_one(write(tmp_path / name, text))
+
+
+def test_endless_nesting_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(IntrinsicsError, match="damaged"):
+        read_one(write(tmp_path / "K.json", '{"a":' * 100_000))
+    with pytest.raises(IntrinsicsError, match="damaged"):
+        read_one(write(tmp_path / "K.yaml", "[" * 1500))
 
 
 def test_a_file_that_is_missing_or_binary_is_an_error(tmp_path: Path) -> None:

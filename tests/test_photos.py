@@ -135,6 +135,18 @@ def test_one_name_in_two_folders_does_not_share_a_companion() -> None:
     assert match_by_name(["a/1.jpg"], ["x/1.png", "y/1.png"]) == {}
 
 
+def test_umlauts_match_however_a_system_writes_them() -> None:
+    assert match_by_name(["Tür.jpg"], ["Tu\u0308r.png"]) == {"Tür.jpg": "Tu\u0308r.png"}
+
+
+def test_a_video_among_photos_is_not_read(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    (tmp_path / "b.mov").write_bytes(b"gigabytes")
+    found = find(tmp_path)
+    assert found.video is None
+    assert found.sha256["b.mov"] == ""
+
+
 def test_the_real_rgbd_folders_are_understood(real_photos: Path) -> None:
     kitchen = find(real_photos / "kitchen_rgbd", depth=real_photos / "kitchen_rgbd")
     office = find(real_photos / "office_rgbd" / "images", depth=real_photos / "office_rgbd/depth")

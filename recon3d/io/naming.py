@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
@@ -30,9 +31,9 @@ def match_by_name(photo_ids: Iterable[str], names: Iterable[str]) -> dict[str, s
     """
     photo_ids, names = list(photo_ids), list(names)
     levels: tuple[tuple[Callable[[str], str], bool], ...] = (
-        (str, True),
+        (_composed, True),
         (_bare, True),
-        (lambda path: PurePosixPath(path).name, False),
+        (lambda path: PurePosixPath(_composed(path)).name, False),
         (lambda path: PurePosixPath(_bare(path)).name, False),
     )
     found: dict[str, str] = {}
@@ -65,4 +66,9 @@ def split_role(path: str) -> tuple[str, str]:
 
 
 def _bare(path: str) -> str:
-    return split_role(path)[0]
+    return split_role(_composed(path))[0]
+
+
+def _composed(path: str) -> str:
+    """MacOS writes ü as two characters into names, other systems as one."""
+    return unicodedata.normalize("NFC", path)

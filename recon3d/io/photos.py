@@ -28,7 +28,7 @@ class FoundFiles:
     paths: Mapping[str, Path]
     """Every candidate photo or the single video, by id (posix path below the input folder)."""
     sha256: Mapping[str, str]
-    """By photo id; empty text where a file could not be read."""
+    """By photo id; empty text where a file was not or could not be read."""
     masks: Mapping[str, Path] = field(default_factory=dict)
     sensor_depth: Mapping[str, Path] = field(default_factory=dict)
     digest: str = ""
@@ -158,8 +158,9 @@ def _hashed(
 ) -> FoundFiles:
     kinds = {"photo": paths, "mask": masks, "depth": depth}
     todo = [(kind, name, path) for kind, files in kinds.items() for name, path in files.items()]
+    # A video among photos only gets a verdict, so its gigabytes need no reading.
     digests = [
-        (kind, name, _sha256(path, task))
+        (kind, name, "" if _is_video(path) and len(paths) > 1 else _sha256(path, task))
         for kind, name, path in task.each(todo, len(todo), lambda item: item[1])
     ]
     return FoundFiles(
