@@ -367,6 +367,15 @@ def test_frames_are_turned_as_the_phone_was_held(
     assert np.abs(rgb.astype(int) - np.rot90(shown, turns)).mean() < 8
 
 
+def test_a_scratched_video_gives_the_frames_that_are_whole(imgs: Path) -> None:
+    path = film(imgs / "a.avi", pan([16] * 40))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    path.write_bytes(content[: int(len(content) * 0.9)])
+    assert len(pick_frames(path, 150, no_progress)) >= 10
+
+
 def test_read_frames_gives_the_wanted_frames_in_order(imgs: Path) -> None:
     levels = [np.full((240, 320, 3), 10 * n, np.uint8) for n in range(20)]
     path = film(imgs / "a.mp4", levels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,14 @@ def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list
     """
     travelled, sharp = [0.0], []
     previous: UInt8[np.ndarray, "h w"] | None = None
-    with _open(path) as (container, stream):
-        for index, frame in enumerate(container.decode(stream)):
+    with _frames(path) as (frames, total):
+        for index, frame in enumerate(frames):
             grey = _small_grey(frame)
             if previous is not None:
                 travelled.append(travelled[-1] + _shift(previous, grey))
             sharp.append(fine_detail(grey))
             previous = grey
-            tell(index + 1, max(stream.frames, index + 1) if stream.frames else 0)
+            tell(index + 1, max(total, index + 1) if total else 0)
     if not sharp:
         raise _undecodable(path)
     return _sharpest_by_stretch(np.array(travelled), np.array(sharp), most)
@@ -59,8 +59,8 @@ def read_frames(
         InputError: the video cannot be decoded.
     """
     left = set(wanted)
-    with _open(path) as (container, stream):
-        for index, frame in enumerate(container.decode(stream)):
+    with _frames(path) as (frames, _):
+        for index, frame in enumerate(frames):
             if index in left:
                 left.remove(index)
                 # Displays turn a frame counter-clockwise by its rotation; so does rot90.
@@ -70,8 +70,15 @@ def read_frames(
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[Any, Any]]:
+def _frames(path: Path) -> Iterator[tuple[Iterator[Any], int]]:
+    """The decodable frames and how many there are said to be (0 = unknown)."""
     import av
+
+    def decoded(container: Any, stream: Any) -> Iterator[Any]:
+        for packet in container.demux(stream):
+            # A cut-off or scratched video still shows what lies before and after.
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
 
     try:
         with av.open(str(path)) as container:
@@ -79,7 +86,7 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
                 raise _undecodable(path)
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            yield container, stream
+            yield decoded(container, stream), stream.frames
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _undecodable(path) from error
 
