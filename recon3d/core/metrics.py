@@ -13,7 +13,7 @@ Agreement: the geometric consistency of Yao et al., "MVSNet", ECCV 2018, section
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +24,10 @@ from recon3d.core.errors import ShapeMismatchError
 from recon3d.core.transform import Rigid, Similarity, fit_similarity, rotation_angle_deg
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class CameraErrors:
     """How far cameras are from where they really stood."""
 
-    truth_from_world: Similarity
-    """The alignment that was measured under."""
     mean_position: float
     """In the truth's unit."""
     median_position: float
@@ -68,24 +66,34 @@ class SurfaceScores:
     """Harmonic mean of the two."""
 
 
-def camera_errors(
+def align_cameras(
     cam_from_world: Mapping[str, Rigid], cam_from_truth: Mapping[str, Rigid]
-) -> CameraErrors:
-    """Compare cameras by photo after the similarity that brings their centres together best.
+) -> Similarity:
+    """truth_from_world that brings the centres of the photos on both sides together best.
 
     Raises:
         ValueError: fewer than three photos are on both sides, or their centres coincide.
     """
     common = sorted(cam_from_world.keys() & cam_from_truth.keys())
-    centres = np.array([cam_from_world[name].inverse().translation for name in common])
-    true_centres = np.array([cam_from_truth[name].inverse().translation for name in common])
-    truth_from_world = fit_similarity(centres.reshape(-1, 3), true_centres.reshape(-1, 3))
-    position = np.linalg.norm(truth_from_world @ centres - true_centres, axis=1)
-    turned = [truth_from_world.move_camera(cam_from_world[name]).rotation for name in common]
-    true_rotations = [cam_from_truth[name].rotation for name in common]
-    angle_deg = rotation_angle_deg(np.swapaxes(turned, -1, -2) @ np.array(true_rotations))
+    return fit_similarity(_centres(cam_from_world, common), _centres(cam_from_truth, common))
+
+
+def camera_errors(
+    cam_from_world: Mapping[str, Rigid], cam_from_truth: Mapping[str, Rigid]
+) -> CameraErrors:
+    """Compare the cameras of the photos on both sides after `align_cameras`.
+
+    Raises:
+        ValueError: as `align_cameras`.
+    """
+    truth_from_world = align_cameras(cam_from_world, cam_from_truth)
+    common = sorted(cam_from_world.keys() & cam_from_truth.keys())
+    moved = {name: truth_from_world.move_camera(cam_from_world[name]) for name in common}
+    position = np.linalg.norm(_centres(moved, common) - _centres(cam_from_truth, common), axis=1)
+    angle_deg = rotation_angle_deg(
+        np.array([moved[name].rotation.T @ cam_from_truth[name].rotation for name in common])
+    )
     return CameraErrors(
-        truth_from_world,
         float(position.mean()),
         float(np.median(position)),
         float(angle_deg.mean()),
@@ -172,6 +180,10 @@ def confirmations(
     out = np.zeros(depth_z.shape)
     out[rows] = confirmed
     return out
+
+
+def _centres(cameras: Mapping[str, Rigid], names: Sequence[str]) -> Float[np.ndarray, "n 3"]:
+    return np.array([cameras[name].inverse().translation for name in names]).reshape(-1, 3)
 
 
 def _sample(

@@ -1,0 +1,151 @@
+"""A run's results -> one row of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from recon3d.bench.rows import BenchRow
+from recon3d.bench.sets import BenchSet
+from recon3d.bench.surface import SurfaceErrors, surface_errors
+from recon3d.bench.truth import CamerasByPhoto, at_camera
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.covisibility import rank_neighbours
+from recon3d.core.depth import PredictedDepth
+from recon3d.core.metrics import (
+    CameraErrors,
+    DepthErrors,
+    align_cameras,
+    camera_errors,
+    confirmations,
+    depth_errors,
+)
+from recon3d.core.scene import PosedPhotos, View
+from recon3d.core.surface import Mesh
+from recon3d.core.transform import Rigid
+from recon3d.io.cameras import read_given_cameras
+from recon3d.io.meshes import read_mesh
+from recon3d.io.naming import match_by_name
+from recon3d.io.pictures import read_depth_mm
+from recon3d.pipeline import Inputs, Results
+
+_JUDGES = 10
+"""Most covisible views that a depth map is compared with for the agreement."""
+_DEPTHS = tuple[Float[np.ndarray, "h w"], PinholeCamera]
+
+
+def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> BenchRow:
+    """Compare whatever the run has made with whatever is known of the set."""
+    posed = results.posed.value if results.posed else None
+    truth = bench_set.true_cameras(folder) if bench_set.true_cameras else {}
+    inputs = bench_set.inputs(folder)
+    photos = results.album.value.photos if results.album else ()
+    left_out = results.album.value.verdicts if results.album else ()
+    return BenchRow(
+        name=name,
+        what=bench_set.what,
+        unit=bench_set.unit,
+        photos=len(photos) + sum(not verdict.used for verdict in left_out),
+        placed=len(posed.scene.views) if posed else 0,
+        cameras=_camera_errors(posed, truth) if posed else None,
+        raw_depth=_raw_depth_errors(results, bench_set, folder, inputs),
+        depth=_fused_depth_errors(results, bench_set, folder, inputs),
+        agreement=_agreement(results),
+        surface=_surface_errors(results, bench_set, folder, inputs, truth),
+        faces=len(results.mesh.value.faces) if results.mesh else 0,
+        stages={made.stage: made.cost for made in results.stages},
+        warnings=tuple(results.warnings),
+    )
+
+
+def _poses(posed: PosedPhotos) -> dict[str, Rigid]:
+    return {view.photo_id: view.cam_from_world for view in posed.scene.views}
+
+
+def _camera_errors(posed: PosedPhotos, truth: CamerasByPhoto) -> CameraErrors | None:
+    poses = _poses(posed)
+    return camera_errors(poses, truth) if len(poses.keys() & truth.keys()) >= 3 else None
+
+
+def _raw_depth_errors(
+    results: Results, bench_set: BenchSet, folder: Path, inputs: Inputs
+) -> DepthErrors | None:
+    if not (bench_set.true_depth and results.predictions):
+        return None
+    predictions = results.predictions.value
+    maps = ((name, (p.values, p.camera)) for name, p in predictions.items() if p.kind != "relative")
+    return _depth_errors(results, maps, folder / bench_set.true_depth, inputs)
+
+
+def _fused_depth_errors(
+    results: Results, bench_set: BenchSet, folder: Path, inputs: Inputs
+) -> DepthErrors | None:
+    if not (bench_set.true_depth and results.depth):
+        return None
+    maps = ((name, (d.depth_z, d.camera)) for name, d in results.depth.value.items())
+    return _depth_errors(results, maps, folder / bench_set.true_depth, inputs)
+
+
+def _depth_errors(
+    results: Results, maps: Iterator[tuple[str, _DEPTHS]], truth: Path, inputs: Inputs
+) -> DepthErrors | None:
+    """Over all pixels of all photos together; the poses are given, so units are the truth's."""
+    if not results.album:
+        return None
+    given = read_given_cameras(results.album.value, inputs.intrinsics, None).intrinsics
+    files = {path.name: path for path in sorted(truth.iterdir())}
+    names = match_by_name(given, files)
+    found, true = [], []
+    for photo_id, (depth_z, camera) in maps:
+        truth_z = read_depth_mm(files[names[photo_id]])
+        true_z = at_camera(truth_z, given[photo_id].pinhole, camera)
+        known = true_z > 0
+        found.append(depth_z[known].astype(np.float32))
+        true.append(true_z[known].astype(np.float32))
+    return depth_errors(np.concatenate(found), np.concatenate(true)) if found else None
+
+
+def _agreement(results: Results) -> float | None:
+    if not (results.predictions and results.posed and not results.posed.value.sensor_depth):
+        return None
+    predictions, scene = results.predictions.value, results.posed.value.scene
+    confirmed = total = 0
+    for view, others in zip(scene.views, rank_neighbours(scene, _JUDGES), strict=True):
+        reference = predictions[view.photo_id]
+        if reference.kind == "relative":
+            return None
+        judges = _placed(predictions, [scene.views[other] for other in others])
+        counts = confirmations(reference.values, reference.camera, view.cam_from_world, judges)
+        confirmed += int((counts >= 2).sum())
+        mask = results.posed.value.masks.get(view.photo_id)
+        total += round(counts.size * (1.0 if mask is None else float(mask.mean())))
+    return confirmed / total if total else None
+
+
+def _placed(
+    predictions: Mapping[str, PredictedDepth], views: Sequence[View]
+) -> Iterator[tuple[np.ndarray, PinholeCamera, Rigid]]:
+    for view in views:
+        prediction = predictions[view.photo_id]
+        yield prediction.values, prediction.camera, view.cam_from_world
+
+
+def _surface_errors(
+    results: Results, bench_set: BenchSet, folder: Path, inputs: Inputs, truth: CamerasByPhoto
+) -> SurfaceErrors | None:
+    if not (bench_set.true_mesh and results.mesh and results.posed and results.album):
+        return None
+    truth_from_world = align_cameras(_poses(results.posed.value), truth)
+    found = results.mesh.value
+    moved = (truth_from_world @ found.vertices.astype(np.float64)).astype(np.float32)
+    given = read_given_cameras(results.album.value, inputs.intrinsics, None).intrinsics
+    views = [
+        View(photo_id, given[photo_id].pinhole, cam_from_truth)
+        for photo_id, cam_from_truth in truth.items()
+        if photo_id in given
+    ]
+    true_mesh = read_mesh(folder / bench_set.true_mesh)
+    return surface_errors(Mesh(moved, found.faces), true_mesh, views)

@@ -1,0 +1,158 @@
+"""The table of a bench: one row a photo set, as JSON for programs and Markdown for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recon3d.bench.surface import SurfaceErrors
+from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores
+from recon3d.run.files import atomic_path
+from recon3d.run.workspace import Cost
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchRow:
+    """What a run on one photo set gave; None where there is no truth or no such stage."""
+
+    name: str
+    what: str
+    unit: str = "units"
+    """Of the true cameras and the true surface."""
+    photos: int = 0
+    placed: int = 0
+    cameras: CameraErrors | None = None
+    raw_depth: DepthErrors | None = None
+    """As the estimator says it."""
+    depth: DepthErrors | None = None
+    """After refine: what is fused."""
+    agreement: float | None = None
+    """Share of all pixels whose raw depth two or more other views confirm at 1 px and 1 %."""
+    surface: SurfaceErrors | None = None
+    faces: int = 0
+    stages: Mapping[str, Cost] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    failure: str = ""
+    """Why there is no mesh; empty when there is one."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all stages."""
+        return sum(cost.cpu_seconds for cost in self.stages.values())
+
+
+def save_rows(target: Path, rows: Sequence[BenchRow]) -> None:
+    """Write rows as JSON; NaN, which JSON does not know, becomes null."""
+    text = json.dumps([asdict(row) for row in rows]).replace("NaN", "null")
+    with atomic_path(target) as part:
+        part.write_text(json.dumps(json.loads(text), indent=1) + "\n", encoding="utf-8")
+
+
+def load_rows(source: Path) -> list[BenchRow]:
+    """Read what `save_rows` wrote; no file, no rows."""
+    if not source.exists():
+        return []
+    return [_row(fields) for fields in json.loads(source.read_text(encoding="utf-8"))]
+
+
+def markdown(rows: Sequence[BenchRow]) -> str:
+    """Quality first, then what it cost."""
+    with_costs = [row for row in rows if row.stages]
+    stages = list(dict.fromkeys(stage for row in with_costs for stage in row.stages))
+    costs = [
+        [row.name, *(_cost(row.stages.get(stage)) for stage in stages), _number(row.cpu_seconds, 0)]
+        for row in with_costs
+    ]
+    quality = _table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
+    notes = [
+        f"- **{row.name}** {note}"
+        for row in rows
+        for note in ([row.failure] if row.failure else []) + list(row.warnings)
+    ]
+    return "\n\n".join(
+        [
+            quality,
+            "CPU seconds / seconds on the clock / peak memory in MiB of each stage:",
+            _table(["set", *stages, "CPU s"], costs),
+            *(["What the runs said:", "\n".join(notes)] if notes else []),
+        ]
+    )
+
+
+def _cameras(row: BenchRow) -> str:
+    if not row.cameras:
+        return ""
+    mean = row.cameras.mean_position
+    position = f"{mean * 1000:.1f} mm" if row.unit == "m" else f"{mean:.4f} {row.unit}"
+    return f"{position}, {row.cameras.mean_rotation_deg:.3f}°"
+
+
+def _depth(errors: DepthErrors | None) -> str:
+    if not errors:
+        return ""
+    shares = (errors.within_105, errors.within_125, errors.coverage, errors.all_within_5_percent)
+    return " / ".join([f"{errors.abs_rel:.3f}", *(_number(share, 3) for share in shares)])
+
+
+def _surface(row: BenchRow) -> str:
+    if not row.surface:
+        return ""
+    return "<br>".join(
+        f"{score.threshold / row.surface.diagonal:.1%}: "
+        f"{score.accuracy:.3f} / {score.completeness:.3f} / **{score.f_score:.3f}**"
+        for score in row.surface.scores
+    )
+
+
+_COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
+    "set": lambda row: row.name,
+    "photos placed": lambda row: f"{row.placed} of {row.photos}",
+    "cameras: mean error": _cameras,
+    "raw depth: AbsRel / <1.05 / <1.25 / coverage / all <5 %": lambda row: _depth(row.raw_depth),
+    "fused depth: the same": lambda row: _depth(row.depth),
+    "agreement": lambda row: _number(row.agreement, 3),
+    "mesh: accuracy / completeness / F": _surface,
+    "faces": lambda row: f"{row.faces:,}" if row.faces else "none",
+}
+
+
+def _cost(cost: Cost | None) -> str:
+    if not cost:
+        return ""
+    memory = cost.peak_memory_bytes / 2**20
+    return f"{cost.cpu_seconds:.1f} / {cost.seconds:.1f} / {memory:.0f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _row(fields: Mapping[str, Any]) -> BenchRow:
+    def made(kind: Callable[..., Any], content: Mapping[str, Any] | None) -> Any:
+        if content is None:
+            return None
+        return kind(**{k: float("nan") if v is None else v for k, v in content.items()})
+
+    surface = made(SurfaceErrors, fields["surface"])
+    if surface:
+        scores = tuple(SurfaceScores(**score) for score in surface.scores)
+        surface = SurfaceErrors(**{**vars(surface), "scores": scores})
+    return BenchRow(
+        **{
+            **fields,
+            "cameras": made(CameraErrors, fields["cameras"]),
+            "raw_depth": made(DepthErrors, fields["raw_depth"]),
+            "depth": made(DepthErrors, fields["depth"]),
+            "surface": surface,
+            "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
+            "warnings": tuple(fields["warnings"]),
+        }
+    )

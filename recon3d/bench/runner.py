@@ -1,0 +1,138 @@
+"""Run photo sets one after the other, each in a fresh process, and gather the table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from recon3d.bench.child import CONFIG, ROW, STILL
+from recon3d.bench.page import write_page
+from recon3d.bench.rows import BenchRow, load_rows, markdown, save_rows
+from recon3d.bench.sets import SETS
+from recon3d.config import Config, to_toml
+from recon3d.core.errors import Cancelled, ConfigError
+from recon3d.run.device import Runtime
+from recon3d.run.files import atomic_path, explain_write_errors
+from recon3d.run.task import CancelToken, Event, Listener, silent
+
+TABLE_JSON, TABLE_MARKDOWN, STILLS = "bench.json", "bench.md", "stills"
+_LAST_LINES = 3
+
+
+def run_bench(
+    names: Sequence[str],
+    data: Path | None,
+    out: Path,
+    config: Config,
+    runtime: Runtime,
+    listener: Listener = silent,
+    *,
+    cancel: CancelToken | None = None,
+    page: Path | None = None,
+) -> list[BenchRow]:
+    """Reconstruct and measure photo sets; a set that fails becomes a row that says why.
+
+    Args:
+        names: Of `SETS`; empty runs all but the memory ones.
+        data: Folder with the photo sets; the example needs none. None takes RECON3D_DATA.
+        out: bench.json, bench.md, stills and the sets' workspaces go here. Rows of sets that are
+            not run again stay.
+        config: What to compute; some sets override a setting, see `SETS`.
+        runtime: How to run.
+        listener: Told of every step; stages are named "set: stage".
+        cancel: Set it to stop.
+        page: A Markdown page whose part between `<!-- bench -->` and `<!-- /bench -->` shall hold
+            the table and the stills; these go into a folder beside it.
+
+    Raises:
+        ConfigError: an unknown name.
+        OutputError: out or page cannot be written.
+        Cancelled: `cancel` was set.
+    """
+    if unknown := [name for name in names if name not in SETS]:
+        raise ConfigError(
+            f"There is no photo set called {', '.join(unknown)}.",
+            hint=f"Known sets: {', '.join(SETS)}.",
+        )
+    if data is None and os.environ.get("RECON3D_DATA"):
+        data = Path(os.environ["RECON3D_DATA"])
+    chosen = list(names) or [name for name in SETS if not name.startswith("memory_")]
+    rows = {row.name: row for row in load_rows(out / TABLE_JSON)}
+    for name in chosen:
+        rows[name] = _run_set(name, data, out, config, runtime, listener, cancel or CancelToken())
+        table = [rows[known] for known in SETS if known in rows]
+        save_rows(out / TABLE_JSON, table)
+        with atomic_path(out / TABLE_MARKDOWN) as part:
+            part.write_text(markdown(table) + "\n", encoding="utf-8")
+    if page:
+        write_page(page, list(rows.values()), out / STILLS)
+    return [rows[name] for name in chosen]
+
+
+def _run_set(
+    name: str,
+    data: Path | None,
+    out: Path,
+    config: Config,
+    runtime: Runtime,
+    listener: Listener,
+    cancel: CancelToken,
+) -> BenchRow:
+    folder = (out / name).absolute()
+    request = {
+        "name": name,
+        "data": str(data.absolute()) if data else None,
+        "folder": str(folder),
+        "runtime": dataclasses.asdict(runtime),
+    }
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ROW).unlink(missing_ok=True)
+        (folder / CONFIG).write_text(to_toml(config, comments=False), encoding="utf-8")
+        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    code = _run_child(folder, name, listener, cancel)
+    if code == 0:
+        if (folder / STILL).exists():
+            (out / STILLS).mkdir(exist_ok=True)
+            shutil.copyfile(folder / STILL, out / STILLS / f"{name}.jpg")
+        return load_rows(folder / ROW)[0]
+    last = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    said = " ".join(last[-_LAST_LINES:]) or "without a word"
+    return BenchRow(name=name, what=SETS[name].what, failure=f"Ended with code {code}: {said}")
+
+
+def _run_child(folder: Path, name: str, listener: Listener, cancel: CancelToken) -> int:
+    """The exit code; every event of the child reaches the listener."""
+    command = [sys.executable, "-m", "recon3d.bench.child", str(folder / "request.json")]
+    # The child finds the recon3d that runs here, installed or not.
+    root = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with (
+        (folder / "log.txt").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": paths},
+        ) as child,
+    ):
+        try:
+            for line in child.stdout or ():
+                if cancel.cancelled:
+                    raise Cancelled
+                # Libraries print to stdout too.
+                if line.startswith('{"kind"'):
+                    fields = json.loads(line)
+                    listener(Event(**{**fields, "stage": f"{name}: {fields['stage']}"}))
+        except BaseException:
+            child.kill()
+            raise
+    return child.returncode
