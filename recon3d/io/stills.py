@@ -197,9 +197,7 @@ def _framed(
     right = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
     rotation = np.stack([right, np.cross(-backward, right), -backward])
     seen = (points - middle) @ rotation.T
-    half = (
-        np.array([camera.width_px / 2 / camera.fx_px, camera.height_px / 2 / camera.fy_px]) * 0.94
-    )
+    half = np.array([camera.width_px / 2 / camera.fx_px, camera.height_px / 2 / camera.fy_px]) * 0.9
     # Slide sideways to the middle of what is seen, then back until the widest point fits.
     centre = (seen.min(0) + seen.max(0)) / 2
     seen = seen - centre * [1, 1, 0]
