@@ -1,0 +1,95 @@
+"""Whole runs: photos in, mesh out, measured against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from recon3d.bench import SETS, BenchRow
+from recon3d.bench.measure import measure
+from recon3d.config import Config, preset
+from recon3d.pipeline import Inputs, Results, Stage, reconstruct
+from recon3d.stages.export import Outputs
+
+
+def cached_stages(results: Results) -> dict[str, bool]:
+    return {made.stage: made.cached for made in results.stages}
+
+
+@pytest.fixture(scope="module")
+def few_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Neighbouring photos of the example at a third of their size; K.json fits any size."""
+    source = Path(__file__).resolve().parent.parent / "examples" / "photos"
+    folder = tmp_path_factory.mktemp("few photos, größer 写真")
+    for path in sorted(source.glob("*.jpg"))[4:9]:
+        with Image.open(path) as photo:
+            small = photo.resize((480, 320), Image.Resampling.LANCZOS)
+        small.save(folder / path.name, quality=95)
+    (folder / "K.json").write_bytes((source / "K.json").read_bytes())
+    return folder
+
+
+def quick(config: Config) -> Config:
+    depth = replace(config.depth, resolution_px=320, planes=48, source_views=2)
+    return replace(config, depth=depth, pose=replace(config.pose, features=2000))
+
+
+def test_a_few_small_photos_become_a_mesh_and_a_second_run_computes_nothing(
+    few_photos: Path, tmp_path: Path
+) -> None:
+    config = quick(preset("draft"))
+    inputs = Inputs(photos=few_photos, intrinsics=few_photos / "K.json")
+    outputs = Outputs(meshes=(tmp_path / "ruin.ply",))
+    first = reconstruct(inputs, tmp_path / "work", config, outputs=outputs)
+    assert first.posed is not None
+    assert first.mesh is not None
+    assert len(first.posed.value.scene.views) == 5
+    assert len(first.mesh.value.faces) > 1000
+    assert (tmp_path / "ruin.ply").stat().st_size > 20_000
+    assert not any(cached_stages(first).values())
+
+    again = reconstruct(inputs, tmp_path / "work", config)
+    assert all(cached_stages(again).values())
+
+    fewer = replace(config, mesh=replace(config.mesh, faces=500))
+    changed = reconstruct(inputs, tmp_path / "work", fewer)
+    assert [stage for stage, cached in cached_stages(changed).items() if not cached] == ["mesh"]
+    assert changed.mesh is not None
+    assert len(changed.mesh.value.faces) <= 500
+
+
+def bench_row(name: str, folder: Path, workspace: Path, config: Config) -> BenchRow:
+    bench_set = SETS[name]
+    results = reconstruct(bench_set.inputs(folder), workspace, config, until=Stage.MESH)
+    return measure(name, bench_set, folder, results)
+
+
+@pytest.mark.slow
+def test_the_example_is_rebuilt_to_one_percent_of_its_size(example: Path, tmp_path: Path) -> None:
+    row = bench_row("example", example.parent, tmp_path, Config())
+    assert row.placed == row.photos == 24
+    assert row.cameras is not None
+    assert row.surface is not None
+    # Truth is exact and the lens known: a millimetre at three metres is about a third of a pixel.
+    assert row.cameras.mean_position < 0.001
+    assert row.cameras.mean_rotation_deg < 0.02
+    at_one_percent = row.surface.scores[1]
+    assert at_one_percent.threshold == pytest.approx(0.01 * row.surface.diagonal)
+    assert at_one_percent.f_score >= 0.95
+
+
+@pytest.mark.slow
+def test_fountain_is_placed_to_five_millimetres(real_photos: Path, tmp_path: Path) -> None:
+    row = bench_row("fountain", real_photos / "fountain", tmp_path, Config())
+    assert row.placed == row.photos == 11
+    assert row.cameras is not None
+    # The survey's own accuracy is about 3 mm (Strecha et al. 2008).
+    assert row.cameras.mean_position <= 0.005
+    assert row.cameras.mean_rotation_deg <= 0.05
+    # A prototype of this plane sweep reached 0.71.
+    assert row.agreement is not None
+    assert row.agreement > 0.71
+    assert row.faces > 50_000
