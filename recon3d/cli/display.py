@@ -44,6 +44,7 @@ _TITLES = {
     "export": "Write the files",
 }
 _SECONDS_BETWEEN_LINES = 5.0
+_SHARE_BEFORE_GUESSING = 0.05
 
 
 def _title(stage: str) -> str:
@@ -109,7 +110,7 @@ class PlainLines(Display):
 
     def _progress(self, event: Event) -> None:
         left = ""
-        if 0 < event.done < event.total:
+        if event.total > event.done >= max(1, event.total * _SHARE_BEFORE_GUESSING):
             left = (
                 f", about {duration(event.seconds / event.done * (event.total - event.done))} left"
             )
