@@ -54,8 +54,9 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
         content["given"] = len({photo.id for photo in album.photos} | left_out)
     if results.posed:
         content["placed"] = len(results.posed.value.scene.views)
-    if results.mesh:
-        content["faces"] = len(results.mesh.value.faces)
+    if results.surface:
+        mesh = results.mesh.value if results.mesh else results.surface.value[0]
+        content["faces"] = len(mesh.faces)
     return content
 
 
