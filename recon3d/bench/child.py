@@ -12,13 +12,11 @@ import sys
 from pathlib import Path
 
 from recon3d.bench.measure import measure
+from recon3d.bench.picture import draw
 from recon3d.bench.rows import BenchRow, save_rows
 from recon3d.bench.sets import SETS, set_folder
 from recon3d.config import read_config, updated
 from recon3d.core.errors import ReconError
-from recon3d.core.surface import Mesh
-from recon3d.core.upright import upright_from_world
-from recon3d.io.stills import StillRenderer, contact_sheet, turntable
 from recon3d.pipeline import Results, Stage, reconstruct
 from recon3d.run.device import Runtime
 from recon3d.run.task import Event
@@ -31,7 +29,6 @@ _LAST_BEFORE = {
     "fuse": Stage.DEPTH,
     "mesh": Stage.FUSE,
 }
-_STILL_PX = (560, 420)
 
 
 def main(name: str, data: Path | None, folder: Path, runtime: Runtime) -> None:
@@ -57,8 +54,7 @@ def main(name: str, data: Path | None, folder: Path, runtime: Runtime) -> None:
         files = set_folder(name, data)
         results = run(Stage.MESH)
         row = measure(name, bench_set, files, results)
-        if results.mesh:
-            _draw(folder / STILL, results, results.mesh.value, room=bench_set.room)
+        draw(folder / STILL, results, bench_set)
     except ReconError as error:
         before = _LAST_BEFORE.get(begun[-1]) if begun else None
         if before:
@@ -66,19 +62,6 @@ def main(name: str, data: Path | None, folder: Path, runtime: Runtime) -> None:
             row = measure(name, bench_set, files, run(before))
         row = dataclasses.replace(row, failure=f"{error} {error.hint}".strip())
     save_rows(folder / ROW, [row])
-
-
-def _draw(target: Path, results: Results, mesh: Mesh, *, room: bool) -> None:
-    """Three sides in colour, and the same as clay, which hides nothing."""
-    if not results.posed:
-        return
-    upright = upright_from_world(results.posed.value.scene.views, mesh.vertices)
-    renderer = StillRenderer(mesh)
-    viewpoints = turntable(
-        mesh.vertices, upright, 3, arc_deg=110, elevation_deg=35 if room else 20, size_px=_STILL_PX
-    )
-    stills = [renderer.render(viewpoint, backs=not room) for viewpoint in viewpoints]
-    contact_sheet(target, [s.colour for s in stills] + [s.clay for s in stills], columns=3)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from recon3d.bench.rows import BenchRow, markdown
 from recon3d.run.files import atomic_path, explain_write_errors
 
+_PICTURE_BYTES = 150_000
 _BEGIN, _END = "<!-- bench -->", "<!-- /bench -->"
 
 
@@ -28,7 +30,7 @@ def write_page(page: Path, rows: Sequence[BenchRow], stills: Path) -> None:
         for row in rows:
             still = stills / f"{row.name}.jpg"
             if still.exists() and not row.failure:
-                shutil.copyfile(still, pictures / still.name)
+                _shrink(still, pictures / still.name)
                 picture = f"![{row.name}]({pictures.name}/{still.name})"
                 blocks.append(f"**{row.name}**: {row.what}\n\n{picture}")
     made = f"{_BEGIN}\n\n" + "\n\n".join(blocks) + f"\n\n{_END}"
@@ -38,3 +40,12 @@ def write_page(page: Path, rows: Sequence[BenchRow], stills: Path) -> None:
     text = re.sub(f"{_BEGIN}.*?{_END}", lambda _: made, old, flags=re.DOTALL)
     with atomic_path(page) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _shrink(source: Path, target: Path) -> None:
+    """Pictures live in the repository for ever, so they are small."""
+    with Image.open(source) as picture, atomic_path(target) as part:
+        for quality in (88, 80, 70, 60, 50):
+            picture.save(part, quality=quality, optimize=True, progressive=True)
+            if part.stat().st_size <= _PICTURE_BYTES:
+                break

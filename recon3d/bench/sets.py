@@ -45,6 +45,8 @@ class BenchSet:
     true_depth: str | None = None
     """Depth camera's maps that results are compared with, of the photos' size."""
     true_mesh: str | None = None
+    ours: bool = False
+    """The photos may be shown in documents."""
 
     def inputs(self, folder: Path) -> Inputs:
         """The set as a user would give it."""
@@ -89,6 +91,7 @@ SETS: Mapping[str, BenchSet] = {
         true_cameras=partial(read_pose_truth, name="truth/cameras.json"),
         unit="m",
         true_mesh="truth/truth_mesh.ply",
+        ours=True,
     ),
     "fountain": BenchSet(
         what="11 photos of a facade (Strecha et al. 2008), true intrinsics given",

@@ -64,7 +64,7 @@ def depth_previews(posed: PosedPhotos, depth: Mapping[str, SceneDepth]) -> list[
     for photo_id in (ids[index] for index in chosen):
         photo = Image.fromarray(posed.rgb[photo_id])
         photo.thumbnail((320, 320))
-        coloured = Image.fromarray(_coloured(depth[photo_id].depth_z)).resize(photo.size)
+        coloured = Image.fromarray(coloured_depth(depth[photo_id].depth_z)).resize(photo.size)
         pair = np.hstack([np.asarray(photo), np.asarray(coloured)])
         previews.append(DepthPreview(photo_id, jpeg_uri(pair)))
     return previews
@@ -113,7 +113,8 @@ def _uri(image: Image.Image, kind: str, **options: int) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def _coloured(depth_z: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+def coloured_depth(depth_z: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Near is red, far is blue, grey is unknown."""
     import cv2
 
     known = depth_z > 0
