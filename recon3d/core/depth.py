@@ -75,7 +75,7 @@ class DepthRequest:
 class DepthEstimator(Protocol):
     """Anything that turns photos into depth; registered under `recon3d.depth_estimators`.
 
-    An entry point names a callable (settings: Mapping[str, object], device: Device) -> estimator;
+    An entry point names a callable (settings: Mapping[str, object], runtime: Runtime) -> estimator;
     it must be quick, weights are loaded at the first prediction.
     """
 

@@ -61,9 +61,10 @@ class Matcher:
     def cost(self, inverse_depth: Tensor) -> Tensor:
         """Costs (h, w) from 0 (alike) to 1 (inverted) at (h, w) or (1, 1) inverse depths.
 
-        The mean over the better half of the sources, rounded up: the others may be hidden.
+        The mean over the best two fifths of the sources, two at least: from the others the
+        surface may be hidden.
         """
-        drop = len(self._sources) // 2
+        drop = len(self._sources) - max(min(2, len(self._sources)), round(0.4 * len(self._sources)))
         total: Tensor | None = None
         worst: list[Tensor] = []
         for source in self._sources:

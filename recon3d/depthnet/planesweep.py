@@ -8,7 +8,7 @@ import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
-from recon3d.run.device import Device
+from recon3d.run.device import Runtime
 
 
 class PlaneSweep:
@@ -18,10 +18,10 @@ class PlaneSweep:
     digest = "planesweep-1"
     source_views = 16
 
-    def __init__(self, settings: Mapping[str, object], device: Device) -> None:
+    def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
         """Settings may hold `planes`, the most depths to try."""
         self._planes = int(str(settings.get("planes", 96)))
-        self._device = device
+        self._runtime = runtime
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
@@ -35,17 +35,19 @@ class PlaneSweep:
         # torch takes seconds to import and is not needed when every depth map is in the cache.
         import torch
 
-        from recon3d.depthnet.device import torch_device
+        from recon3d.depthnet.device import map_photos, torch_device
         from recon3d.depthnet.sweep import SweepSettings, sweep
 
         settings = SweepSettings(planes=self._planes)
-        device = torch_device(self._device)
-        for request in requests:
+        device = torch_device(self._runtime.device)
+
+        def predict_one(request: DepthRequest, check: Callable[[], None]) -> PredictedDepth:
             if not (request.sources and 0 < request.depth_range[0] < np.inf):
                 raise EstimatorError(
                     f"How far {request.reference.view_id} looks is unknown: too few points.",
                     hint="planesweep needs photos that share textured, sharp surfaces.",
                 )
             with torch.inference_mode():
-                prediction = sweep(request, settings, device, check_cancelled)
-            yield prediction
+                return sweep(request, settings, device, check)
+
+        return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)

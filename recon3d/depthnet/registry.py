@@ -31,7 +31,7 @@ def make_estimator(
     """
     for entry in (*_BUILT_IN, *entry_points(group=_GROUP)):
         if entry.name == model:
-            estimator = entry.load()(settings, runtime.device)
+            estimator = entry.load()(settings, runtime)
             if not isinstance(estimator, DepthEstimator):
                 raise EstimatorError(f'"{model}" is registered but is not a depth estimator.')
             return estimator

@@ -8,7 +8,7 @@ import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
-from recon3d.run.device import Device
+from recon3d.run.device import Runtime
 
 
 class Sensor:
@@ -18,7 +18,7 @@ class Sensor:
     digest = "sensor-1"
     source_views = 0
 
-    def __init__(self, settings: Mapping[str, object], device: Device) -> None:
+    def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
         """Needs neither settings nor a device."""
 
     def predict(

@@ -28,11 +28,11 @@ class SweepSettings:
     noise_grey: float = 2.0
     """Standard deviation of camera noise after resampling."""
     small_penalty: float = 0.03
-    large_penalty: float = 0.4
+    large_penalty: float = 0.8
     edge_grey: float = 12.0
     half_steps: int = 4
     """Finer steps tried on either side of the current depth."""
-    stay_penalty: float = 0.02
+    stay_penalty: float = 0.05
     """Cost of leaving the current depth by half_steps, so that flat walls stay put."""
 
 

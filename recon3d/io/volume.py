@@ -96,5 +96,5 @@ class Volume:
 
 
 def _rgb(values: np.ndarray) -> UInt8[np.ndarray, "n 3"]:
-    # Open3D divides colours by 255 when it extracts them.
-    return np.rint(np.clip(values * 255.0, 0, 255)).astype(np.uint8)
+    # They come out in the range in which they went in, 0 to 255.
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
