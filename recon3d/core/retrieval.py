@@ -90,7 +90,8 @@ def _rooted(found: np.ndarray) -> np.ndarray:
 
 def _nearest(found: np.ndarray, words: np.ndarray) -> np.ndarray:
     distance: np.ndarray = (words**2).sum(1) - 2 * found @ words.T
-    return distance.argmin(axis=1)
+    nearest: np.ndarray = distance.argmin(axis=1)
+    return nearest
 
 
 def _learn_words(samples: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -170,8 +170,8 @@ def write_colmap_model(folder: Path, scene: PosedScene) -> None:
         + np.array(track, "<i4").tobytes()
         for n, (xyz, rgb, error_px, track) in enumerate(rows)
     ]
-    for name, records in (("cameras", cameras), ("images", images), ("points3D", points)):
-        with atomic_path(folder / f"{name}.bin") as part:
+    for part_name, records in (("cameras", cameras), ("images", images), ("points3D", points)):
+        with atomic_path(folder / f"{part_name}.bin") as part:
             part.write_bytes(struct.pack("<Q", len(records)) + b"".join(records))
 
 

@@ -40,14 +40,15 @@ class Placement:
 
 
 def map_incrementally(
-    database: PhotoDatabase, *, relaxed: bool, seed: int, threads: int, task: Task
+    database: PhotoDatabase, *, relaxed: bool, seed: int, task: Task
 ) -> Placement | None:
     """Place photos one by one, starting from the best pair; None if not even a pair holds.
 
     relaxed starts from narrower baselines and believes a photo with fewer points.
     """
-    options = _options(database, seed, threads)
+    options = _options(database, seed)
     if relaxed:
+        options.structure_less_registration_fallback = True
         options.min_num_matches = 10
         options.mapper.init_min_num_inliers = 50
         options.mapper.init_min_tri_angle = 4.0
@@ -86,10 +87,8 @@ def map_incrementally(
     best, *others = ranked
     deviations = _adjust(database, best)
     placement = _to_placement(database, best, deviations)
-    taken = set(placement.cam_from_world)
-    return replace(
-        placement, others=tuple(frozenset(_photo_ids(database, other)) - taken for other in others)
-    )
+    rests = [_photo_ids(database, other) - placement.cam_from_world.keys() for other in others]
+    return replace(placement, others=tuple(frozenset(rest) for rest in rests if rest))
 
 
 def triangulate(
@@ -97,7 +96,6 @@ def triangulate(
     cam_from_world: Mapping[str, Rigid],
     *,
     seed: int,
-    threads: int,
     task: Task,
 ) -> Placement:
     """Points from matches, with cameras that stay exactly as they are."""
@@ -113,7 +111,7 @@ def triangulate(
         )
         pose = pycolmap.Rigid3d(cam_from_world[photo.id].matrix()[:3])
         model.add_image_with_trivial_frame(image, pose)
-    options = _options(database, seed, threads)
+    options = _options(database, seed)
     with _scratch(database.folder / "models") as folder:
         model = run_cancellable(
             task,
@@ -134,13 +132,14 @@ def triangulate(
     )
 
 
-def _options(
-    database: PhotoDatabase, seed: int, threads: int
-) -> pycolmap.IncrementalPipelineOptions:
+def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
     options.min_model_size = 2
-    options.num_threads = threads
+    # With more threads the order of sums, and then now and then a point, differs between runs.
+    options.num_threads = 1
     options.extract_colors = False
+    # Tried for every photo that does not fit, it costs twenty times the rest of the mapping.
+    options.structure_less_registration_fallback = False
     for seeded in (options, options.mapper, options.triangulation):
         seeded.random_seed = seed
     fixed = {

@@ -28,7 +28,7 @@ def match_pairs(
 ) -> None:
     """Match and verify pairs of photos, given as indices; finished pairs are skipped.
 
-    loose accepts less distinct matches and believes a pair with fewer of them.
+    loose accepts less distinct matches.
     """
     if not pairs:
         return
@@ -38,8 +38,7 @@ def match_pairs(
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
     if loose:
-        matching.sift.max_ratio = 0.9
-        verification.min_num_inliers = 12
+        matching.sift.max_ratio = 0.87
     pairing = pycolmap.ImportedPairingOptions()
     pairing.block_size = _BLOCK_PAIRS
     pairing.match_list_path = database.folder / "pairs.txt"

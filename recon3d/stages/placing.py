@@ -30,8 +30,7 @@ if TYPE_CHECKING:  # importing pycolmap takes a second and has side effects
 
 _EXHAUSTIVE_BELOW = 80
 _FEW_FEATURES = 50
-_FEW_MATCHES = 15
-_WEAK_MATCHES = 30
+_FEW_MATCHES = 30
 # Placing fewer than this share of the photos is worth another, harder try.
 _ENOUGH = 0.6
 
@@ -63,6 +62,11 @@ def solve(
     """
     from recon3d.io.colmap_mapping import map_incrementally
 
+    if len(album.photos) < 2:
+        raise TooFewPhotosPlacedError(
+            f"There is {len(album.photos)} photo to work with; at least 2 are needed.",
+            hint="Walk around the object and take 20 or more, each overlapping the last by 60 %.",
+        )
     best: Solution | None = None
     evidence: tuple[Mapping[str, int], np.ndarray] = ({}, np.zeros((0, 0)))
     for attempt in range(1, config.attempts + 1):
@@ -76,7 +80,6 @@ def solve(
             database,
             relaxed=harder,
             seed=config.seed + attempt - 1,
-            threads=runtime.threads,
             task=task,
         )
         if placement and (
@@ -118,9 +121,7 @@ def use_given_poses(
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
     database = _database(album, photos, given, folder / "given", trust_exif=False)
     features, matches = _match(database, album, config, False, task, runtime)
-    placement = triangulate(
-        database, given.cam_from_world, seed=config.seed, threads=runtime.threads, task=task
-    )
+    placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
     return Solution(placement, features, matches, 1)
 
 
@@ -231,7 +232,7 @@ def _missing_evidence(features: int, matches: np.ndarray) -> tuple[str, str] | N
         )
     if matches.max(initial=0) < _FEW_MATCHES:
         return (
-            "it shares nothing with any other photo",
+            "it shares too little with any other photo",
             "Take photos in between that overlap their neighbours by 60 % or more.",
         )
     return None
@@ -297,7 +298,7 @@ def _match(
 
     match(pairs, loose=harder)
     matches = count_matches(database)
-    weak = matches.max(axis=1, initial=0) < _WEAK_MATCHES
+    weak = matches.max(axis=1, initial=0) < _FEW_MATCHES
     again = [(a, b) for a, b in pairs if weak[a] or weak[b]]
     if again and not harder:
         forget_pairs(database, again)
