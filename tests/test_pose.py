@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
-from recon3d.core.errors import Cancelled, IntrinsicsError, TooFewPhotosPlacedError
+from recon3d.core.errors import Cancelled, IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.scene import Album, Exif, GivenCameras, Photo, PosedPhotos
 from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
 from recon3d.io.undistortion import Undistorter, undistorted_camera
@@ -236,6 +236,23 @@ def test_a_depth_camera_needs_no_features(solved: Solved, tmp_path: Path) -> Non
     assert len(posed.scene.points.xyz_world) == 0
     assert list(posed.sensor_depth) == list(POSES)
     np.testing.assert_array_equal(posed.sensor_depth["3.jpg"], depth["3.jpg"])
+
+
+def test_depth_of_another_size_is_brought_to_the_photos(solved: Solved, tmp_path: Path) -> None:
+    depth = {name: np.repeat([[1.0], [3.0]], 4, axis=1).astype(np.float32) for name in POSES}
+    album = replace(solved.album, sensor_depth=depth)
+    given = GivenCameras(intrinsics=known_intrinsics(album), cam_from_world=POSES, unit="metre")
+    posed, _ = run(album, given, tmp_path)
+    fitted = posed.sensor_depth["0.jpg"]
+    assert fitted.shape == (360, 480)
+    assert (fitted[:180] == 1).all()
+    assert (fitted[180:] == 3).all()
+
+
+def test_measured_depth_without_poses_is_an_error(solved: Solved, tmp_path: Path) -> None:
+    album = replace(solved.album, sensor_depth={"0.jpg": np.ones((360, 480), np.float32)})
+    with pytest.raises(PosesError, match="without the poses"):
+        run(album, GivenCameras(), tmp_path)
 
 
 def test_masked_parts_of_photos_place_nothing(solved: Solved, tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ def undistorted_camera(intrinsics: Intrinsics) -> PinholeCamera:
     return PinholeCamera(camera.width, camera.height, fx_px, fy_px, cx_px, cy_px)
 
 
+def fit_nearest(values: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """Values that must not be mixed, such as depth, at another (width, height)."""
+    if values.shape[1::-1] == size_px:
+        return values
+    return np.asarray(cv2.resize(values, size_px, interpolation=cv2.INTER_NEAREST_EXACT))
+
+
 class Undistorter:
     """Resamples pictures, masks and depth of one camera, all through the same map."""
 

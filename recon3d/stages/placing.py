@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
-from recon3d.core.errors import IntrinsicsError, TooFewPhotosPlacedError
+from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.retrieval import (
     Pair,
     all_pairs,
@@ -59,9 +59,15 @@ def solve(
 
     Raises:
         TooFewPhotosPlacedError: not even two photos could be placed; says why for each.
+        PosesError: there is measured depth, whose metres need poses in metres.
     """
     from recon3d.io.colmap_mapping import map_incrementally
 
+    if album.sensor_depth:
+        raise PosesError(
+            "Measured depth was given without the poses of the photos.",
+            hint="Give them with --poses, or leave out the depth to work from the photos alone.",
+        )
     if len(album.photos) < 2:
         raise TooFewPhotosPlacedError(
             f"There is {len(album.photos)} photo to work with; at least 2 are needed.",

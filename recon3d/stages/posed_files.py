@@ -25,7 +25,7 @@ from recon3d.core.scene import (
 )
 from recon3d.core.transform import Rigid
 from recon3d.io.colmap import write_colmap_model
-from recon3d.io.undistortion import Undistorter
+from recon3d.io.undistortion import Undistorter, fit_nearest
 from recon3d.run.files import FileMapping, atomic_path, write_json
 from recon3d.run.task import Task
 
@@ -167,7 +167,8 @@ def _write_view(folder: Path, album: Album, view: View, undistorter: Undistorter
         with atomic_path(mask_target) as part:
             Image.fromarray(undistorter.nearest(keep) if undistorter else keep).save(part)
     if view.photo_id in album.sensor_depth and not depth_target.exists():
-        depth_z = album.sensor_depth[view.photo_id]
+        with Image.open(picture) as image:
+            depth_z = fit_nearest(album.sensor_depth[view.photo_id], image.size)
         with atomic_path(depth_target) as part:
             np.save(part, undistorter.nearest(depth_z) if undistorter else depth_z)
     if target.exists():
