@@ -33,6 +33,7 @@ LIBRARIES = {
     "libgomp.so.1": "libgomp1",
     "libidn2.so.0": "libidn2-0",
     "libudev.so.1": "libudev1",
+    "libglib-2.0.so.0": "libglib2.0-0",
     "libusb-1.0.so.0": "libusb-1.0-0",
     "libX11.so.6": "libx11-6",
 }

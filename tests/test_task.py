@@ -55,7 +55,7 @@ def test_a_missing_system_library_says_what_to_install() -> None:
     with pytest.raises(MissingSystemLibraryError) as caught, explain_missing_libraries():
         raise ImportError(message)
     assert "libusb-1.0.so.0" in str(caught.value)
-    assert "apt-get install libusb-1.0-0 libgl1 libegl1 libgomp1" in caught.value.hint
+    assert "apt-get install libusb-1.0-0 libgl1 libegl1 libgomp1 libglib2.0-0" in caught.value.hint
 
 
 def test_other_import_errors_pass_through() -> None:

@@ -17,7 +17,7 @@ from recon3d.run.device import Runtime
 from recon3d.run.libraries import missing_library_advice
 
 _PACKAGES = ("numpy", "torch", "torchvision", "open3d", "pycolmap", "cv2", "PIL", "av", "trimesh")
-_WHEELS = {"cv2": ("opencv-python-headless", "opencv-python"), "PIL": ("pillow",)}
+_WHEELS = {"cv2": ("opencv-python", "opencv-python-headless"), "PIL": ("pillow",)}
 _IMPORT_SECONDS = 120
 
 

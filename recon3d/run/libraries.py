@@ -19,8 +19,8 @@ _DEBIAN_PACKAGES = {
     "libudev.so": "libudev1",
     "libusb-1.0.so": "libusb-1.0-0",
 }
-_ALL = "libusb-1.0-0 libgl1 libegl1 libgomp1"
-"""What Open3D needs on a bare Debian; one missing library is seldom alone."""
+_ALL = "libusb-1.0-0 libgl1 libegl1 libgomp1 libglib2.0-0"
+"""What Open3D and OpenCV need on a bare Debian; one missing library is seldom alone."""
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class FuseConfig:
     surface: Literal["tsdf", "poisson"] = "tsdf"
     """tsdf keeps what was seen and leaves the rest open; poisson closes everything."""
 
-    voxel_pixels: float = 1.5
+    voxel_pixels: float = 2.0
     """Voxel edge in units of a depth pixel's footprint at the median distance. Larger is
     smoother, lighter and faster."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from recon3d.core.errors import TooLittleDepthError, require
+from recon3d.core.smoothing import normal_noise_deg, smooth_keeping_edges
 from recon3d.core.surface import Mesh, face_areas, vertex_normals
 from recon3d.io.surface_files import load_mesh, save_mesh
 from recon3d.run.task import Task
@@ -15,6 +17,7 @@ from recon3d.run.task import Task
 VERSION = 1
 
 _MESH = "mesh.npz"
+_NOISE_DEG_PER_PASS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +33,8 @@ class MeshConfig:
     smoothing: int = -1
     """Passes of feature-preserving smoothing; -1 chooses by the measured noise."""
 
-    hole_size: float = 0.02
-    """Close holes that are narrower than this share of the model's diagonal; 0 closes none."""
+    hole_size: float = 0.01
+    """Close holes whose radius is below this share of the model's diagonal; 0 closes none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -49,19 +52,19 @@ def clean_mesh(raw: Mesh, config: MeshConfig, folder: Path, task: Task) -> None:
     Raises:
         TooLittleDepthError: nothing is left.
     """
-    steps = 5
-    mesh = drop_small_components(raw, config.min_component)
-    if len(mesh.faces) == 0:
-        raise TooLittleDepthError("No face of the mesh is left after cleaning.")
-    task.step(1, steps, f"{len(raw.faces)} -> {len(mesh.faces)} faces without small pieces")
-    mesh = smooth(mesh, config.smoothing)
-    task.step(2, steps, "smoothed")
-    mesh = decimate(mesh, config.faces)
-    task.step(3, steps, f"decimated to {len(mesh.faces)} faces")
-    mesh = fill_holes(mesh, config.hole_size)
-    task.step(4, steps, "holes filled")
+    chain: tuple[tuple[str, Callable[[Mesh], Mesh]], ...] = (
+        ("without small pieces", lambda m: drop_small_components(m, config.min_component)),
+        ("decimated", lambda m: decimate(m, config.faces)),
+        ("with holes closed", lambda m: fill_holes(m, config.hole_size)),
+        ("smoothed", lambda m: smooth(m, config.smoothing)),
+    )
+    mesh = raw
+    for done, (result, change) in enumerate(chain, start=1):
+        mesh = change(mesh)
+        if len(mesh.faces) == 0:
+            raise TooLittleDepthError("No face of the mesh is left after cleaning.")
+        task.step(done, len(chain), f"{len(mesh.faces):,} faces {result}")
     save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))
-    task.step(5, steps, f"{len(mesh.faces)} faces")
 
 
 def read_mesh(folder: Path) -> Mesh:
@@ -98,7 +101,10 @@ def keep_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
 
 
 def smooth(mesh: Mesh, passes: int) -> Mesh:
-    return mesh
+    """Smooth without rounding edges; -1 takes a pass for every 8 degrees of noise, two at most."""
+    if passes < 0:
+        passes = min(2, int(normal_noise_deg(mesh) / _NOISE_DEG_PER_PASS))
+    return smooth_keeping_edges(mesh, passes)
 
 
 def decimate(mesh: Mesh, faces: int) -> Mesh:
@@ -111,4 +117,14 @@ def decimate(mesh: Mesh, faces: int) -> Mesh:
 
 
 def fill_holes(mesh: Mesh, hole_size: float) -> Mesh:
-    return mesh
+    """Close holes whose radius is below hole_size times the model's diagonal; no new vertices."""
+    import open3d as o3d
+
+    from recon3d.io.open3d_mesh import to_open3d
+
+    if hole_size == 0:
+        return mesh
+    diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+    tensor = o3d.t.geometry.TriangleMesh.from_legacy(to_open3d(mesh))
+    faces = tensor.fill_holes(hole_size=hole_size * diagonal).triangle.indices.numpy()
+    return replace(mesh, faces=faces.astype(np.int32))

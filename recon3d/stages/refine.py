@@ -25,6 +25,8 @@ VERSION = 1
 
 _NEIGHBOURS = 8
 """Views that each depth map is checked against."""
+_SURE = 0.6
+"""Confidence that stands in for one confirming view."""
 _SPECKLE_SHARE = 2e-4
 """Islands of depth smaller than this share of the photo are mismatches, not objects."""
 
@@ -34,8 +36,8 @@ class RefineConfig:
     """When a depth is believed."""
 
     min_views: int = 2
-    """Other views that must confirm a pixel. 1 keeps more surface and more noise; with three
-    photos or fewer, 1 is all there can be."""
+    """Other views that must confirm a pixel, one less where the estimator itself is sure.
+    1 keeps more surface and more noise; with three photos or fewer, 1 is all there can be."""
 
     max_error_px: float = 1.5
     """A confirming view brings the pixel back to within this distance, in pixels."""
@@ -45,7 +47,7 @@ class RefineConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(self.min_views >= 0, "refine.min_views", self.min_views, "0 or more")
+        require(self.min_views >= 1, "refine.min_views", self.min_views, "1 or more")
         require(self.max_error_px > 0, "refine.max_error_px", self.max_error_px, "above 0")
         require(
             0 < self.max_depth_error < 1,
@@ -150,7 +152,8 @@ def _confirm(
         agreeing += agrees
         np.add(inverse_sum, np.divide(1.0, back_z, where=agrees), out=inverse_sum, where=agrees)
     needed = config.min_views if len(others) > 2 else min(config.min_views, 1)
-    kept = (agreeing >= needed) & (depth_z > 0)
+    sure = prediction.confidence >= _SURE
+    kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0)
     mean_z = np.divide(1.0 + agreeing, inverse_sum, out=np.zeros_like(depth_z), where=kept)
     mean_z = _without_specks(mean_z, round(mean_z.size * _SPECKLE_SHARE))
     weight = np.where(mean_z > 0, 1.0 + agreeing, 0.0).astype(np.float32)
