@@ -30,7 +30,7 @@ def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
     cells = [_fitted(posed.rgb[photo_id]) for photo_id in chosen] if bench_set.ours else []
     cells += [_fitted(coloured_depth(depth[photo_id].depth_z)) for photo_id in chosen]
     viewpoints = turntable(
-        mesh.vertices,
+        _core(mesh.vertices),
         upright_from_world(posed.scene.views, mesh.vertices),
         _COLUMNS,
         arc_deg=110,
@@ -41,6 +41,14 @@ def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
     stills = [renderer.render(viewpoint, backs=not bench_set.room) for viewpoint in viewpoints]
     cells += [still.colour for still in stills] + [still.clay for still in stills]
     contact_sheet(target, cells, _COLUMNS)
+
+
+def _core(vertices: np.ndarray) -> np.ndarray:
+    """Without what lies far behind: a palace at the horizon would shrink the fountain to a dot."""
+    middle = np.median(vertices, axis=0)
+    away = np.linalg.norm(vertices - middle, axis=1)
+    core: np.ndarray = vertices[away <= 2.5 * np.median(away)]
+    return core
 
 
 def _fitted(rgb: np.ndarray) -> np.ndarray:
