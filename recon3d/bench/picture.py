@@ -28,9 +28,11 @@ def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
     ids = [view.photo_id for view in posed.scene.views if view.photo_id in depth]
     chosen = [ids[i] for i in np.linspace(0, len(ids) - 1, _COLUMNS + 2).astype(int)[1:-1]]
     cells = [_fitted(posed.rgb[photo_id]) for photo_id in chosen] if bench_set.ours else []
-    cells += [_fitted(coloured_depth(depth[photo_id].depth_z)) for photo_id in chosen]
+    maps = [depth[photo_id].depth_z for photo_id in chosen]
+    typical = float(np.median(np.concatenate([depth_z[depth_z > 0] for depth_z in maps])))
+    cells += [_fitted(coloured_depth(depth_z)) for depth_z in maps]
     viewpoints = turntable(
-        _core(mesh.vertices),
+        _near(mesh.vertices, np.array([view.centre_world for view in posed.scene.views]), typical),
         upright_from_world(posed.scene.views, mesh.vertices),
         _COLUMNS,
         arc_deg=110,
@@ -43,12 +45,11 @@ def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
     contact_sheet(target, cells, _COLUMNS)
 
 
-def _core(vertices: np.ndarray) -> np.ndarray:
+def _near(vertices: np.ndarray, centres: np.ndarray, typical_z: float) -> np.ndarray:
     """Without what lies far behind: a palace at the horizon would shrink the fountain to a dot."""
-    middle = np.median(vertices, axis=0)
-    away = np.linalg.norm(vertices - middle, axis=1)
-    core: np.ndarray = vertices[away <= 2.5 * np.median(away)]
-    return core
+    away = np.min([np.linalg.norm(vertices - centre, axis=1) for centre in centres], axis=0)
+    near: np.ndarray = vertices[away <= 2 * typical_z]
+    return near
 
 
 def _fitted(rgb: np.ndarray) -> np.ndarray:
