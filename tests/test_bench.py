@@ -120,7 +120,7 @@ ROW = BenchRow(
     surface=surface_errors(plate(4.0), plate(4.0), views_from(-0.1, 0.1)),
     faces=12_345,
     stages={"pose": Cost(12.5, 20.25, 300 << 20)},
-    warnings=("pose: one photo is blurred",),
+    notes=("pose: one photo is blurred",),
 )
 
 

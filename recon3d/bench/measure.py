@@ -43,12 +43,12 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
     truth = bench_set.true_cameras(folder) if bench_set.true_cameras else {}
     inputs = bench_set.inputs(folder)
     photos = results.album.value.photos if results.album else ()
-    left_out = results.album.value.verdicts if results.album else ()
+    unread = results.album.value.verdicts if results.album else ()
     return BenchRow(
         name=name,
         what=bench_set.what,
         unit=bench_set.unit,
-        photos=len(photos) + sum(not verdict.used for verdict in left_out),
+        photos=len(photos) + len(unread),
         placed=len(posed.scene.views) if posed else 0,
         cameras=_camera_errors(posed, truth) if posed else None,
         raw_depth=_raw_depth_errors(results, bench_set, folder, inputs),
@@ -57,8 +57,14 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         surface=_surface_errors(results, bench_set, folder, inputs, truth),
         faces=len(results.mesh.value.faces) if results.mesh else 0,
         stages={made.stage: made.cost for made in results.stages},
-        warnings=tuple(results.warnings),
+        notes=(*_left_out(results), *results.warnings),
     )
+
+
+def _left_out(results: Results) -> list[str]:
+    judged = (results.album, results.posed)
+    verdicts = [verdict for made in judged if made for verdict in made.value.verdicts]
+    return [f"left out {v.photo_id}: {v.reason}" for v in verdicts if not v.used]
 
 
 def _poses(posed: PosedPhotos) -> dict[str, Rigid]:

@@ -34,7 +34,8 @@ class BenchRow:
     surface: SurfaceErrors | None = None
     faces: int = 0
     stages: Mapping[str, Cost] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Photos that were left out, and the warnings of the run."""
     failure: str = ""
     """Why there is no mesh; empty when there is one."""
 
@@ -70,7 +71,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
     notes = [
         f"- **{row.name}** {note}"
         for row in rows
-        for note in ([row.failure] if row.failure else []) + list(row.warnings)
+        for note in ([row.failure] if row.failure else []) + list(row.notes)
     ]
     return "\n\n".join(
         [
@@ -153,6 +154,6 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "depth": made(DepthErrors, fields["depth"]),
             "surface": surface,
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
-            "warnings": tuple(fields["warnings"]),
+            "notes": tuple(fields["notes"]),
         }
     )
