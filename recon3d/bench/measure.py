@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from recon3d.pipeline import Inputs, Results
 
 _JUDGES = 10
 """Most covisible views that a depth map is compared with for the agreement."""
-_DEPTHS = tuple[Float[np.ndarray, "h w"], PinholeCamera]
+_Depth = tuple[Float[np.ndarray, "h w"], PinholeCamera]
 
 
 def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> BenchRow:
@@ -82,8 +82,12 @@ def _raw_depth_errors(
     if not (bench_set.true_depth and results.predictions):
         return None
     predictions = results.predictions.value
-    maps = ((name, (p.values, p.camera)) for name, p in predictions.items() if p.kind != "relative")
-    return _depth_errors(results, maps, folder / bench_set.true_depth, inputs)
+
+    def find(photo_id: str) -> _Depth | None:
+        found = predictions.get(photo_id)
+        return (found.values, found.camera) if found and found.kind != "relative" else None
+
+    return _depth_errors(results, find, folder / bench_set.true_depth, inputs)
 
 
 def _fused_depth_errors(
@@ -91,23 +95,31 @@ def _fused_depth_errors(
 ) -> DepthErrors | None:
     if not (bench_set.true_depth and results.depth):
         return None
-    maps = ((name, (d.depth_z, d.camera)) for name, d in results.depth.value.items())
-    return _depth_errors(results, maps, folder / bench_set.true_depth, inputs)
+    maps = results.depth.value
+
+    def find(photo_id: str) -> _Depth | None:
+        found = maps.get(photo_id)
+        return (found.depth_z, found.camera) if found else None
+
+    return _depth_errors(results, find, folder / bench_set.true_depth, inputs)
 
 
 def _depth_errors(
-    results: Results, maps: Iterator[tuple[str, _DEPTHS]], truth: Path, inputs: Inputs
+    results: Results, find: Callable[[str], _Depth | None], truth: Path, inputs: Inputs
 ) -> DepthErrors | None:
     """Over all pixels of all photos together; the poses are given, so units are the truth's."""
-    if not results.album:
+    if not (results.album and results.posed):
         return None
     given = read_given_cameras(results.album.value, inputs.intrinsics, None).intrinsics
     files = {path.name: path for path in sorted(truth.iterdir())}
     names = match_by_name(given, files)
     found, true = [], []
-    for photo_id, (depth_z, camera) in maps:
-        truth_z = read_depth_mm(files[names[photo_id]])
-        true_z = at_camera(truth_z, given[photo_id].pinhole, camera)
+    for view in results.posed.value.scene.views:
+        # A photo without depth is all holes.
+        empty = np.zeros((view.camera.height_px, view.camera.width_px))
+        depth_z, camera = find(view.photo_id) or (empty, view.camera)
+        truth_z = read_depth_mm(files[names[view.photo_id]])
+        true_z = at_camera(truth_z, given[view.photo_id].pinhole, camera)
         known = true_z > 0
         found.append(depth_z[known].astype(np.float32))
         true.append(true_z[known].astype(np.float32))
@@ -115,28 +127,32 @@ def _depth_errors(
 
 
 def _agreement(results: Results) -> float | None:
+    """Mean over the placed photos; one without depth counts as unconfirmed."""
     if not (results.predictions and results.posed and not results.posed.value.sensor_depth):
         return None
     predictions, scene = results.predictions.value, results.posed.value.scene
-    confirmed = total = 0
+    shares = []
     for view, others in zip(scene.views, rank_neighbours(scene, _JUDGES), strict=True):
-        reference = predictions[view.photo_id]
+        reference = predictions.get(view.photo_id)
+        if reference is None:
+            shares.append(0.0)
+            continue
         if reference.kind == "relative":
             return None
         judges = _placed(predictions, [scene.views[other] for other in others])
         counts = confirmations(reference.values, reference.camera, view.cam_from_world, judges)
-        confirmed += int((counts >= 2).sum())
         mask = results.posed.value.masks.get(view.photo_id)
-        total += round(counts.size * (1.0 if mask is None else float(mask.mean())))
-    return confirmed / total if total else None
+        wanted = 1.0 if mask is None else float(mask.mean())
+        shares.append(float((counts >= 2).mean()) / max(wanted, 1e-6))
+    return float(np.mean(shares))
 
 
 def _placed(
     predictions: Mapping[str, PredictedDepth], views: Sequence[View]
 ) -> Iterator[tuple[np.ndarray, PinholeCamera, Rigid]]:
     for view in views:
-        prediction = predictions[view.photo_id]
-        yield prediction.values, prediction.camera, view.cam_from_world
+        if prediction := predictions.get(view.photo_id):
+            yield prediction.values, prediction.camera, view.cam_from_world
 
 
 def _surface_errors(
