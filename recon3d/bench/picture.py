@@ -26,7 +26,7 @@ def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
         return
     posed, depth, mesh = results.posed.value, results.depth.value, results.mesh.value
     ids = [view.photo_id for view in posed.scene.views if view.photo_id in depth]
-    chosen = [ids[i] for i in np.linspace(0, len(ids) - 1, _COLUMNS + 2).astype(int)[1:-1]]
+    chosen = [ids[len(ids) * (2 * k + 1) // (2 * _COLUMNS)] for k in range(_COLUMNS)]
     cells = [_fitted(posed.rgb[photo_id]) for photo_id in chosen] if bench_set.ours else []
     maps = [depth[photo_id].depth_z for photo_id in chosen]
     typical = float(np.median(np.concatenate([depth_z[depth_z > 0] for depth_z in maps])))
