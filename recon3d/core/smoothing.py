@@ -14,7 +14,7 @@ _SIGMA_DEG = 25.0
 
 
 def smooth_keeping_edges(mesh: Mesh, passes: int) -> Mesh:
-    """Bilateral filtering of face normals (Zheng et al. 2011), then vertex update (Sun et al. 2007).
+    """Filter face normals bilaterally (Zheng et al. 2011), then fit vertices (Sun et al. 2007).
 
     Vertices on an open border stay where they are: they mark what was seen.
     """
@@ -101,7 +101,9 @@ def _border_vertices(
     return np.unique(np.concatenate([faces[face, edge], faces[face, (edge + 1) % 3]]))
 
 
-def _cross(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Float[np.ndarray, "f 3"]:
+def _cross(
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
+) -> Float[np.ndarray, "f 3"]:
     corners = vertices[faces]
     return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 

@@ -1,6 +1,6 @@
 """Rigid and similarity transforms, named target_from_source.
 
-    point_a = a_from_b @ point_b        a_from_c = a_from_b @ b_from_c
+point_a = a_from_b @ point_b        a_from_c = a_from_b @ b_from_c
 """
 
 from __future__ import annotations

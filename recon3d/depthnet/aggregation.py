@@ -3,80 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 
+@dataclass(frozen=True)
+class Penalties:
+    """What a change of depth between neighbouring pixels costs."""
+
+    small: float = 0.03
+    """For one plane: slanted surfaces."""
+    large: float = 0.8
+    """For more, where the photo is flat."""
+    edge_grey: float = 12.0
+    """Grey step at which the large penalty has halved: edges of depth are edges of the photo."""
+
+
 def aggregate(
+    cost: Tensor, grey: Tensor, penalties: Penalties, check: Callable[[], None]
+) -> Tensor:
+    """Mean path cost (d, h, w) over eight directions of a cost volume (d, h, w).
+
+    grey: (h, w), 0 to 255 or around 0. check is called every few rows and may raise.
+    """
+    # Diagonals ride along with the vertical passes; horizontal ones are vertical ones, transposed.
+    total = torch.zeros_like(cost)
+    _sweep_both_ways(cost, grey, total, (-1, 0, 1), penalties, check)
+    sideways = torch.zeros_like(cost).transpose(1, 2).contiguous()
+    _sweep_both_ways(
+        cost.transpose(1, 2).contiguous(), grey.T.contiguous(), sideways, (0,), penalties, check
+    )
+    return total.add_(sideways.transpose(1, 2)).div_(8)
+
+
+def _sweep_both_ways(
     cost: Tensor,
     grey: Tensor,
-    *,
-    small_penalty: float,
-    large_penalty: float,
-    edge_grey: float,
-    check_cancelled: Callable[[], None],
-) -> Tensor:
-    """Sum of path costs (d, h, w) over eight directions, divided by eight.
-
-    Args:
-        cost: (d, h, w).
-        grey: (h, w), 0 to 255; strong edges make depth jumps cheap.
-        small_penalty: for a change of one plane between neighbours: slanted surfaces.
-        large_penalty: for a larger change, where the photo is flat.
-        edge_grey: grey step at which the large penalty has halved.
-        check_cancelled: called every few rows.
-    """
-    total = torch.zeros_like(cost)
-    for transposed in (False, True):
-        volume = cost.transpose(1, 2).contiguous() if transposed else cost
-        image = grey.T if transposed else grey
-        # Diagonals ride along with the vertical passes.
-        shifts = (0,) if transposed else (-1, 0, 1)
-        result = torch.zeros_like(volume) if transposed else total
-        for backward in (False, True):
-            _sweep(
-                volume, image, result, backward, shifts,
-                small_penalty, large_penalty, edge_grey, check_cancelled,
-            )  # fmt: skip
-        if transposed:
-            total += result.transpose(1, 2)
-    return total / 8
-
-
-def _sweep(
-    volume: Tensor,
-    grey: Tensor,
-    result: Tensor,
-    backward: bool,
+    total: Tensor,
     shifts: tuple[int, ...],
-    small_penalty: float,
-    large_penalty: float,
-    edge_grey: float,
-    check_cancelled: Callable[[], None],
+    penalties: Penalties,
+    check: Callable[[], None],
 ) -> None:
-    """Walk rows; paths (len(shifts), d, w) come from the row before, shifted sideways."""
-    planes, height, width = volume.shape
-    rows = range(height - 1, -1, -1) if backward else range(height)
-    paths = torch.zeros(len(shifts), planes, width, device=volume.device)
-    previous_row = -1
-    for count, row in enumerate(rows):
-        if count % 64 == 0:
-            check_cancelled()
-        if previous_row >= 0:
-            moved = torch.stack([_shifted(path, shift) for path, shift in zip(paths, shifts, strict=True)])
-            before = torch.stack([_shifted(grey[previous_row], shift) for shift in shifts])
-            step = (grey[row] - before).abs()
-            jump = (large_penalty / (1.0 + step / edge_grey)).clamp_min(small_penalty)[:, None]
+    """Add the path costs of walking down and up the rows; paths come from shifted columns."""
+    height = cost.shape[1]
+    for rows in (range(height), range(height - 1, -1, -1)):
+        first = rows[0]
+        paths = cost[:, first].expand(len(shifts), -1, -1)
+        total[:, first] += paths.sum(0)
+        for before, row in pairwise(rows):
+            if row % 64 == 0:
+                check()
+            moved = torch.stack(
+                [_shifted(path, shift) for path, shift in zip(paths, shifts, strict=True)]
+            )
+            behind = torch.stack([_shifted(grey[before], shift) for shift in shifts])
+            edge = (grey[row] - behind).abs() / penalties.edge_grey
+            jump = (penalties.large / (1.0 + edge)).clamp_min(penalties.small)[:, None]
             lowest = moved.amin(1, keepdim=True)
             best = torch.minimum(moved, lowest + jump)
-            best[:, 1:] = torch.minimum(best[:, 1:], moved[:, :-1] + small_penalty)
-            best[:, :-1] = torch.minimum(best[:, :-1], moved[:, 1:] + small_penalty)
-            paths = best.sub_(lowest).add_(volume[:, row])
-        else:
-            paths = volume[:, row].expand(len(shifts), -1, -1).clone()
-        result[:, row] += paths.sum(0)
-        previous_row = row
+            best[:, 1:] = torch.minimum(best[:, 1:], moved[:, :-1] + penalties.small)
+            best[:, :-1] = torch.minimum(best[:, :-1], moved[:, 1:] + penalties.small)
+            paths = best.sub_(lowest).add_(cost[:, row])
+            total[:, row] += paths.sum(0)
 
 
 def _shifted(values: Tensor, shift: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from recon3d.depthnet.warp import SourceView
 
+
 def box_sum(values: Tensor, radius: int) -> Tensor:
     """Sum over (2 radius + 1)^2 windows of an (h, w) tensor; edges repeat.
 

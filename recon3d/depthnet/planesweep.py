@@ -20,7 +20,7 @@ class PlaneSweep:
 
     def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
         """Settings may hold `planes`, the most depths to try."""
-        self._planes = int(str(settings.get("planes", 96)))
+        self._planes = int(str(settings.get("planes", 128)))
         self._runtime = runtime
 
     def predict(

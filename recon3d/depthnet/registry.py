@@ -21,9 +21,7 @@ def estimator_names() -> list[str]:
     return [entry.name for entry in (*_BUILT_IN, *entry_points(group=_GROUP))]
 
 
-def make_estimator(
-    model: str, settings: Mapping[str, object], runtime: Runtime
-) -> DepthEstimator:
+def make_estimator(model: str, settings: Mapping[str, object], runtime: Runtime) -> DepthEstimator:
     """Make a built-in estimator, or one that another package registers.
 
     Raises:

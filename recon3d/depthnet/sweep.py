@@ -3,116 +3,148 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recon3d.core.camera import PinholeCamera, project
+from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import DepthRequest, PredictedDepth
-from recon3d.depthnet.aggregation import aggregate
+from recon3d.depthnet.aggregation import Penalties, aggregate
 from recon3d.depthnet.matching import Matcher
-from recon3d.depthnet.warp import SourceView, grey_tensor, source_view
+from recon3d.depthnet.warp import grey_tensor, source_view
+
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
-    """The numbers of the method; costs are in units of the matching cost, 0 to 1."""
+    """The numbers of the method; costs and penalties are in units of the matching cost, 0 to 1."""
 
-    coarse_px: int = 400
-    """Longest side at which all depths are tried."""
-    planes: int = 96
-    window_radius_px: int = 3
+    coarse_share: float = 1 / 3
+    """Of the photo's resolution at which all depths are tried: a window of a few pixels then
+    covers enough of a weakly textured surface to recognise it."""
+    coarse_px: tuple[int, int] = (400, 640)
+    """Least and most for the longest side there."""
+    planes: int = 128
+    """At most this many depths are tried."""
+    coarse_radius_px: int = 4
+    """Of the matching window where all depths are tried."""
+    fine_radius_px: int = 3
+    """Of the matching window where depths are refined."""
     noise_grey: float = 2.0
     """Standard deviation of camera noise after resampling."""
-    small_penalty: float = 0.03
-    large_penalty: float = 0.8
-    edge_grey: float = 12.0
-    half_steps: int = 4
+    penalties: Penalties = field(default_factory=Penalties)
+    certain_margin: float = 0.1
+    """Cost by which the second best depth is worse when the best is certain."""
+    half_steps: int = 3
     """Finer steps tried on either side of the current depth."""
-    stay_penalty: float = 0.05
+    stay_penalty: float = 0.08
     """Cost of leaving the current depth by half_steps, so that flat walls stay put."""
+    smooth_steps: float = 2.0
+    """Differences that smoothing evens out where matching is unsure, in units of a fine step."""
 
 
 def sweep(
-    request: DepthRequest,
-    settings: SweepSettings,
-    device: torch.device,
-    check_cancelled: Callable[[], None],
+    request: DepthRequest, settings: SweepSettings, device: torch.device, check: Check
 ) -> PredictedDepth:
     """Depth of the reference in scene units, 0 where the mask says so."""
-    full = request.reference.camera
-    camera = full.fitted(settings.coarse_px)
-    level = _Level(request, camera, settings, device)
+    reference = request.reference
     near, far = request.depth_range
-    planes, step = level.inverse_depth_planes(near, far, settings.planes)
-    inverse_depth, certainty = _search_all(level, planes, step, settings, check_cancelled)
-    for _ in range(1):
-        inverse_depth, cost = _search_near(level, inverse_depth, step / 2, settings, check_cancelled)
-    while camera != full:
-        camera = full.fitted(2 * max(camera.width_px, camera.height_px))
-        level = _Level(request, camera, settings, device)
-        inverse_depth = _enlarge(inverse_depth, camera, step)
-        certainty = F.interpolate(certainty[None, None], (camera.height_px, camera.width_px), mode="bilinear")[0, 0]
-        step = step / 2
-        inverse_depth, cost = _search_near(level, inverse_depth, step, settings, check_cancelled)
-    confidence = (1.0 - 2.0 * cost).clamp(0, 1) * certainty
+    longest_px = max(reference.camera.width_px, reference.camera.height_px)
+    coarse_px = float(np.clip(settings.coarse_share * longest_px, *settings.coarse_px))
+    camera = reference.camera.fitted(round(coarse_px))
+    level = _Level(request, camera, settings.coarse_radius_px, settings, device)
+    planes = level.inverse_depth_planes(near, far)
+    inverse_depth, certainty = level.search_all(planes, check)
+    step = float(planes[0] - planes[1]) / 2
+    inverse_depth, cost = level.search_near(inverse_depth, step, check)
+    while camera != reference.camera:
+        camera = reference.camera.fitted(2 * max(camera.width_px, camera.height_px))
+        level = _Level(request, camera, settings.fine_radius_px, settings, device)
+        inverse_depth = _enlarge(inverse_depth, camera, 2 * step)
+        step /= 2
+        inverse_depth, cost = level.search_near(inverse_depth, step, check)
+    confidence = (1.0 - 2.0 * cost).clamp(0, 1) * _resized(certainty, camera, "bilinear")
     depth_z = 1.0 / inverse_depth.clamp(1 / far, 1 / near)
-    if request.reference.mask is not None:
-        depth_z = depth_z * torch.from_numpy(request.reference.mask).to(device)
-    return PredictedDepth(depth_z.cpu().numpy(), "scene", confidence.cpu().numpy(), full)
+    if reference.mask is not None:
+        depth_z = depth_z * torch.from_numpy(reference.mask).to(device)
+    return PredictedDepth(depth_z.cpu().numpy(), "scene", confidence.cpu().numpy(), camera)
 
 
 class _Level:
-    """One resolution of a request."""
+    """A request at one resolution."""
 
     def __init__(
-        self, request: DepthRequest, camera: PinholeCamera, settings: SweepSettings, device: torch.device
+        self,
+        request: DepthRequest,
+        camera: PinholeCamera,
+        radius_px: int,
+        settings: SweepSettings,
+        device: torch.device,
     ) -> None:
-        self.camera = camera
-        self.device = device
-        self.grey = grey_tensor(request.reference.rgb, camera.width_px, camera.height_px, device)
-        self.sources: list[SourceView] = [
+        self._settings = settings
+        self._device = device
+        self._grey = grey_tensor(request.reference.rgb, camera.width_px, camera.height_px, device)
+        self._sources = [
             source_view(request.reference, camera, source, device) for source in request.sources
         ]
-        self.matcher = Matcher(self.grey, self.sources, settings.window_radius_px, settings.noise_grey)
+        self._matcher = Matcher(self._grey, self._sources, radius_px, settings.noise_grey)
 
-    def inverse_depth_planes(self, near: float, far: float, most: int) -> tuple[Tensor, float]:
-        """Planes at most a pixel apart in the source that moves most, near to far."""
+    def inverse_depth_planes(self, near: float, far: float) -> Tensor:
+        """Inverse depths, near to far, a pixel apart in the source that moves most."""
+        ends = torch.tensor([1 / near, 1 / far], device=self._device).view(2, 1, 1)
         shifts = []
-        for source in self.sources:
+        for source in self._sources:
             height, width = source.grey.shape[-2:]
-            half_size = torch.tensor([width / 2, height / 2], device=self.device)
-            near_px, far_px = (source.grid(torch.full((1, 1), 1 / z, device=self.device)) * half_size for z in (near, far))
+            half_size = torch.tensor([width / 2, height / 2], device=self._device)
+            near_px, far_px = (source.grid(end) * half_size for end in ends)
             shifts.append((near_px - far_px).norm(dim=-1).median().item())
-        count = int(np.clip(np.ceil(max(shifts)) + 1, 16, most))
-        planes = torch.linspace(1 / near, 1 / far, count, device=self.device)
-        return planes, float(planes[0] - planes[1])
+        count = int(np.clip(np.ceil(max(shifts)) + 1, 16, max(16, self._settings.planes)))
+        return torch.linspace(1 / near, 1 / far, count, device=self._device)
+
+    def search_all(self, planes: Tensor, check: Check) -> tuple[Tensor, Tensor]:
+        """Best inverse depth of all, and how certain the choice is, 0 to 1."""
+        volume = torch.empty(len(planes), *self._grey.shape[-2:], device=self._device)
+        for index, plane in enumerate(planes):
+            check()
+            volume[index] = self._matcher.cost(plane.view(1, 1))
+        total = aggregate(volume, self._grey[0, 0], self._settings.penalties, check)
+        best = total.argmin(0, keepdim=True)
+        ordinal = torch.arange(len(planes), device=self._device)[:, None, None]
+        rival = torch.where((ordinal - best).abs() > 2, total, torch.inf).amin(0)
+        margin = rival - total.gather(0, best)[0]
+        certainty = (margin / self._settings.certain_margin).clamp(0, 1)
+        step = planes[0] - planes[1]
+        return planes[0] - (best[0] + _vertex_of_parabola(total, best)) * step, certainty
+
+    def search_near(
+        self, inverse_depth: Tensor, step: float, check: Check
+    ) -> tuple[Tensor, Tensor]:
+        """Best inverse depth within a few steps, and its cost.
+
+        Windows follow the current surface, because every pixel of a window is looked up at its
+        own depth: slanted and curved surfaces match as well as those that face the camera.
+        """
+        reach = self._settings.half_steps
+        start = _median3(inverse_depth)
+        costs = []
+        for offset in range(-reach, reach + 1):
+            check()
+            stay = self._settings.stay_penalty * (offset / reach) ** 2
+            costs.append(self._matcher.cost(start + offset * step) + stay)
+        cost = torch.stack(costs)
+        best = cost.argmin(0, keepdim=True)
+        found = start + (best[0] - reach + _vertex_of_parabola(cost, best)) * step
+        lowest = cost.gather(0, best)[0]
+        confidence = (1.0 - 2.0 * lowest).clamp_min(0.02)
+        return _smooth(found, confidence, self._settings.smooth_steps * step), lowest
 
 
-def _search_all(level, planes, step, settings, check_cancelled):
-    volume = torch.empty(len(planes), *level.grey.shape[-2:], device=level.device)
-    for index, plane in enumerate(planes):
-        check_cancelled()
-        volume[index] = level.matcher.cost(plane.view(1, 1))
-    total = aggregate(
-        volume, level.grey[0, 0],
-        small_penalty=settings.small_penalty, large_penalty=settings.large_penalty,
-        edge_grey=settings.edge_grey, check_cancelled=check_cancelled,
-    )  # fmt: skip
-    best = total.argmin(0, keepdim=True)
-    offset = _parabola(total, best)
-    lowest = total.gather(0, best)[0]
-    index = torch.arange(len(planes), device=level.device)[:, None, None]
-    rival = torch.where((index - best).abs() > 2, total, torch.inf).amin(0)
-    certainty = ((rival - lowest) / 0.1).clamp(0, 1)
-    return planes[0] - (best[0] + offset) * step, certainty
-
-
-def _parabola(cost: Tensor, best: Tensor) -> Tensor:
-    """Sub-plane position of the minimum, -0.5 to 0.5; 0 at the ends."""
+def _vertex_of_parabola(cost: Tensor, best: Tensor) -> Tensor:
+    """Where between planes the minimum lies, -0.5 to 0.5; 0 at the ends."""
     last = cost.shape[0] - 1
     left = cost.gather(0, (best - 1).clamp_min(0))[0]
     centre = cost.gather(0, best)[0]
@@ -122,17 +154,32 @@ def _parabola(cost: Tensor, best: Tensor) -> Tensor:
     return torch.where((best[0] > 0) & (best[0] < last), offset, 0.0)
 
 
-def _search_near(level, inverse_depth, step, settings, check_cancelled):
-    reach = settings.half_steps
-    inverse_depth = _median3(inverse_depth)
-    costs = []
-    for k in range(-reach, reach + 1):
-        check_cancelled()
-        costs.append(level.matcher.cost(inverse_depth + k * step) + settings.stay_penalty * (k / reach) ** 2)
-    cost = torch.stack(costs)
-    best = cost.argmin(0, keepdim=True)
-    moved = inverse_depth + (best[0] - reach + _parabola(cost, best)) * step
-    return moved, cost.gather(0, best)[0]
+def _smooth(values: Tensor, confidence: Tensor, tolerance: float) -> Tensor:
+    """Average with neighbours that differ by little more than `tolerance`, sure ones first.
+
+    A pixel keeps its own value in the measure of its confidence: carved stone stays sharp, a
+    plain wall becomes even. Rings of growing distance (a trous) reach seven pixels at the price
+    of 24 neighbours.
+    """
+    height, width = values.shape
+    for ring in (1, 2, 4):
+        around_values, around_confidence = (
+            F.pad(plane[None, None], (ring,) * 4, mode="replicate")[0, 0]
+            for plane in (values, confidence)
+        )
+        total, weights = values * confidence, confidence.clone()
+        offsets = [(y, x) for y in (0, ring, 2 * ring) for x in (0, ring, 2 * ring)]
+        for y, x in offsets:
+            if (y, x) == (ring, ring):
+                continue
+            window = (slice(y, y + height), slice(x, x + width))
+            other = around_values[window]
+            weight = ((other - values) / tolerance).square_().add_(1.0).square_().reciprocal_()
+            weight *= around_confidence[window]
+            total.addcmul_(weight, other)
+            weights += weight
+        values = torch.lerp(total / weights, values, confidence)
+    return values
 
 
 def _median3(values: Tensor) -> Tensor:
@@ -140,9 +187,12 @@ def _median3(values: Tensor) -> Tensor:
     return F.unfold(padded, 3).median(1).values.view(values.shape)
 
 
-def _enlarge(values: Tensor, camera: PinholeCamera, step: float) -> Tensor:
-    """Bilinear on surfaces, nearest across depth edges."""
+def _enlarge(values: Tensor, camera: PinholeCamera, tolerance: float) -> Tensor:
+    """Bilinear on surfaces, nearest where that would bridge a jump of more than tolerance."""
+    smooth, sharp = _resized(values, camera, "bilinear"), _resized(values, camera, "nearest-exact")
+    return torch.where((smooth - sharp).abs() < 2 * tolerance, smooth, sharp)
+
+
+def _resized(values: Tensor, camera: PinholeCamera, mode: str) -> Tensor:
     size = (camera.height_px, camera.width_px)
-    smooth = F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-    sharp = F.interpolate(values[None, None], size, mode="nearest-exact")[0, 0]
-    return torch.where((smooth - sharp).abs() < 2 * step, smooth, sharp)
+    return F.interpolate(values[None, None], size, mode=mode)[0, 0]

@@ -48,7 +48,7 @@ class SourceView:
 def grey_tensor(rgb: np.ndarray, width_px: int, height_px: int, device: torch.device) -> Tensor:
     """An (h, w, 3) uint8 photo as (1, 1, height_px, width_px) luma around 0, antialiased."""
     luma = torch.tensor([0.299, 0.587, 0.114], device=device)
-    grey = (torch.from_numpy(rgb).to(device).float() @ luma)[None, None] - 128.0
+    grey = (torch.tensor(rgb, device=device).float() @ luma)[None, None] - 128.0
     if grey.shape[-2:] == (height_px, width_px):
         return grey
     return F.interpolate(grey, (height_px, width_px), mode="bilinear", antialias=True)
@@ -64,7 +64,8 @@ def source_view(
     """
     scale = camera.width_px / reference.camera.width_px
     full = source.camera
-    width_px, height_px = max(8, round(full.width_px * scale)), max(8, round(full.height_px * scale))
+    width_px = max(8, round(full.width_px * scale))
+    height_px = max(8, round(full.height_px * scale))
     source_from_reference = source.cam_from_world @ reference.cam_from_world.inverse()
     grid_from_px = np.array([[2 / width_px, 0, -1], [0, 2 / height_px, -1], [0, 0, 1]])
     projection = grid_from_px @ full.resized(width_px, height_px).matrix

@@ -32,7 +32,7 @@ class Volume:
         self._grid = o3d.t.geometry.VoxelBlockGrid(
             attr_names=("tsdf", "weight", "color"),
             attr_dtypes=(o3d.core.float32, o3d.core.uint16, o3d.core.uint16),
-            attr_channels=((1), (1), (3)),
+            attr_channels=[o3d.core.SizeVector([n]) for n in (1, 1, 3)],
             voxel_size=voxel_size,
             block_resolution=BLOCK_VOXELS,
             block_count=blocks,
@@ -56,18 +56,15 @@ class Volume:
         farthest = float(depth_z.max())
         if farthest <= 0:
             return
-        depth = o3d.t.geometry.Image(o3d.core.Tensor(depth_z, device=self._device))
+        tensor = o3d.core.Tensor.from_numpy
+        depth = o3d.t.geometry.Image(tensor(depth_z.astype(np.float32)).to(self._device))
         # Open3D wants float colours beside float depth.
-        colour = o3d.t.geometry.Image(
-            o3d.core.Tensor(rgb.astype(np.float32), device=self._device)
-        )
-        intrinsic = o3d.core.Tensor(camera.matrix)
-        extrinsic = o3d.core.Tensor(cam_from_world.matrix())
+        colour = o3d.t.geometry.Image(tensor(rgb.astype(np.float32)).to(self._device))
+        intrinsic = tensor(camera.matrix)
+        extrinsic = tensor(cam_from_world.matrix())
         limits = (1.0, farthest * 1.001, self._truncation_voxels)
         blocks = self._grid.compute_unique_block_coordinates(depth, intrinsic, extrinsic, *limits)
-        self._grid.integrate(
-            blocks, depth, colour, intrinsic, intrinsic, extrinsic, *limits
-        )
+        self._grid.integrate(blocks, depth, colour, intrinsic, intrinsic, extrinsic, *limits)
 
     @property
     def empty(self) -> bool:

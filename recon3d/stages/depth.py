@@ -35,7 +35,7 @@ class DepthConfig:
     source_views: int = 5
     """Other photos that each one is compared with. More help where things hide each other."""
 
-    planes: int = 96
+    planes: int = 128
     """At most this many depths are tried per pixel in the first pass."""
 
     def __post_init__(self) -> None:

@@ -36,7 +36,7 @@ class FuseConfig:
     surface: Literal["tsdf", "poisson"] = "tsdf"
     """tsdf keeps what was seen and leaves the rest open; poisson closes everything."""
 
-    voxel_pixels: float = 2.0
+    voxel_pixels: float = 2.2
     """Voxel edge in units of a depth pixel's footprint at the median distance. Larger is
     smoother, lighter and faster."""
 
@@ -50,6 +50,10 @@ class FuseConfig:
     min_weight: int = 0
     """Depth maps that must have seen a voxel; 0 chooses 1 for few photos, 3 for many."""
 
+    max_distance: float = 2.0
+    """Depth beyond this many times the scene's median is left out: few voxels per photo pixel
+    there, much noise. Raise it for long streets; a depth camera's maps are never cut."""
+
     memory_gib: float = 4.0
     """Most memory for the voxel grid; voxels grow when the scene would need more."""
 
@@ -62,6 +66,7 @@ class FuseConfig:
             "fuse.truncation_voxels", self.truncation_voxels, "1 or more",
         )  # fmt: skip
         require(self.min_weight >= 0, "fuse.min_weight", self.min_weight, "0 or more")
+        require(self.max_distance > 0, "fuse.max_distance", self.max_distance, "above 0")
         require(self.memory_gib > 0, "fuse.memory_gib", self.memory_gib, "above 0")
 
 
@@ -80,7 +85,8 @@ def fuse_depth(
     """
     from recon3d.io.volume import BLOCK_VOXELS, Volume
 
-    footprint, farthest = _survey(depth, task)
+    max_distance = np.inf if posed.sensor_depth else config.max_distance
+    footprint, farthest = _survey(depth, max_distance, task)
     wanted = config.voxel_size or config.voxel_pixels * footprint
     truncation = config.truncation_voxels * (_SENSOR_TRUNCATION if posed.sensor_depth else 1.0)
     blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
@@ -95,12 +101,16 @@ def fuse_depth(
     min_weight = config.min_weight or (1 if len(depth) < 30 else 3)
     empty = TooLittleDepthError(
         "The depth maps leave no surface.",
-        hint="Look at the depth previews in the report; lower --fuse.min-weight or take more photos.",
+        hint="Look at the depth previews in the report; take more photos, closer together.",
     )
     if volume.empty:
         raise empty
+    # Open3D keeps what has more than the threshold.
     cloud = volume.cloud(min_weight - 0.5)
-    mesh = volume.mesh(min_weight - 0.5) if config.surface == "tsdf" else _poisson(cloud, voxel_size)
+    if config.surface == "tsdf":
+        mesh = volume.mesh(min_weight - 0.5)
+    else:
+        mesh = _poisson(cloud, voxel_size)
     if len(mesh.faces) == 0:
         raise empty
     save_cloud(folder / _CLOUD, cloud)
@@ -112,22 +122,27 @@ def read_surface(folder: Path) -> tuple[Mesh, PointCloud]:
     return load_mesh(folder / _MESH), load_cloud(folder / _CLOUD)
 
 
-def _survey(depth: Mapping[str, SceneDepth], task: Task) -> tuple[float, dict[str, float]]:
+def _survey(
+    depth: Mapping[str, SceneDepth], max_distance: float, task: Task
+) -> tuple[float, dict[str, float]]:
     """Median width of a pixel on the surface, and per photo the depth up to which it is believed.
 
     Raises:
         TooLittleDepthError: every depth map is empty.
     """
-    footprints, farthest = [], {}
+    footprints, medians, farthest = [], [], {}
     for photo_id, scene_depth in depth.items():
         task.check()
         known = scene_depth.depth_z[scene_depth.depth_z > 0]
         if known.size:
-            footprints.append(float(np.median(known)) / scene_depth.camera.fx_px)
+            medians.append(float(np.median(known)))
+            footprints.append(medians[-1] / scene_depth.camera.fx_px)
             farthest[photo_id] = float(np.percentile(known, _FAR_PERCENTILE)) * _FAR_MARGIN
     if not footprints:
         raise TooLittleDepthError("All depth maps are empty: there is nothing to fuse.")
-    return float(np.median(footprints)), farthest
+    limit = max_distance * float(np.median(medians))
+    believed = {photo_id: min(far, limit) for photo_id, far in farthest.items()}
+    return float(np.median(footprints)), believed
 
 
 def _count_blocks(
@@ -146,7 +161,7 @@ def _count_blocks(
     for photo_id, far in farthest.items():
         scene_depth = depth[photo_id]
         points = backproject(scene_depth.depth_z, scene_depth.camera)
-        points = points[:: _SAMPLE_STEP_PX, :: _SAMPLE_STEP_PX].reshape(-1, 3)
+        points = points[::_SAMPLE_STEP_PX, ::_SAMPLE_STEP_PX].reshape(-1, 3)
         points = points[points[:, 2] < far]
         world = posed.scene.view(photo_id).cam_from_world.inverse() @ points / block_size
         touched = np.floor(world[:, None] + offsets).astype(np.int64).reshape(-1, 3)
@@ -156,9 +171,7 @@ def _count_blocks(
     return len(blocks)
 
 
-def _within_memory(
-    wanted: float, blocks: int, memory_gib: float, task: Task
-) -> tuple[float, int]:
+def _within_memory(wanted: float, blocks: int, memory_gib: float, task: Task) -> tuple[float, int]:
     """Voxel edge and number of blocks that fit; a surface's blocks go with the square."""
     from recon3d.io.volume import BLOCK_BYTES
 

@@ -17,7 +17,7 @@ from recon3d.run.task import Task
 VERSION = 1
 
 _MESH = "mesh.npz"
-_NOISE_DEG_PER_PASS = 8.0
+_NOISE_DEG_PER_PASS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,7 @@ class MeshConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         require(self.faces >= 0, "mesh.faces", self.faces, "0 or more")
-        require(
-            0 <= self.min_component <= 1, "mesh.min_component", self.min_component, "0 to 1"
-        )
+        require(0 <= self.min_component <= 1, "mesh.min_component", self.min_component, "0 to 1")
         require(self.smoothing >= -1, "mesh.smoothing", self.smoothing, "-1 or more")
         require(0 <= self.hole_size < 1, "mesh.hole_size", self.hole_size, "0 up to 1")
 
@@ -101,7 +99,7 @@ def keep_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
 
 
 def smooth(mesh: Mesh, passes: int) -> Mesh:
-    """Smooth without rounding edges; -1 takes a pass for every 8 degrees of noise, two at most."""
+    """Smooth without rounding edges; -1 takes a pass for every 10 degrees of noise, two at most."""
     if passes < 0:
         passes = min(2, int(normal_noise_deg(mesh) / _NOISE_DEG_PER_PASS))
     return smooth_keeping_edges(mesh, passes)
@@ -127,4 +125,6 @@ def fill_holes(mesh: Mesh, hole_size: float) -> Mesh:
     diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
     tensor = o3d.t.geometry.TriangleMesh.from_legacy(to_open3d(mesh))
     faces = tensor.fill_holes(hole_size=hole_size * diagonal).triangle.indices.numpy()
-    return replace(mesh, faces=faces.astype(np.int32))
+    added = faces[len(mesh.faces) :].astype(np.int32)
+    # VTK winds what it adds the wrong way round as seen from its neighbours.
+    return replace(mesh, faces=np.concatenate([mesh.faces, added[:, ::-1]]))
