@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.covisibility import rank_neighbours
@@ -27,6 +27,13 @@ _NEIGHBOURS = 8
 """Views that each depth map is checked against."""
 _SURE = 0.6
 """Confidence that stands in for one confirming view."""
+_FRINGE_JUMP = 0.05
+"""Matching windows carry the depth of an object over its outline, onto whatever lies behind it by
+more than this share of the depth ..."""
+_FRINGE_PX, _UNSURE_FRINGE_SHARE = 3, 0.012
+"""... this far; where nothing matches at full resolution, such as in the sky, by this share of
+the photo's longer side, because there the windows of lower resolutions decide."""
+_UNSURE = 0.3
 _SPECKLE_SHARE = 2e-4
 """Islands of depth smaller than this share of the photo are mismatches, not objects."""
 
@@ -153,7 +160,7 @@ def _confirm(
         np.add(inverse_sum, np.divide(1.0, back_z, where=agrees), out=inverse_sum, where=agrees)
     needed = config.min_views if len(others) > 2 else min(config.min_views, 1)
     sure = prediction.confidence >= _SURE
-    kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0)
+    kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0) & ~_fringe(prediction)
     mean_z = np.divide(1.0 + agreeing, inverse_sum, out=np.zeros_like(depth_z), where=kept)
     mean_z = _without_specks(mean_z, round(mean_z.size * _SPECKLE_SHARE))
     weight = np.where(mean_z > 0, 1.0 + agreeing, 0.0).astype(np.float32)
@@ -198,6 +205,20 @@ def _seen_by(
         & (error_px < config.max_error_px)
     )
     return np.where(agrees, back_z, 0).astype(np.float32)
+
+
+def _fringe(prediction: PredictedDepth) -> Bool[np.ndarray, "h w"]:
+    """Pixels close to something much farther away, more so where the estimator is unsure."""
+    import cv2
+
+    def farthest_within(radius_px: int) -> Float[np.ndarray, "h w"]:
+        kernel = np.ones((2 * radius_px + 1,) * 2, np.uint8)
+        return np.asarray(cv2.dilate(prediction.values, kernel))
+
+    limit = (1 + _FRINGE_JUMP) * prediction.values
+    unsure_px = max(_FRINGE_PX, round(_UNSURE_FRINGE_SHARE * max(prediction.values.shape)))
+    unsure = prediction.confidence < _UNSURE
+    return (farthest_within(_FRINGE_PX) > limit) | (unsure & (farthest_within(unsure_px) > limit))
 
 
 def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.ndarray, "h w"]:
