@@ -1,0 +1,323 @@
+"""From depth maps to a clean mesh: confirming, fusing and cleaning on known shapes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.depth import PredictedDepth, SceneDepth
+from recon3d.core.errors import ConfigError, TooLittleDepthError
+from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
+from recon3d.core.smoothing import normal_noise_deg, smooth_keeping_edges
+from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.core.transform import Rigid
+from recon3d.io import depth_files
+from recon3d.run.device import Runtime
+from recon3d.run.task import CancelToken, Event, Task, silent
+from recon3d.stages.fuse import FuseConfig, fuse_depth, read_surface
+from recon3d.stages.mesh import (
+    MeshConfig,
+    clean_mesh,
+    decimate,
+    drop_small_components,
+    fill_holes,
+    read_mesh,
+)
+from recon3d.stages.refine import RefineConfig, read_scene_depth, refine_depth
+
+sys.path.append(str(Path(__file__).parent))
+import plane_scene
+
+CENTRES = ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0), (-0.4, 0.0, 0.0), (0.0, 0.35, 0.0))
+
+
+def task() -> Task:
+    return Task("test", silent, CancelToken())
+
+
+def plane_album(count: int = 4) -> tuple[PosedPhotos, dict[str, PredictedDepth]]:
+    """Photos of the slanted plane with perfect depth and enough sparse points to rank them."""
+    frames = [plane_scene.frame(f"{i}.jpg", centre) for i, centre in enumerate(CENTRES[:count])]
+    views = tuple(View(f.view_id, f.camera, f.cam_from_world) for f in frames)
+    rng = np.random.default_rng(1)
+    xy = rng.uniform(-0.8, 0.8, (60, 2))
+    z = plane_scene.OFFSET - xy @ plane_scene.NORMAL[:2]
+    seen = np.array([(p, v) for p in range(60) for v in range(count)])
+    points = SparsePoints(np.column_stack([xy, z]), np.zeros((60, 3), np.uint8), np.zeros(60), seen)
+    scene = PosedScene(views, points, "scene")
+    posed = PosedPhotos(scene, {f.view_id: f.rgb for f in frames}, {}, {}, ())
+    predictions = {}
+    for view in views:
+        depth_z = plane_scene.depth_of_plane(view.camera, view.cam_from_world)
+        sure = np.full(depth_z.shape, 0.4, np.float32)
+        predictions[view.photo_id] = PredictedDepth(depth_z, "scene", sure, view.camera)
+    return posed, predictions
+
+
+def test_depth_that_all_views_share_is_kept_and_unchanged(tmp_path: Path) -> None:
+    posed, predictions = plane_album()
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    refined = read_scene_depth(tmp_path)["0.jpg"]
+    inner = refined.depth_z[20:-20, 30:-30]
+    assert (inner > 0).mean() > 0.99
+    # Linear lookup of a slanted plane's depth: curvature of 1/z over a pixel is below 1e-4.
+    np.testing.assert_allclose(
+        inner[inner > 0], predictions["0.jpg"].values[20:-20, 30:-30][inner > 0], rtol=2e-4
+    )
+    assert refined.weight.max() == 4
+
+
+def test_depth_that_no_other_view_confirms_is_cut(tmp_path: Path) -> None:
+    posed, predictions = plane_album()
+    wrong = predictions["0.jpg"].values.copy()
+    wrong[40:80, 60:100] *= 1.1
+    predictions["0.jpg"] = replace(predictions["0.jpg"], values=wrong)
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    refined = read_scene_depth(tmp_path)["0.jpg"].depth_z
+    assert (refined[45:75, 65:95] == 0).all()
+    # The others lose what only the wrong map could confirm, and nothing else.
+    assert (read_scene_depth(tmp_path)["1.jpg"].depth_z[40:80, 60:100] > 0).mean() > 0.95
+
+
+def test_noise_that_views_do_not_share_shrinks_by_averaging(tmp_path: Path) -> None:
+    posed, predictions = plane_album()
+    rng = np.random.default_rng(5)
+    for photo_id, prediction in predictions.items():
+        noisy = prediction.values * (1 + 0.002 * rng.standard_normal(prediction.values.shape))
+        predictions[photo_id] = replace(prediction, values=noisy.astype(np.float32))
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    truth = plane_scene.depth_of_plane(plane_scene.CAMERA, posed.scene.views[0].cam_from_world)
+    refined = read_scene_depth(tmp_path)["0.jpg"].depth_z[20:-20, 30:-30]
+    error = (refined / truth[20:-20, 30:-30] - 1)[refined > 0]
+    # Four views with 0.2 % each give 0.1 %; bilinear lookups average a little more.
+    assert 0.0005 < error.std() < 0.0013
+
+
+def test_two_photos_confirm_each_other(tmp_path: Path) -> None:
+    posed, predictions = plane_album(count=2)
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    assert (read_scene_depth(tmp_path)["0.jpg"].depth_z > 0).mean() > 0.7
+
+
+def test_maps_that_disagree_everywhere_are_an_error_with_advice(tmp_path: Path) -> None:
+    posed, predictions = plane_album(count=2)
+    first = predictions["0.jpg"]
+    predictions["0.jpg"] = replace(first, values=first.values * np.float32(1.3))
+    with pytest.raises(TooLittleDepthError) as caught:
+        refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    assert "photos" in caught.value.hint
+
+
+def test_depth_files_survive_a_round_trip_under_any_name(tmp_path: Path) -> None:
+    _, predictions = plane_album(count=1)
+    names = ["a/b 1.jpg", "a%2Fb.jpg", "Überblick/写真.jpg"]
+    paths = depth_files.depth_file_paths(tmp_path, names)
+    for path in paths.values():
+        depth_files.write_prediction(path, predictions["0.jpg"])
+    assert sorted(depth_files.depth_file_paths(tmp_path)) == sorted(names)
+    read = depth_files.read_prediction(paths[names[0]])
+    np.testing.assert_array_equal(read.values, predictions["0.jpg"].values)
+    assert np.abs(read.confidence - predictions["0.jpg"].confidence).max() <= 0.5 / 255 + 1e-6
+    assert read.camera == plane_scene.CAMERA
+
+
+def scene_depth(posed: PosedPhotos) -> dict[str, SceneDepth]:
+    maps = {}
+    for view in posed.scene.views:
+        depth_z = plane_scene.depth_of_plane(view.camera, view.cam_from_world)
+        maps[view.photo_id] = SceneDepth(depth_z, np.ones_like(depth_z), view.camera, view.photo_id)
+    return maps
+
+
+def test_the_fused_plane_lies_where_the_plane_is_even_though_it_slants(tmp_path: Path) -> None:
+    posed, _ = plane_album()
+    config = FuseConfig(voxel_size=0.03)
+    fuse_depth(posed, scene_depth(posed), config, tmp_path, task(), Runtime(device="cpu"))
+    mesh, cloud = read_surface(tmp_path)
+    unit = np.linalg.norm(plane_scene.NORMAL)
+    distance = (mesh.vertices @ plane_scene.NORMAL - plane_scene.OFFSET) / unit
+    # A tenth of a voxel; a half-pixel shift of the lookup would be 0.5 * 4 / 150 * 0.35 = 0.0047.
+    assert abs(np.median(distance)) < 0.002
+    assert np.percentile(np.abs(distance), 90) < 0.015
+    towards_cameras = -plane_scene.NORMAL / unit
+    assert np.mean(vertex_normals(mesh) @ towards_cameras > 0.8) > 0.95
+    assert np.mean(cloud.normals @ towards_cameras > 0.8) > 0.95
+    assert mesh.rgb is not None
+    # Colours are those of the photos, neither black nor white.
+    assert 60 < mesh.rgb.mean() < 200
+
+
+def test_voxels_grow_when_memory_is_short_and_the_user_is_told(tmp_path: Path) -> None:
+    posed, _ = plane_album()
+    events: list[Event] = []
+    teller = Task("fuse", events.append, CancelToken())
+    config = FuseConfig(voxel_size=0.004, memory_gib=0.01)
+    fuse_depth(posed, scene_depth(posed), config, tmp_path, teller, Runtime(device="cpu"))
+    told = [event.note for event in events if event.kind == "warning"]
+    assert len(told) == 1
+    assert "0.004" in told[0]
+
+
+def test_surfaces_far_beyond_the_rest_are_left_out(tmp_path: Path) -> None:
+    posed, _ = plane_album()
+    maps = scene_depth(posed)
+    for photo_id, one in maps.items():
+        depth_z = one.depth_z.copy()
+        depth_z[:, -40:] = 30.0
+        maps[photo_id] = replace(one, depth_z=depth_z)
+    fuse_depth(posed, maps, FuseConfig(voxel_size=0.05), tmp_path, task(), Runtime(device="cpu"))
+    assert read_surface(tmp_path)[0].vertices[:, 2].max() < 10
+
+
+def test_empty_depth_maps_are_an_error_not_a_crash(tmp_path: Path) -> None:
+    posed, _ = plane_album()
+    empty = {
+        photo_id: replace(one, depth_z=np.zeros_like(one.depth_z))
+        for photo_id, one in scene_depth(posed).items()
+    }
+    with pytest.raises(TooLittleDepthError):
+        fuse_depth(posed, empty, FuseConfig(), tmp_path, task(), Runtime(device="cpu"))
+
+
+def test_poisson_closes_a_sphere_seen_from_all_sides(tmp_path: Path) -> None:
+    posed, maps = sphere_photos()
+    config = FuseConfig(surface="poisson", voxel_size=0.03, min_weight=1)
+    fuse_depth(posed, maps, config, tmp_path, task(), Runtime(device="cpu"))
+    mesh, _ = read_surface(tmp_path)
+    assert is_closed(drop_small_components(mesh, 0.1).faces)
+    np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 1.0, atol=0.05)
+
+
+def sphere_photos() -> tuple[PosedPhotos, dict[str, SceneDepth]]:
+    """Six perfect depth maps of the unit sphere from 3 units away, along the axes."""
+    camera = PinholeCamera(120, 120, 150.0, 150.0, 60.0, 60.0)
+    x = (np.arange(120) + 0.5 - 60) / 150
+    u, v = np.meshgrid(x, x)
+    # |z (u, v, 1) - (0, 0, 3)| = 1, the nearer root.
+    squared = u**2 + v**2 + 1
+    root = 9 - squared * 8
+    depth_z = np.where(root > 0, (3 - np.sqrt(np.maximum(root, 0))) / squared, 0)
+    views, maps, rgb = [], {}, {}
+    turns = [np.eye(3)[[0, 1, 2]], *_axis_turns()]
+    for index, rotation in enumerate(turns):
+        photo_id = f"{index}.jpg"
+        views.append(View(photo_id, camera, Rigid(rotation, np.array([0.0, 0.0, 3.0]))))
+        maps[photo_id] = SceneDepth(
+            depth_z.astype(np.float32), np.ones((120, 120), np.float32), camera, photo_id
+        )
+        rgb[photo_id] = np.full((120, 120, 3), 90, np.uint8)
+    scene = PosedScene(tuple(views), SparsePoints.empty(), "scene")
+    return PosedPhotos(scene, rgb, {}, {}, ()), maps
+
+
+def _axis_turns() -> list[np.ndarray]:
+    def about_y(angle: float) -> np.ndarray:
+        c, s = np.cos(angle), np.sin(angle)
+        return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+    def about_x(angle: float) -> np.ndarray:
+        c, s = np.cos(angle), np.sin(angle)
+        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+
+    quarter = np.pi / 2
+    sideways = [about_y(turn * quarter) for turn in (1, 2, 3)]
+    return [*sideways, about_x(quarter), about_x(-quarter)]
+
+
+def grid_mesh(side: int, z: np.ndarray) -> Mesh:
+    """A square sheet of (side - 1)^2 cells with heights z."""
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    index = np.arange(side * side, dtype=np.int32).reshape(side, side)
+    a, b, c, d = (
+        part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:])
+    )
+    faces = np.concatenate([np.column_stack([a, b, c]), np.column_stack([b, d, c])])
+    vertices = np.column_stack([x.ravel(), y.ravel(), z.ravel()]).astype(np.float32)
+    rgb = np.full((side * side, 3), 77, np.uint8)
+    return Mesh(vertices, faces, rgb=rgb)
+
+
+def is_closed(faces: np.ndarray) -> bool:
+    """Every directed edge meets its opposite once: watertight and wound the same way all over."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).tolist()
+    directed = {tuple(edge) for edge in edges}
+    return len(directed) == len(edges) and all((b, a) in directed for a, b in directed)
+
+
+def test_small_pieces_go_and_the_large_ones_stay() -> None:
+    large = grid_mesh(20, np.zeros((20, 20)))
+    small = grid_mesh(3, np.full((3, 3), 9.0))
+    both = Mesh(
+        np.concatenate([large.vertices, small.vertices]),
+        np.concatenate([large.faces, small.faces + len(large.vertices)]),
+    )
+    kept = drop_small_components(both, 0.05)
+    assert len(kept.faces) == len(large.faces)
+    assert len(kept.vertices) == len(large.vertices)
+    assert len(drop_small_components(both, 0.0).faces) == len(both.faces)
+
+
+def test_a_hole_is_closed_with_faces_that_look_outwards() -> None:
+    import trimesh
+
+    sphere = trimesh.creation.icosphere(subdivisions=3)
+    below = np.asarray(sphere.triangles_center)[:, 2] < 0.9
+    cut = np.asarray(sphere.faces, np.int32)[below]
+    mesh = Mesh(np.asarray(sphere.vertices, np.float32), cut, rgb=np.full((642, 3), 9, np.uint8))
+    assert not is_closed(mesh.faces)
+    filled = fill_holes(mesh, 0.5)
+    assert is_closed(filled.faces)
+    assert len(filled.vertices) == len(mesh.vertices)
+    assert len(fill_holes(mesh, 0.0).faces) == len(cut)
+
+
+def test_decimation_keeps_the_shape_and_the_colours() -> None:
+    bumps = np.sin(np.arange(60) / 9)[None] * np.cos(np.arange(60) / 7)[:, None]
+    mesh = grid_mesh(60, 5 * bumps)
+    small = decimate(mesh, 1000)
+    assert len(small.faces) <= 1000
+    assert small.rgb is not None
+    np.testing.assert_array_equal(np.unique(small.rgb), [77])
+    spread = np.ptp(small.vertices, axis=0) / np.ptp(mesh.vertices, axis=0)
+    np.testing.assert_allclose(spread, 1, atol=0.02)
+
+
+def test_smoothing_takes_the_noise_and_leaves_the_edge() -> None:
+    side = 60
+    rng = np.random.default_rng(2)
+    step = np.where(np.arange(side) < side // 2, 0.0, np.arange(side) - side // 2)
+    roof = np.broadcast_to(step, (side, side))
+    noisy = grid_mesh(side, roof + 0.1 * rng.standard_normal((side, side)))
+    smooth = smooth_keeping_edges(noisy, 2)
+    error_before = np.abs(noisy.vertices[:, 2] - roof.ravel())
+    error_after = np.abs(smooth.vertices[:, 2] - roof.ravel())
+    assert normal_noise_deg(smooth) < 0.4 * normal_noise_deg(noisy)
+    assert error_after.mean() < 0.7 * error_before.mean()
+    # A 45 degree crease that is rounded off by plain Laplacian smoothing stands 0.5 too high.
+    crease = smooth.vertices[:, 2].reshape(side, side)[5:-5, side // 2]
+    assert abs(crease.mean()) < 0.25
+
+
+def test_cleaning_reports_its_steps_and_gives_normals(tmp_path: Path) -> None:
+    events: list[Event] = []
+    mesh = grid_mesh(40, np.zeros((40, 40)))
+    clean_mesh(mesh, MeshConfig(faces=500), tmp_path, Task("mesh", events.append, CancelToken()))
+    cleaned = read_mesh(tmp_path)
+    assert cleaned.normals is not None
+    np.testing.assert_allclose(np.abs(cleaned.normals[:, 2]), 1, atol=1e-5)
+    assert len(cleaned.faces) <= 500
+    assert [event.done for event in events] == [1, 2, 3, 4]
+
+
+def test_impossible_settings_are_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"mesh\.hole_size"):
+        MeshConfig(hole_size=2.0)
+    with pytest.raises(ConfigError, match=r"fuse\.voxel_pixels"):
+        FuseConfig(voxel_pixels=0.0)
+    with pytest.raises(ConfigError, match=r"refine\.min_views"):
+        RefineConfig(min_views=0)
