@@ -148,7 +148,6 @@ def _confirm(
     camera, depth_z = prediction.camera, prediction.values
     rays = pixel_rays(camera).astype(np.float32)
     agreeing = np.zeros(depth_z.shape, np.uint8)
-    # Before division by the number of views: 0 where the depth itself is unknown.
     inverse_sum = np.divide(1.0, depth_z, out=np.zeros_like(depth_z), where=depth_z > 0)
     for other in others:
         task.check()
@@ -157,7 +156,7 @@ def _confirm(
         back_z = _seen_by(depth_z, rays, camera, theirs, other_from_view, config)
         agrees = back_z > 0
         agreeing += agrees
-        np.add(inverse_sum, np.divide(1.0, back_z, where=agrees), out=inverse_sum, where=agrees)
+        inverse_sum += np.divide(1.0, back_z, out=np.zeros_like(back_z), where=agrees)
     needed = config.min_views if len(others) > 2 else min(config.min_views, 1)
     sure = prediction.confidence >= _SURE
     kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0) & ~_fringe(prediction)
