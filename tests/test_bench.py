@@ -12,7 +12,7 @@ from PIL import Image
 
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
 from recon3d.bench.page import write_page
-from recon3d.bench.surface import THRESHOLDS, surface_errors, visible_count
+from recon3d.bench.surface import THRESHOLDS, render_depth, surface_errors, visible_count
 from recon3d.bench.truth import at_camera, read_llff_cameras, read_surveyed_cameras
 from recon3d.config import Config
 from recon3d.core.camera import PinholeCamera
@@ -77,6 +77,16 @@ def test_points_behind_a_surface_or_outside_the_picture_are_not_visible() -> Non
     scene = both(plate(4.0, half=3.0), plate(6.0))
     assert visible_count(points, scene, views_from(0.0, 0.05)).tolist() == [2, 0, 2, 0]
     assert visible_count(points[2:3], scene, views_from(-1.0)).tolist() == [0]
+
+
+def test_rendered_depth_lies_along_the_optical_axis_not_along_the_ray() -> None:
+    (view,) = views_from(0.5)
+    depth_z = render_depth(plate(4.0, half=1.0), view)
+    # The plate's edges at x = -1 and 1 project to 12.5 and 62.5, its y to 25 and 75.
+    expected = np.zeros((100, 100))
+    expected[25:75, 13:62] = 4.0
+    inner = (slice(None), np.r_[0:12, 13:62, 63:100])
+    assert depth_z[inner] == pytest.approx(expected[inner], abs=1e-5)
 
 
 def test_true_depth_is_read_at_the_pixels_of_a_resized_and_shifted_camera() -> None:

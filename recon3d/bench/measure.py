@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from recon3d.bench.rows import BenchRow
 from recon3d.bench.sets import BenchSet
-from recon3d.bench.surface import SurfaceErrors, surface_errors
+from recon3d.bench.surface import SurfaceErrors, render_depth, surface_errors
 from recon3d.bench.truth import CamerasByPhoto, at_camera
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.covisibility import rank_neighbours
@@ -30,18 +30,19 @@ from recon3d.io.cameras import read_given_cameras
 from recon3d.io.meshes import read_mesh
 from recon3d.io.naming import match_by_name
 from recon3d.io.pictures import read_depth_mm
-from recon3d.pipeline import Inputs, Results
+from recon3d.pipeline import Results
 
 _JUDGES = 10
 """Most covisible views that a depth map is compared with for the agreement."""
 _Depth = tuple[Float[np.ndarray, "h w"], PinholeCamera]
+_TrueDepth = Callable[[str, PinholeCamera], Float[np.ndarray, "h w"]]
 
 
 def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> BenchRow:
     """Compare whatever the run has made with whatever is known of the set."""
     posed = results.posed.value if results.posed else None
     truth = bench_set.true_cameras(folder) if bench_set.true_cameras else {}
-    inputs = bench_set.inputs(folder)
+    true_depth = _true_depth(results, bench_set, folder, truth)
     photos = results.album.value.photos if results.album else ()
     unread = results.album.value.verdicts if results.album else ()
     return BenchRow(
@@ -51,10 +52,10 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         photos=len(photos) + len(unread),
         placed=len(posed.scene.views) if posed else 0,
         cameras=_camera_errors(posed, truth) if posed else None,
-        raw_depth=_raw_depth_errors(results, bench_set, folder, inputs),
-        depth=_fused_depth_errors(results, bench_set, folder, inputs),
+        raw_depth=_depth_errors(results, _find_raw(results), true_depth),
+        depth=_depth_errors(results, _find_fused(results), true_depth),
         agreement=_agreement(results),
-        surface=_surface_errors(results, bench_set, folder, inputs, truth),
+        surface=_surface_errors(results, bench_set, folder, truth),
         faces=len(results.mesh.value.faces) if results.mesh else 0,
         stages={made.stage: made.cost for made in results.stages},
         notes=(*_left_out(results), *results.warnings),
@@ -76,54 +77,71 @@ def _camera_errors(posed: PosedPhotos, truth: CamerasByPhoto) -> CameraErrors | 
     return camera_errors(poses, truth) if len(poses.keys() & truth.keys()) >= 3 else None
 
 
-def _raw_depth_errors(
-    results: Results, bench_set: BenchSet, folder: Path, inputs: Inputs
-) -> DepthErrors | None:
-    if not (bench_set.true_depth and results.predictions):
-        return None
-    predictions = results.predictions.value
-
-    def find(photo_id: str) -> _Depth | None:
-        found = predictions.get(photo_id)
-        return (found.values, found.camera) if found and found.kind != "relative" else None
-
-    return _depth_errors(results, find, folder / bench_set.true_depth, inputs)
-
-
-def _fused_depth_errors(
-    results: Results, bench_set: BenchSet, folder: Path, inputs: Inputs
-) -> DepthErrors | None:
-    if not (bench_set.true_depth and results.depth):
-        return None
-    maps = results.depth.value
-
-    def find(photo_id: str) -> _Depth | None:
-        found = maps.get(photo_id)
-        return (found.depth_z, found.camera) if found else None
-
-    return _depth_errors(results, find, folder / bench_set.true_depth, inputs)
-
-
 def _depth_errors(
-    results: Results, find: Callable[[str], _Depth | None], truth: Path, inputs: Inputs
+    results: Results, find: Callable[[str], _Depth | None], truth: _TrueDepth | None
 ) -> DepthErrors | None:
-    """Over all pixels of all photos together; the poses are given, so units are the truth's."""
-    if not (results.album and results.posed):
+    """Over all pixels of all placed photos together."""
+    if not (results.posed and truth):
         return None
-    given = read_given_cameras(results.album.value, inputs.intrinsics, None).intrinsics
-    files = {path.name: path for path in sorted(truth.iterdir())}
-    names = match_by_name(given, files)
     found, true = [], []
     for view in results.posed.value.scene.views:
         # A photo without depth is all holes.
         empty = np.zeros((view.camera.height_px, view.camera.width_px))
         depth_z, camera = find(view.photo_id) or (empty, view.camera)
-        truth_z = read_depth_mm(files[names[view.photo_id]])
-        true_z = at_camera(truth_z, given[view.photo_id].pinhole, camera)
+        true_z = truth(view.photo_id, camera)
         known = true_z > 0
         found.append(depth_z[known].astype(np.float32))
         true.append(true_z[known].astype(np.float32))
     return depth_errors(np.concatenate(found), np.concatenate(true)) if found else None
+
+
+def _find_raw(results: Results) -> Callable[[str], _Depth | None]:
+    predictions = results.predictions.value if results.predictions else {}
+
+    def find(photo_id: str) -> _Depth | None:
+        found = predictions.get(photo_id)
+        return (found.values, found.camera) if found and found.kind != "relative" else None
+
+    return find
+
+
+def _find_fused(results: Results) -> Callable[[str], _Depth | None]:
+    maps = results.depth.value if results.depth else {}
+
+    def find(photo_id: str) -> _Depth | None:
+        found = maps.get(photo_id)
+        return (found.depth_z, found.camera) if found else None
+
+    return find
+
+
+def _true_depth(
+    results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
+) -> _TrueDepth | None:
+    """True depth_z by photo and camera, in the scene's unit; None where nobody knows it."""
+    if not (results.album and results.posed and results.predictions):
+        return None
+    if bench_set.true_mesh:
+        true_mesh = read_mesh(folder / bench_set.true_mesh)
+        scale = align_cameras(_poses(results.posed.value), truth).scale
+
+        def rendered(photo_id: str, camera: PinholeCamera) -> np.ndarray:
+            return render_depth(true_mesh, View(photo_id, camera, truth[photo_id])) / scale
+
+        return rendered
+    if bench_set.true_depth:
+        intrinsics = bench_set.inputs(folder).intrinsics
+        given = read_given_cameras(results.album.value, intrinsics, None).intrinsics
+        files = {path.name: path for path in sorted((folder / bench_set.true_depth).iterdir())}
+        names = match_by_name(given, files)
+
+        # The poses are given in metres, so the scene's unit is the sensor's.
+        def sensed(photo_id: str, camera: PinholeCamera) -> np.ndarray:
+            truth_z = read_depth_mm(files[names[photo_id]])
+            return at_camera(truth_z, given[photo_id].pinhole, camera)
+
+        return sensed
+    return None
 
 
 def _agreement(results: Results) -> float | None:
@@ -156,14 +174,15 @@ def _placed(
 
 
 def _surface_errors(
-    results: Results, bench_set: BenchSet, folder: Path, inputs: Inputs, truth: CamerasByPhoto
+    results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
 ) -> SurfaceErrors | None:
     if not (bench_set.true_mesh and results.mesh and results.posed and results.album):
         return None
     truth_from_world = align_cameras(_poses(results.posed.value), truth)
     found = results.mesh.value
     moved = (truth_from_world @ found.vertices.astype(np.float64)).astype(np.float32)
-    given = read_given_cameras(results.album.value, inputs.intrinsics, None).intrinsics
+    intrinsics = bench_set.inputs(folder).intrinsics
+    given = read_given_cameras(results.album.value, intrinsics, None).intrinsics
     views = [
         View(photo_id, given[photo_id].pinhole, cam_from_truth)
         for photo_id, cam_from_truth in truth.items()

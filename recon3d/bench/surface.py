@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from recon3d.core.camera import project
+from recon3d.core.camera import pixel_rays, project
 from recon3d.core.metrics import SurfaceScores, surface_scores
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh, face_areas
@@ -58,6 +58,17 @@ def surface_errors(mesh: Mesh, truth: Mesh, views: Sequence[View]) -> SurfaceErr
         float(from_result.mean()),
         tuple(surface_scores(from_truth, from_result, share * diagonal) for share in THRESHOLDS),
     )
+
+
+def render_depth(mesh: Mesh, view: View) -> Float[np.ndarray, "h w"]:
+    """depth_z of a mesh in a view; 0 where there is none."""
+    scene, tensor = _raycasting(mesh)
+    # Rays with z = 1 in the camera: their length to the hit is depth_z.
+    rays = pixel_rays(view.camera).reshape(-1, 3) @ view.cam_from_world.rotation
+    centre = np.broadcast_to(view.centre_world, rays.shape)
+    hits = scene.cast_rays(tensor(np.hstack([centre, rays]).astype(np.float32)))["t_hit"].numpy()
+    depth_z: np.ndarray = np.where(np.isfinite(hits), hits, 0.0)
+    return depth_z.reshape(view.camera.height_px, view.camera.width_px)
 
 
 def visible_count(
