@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -11,17 +10,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recon3d.bench.child import CONFIG, ROW, STILL
 from recon3d.bench.page import write_page
+from recon3d.bench.request import Request
 from recon3d.bench.rows import BenchRow, load_rows, markdown, save_rows
 from recon3d.bench.sets import SETS
-from recon3d.config import Config, to_toml
+from recon3d.config import Config
 from recon3d.core.errors import Cancelled, ConfigError
 from recon3d.run.device import Runtime
 from recon3d.run.files import atomic_path, explain_write_errors
 from recon3d.run.task import CancelToken, Event, Listener, silent
 
 TABLE_JSON, TABLE_MARKDOWN, STILLS = "bench.json", "bench.md", "stills"
+_LOG = "log.txt"
 _LAST_LINES = 3
 
 
@@ -65,7 +65,8 @@ def run_bench(
     chosen = list(names) or [name for name in SETS if not name.startswith("memory_")]
     rows = {row.name: row for row in load_rows(out / TABLE_JSON)}
     for name in chosen:
-        rows[name] = _run_set(name, data, out, config, runtime, listener, cancel or CancelToken())
+        request = Request(name, data and data.absolute(), (out / name).absolute(), runtime)
+        rows[name] = _run_set(request, out / STILLS, config, listener, cancel or CancelToken())
         table = [rows[known] for known in SETS if known in rows]
         save_rows(out / TABLE_JSON, table)
         with atomic_path(out / TABLE_MARKDOWN) as part:
@@ -76,45 +77,30 @@ def run_bench(
 
 
 def _run_set(
-    name: str,
-    data: Path | None,
-    out: Path,
-    config: Config,
-    runtime: Runtime,
-    listener: Listener,
-    cancel: CancelToken,
+    request: Request, stills: Path, config: Config, listener: Listener, cancel: CancelToken
 ) -> BenchRow:
-    folder = (out / name).absolute()
-    request = {
-        "name": name,
-        "data": str(data.absolute()) if data else None,
-        "folder": str(folder),
-        "runtime": dataclasses.asdict(runtime),
-    }
-    with explain_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ROW).unlink(missing_ok=True)
-        (folder / CONFIG).write_text(to_toml(config, comments=False), encoding="utf-8")
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    code = _run_child(folder, name, listener, cancel)
+    with explain_write_errors(request.folder):
+        file = request.write(config)
+    code = _run_child(file, request.name, listener, cancel)
     if code == 0:
-        if (folder / STILL).exists():
-            (out / STILLS).mkdir(exist_ok=True)
-            shutil.copyfile(folder / STILL, out / STILLS / f"{name}.jpg")
-        return load_rows(folder / ROW)[0]
-    last = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    said = " ".join(last[-_LAST_LINES:]) or "without a word"
-    return BenchRow(name=name, what=SETS[name].what, failure=f"Ended with code {code}: {said}")
+        if request.still.exists():
+            stills.mkdir(exist_ok=True)
+            shutil.copyfile(request.still, stills / f"{request.name}.jpg")
+        return load_rows(request.row)[0]
+    log = (request.folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    said = " ".join(log[-_LAST_LINES:]) or "without a word"
+    what = SETS[request.name].what
+    return BenchRow(name=request.name, what=what, failure=f"Ended with code {code}: {said}")
 
 
-def _run_child(folder: Path, name: str, listener: Listener, cancel: CancelToken) -> int:
+def _run_child(file: Path, name: str, listener: Listener, cancel: CancelToken) -> int:
     """The exit code; every event of the child reaches the listener."""
-    command = [sys.executable, "-m", "recon3d.bench.child", str(folder / "request.json")]
+    command = [sys.executable, "-m", "recon3d.bench", str(file)]
     # The child finds the recon3d that runs here, installed or not.
     root = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with (
-        (folder / "log.txt").open("w", encoding="utf-8") as log,
+        (file.parent / _LOG).open("w", encoding="utf-8") as log,
         subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

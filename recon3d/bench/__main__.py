@@ -1,7 +1,7 @@
 """One photo set in a process of its own, so that its peak memory is its own.
 
-python -m recon3d.bench.child REQUEST.json: events go to stdout, one JSON object a line; the row
-and a still are written into the request's folder.
+python -m recon3d.bench REQUEST.json: events go to stdout, one JSON object a line; the row and a
+still are written where the request says.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from pathlib import Path
 
 from recon3d.bench.measure import measure
 from recon3d.bench.picture import draw
+from recon3d.bench.request import Request
 from recon3d.bench.rows import BenchRow, save_rows
 from recon3d.bench.sets import SETS, set_folder
-from recon3d.config import read_config, updated
+from recon3d.config import updated
 from recon3d.core.errors import ReconError
 from recon3d.pipeline import Results, Stage, reconstruct
-from recon3d.run.device import Runtime
 from recon3d.run.task import Event
 
-ROW, STILL, CONFIG, WORKSPACE = "row.json", "still.jpg", "settings.toml", "work.recon3d"
 _LAST_BEFORE = {
     "pose": Stage.INGEST,
     "depth": Stage.POSE,
@@ -31,10 +30,10 @@ _LAST_BEFORE = {
 }
 
 
-def main(name: str, data: Path | None, folder: Path, runtime: Runtime) -> None:
+def main(request: Request) -> None:
     """Run and measure one set; what a user would be told becomes the row's failure."""
-    bench_set = SETS[name]
-    row = BenchRow(name=name, what=bench_set.what)
+    bench_set = SETS[request.name]
+    row = BenchRow(name=request.name, what=bench_set.what)
     begun: list[str] = []
 
     def tell(event: Event) -> None:
@@ -44,31 +43,28 @@ def main(name: str, data: Path | None, folder: Path, runtime: Runtime) -> None:
         sys.stdout.flush()
 
     def run(until: Stage) -> Results:
-        config = updated(read_config(folder / CONFIG), bench_set.overrides)
-        inputs = bench_set.inputs(files)
         return reconstruct(
-            inputs, folder / WORKSPACE, config, runtime=runtime, listener=tell, until=until
+            bench_set.inputs(files),
+            request.workspace,
+            updated(request.config, bench_set.overrides),
+            runtime=request.runtime,
+            listener=tell,
+            until=until,
         )
 
     try:
-        files = set_folder(name, data)
+        files = set_folder(request.name, request.data)
         results = run(Stage.MESH)
-        row = measure(name, bench_set, files, results)
-        draw(folder / STILL, results, bench_set)
+        row = measure(request.name, bench_set, files, results)
+        draw(request.still, results, bench_set)
     except ReconError as error:
         before = _LAST_BEFORE.get(begun[-1]) if begun else None
         if before:
             # What came before the failure is cached, so this only reads it.
-            row = measure(name, bench_set, files, run(before))
+            row = measure(request.name, bench_set, files, run(before))
         row = dataclasses.replace(row, failure=f"{error} {error.hint}".strip())
-    save_rows(folder / ROW, [row])
+    save_rows(request.row, [row])
 
 
 if __name__ == "__main__":
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    main(
-        request["name"],
-        Path(request["data"]) if request["data"] else None,
-        Path(request["folder"]),
-        Runtime(**request["runtime"]),
-    )
+    main(Request.read(Path(sys.argv[1])))
