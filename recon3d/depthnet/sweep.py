@@ -18,6 +18,9 @@ from recon3d.depthnet.warp import grey_tensor, source_view
 
 Check = Callable[[], None]
 
+_SURE = 2 / 3
+"""Confidence from which on a pixel needs no smoothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
@@ -30,7 +33,7 @@ class SweepSettings:
     """Least and most for the longest side there."""
     planes: int = 128
     """At most this many depths are tried."""
-    coarse_radius_px: int = 4
+    coarse_radius_px: int = 3
     """Of the matching window where all depths are tried."""
     fine_radius_px: int = 3
     """Of the matching window where depths are refined."""
@@ -39,9 +42,9 @@ class SweepSettings:
     penalties: Penalties = field(default_factory=Penalties)
     certain_margin: float = 0.1
     """Cost by which the second best depth is worse when the best is certain."""
-    half_steps: int = 3
+    half_steps: int = 4
     """Finer steps tried on either side of the current depth."""
-    stay_penalty: float = 0.08
+    stay_penalty: float = 0.05
     """Cost of leaving the current depth by half_steps, so that flat walls stay put."""
     smooth_steps: float = 2.0
     """Differences that smoothing evens out where matching is unsure, in units of a fine step."""
@@ -162,6 +165,7 @@ def _smooth(values: Tensor, confidence: Tensor, tolerance: float) -> Tensor:
     of 24 neighbours.
     """
     height, width = values.shape
+    own_share = (confidence / _SURE).clamp_max(1.0)
     for ring in (1, 2, 4):
         around_values, around_confidence = (
             F.pad(plane[None, None], (ring,) * 4, mode="replicate")[0, 0]
@@ -178,7 +182,7 @@ def _smooth(values: Tensor, confidence: Tensor, tolerance: float) -> Tensor:
             weight *= around_confidence[window]
             total.addcmul_(weight, other)
             weights += weight
-        values = torch.lerp(total / weights, values, confidence)
+        values = torch.lerp(total / weights, values, own_share)
     return values
 
 
