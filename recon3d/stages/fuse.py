@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from recon3d.core.camera import backproject
+from recon3d.core.camera import backproject, project
+from recon3d.core.covisibility import rank_neighbours
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooLittleDepthError, require
 from recon3d.core.scene import PosedPhotos
@@ -21,10 +22,14 @@ from recon3d.run.task import Task
 
 VERSION = 1
 
-_SENSOR_TRUNCATION = 2.0
-"""Depth cameras are noisier than confirmed stereo: twice the truncation."""
+_TRUNCATION_VOXELS = (4.0, 12.0)
+_NOISE_DEVIATIONS = 8.0
+"""The surface must lie inside the band of every depth map for noise to average out; eight,
+because depth has heavy tails and distant views differ more than the neighbours measured."""
+_SAME_SURFACE = 0.05
+"""Depths of two views that differ by more than this share belong to different surfaces."""
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
-_SAMPLE_STEP_PX = 4
+_SAMPLE_STEP_PX, _NOISE_STEP_PX = 4, 16
 _FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
 """Rare far depths of a view are mismatches, and would cost the most voxels."""
 
@@ -43,9 +48,9 @@ class FuseConfig:
     voxel_size: float = 0.0
     """Voxel edge in scene units (metres where the scene has metres); 0 takes voxel_pixels."""
 
-    truncation_voxels: float = 4.0
-    """How far behind a surface space is touched, in voxels; a depth camera's maps get twice
-    that. Raise it for noisy depth, lower it for thin walls."""
+    truncation_voxels: float = 0.0
+    """How far around a surface space is touched, in voxels; 0 measures how much the depth maps
+    disagree and takes 4 to 12. Raise it for noisy depth, lower it for thin walls."""
 
     min_weight: int = 0
     """Depth maps that must have seen a voxel; 0 chooses 1 for few photos, 3 for many."""
@@ -62,8 +67,8 @@ class FuseConfig:
         require(self.voxel_pixels > 0, "fuse.voxel_pixels", self.voxel_pixels, "above 0")
         require(self.voxel_size >= 0, "fuse.voxel_size", self.voxel_size, "0 or more")
         require(
-            self.truncation_voxels >= 1,
-            "fuse.truncation_voxels", self.truncation_voxels, "1 or more",
+            self.truncation_voxels == 0 or self.truncation_voxels >= 1,
+            "fuse.truncation_voxels", self.truncation_voxels, "0, or 1 and more",
         )  # fmt: skip
         require(self.min_weight >= 0, "fuse.min_weight", self.min_weight, "0 or more")
         require(self.max_distance > 0, "fuse.max_distance", self.max_distance, "above 0")
@@ -88,7 +93,9 @@ def fuse_depth(
     max_distance = np.inf if posed.sensor_depth else config.max_distance
     footprint, farthest = _survey(depth, max_distance, task)
     wanted = config.voxel_size or config.voxel_pixels * footprint
-    truncation = config.truncation_voxels * (_SENSOR_TRUNCATION if posed.sensor_depth else 1.0)
+    truncation = config.truncation_voxels or float(
+        np.clip(_NOISE_DEVIATIONS * depth_noise(posed, depth, task) / wanted, *_TRUNCATION_VOXELS)
+    )
     blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
     voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
     volume = Volume(voxel_size, truncation, blocks, runtime.device)
@@ -143,6 +150,33 @@ def _survey(
     limit = max_distance * float(np.median(medians))
     believed = {photo_id: min(far, limit) for photo_id, far in farthest.items()}
     return float(np.median(footprints)), believed
+
+
+def depth_noise(posed: PosedPhotos, depth: Mapping[str, SceneDepth], task: Task) -> float:
+    """Standard deviation of depth in scene units: how much one view differs from the next.
+
+    It holds errors of the poses too. Robust: from the median, over points on the same surface.
+    """
+    ids = [view.photo_id for view in posed.scene.views]
+    differences = [np.zeros(0)]
+    for index, others in enumerate(rank_neighbours(posed.scene, 1)):
+        if not (others and ids[index] in depth and ids[others[0]] in depth):
+            continue
+        task.check()
+        mine, theirs = depth[ids[index]], depth[ids[others[0]]]
+        camera, other_from_world = theirs.camera, posed.scene.views[others[0]].cam_from_world
+        other_from_mine = other_from_world @ posed.scene.views[index].cam_from_world.inverse()
+        points = backproject(mine.depth_z, mine.camera)[::_NOISE_STEP_PX, ::_NOISE_STEP_PX]
+        points = points[np.isfinite(points[..., 2])]
+        uv_px, expected_z = project(other_from_mine @ points, camera)
+        inside = ((uv_px >= 0) & (uv_px < [camera.width_px, camera.height_px])).all(1)
+        u, v = uv_px[inside].astype(np.int64).T
+        found_z = theirs.depth_z[v, u]
+        difference = np.abs(found_z - expected_z[inside])
+        differences.append(difference[difference < _SAME_SURFACE * expected_z[inside]])
+    # Of two views' difference to one view's deviation, by the median of a normal distribution.
+    every = np.concatenate(differences)
+    return float(1.4826 * np.median(every) / np.sqrt(2)) if len(every) else 0.0
 
 
 def _count_blocks(
