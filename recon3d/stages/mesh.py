@@ -14,7 +14,7 @@ from recon3d.core.surface import Mesh, face_areas, vertex_normals
 from recon3d.io.surface_files import load_mesh, save_mesh
 from recon3d.run.task import Task
 
-VERSION = 1
+VERSION = 2
 
 _MESH = "mesh.npz"
 _NOISE_DEG_PER_PASS = 10.0
@@ -52,8 +52,8 @@ def clean_mesh(raw: Mesh, config: MeshConfig, folder: Path, task: Task) -> None:
     """
     chain: tuple[tuple[str, Callable[[Mesh], Mesh]], ...] = (
         ("without small pieces", lambda m: drop_small_components(m, config.min_component)),
-        ("decimated", lambda m: decimate(m, config.faces)),
         ("with holes closed", lambda m: fill_holes(m, config.hole_size)),
+        ("decimated", lambda m: decimate(m, config.faces)),
         ("smoothed", lambda m: smooth(m, config.smoothing)),
     )
     mesh = raw
