@@ -27,7 +27,7 @@ class MeshConfig:
     faces: int = 300_000
     """Decimate to at most this many triangles; 0 keeps all."""
 
-    min_component: float = 0.01
+    min_component: float = 0.02
     """Drop pieces smaller than this share of the largest one's area."""
 
     smoothing: int = -1
