@@ -12,12 +12,14 @@ from recon3d.depthnet.warp import SourceView
 
 
 def box_sum(values: Tensor, radius: int) -> Tensor:
-    """Sum over (2 radius + 1)^2 windows of an (h, w) tensor; edges repeat.
+    """Sum over (2 radius + 1)^2 windows of a (..., h, w) tensor; edges repeat.
 
     Shifted adds: on a CPU ten times faster than avg_pool2d or a convolution of ones.
     """
-    padded = F.pad(values[None, None], (radius,) * 4, mode="replicate")[0, 0]
-    return _window_sum(_window_sum(padded, -1, 2 * radius + 1), -2, 2 * radius + 1)
+    planes = values.reshape(1, -1, *values.shape[-2:])
+    padded = F.pad(planes, (radius,) * 4, mode="replicate")
+    sums = _window_sum(_window_sum(padded, -1, 2 * radius + 1), -2, 2 * radius + 1)
+    return sums.view(values.shape)
 
 
 def _window_sum(values: Tensor, dim: int, size: int) -> Tensor:

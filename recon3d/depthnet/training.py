@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from recon3d.core.errors import Cancelled, EstimatorError, require
+from recon3d.core.errors import Cancelled, EstimatorError
+from recon3d.depthnet.schedule import Schedule
 from recon3d.run.files import atomic_path
 from recon3d.run.task import Task
 
@@ -35,11 +36,13 @@ class Lesson(Protocol):
         """Tensors on the training device; called from another thread, ahead of time.
 
         Depends on the seed and the step only: a resumed run sees what an uninterrupted one would.
+        A list holds parts whose gradients are averaged; on the CPU each has a thread of its own,
+        which uses several cores far better than torch's own threads do.
         """
         ...
 
-    def loss(self, batch: Any) -> tuple[Tensor, dict[str, float]]:
-        """What to minimise, and numbers worth a curve."""
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
+        """What to minimise, and numbers worth a curve, for a batch or one of its parts."""
         ...
 
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -47,41 +50,11 @@ class Lesson(Protocol):
         ...
 
     def pictures(self, model: nn.Module) -> Mapping[str, Tensor]:
-        """(3, h, w) pictures, 0 to 1, of what the network does now."""
+        """What the network does now: (3, h, w) pictures, 0 to 1, and (n, 6) points.
+
+        A point is x, y, z with y down, and red, green, blue, 0 to 1.
+        """
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """How long and how fast to learn."""
-
-    steps: int = 20_000
-    """Length of the whole run; the learning rate falls to zero along half a cosine over it."""
-    learning_rate: float = 1e-3
-    """Highest, reached after the warm-up."""
-    warmup_steps: int = 100
-    """The learning rate rises linearly over these."""
-    weight_decay: float = 1e-2
-    """Of AdamW; raising it keeps weights smaller."""
-    gradient_clip: float = 1.0
-    """Largest norm of a step's gradient; one odd batch then does no harm."""
-    ema: float = 0.998
-    """Share that the running mean of the weights keeps at each step; that mean is what is
-    validated and shipped."""
-    validate_every: int = 500
-    """Steps between two validations."""
-    save_every: int = 200
-    """Steps between two checkpoints; Ctrl-C writes one at once."""
-    patience: int = 0
-    """Stop after so many validations without a better one; 0 = never."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        require(self.steps >= 1, "steps", self.steps, "1 or more")
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
-        require(0 <= self.ema < 1, "ema", self.ema, "0 or more and below 1")
-        require(self.validate_every >= 1, "validate_every", self.validate_every, "1 or more")
-        require(self.save_every >= 1, "save_every", self.save_every, "1 or more")
 
 
 @dataclass(eq=False)
@@ -173,17 +146,13 @@ def _learn(
     rate = schedule.learning_rate * _rate_share(step, schedule)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    state.optimizer.zero_grad(set_to_none=True)
-    # bfloat16 has float32's range: no loss scaling is needed where the GPU has it.
-    half = torch.bfloat16 if device.type != "cuda" or _has_bfloat16() else torch.float16
-    with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
-        loss, values = lesson.loss(batch)
-    if not torch.isfinite(loss):
+    parts = batch if isinstance(batch, list) else [batch]
+    values = _gradients(lesson, state, parts, device)
+    if not math.isfinite(values["loss"]):
         raise EstimatorError(
             f"The loss is not a number at step {step}.",
             hint="Lower --learning-rate, and look for broken depth in the data.",
         )
-    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     state.scaler.unscale_(state.optimizer)
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), schedule.gradient_clip)
     state.scaler.step(state.optimizer)
@@ -198,7 +167,51 @@ def _learn(
                 mean.lerp_(now, 1 - keep)
             else:
                 mean.copy_(now)
-    return {"loss": loss.item(), "gradient_norm": float(norm), "learning_rate": rate, **values}
+    return {**values, "gradient_norm": float(norm), "learning_rate": rate}
+
+
+def _gradients(
+    lesson: Lesson, state: _State, parts: Sequence[Any], device: torch.device
+) -> dict[str, float]:
+    """Set the mean gradient of all parts; returns the means of their numbers."""
+    # bfloat16 has float32's range: no loss scaling is needed where the GPU has it.
+    half = torch.bfloat16 if device.type != "cuda" or _has_bfloat16() else torch.float16
+    parameters = [p for p in state.model.parameters() if p.requires_grad]
+
+    def learn(model: nn.Module, part: Any) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
+        with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
+            loss, values = lesson.loss(model, part)
+        scaled = state.scaler.scale(loss)
+        gradients = torch.autograd.grad(scaled, parameters, allow_unused=True)
+        return gradients, {"loss": loss.item(), **values}
+
+    if device.type == "cpu" and len(parts) > 1:
+        models = [state.model, *(_replica(state.model) for _ in parts[1:])]
+        with ThreadPoolExecutor(
+            len(parts), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            results = list(pool.map(learn, models, parts))
+        _average_buffers(models)
+    else:
+        results = [learn(state.model, part) for part in parts]
+    for parameter, *shares in zip(
+        parameters, *(gradients for gradients, _ in results), strict=True
+    ):
+        known = [share for share in shares if share is not None]
+        parameter.grad = torch.stack(known).sum(0) / len(parts) if known else None
+    names = results[0][1]
+    return {name: sum(values[name] for _, values in results) / len(parts) for name in names}
+
+
+def _replica(model: nn.Module) -> nn.Module:
+    """The same weights, but own running statistics, so that threads do not race for them."""
+    return copy.deepcopy(model, {id(p): p for p in model.parameters()})
+
+
+def _average_buffers(models: Sequence[nn.Module]) -> None:
+    for buffers in zip(*(model.buffers() for model in models), strict=True):
+        if buffers[0].is_floating_point():
+            buffers[0].copy_(torch.stack(buffers).mean(0))
 
 
 def _rate_share(step: int, schedule: Schedule) -> float:
@@ -220,7 +233,13 @@ def _examine(lesson: Lesson, state: _State, board: SummaryWriter, folder: Path) 
     for name, value in values.items():
         board.add_scalar(f"validation/{name}", value, progress.step)
     for name, picture in pictures.items():
-        board.add_image(name, picture, progress.step)
+        if picture.ndim == 3:
+            board.add_image(name, picture, progress.step)
+        else:
+            # The viewer's y points up and its z towards the viewer.
+            xyz = picture[None, :, :3] * picture.new_tensor([1, -1, -1])
+            rgb = (picture[None, :, 3:] * 255).byte()
+            board.add_mesh(name, xyz, rgb, global_step=progress.step)  # type: ignore[no-untyped-call]
     first = next(iter(values.values()))
     progress.validations_since_best += 1
     if first < progress.best:
