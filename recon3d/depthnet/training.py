@@ -239,7 +239,7 @@ def _examine(lesson: Lesson, state: _State, board: SummaryWriter, folder: Path) 
             # The viewer's y points up and its z towards the viewer.
             xyz = picture[None, :, :3] * picture.new_tensor([1, -1, -1])
             rgb = (picture[None, :, 3:] * 255).byte()
-            board.add_mesh(name, xyz, rgb, global_step=progress.step)  # type: ignore[no-untyped-call]
+            board.add_mesh(name, xyz, rgb, global_step=progress.step)
     first = next(iter(values.values()))
     progress.validations_since_best += 1
     if first < progress.best:
