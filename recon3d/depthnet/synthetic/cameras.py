@@ -9,6 +9,8 @@ import numpy as np
 from recon3d.depthnet.synthetic.scene import Stage
 from recon3d.depthnet.synthetic.shapes import Array, yaw_matrix
 
+_EYES_TRIED = 30
+
 
 @dataclass(frozen=True, eq=False)
 class Shot:
@@ -45,9 +47,13 @@ def draw_viewpoint(
     rng: np.random.Generator, stage: Stage, width_px: int, height_px: int
 ) -> Viewpoint:
     """A place on the stage and something to look at."""
-    return Viewpoint(
-        rng.uniform(*stage.eyes), rng.uniform(*stage.targets), draw_matrix(rng, width_px, height_px)
-    )
+    target = stage.targets[rng.integers(len(stage.targets))]
+    target = target + rng.normal(size=3) * 0.1 * stage.away[0]
+    for _ in range(_EYES_TRIED):
+        eye = rng.uniform(*stage.eyes)
+        if stage.away[0] < np.linalg.norm(eye - target) < stage.away[1]:
+            break
+    return Viewpoint(eye, target, draw_matrix(rng, width_px, height_px))
 
 
 def draw_path(
@@ -64,6 +70,7 @@ def draw_path(
     heading = _heading(rng, forward, stage)
     keeps_looking = rng.uniform(0.3, 1.0)
     unsteady = rng.uniform(0.0, 0.04)
+    tilted = 0.03 if rng.random() < 0.8 else 0.15
     shots = []
     for number in range(views):
         place = (number + 1) // 2 * (1 if number % 2 else -1)
@@ -78,7 +85,7 @@ def draw_path(
         if number:
             eye = eye + rng.normal(size=3) * median_depth * angle * 0.12
             aim = aim + rng.normal(size=3) * median_depth * unsteady
-        shots.append(Shot(start.matrix, look_at(eye, aim, rng.normal() * 0.04)))
+        shots.append(Shot(start.matrix, look_at(eye, aim, rng.normal() * tilted)))
     return shots
 
 

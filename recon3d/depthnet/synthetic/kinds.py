@@ -6,16 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from recon3d.depthnet.synthetic.indoors import room, table
-from recon3d.depthnet.synthetic.outdoors import facade, lone_object, terrain
+from recon3d.depthnet.synthetic.indoors import corridor, room, table
+from recon3d.depthnet.synthetic.outdoors import facade, lone_object, rocks, terrain
 from recon3d.depthnet.synthetic.scene import Scene
 
 _KINDS: tuple[tuple[Callable[[np.random.Generator], Scene], float], ...] = (
     (room, 0.36),
-    (table, 0.16),
-    (facade, 0.2),
-    (terrain, 0.12),
-    (lone_object, 0.16),
+    (corridor, 0.05),
+    (table, 0.15),
+    (facade, 0.17),
+    (rocks, 0.06),
+    (terrain, 0.09),
+    (lone_object, 0.12),
 )
 
 

@@ -34,6 +34,10 @@ class Material:
     """Phong exponent."""
     stretch: float = 1.0
     """Makes the noise streaky."""
+    relief: float = 0.0
+    """How strongly the pattern is lit from one side, as if it were carved."""
+    glow: float = 0.0
+    """Light of its own, as a share of the scene's brightness: windows, lamps, screens."""
 
 
 def draw_material(
@@ -44,22 +48,24 @@ def draw_material(
     base = _colour(rng, light)
     second = _colour(rng, None if rng.random() < 0.5 else light)
     pattern = "plain" if plain else str(rng.choice(PATTERNS, p=_SHARES))
-    contrast = rng.uniform(0.0, 0.012) if plain else rng.uniform(0.15, 1.0)
+    # A photo or a cloudy noise that repeats every few pixels exists nowhere.
+    repeats = pattern in {"stripes", "checks", "bricks", "tiles", "spots"}
     glossy = rng.random() < 0.3
     return Material(
         pattern,
         (base, second),
-        contrast,
-        size * 10 ** rng.uniform(-0.7, 0.4),
+        rng.uniform(0.0, 0.015) if plain else rng.uniform(0.1, 1.0),
+        size * 10 ** (rng.uniform(-0.5, 0.4) if repeats else rng.uniform(0.0, 0.7)),
         rng.uniform(0.8, 3.0),
         int(rng.integers(2, 12)),
-        rng.uniform(0.05, 0.6) if glossy else 0.0,
-        10 ** rng.uniform(0.8, 2.3),
-        float(rng.choice([1.0, 1.0, 4.0, 12.0])),
+        gloss=rng.uniform(0.03, 0.4) if glossy else 0.0,
+        shininess=10 ** rng.uniform(0.8, 2.3),
+        stretch=float(rng.choice([1.0, 1.0, 4.0, 12.0])),
+        relief=rng.uniform(0.5, 3.0) if not plain and rng.random() < 0.4 else 0.0,
     )
 
 
-_SHARES = (0.28, 0.06, 0.06, 0.1, 0.08, 0.12, 0.06, 0.06, 0.18)
+_SHARES = (0.3, 0.05, 0.04, 0.1, 0.06, 0.1, 0.06, 0.07, 0.22)
 
 
 def _colour(rng: np.random.Generator, light: float | None) -> tuple[float, float, float]:
@@ -82,7 +88,7 @@ class Paint:
     tile_size: Tensor
     """(m,)"""
     gloss: Tensor
-    """(m, 2): strength and exponent of highlights."""
+    """(m, 3): strength and exponent of highlights, and glow."""
 
     def look_up(self, material: Tensor, uv: Tensor, footprint: Tensor) -> Tensor:
         """Trilinear colours (n, 3); footprint is a pixel's size on the surface, scene units."""
@@ -135,7 +141,7 @@ def paint(
         pyramid.append(F.avg_pool2d(pyramid[-1], 2))
     texels = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, 3) for level in pyramid])
     tile_size = torch.tensor([material.tile_size for material in materials], device=device)
-    gloss = torch.tensor([[m.gloss, m.shininess] for m in materials], device=device)
+    gloss = torch.tensor([[m.gloss, m.shininess, m.glow] for m in materials], device=device)
     return Paint(texels, len(pyramid), side_px, tile_size, gloss)
 
 
@@ -164,6 +170,11 @@ def _painted(
     blend = _pattern(material, noise, generator)
     if material.pattern == "photo" and textures:
         return _photo_tile(textures, noise.shape[-1], generator).to(noise.device)
+    if material.relief:
+        slope = (blend - blend.roll((2, 2), (0, 1))) + 0.5 * (
+            noise[1] - noise[1].roll((1, 1), (0, 1))
+        )
+        noise = torch.stack([noise[0], noise[1] + material.relief * slope])
     colour = torch.lerp(first, second, (blend * min(1.0, material.contrast * 1.5)).clamp(0, 1))
     return colour * (1.0 + (noise[1] - 0.5) * min(0.5, material.contrast))
 

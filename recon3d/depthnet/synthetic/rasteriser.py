@@ -111,8 +111,10 @@ def hits_at(triangles: ScreenTriangles, index: Tensor, xy_px: Tensor) -> Hits:
         return Hits(index, zero[..., None].expand(*index.shape, 3), zero)
     found = index.clamp_min(0)
     weights_from_px = triangles.weights_from_px[found]
-    weights = weights_from_px[..., 2] + (weights_from_px[..., :2] * xy_px[..., None, :]).sum(-1)
-    depth_z = 1.0 / weights.sum(-1)
+    across, down, constant = weights_from_px.unbind(-1)
+    weights = torch.addcmul(constant, across, xy_px[..., :1]).addcmul_(down, xy_px[..., 1:])
+    a, b, c = weights.unbind(-1)
+    depth_z = 1.0 / (a + b + c)
     return Hits(
         torch.where(seen, triangles.ids[found], -1),
         (weights * depth_z[..., None]).float(),

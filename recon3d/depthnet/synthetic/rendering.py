@@ -72,11 +72,14 @@ def render_scene(
         raise RuntimeError(f"seed {seed}: no usable scene in {_SCENES_PER_SEED} draws")
     generator = torch.Generator(device).manual_seed(int(rng.integers(1 << 62)))
     side_px = 256 if max(width_px, height_px) <= 400 else 512
-    lit = light_scene(scene, paint(scene.materials, textures, side_px, generator, device), device)
+    painted = paint(scene.materials, textures, side_px, generator, device)
+    lit = light_scene(scene, painted, generator, device)
     photos = [_photograph(lit, shot, width_px, height_px) for shot in shots]
     linear = torch.stack([photo[0] for photo in photos])
-    bright = linear[:, :, ::4, ::4].mean(1).flatten().quantile(0.5)
-    exposure = float(rng.uniform(0.12, 0.32)) / bright.clamp_min(1e-4)
+    middle, bright = (
+        linear[:, :, ::4, ::4].mean(1).flatten().quantile(torch.tensor([0.5, 0.96], device=device))
+    )
+    exposure = torch.minimum(rng.uniform(0.12, 0.32) / middle, rng.uniform(0.6, 1.3) / bright)
     srgb = _srgb((linear * exposure).clamp(0, 1))
     scale = 10.0 ** rng.uniform(-1, 1)
     poses = np.stack([shot.cam_from_world for shot in shots])

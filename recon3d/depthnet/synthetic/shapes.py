@@ -36,6 +36,14 @@ class Shape:
         """Turned about z by yaw (radians), then shifted."""
         return self.moved(yaw_matrix(yaw), (x, y, z))
 
+    def scaled_evenly(self, size: float) -> Shape:
+        """Larger or smaller, texture included."""
+        return Shape(self.corners * size, self.normals, self.uv * size)
+
+    def part(self, chosen: NDArray[np.bool_]) -> Shape:
+        """Some of the triangles."""
+        return Shape(self.corners[chosen], self.normals[chosen], self.uv[chosen])
+
     def scaled(self, x: float, y: float, z: float) -> Shape:
         """Stretched; texture is laid on again so that it does not stretch with it."""
         return from_corners(self.corners * [x, y, z], _unit(self.normals / np.array([x, y, z])))

@@ -13,7 +13,6 @@ from recon3d.depthnet.synthetic.shapes import (
     extruded,
     grid_surface,
     join,
-    panel,
     random_rotation,
     revolved,
     superquadric,
@@ -21,15 +20,20 @@ from recon3d.depthnet.synthetic.shapes import (
 )
 
 
-def clutter(rng: np.random.Generator) -> Shape:
-    """Anything about 1 high, standing on z = 0."""
-    makers = (_box, _blob, _vase, _prism, _rock, _fruit, _bent_tube, _ring, _bottle, _books)
-    shape = makers[
-        rng.choice(len(makers), p=[0.2, 0.1, 0.14, 0.12, 0.1, 0.08, 0.08, 0.04, 0.08, 0.06])
-    ](rng)
+def clutter(rng: np.random.Generator) -> list[Shape]:
+    """Anything about 1 high, standing on z = 0; parts that may differ in material."""
+    shape = _MAKERS[rng.choice(len(_MAKERS), p=_SHARES)](rng)
     if rng.random() < 0.15:
-        shape = stood_up(shape.moved(random_rotation(rng), (0, 0, 0)))
-    return shape
+        return [stood_up(shape.moved(random_rotation(rng), (0, 0, 0)))]
+    if rng.random() < 0.1:
+        return [shape, *_on_top(rng, shape)]
+    return [shape]
+
+
+def _on_top(rng: np.random.Generator, below: Shape) -> list[Shape]:
+    top = float(below.corners[..., 2].max())
+    size = rng.uniform(0.2, 0.6)
+    return [part.scaled_evenly(size).at(0, 0, top, rng.uniform(0, 6)) for part in clutter(rng)]
 
 
 def stood_up(shape: Shape) -> Shape:
@@ -118,47 +122,23 @@ def _books(rng: np.random.Generator) -> Shape:
     return join(*parts)
 
 
-def table_frame(rng: np.random.Generator, x: float, y: float, z: float) -> Shape:
-    """A table with a top and thin legs, its top at height z."""
-    top = rng.uniform(0.02, 0.06)
-    leg = rng.uniform(0.03, 0.08)
-    inset = leg / 2 + rng.uniform(0, 0.08)
-    parts = [box(x, y, top).at(0, 0, z - top)]
-    for i in (-1, 1):
-        for j in (-1, 1):
-            parts.append(box(leg, leg, z - top).at(i * (x / 2 - inset), j * (y / 2 - inset), 0))
-    return join(*parts)
+def _mug(rng: np.random.Generator) -> Shape:
+    r = rng.uniform(0.3, 0.45)
+    wall = np.array([[0, 0], [r, 0], [r, 1], [r * 0.9, 1], [r * 0.9, 0.08], [0, 0.08]])
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
+    handle = np.column_stack([r + 0.28 * np.cos(angle), 0 * angle, 0.5 + 0.3 * np.sin(angle)])
+    return join(revolved(wall, 20), tube(handle, 0.05, 6))
 
 
-def chair(rng: np.random.Generator) -> Shape:
-    """A chair, back towards +y."""
-    seat, width = rng.uniform(0.42, 0.5), rng.uniform(0.4, 0.5)
-    back = rng.uniform(0.75, 1.05)
-    parts = [table_frame(rng, width, width, seat)]
-    post = rng.uniform(0.02, 0.05)
-    edge = width / 2 - post / 2
-    parts += [box(post, post, back - seat).at(i * edge, edge, seat) for i in (-1, 1)]
-    if rng.random() < 0.5:
-        height = rng.uniform(0.1, back - seat)
-        parts.append(box(width, 0.02, height).at(0, edge, back - height))
-    else:
-        bars = int(rng.integers(2, 7))
-        for x in np.linspace(-edge, edge, bars + 2)[1:-1]:
-            parts.append(box(0.02, 0.02, back - seat).at(x, edge, seat))
-        parts.append(box(width, post, 0.06).at(0, edge, back - 0.06))
-    return join(*parts)
-
-
-def sofa(rng: np.random.Generator) -> Shape:
-    """A sofa, back towards +y."""
-    width, depth, seat = rng.uniform(0.9, 2.2), rng.uniform(0.7, 1.0), rng.uniform(0.35, 0.48)
-    soft = (rng.uniform(0.1, 0.3), rng.uniform(0.1, 0.3))
-    cushion = superquadric(soft)
-    arm = rng.uniform(0.12, 0.25)
-    parts = [cushion.scaled(width, depth, seat)]
-    parts.append(cushion.scaled(width, 0.28, 0.85).at(0, depth / 2 - 0.12, 0))
-    parts += [cushion.scaled(arm, depth, seat + 0.18).at(i * (width / 2), 0, 0) for i in (-1, 1)]
-    return join(*parts)
+def _figure(rng: np.random.Generator) -> Shape:
+    """Something carved: lumps upon lumps, with limbs."""
+    body = superquadric((rng.uniform(0.4, 1), rng.uniform(0.5, 1)), 18, 28)
+    parts = [bumpy(body.scaled(rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.6), 0.75), rng, 0.2, 4)]
+    parts.append(lump(rng, 0.65, rng.uniform(0.2, 0.35)))
+    for _ in range(rng.integers(0, 4)):
+        knots = np.cumsum(rng.normal(size=(4, 3)) * 0.15, axis=0) + np.array([0, 0, 0.5])
+        parts.append(tube(curve(knots, 12), np.linspace(0.09, 0.03, 12), 8))
+    return stood_up(join(*parts))
 
 
 def plant(rng: np.random.Generator) -> Shape:
@@ -182,6 +162,30 @@ def _strip(left: Array, right: Array) -> Shape:
     return grid_surface(np.stack([left, right], 1))
 
 
-def picture(rng: np.random.Generator) -> Shape:
-    """Something flat to hang on a wall that faces -y, up to 1 wide."""
-    return panel(rng.uniform(0.3, 1.0), rng.uniform(0.3, 1.0))
+def lump(rng: np.random.Generator, z: float, size: float) -> Shape:
+    """A crown of leaves or a head of stone around height z."""
+    ball = superquadric((1.0, 1.0), 12, 18).scaled_evenly(size)
+    return bumpy(ball, rng, rng.uniform(0.2, 0.5), 3).at(0, 0, z)
+
+
+def cable(rng: np.random.Generator, length: float) -> Shape:
+    """A thin cord that lies on the floor in loops."""
+    knots = np.cumsum(rng.normal(size=(7, 3)) * [1, 1, 0], axis=0) * length / 6
+    return tube(curve(knots, 40) + np.array([0, 0, 0.008]), rng.uniform(0.004, 0.01), 5)
+
+
+_MAKERS = (
+    _box,
+    _blob,
+    _vase,
+    _prism,
+    _rock,
+    _fruit,
+    _bent_tube,
+    _ring,
+    _bottle,
+    _books,
+    _mug,
+    _figure,
+)
+_SHARES = (0.18, 0.08, 0.1, 0.1, 0.1, 0.08, 0.08, 0.04, 0.08, 0.06, 0.04, 0.06)
