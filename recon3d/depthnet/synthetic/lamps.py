@@ -74,7 +74,7 @@ def place_lamp(light: Light, casters: Tensor, side_px: int = _SHADOW_PX) -> Lamp
     return Lamp(
         torch.tensor(position, dtype=torch.float32, device=device),
         torch.tensor((position - middle) / distance, dtype=torch.float32, device=device),
-        torch.tensor(light.colour, device=device),
+        torch.tensor(light.colour, dtype=torch.float32, device=device),
         light.reach,
         map_from_world.float(),
         torch.where(depth_z > 0, 1 / depth_z.clamp_min(1e-9), 0.0),

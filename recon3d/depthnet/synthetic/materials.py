@@ -140,8 +140,12 @@ def paint(
     while pyramid[-1].shape[-1] > 2:
         pyramid.append(F.avg_pool2d(pyramid[-1], 2))
     texels = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, 3) for level in pyramid])
-    tile_size = torch.tensor([material.tile_size for material in materials], device=device)
-    gloss = torch.tensor([[m.gloss, m.shininess, m.glow] for m in materials], device=device)
+    tile_size = torch.tensor(
+        [material.tile_size for material in materials], dtype=torch.float32, device=device
+    )
+    gloss = torch.tensor(
+        [[m.gloss, m.shininess, m.glow] for m in materials], dtype=torch.float32, device=device
+    )
     return Paint(texels, len(pyramid), side_px, tile_size, gloss)
 
 
@@ -153,8 +157,12 @@ def _noise(
     white = torch.randn(2, count, side_px, side_px, generator=generator, device=device)
     fy = torch.fft.fftfreq(side_px, 1 / side_px, device=device)[:, None]
     fx = torch.fft.rfftfreq(side_px, 1 / side_px, device=device)[None]
-    stretch = torch.tensor([m.stretch for m in materials], device=device)[:, None, None]
-    slope = torch.tensor([m.roughness_slope for m in materials], device=device)[:, None, None]
+    stretch = torch.tensor([m.stretch for m in materials], dtype=torch.float32, device=device)[
+        :, None, None
+    ]
+    slope = torch.tensor(
+        [m.roughness_slope for m in materials], dtype=torch.float32, device=device
+    )[:, None, None]
     frequency = ((fx * stretch) ** 2 + fy**2).sqrt()
     spectrum = torch.fft.rfft2(white) * (frequency + 1.0) ** (-slope / 1.3)
     spectrum[..., 0, 0] = 0
@@ -166,7 +174,9 @@ def _painted(
     material: Material, noise: Tensor, textures: Sequence[Tensor], generator: torch.Generator
 ) -> Tensor:
     """(3, s, s) sRGB albedo."""
-    first, second = torch.tensor(material.colours, device=noise.device)[:, :, None, None]
+    first, second = torch.tensor(material.colours, dtype=noise.dtype, device=noise.device)[
+        :, :, None, None
+    ]
     blend = _pattern(material, noise, generator)
     if material.pattern == "photo" and textures:
         return _photo_tile(textures, noise.shape[-1], generator).to(noise.device)
