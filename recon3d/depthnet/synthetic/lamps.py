@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from recon3d.depthnet.synthetic.cameras import look_at
-from recon3d.depthnet.synthetic.rasteriser import hits_at, nearest, sample_grid, screen_triangles
+from recon3d.depthnet.synthetic.rasteriser import nearness, screen_triangles
 from recon3d.depthnet.synthetic.scene import Light
 
-_SHADOW_PX = 384
-_SKY_PX = 160
+_SHADOW_PX = 768
+_SKY_PX = 192
 _SKY_PARTS = 7
 
 
@@ -69,15 +69,13 @@ def place_lamp(light: Light, casters: Tensor, side_px: int = _SHADOW_PX) -> Lamp
     pose_there = torch.from_numpy(pose).to(device)
     corners_cam = casters @ pose_there[:3, :3].T + pose_there[:3, 3]
     seen = screen_triangles(corners_cam, torch.from_numpy(matrix).to(device), side_px, side_px)
-    grid = sample_grid(side_px, side_px, 0.5, device)
-    depth_z = hits_at(seen, nearest(seen), grid).depth_z.flatten()
     return Lamp(
         torch.tensor(position, dtype=torch.float32, device=device),
         torch.tensor((position - middle) / distance, dtype=torch.float32, device=device),
         torch.tensor(light.colour, dtype=torch.float32, device=device),
         light.reach,
         map_from_world.float(),
-        torch.where(depth_z > 0, 1 / depth_z.clamp_min(1e-9), 0.0),
+        nearness(seen).flatten(),
         1.0 / float(focal_px),
     )
 

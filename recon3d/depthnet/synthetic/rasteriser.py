@@ -74,33 +74,12 @@ def nearest(triangles: ScreenTriangles, first_px: float = 0.5) -> Tensor:
     Samples lie at first_px, first_px + 1, ... in x and y: 0.5 gives the pixels' centres, 0 their
     corners, one more each way.
     """
-    width_px, height_px = triangles.size_px
-    columns, rows = (int(size + 1 - 2 * first_px) for size in (width_px, height_px))
-    device = triangles.ids.device
-    closest = torch.zeros(rows * columns, dtype=torch.int64, device=device)
-    top = (triangles.rows_px[:, 0] - first_px).ceil().clamp(0, rows).long()
-    bottom = (triangles.rows_px[:, 1] - first_px).floor().clamp(-1, rows - 1).long()
-    index, row = _expand(top, (bottom - top + 1).clamp_min(0))
-    across, down, constant = triangles.weights_from_px[index].unbind(-1)
-    at_row = torch.addcmul(constant, down, (row + first_px)[:, None])
-    crossing = -at_row / across
-    left = torch.where(across > 0, crossing, -torch.inf).amax(-1)
-    right = torch.where(across < 0, crossing, torch.inf).amin(-1)
-    missed = ((across == 0) & (at_row < 0)).any(-1)
-    start = (left - _EDGE_SLACK_PX - first_px).ceil().clamp(0, columns).long()
-    end = (right + _EDGE_SLACK_PX - first_px).floor().clamp(-1, columns - 1).long()
-    counts = torch.where(missed, 0, (end - start + 1).clamp_min(0))
-    slope = across.sum(-1)
-    nearness = torch.addcmul(at_row.sum(-1), slope, start + first_px)
-    spans = torch.stack([start, row * columns + start, index])
-    for part in _parts(counts):
-        span, column = _expand(spans[0, part], counts[part])
-        steps = column - spans[0, part][span]
-        near = torch.addcmul(nearness[part].float()[span], slope[part].float()[span], steps.float())
-        bits = near.clamp_min_(1e-30).view(torch.int32).long()
-        keys = (bits << 32) | (spans[2, part][span] + 1)
-        closest.scatter_reduce_(0, spans[1, part][span] + steps, keys, "amax")
-    return ((closest & 0xFFFFFFFF) - 1).view(rows, columns)
+    return (_closest(triangles, first_px) & 0xFFFFFFFF) - 1
+
+
+def nearness(triangles: ScreenTriangles) -> Tensor:
+    """1 / depth_z (h, w) float32 at the pixels' centres, 0 where nothing is."""
+    return (_closest(triangles, 0.5) >> 32).int().view(torch.float32)
 
 
 def hits_at(triangles: ScreenTriangles, index: Tensor, xy_px: Tensor) -> Hits:
@@ -127,6 +106,39 @@ def sample_grid(rows: int, columns: int, first_px: float, device: torch.device) 
     y = torch.arange(rows, device=device, dtype=torch.float64) + first_px
     x = torch.arange(columns, device=device, dtype=torch.float64) + first_px
     return torch.stack([x.expand(rows, -1), y[:, None].expand(-1, columns)], -1)
+
+
+def _closest(triangles: ScreenTriangles, first_px: float) -> Tensor:
+    """Per sample the bits of the greatest 1 / depth_z, then those of the triangle's index + 1."""
+    width_px, height_px = triangles.size_px
+    columns, rows = (int(size + 1 - 2 * first_px) for size in (width_px, height_px))
+    device = triangles.ids.device
+    closest = torch.zeros(rows * columns, dtype=torch.int64, device=device)
+    top = (triangles.rows_px[:, 0] - first_px).ceil().clamp(0, rows).long()
+    bottom = (triangles.rows_px[:, 1] - first_px).floor().clamp(-1, rows - 1).long()
+    index, row = _expand(top, (bottom - top + 1).clamp_min(0))
+    across, down, constant = triangles.weights_from_px[index].unbind(-1)
+    at_row = torch.addcmul(constant, down, (row + first_px)[:, None])
+    crossing = -at_row / across
+    left = torch.where(across > 0, crossing, -torch.inf).amax(-1)
+    right = torch.where(across < 0, crossing, torch.inf).amin(-1)
+    missed = ((across == 0) & (at_row < 0)).any(-1)
+    start = (left - _EDGE_SLACK_PX - first_px).ceil().clamp(0, columns).long()
+    end = (right + _EDGE_SLACK_PX - first_px).floor().clamp(-1, columns - 1).long()
+    counts = torch.where(missed, 0, (end - start + 1).clamp_min(0))
+    slope = across.sum(-1)
+    first_near = torch.addcmul(at_row.sum(-1), slope, start + first_px)
+    spans = torch.stack([start, row * columns + start, index])
+    for part in _parts(counts):
+        span, column = _expand(spans[0, part], counts[part])
+        steps = column - spans[0, part][span]
+        near = torch.addcmul(
+            first_near[part].float()[span], slope[part].float()[span], steps.float()
+        )
+        bits = near.clamp_min_(1e-30).view(torch.int32).long()
+        keys = (bits << 32) | (spans[2, part][span] + 1)
+        closest.scatter_reduce_(0, spans[1, part][span] + steps, keys, "amax")
+    return closest.view(rows, columns)
 
 
 def _expand(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recon3d.depthnet.synthetic.cameras import Shot, draw_path, draw_viewpoint
 from recon3d.depthnet.synthetic.kinds import draw_scene
-from recon3d.depthnet.synthetic.materials import paint
+from recon3d.depthnet.synthetic.painting import paint
 from recon3d.depthnet.synthetic.rasteriser import (
     Hits,
     ScreenTriangles,
@@ -26,6 +26,8 @@ from recon3d.depthnet.synthetic.shading import LitScene, light_scene, shade
 
 _PATHS_PER_SCENE = 8
 _SCENES_PER_SEED = 60
+_FEW_TRIANGLES = 10
+"""Bare walls and ceilings happen, but most photos show things."""
 _LOOK_PX = 64
 """Size of the quick looks that decide whether a path is any good."""
 
@@ -99,26 +101,27 @@ def _find_path(
     """Cameras that see enough, stand in nothing, and see the same things; None after some tries."""
     for _ in range(_PATHS_PER_SCENE):
         start = draw_viewpoint(rng, scene.stage, *size_px)
-        depth_z = _look(corners, start.shot(), size_px)
-        if not _is_good(depth_z):
+        look = _look(corners, start.shot(), size_px)
+        dull = len(torch.unique(look.triangle)) < _FEW_TRIANGLES and rng.random() < 0.8
+        if dull or not _is_good(look.depth_z):
             continue
-        median = float(depth_z[depth_z > 0].median())
+        median = float(look.depth_z[look.depth_z > 0].median())
         shots = draw_path(rng, start, scene.stage, views, median)
-        looks = [_look(corners, shot, size_px) for shot in shots]
+        looks = [_look(corners, shot, size_px).depth_z for shot in shots]
         if all(_is_good(look) for look in looks) and _overlap(shots, looks, size_px):
             return shots
     return None
 
 
-def _look(corners: Tensor, shot: Shot, size_px: tuple[int, int]) -> Tensor:
-    """A small depth map."""
+def _look(corners: Tensor, shot: Shot, size_px: tuple[int, int]) -> Hits:
+    """A small picture of what is where."""
     scale = _LOOK_PX / max(size_px)
     width_px, height_px = (max(8, round(size * scale)) for size in size_px)
     shrink = np.diag([width_px / size_px[0], height_px / size_px[1], 1.0])
     small = Shot(shrink @ shot.matrix, shot.cam_from_world)
     seen = _screen(corners, small, width_px, height_px)
     grid = sample_grid(height_px, width_px, 0.5, corners.device)
-    return hits_at(seen, nearest(seen), grid).depth_z
+    return hits_at(seen, nearest(seen), grid)
 
 
 def _is_good(depth_z: Tensor) -> bool:

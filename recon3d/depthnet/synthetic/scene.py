@@ -102,7 +102,11 @@ class Builder:
         top = offset[2]
         for part in parts:
             placed = part.scaled_evenly(size).at(*offset, yaw=yaw)
-            self.add(placed, self.any_material(), tint=self._draw_tint())
+            material = self.any_material()
+            repeats = 10 ** self.rng.uniform(-0.5, 0.5)
+            extent = float(np.ptp(placed.uv.reshape(-1, 2), axis=0).max())
+            denser = repeats * self.materials[material].tile_size / max(extent, 1e-9)
+            self.add(placed.retextured(denser), material, tint=self._draw_tint())
             top = max(top, float(placed.corners[..., 2].max()))
         return top
 
@@ -110,7 +114,9 @@ class Builder:
         self, size: float, *, plain_share: float = 0.3, light: float | None = None
     ) -> int:
         """Draw a material that has its place, for surfaces about `size` large."""
-        self.materials.append(draw_material(self.rng, size, plain_share=plain_share, light=light))
+        self.materials.append(
+            draw_material(self.rng, size, plain_share=plain_share, photo_share=0.1, light=light)
+        )
         self.things = len(self.materials)
         return len(self.materials) - 1
 
@@ -156,6 +162,16 @@ def sunlight(rng: np.random.Generator, extent: float) -> Lighting:
     return Lighting([sun], above, above * rng.uniform(0.25, 0.6) * [1.0, 0.95, 0.85])
 
 
+def _widened(rng: np.random.Generator, light: Light, reach: float) -> list[Light]:
+    """Two lights side by side, because a window casts soft shadows."""
+    parts = []
+    for offset in rng.normal(size=(2, 3)) * reach:
+        x, y, z = (np.array(light.position) + offset).tolist()
+        red, green, blue = (0.5 * channel for channel in light.colour)
+        parts.append(Light((x, y, z), (red, green, blue), light.reach))
+    return parts
+
+
 def lamplight(
     rng: np.random.Generator, low: Array, high: Array, *, walled: bool = True
 ) -> Lighting:
@@ -169,5 +185,7 @@ def lamplight(
         x, y, z = place.tolist()
         colour = (power, power * (1 - tint / 2), power * (1 - tint))
         lights.append(Light((x, y, z), colour, size / 2))
+    if rng.random() < 0.5:
+        lights = [part for light in lights for part in _widened(rng, light, 0.04 * size)]
     above = rng.uniform(0.3, 0.7) * (1 + rng.uniform(-0.06, 0.06, 3))
     return Lighting(lights, above, above * rng.uniform(0.5, 0.9), (low, high) if walled else None)

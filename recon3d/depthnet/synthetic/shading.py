@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recon3d.depthnet.synthetic.lamps import Lamp, place_lamp, place_sky
-from recon3d.depthnet.synthetic.materials import Paint
+from recon3d.depthnet.synthetic.painting import Paint
 from recon3d.depthnet.synthetic.rasteriser import Hits
 from recon3d.depthnet.synthetic.scene import Scene
 
@@ -28,6 +28,8 @@ class LitScene:
     uv: Tensor
     material: Tensor
     tint: Tensor
+    density: Tensor
+    """(m,) length in texture per length in space."""
     paint: Paint
     lamps: tuple[Lamp, ...]
     sky: tuple[Lamp, ...]
@@ -61,6 +63,7 @@ def light_scene(
         torch.from_numpy(scene.shape.uv).float().to(device),
         torch.from_numpy(scene.material).to(device),
         torch.from_numpy(scene.tint).float().to(device),
+        torch.from_numpy(scene.shape.density()).float().to(device),
         paint,
         tuple(place_lamp(light, casters) for light in lighting.lights),
         place_sky(casters),
@@ -83,10 +86,15 @@ def shade(scene: LitScene, hits: Hits, rays: Tensor, eye: Tensor, focal_px: floa
     normals = torch.where(facing < 0, -normals, normals)
     points = eye + rays * hits.depth_z[:, None]
     footprint = hits.depth_z / focal_px / facing[:, 0].abs().clamp_min(0.1).sqrt()
-    albedo = scene.paint.look_up(material, uv, footprint) * scene.tint[triangle]
-    albedo = albedo * (1 + 0.03 * _stains(scene, points))
-    strength, shininess, glow = scene.paint.gloss[material, :, None].unbind(1)
-    light = _ambient(scene, points, normals) + glow
+    paint = scene.paint
+    albedo = paint.albedo(material, uv, footprint * scene.density[triangle])
+    albedo = (albedo * scene.tint[triangle]).clamp_max(0.95)
+    seen = (hits.triangle >= 0)[:, None]
+    # Stains on surfaces, clouds in the sky.
+    stains = _stains(scene, torch.where(seen, points / scene.stain_size, 1.5 * rays))
+    albedo = albedo * (1 + 0.03 * stains)
+    strength, shininess = paint.gloss[material, None], paint.shininess[material, None]
+    light = _ambient(scene, points, normals) + paint.glow[material, None]
     highlight = torch.zeros_like(albedo)
     for lamp in scene.lamps:
         towards = lamp.position - points
@@ -98,8 +106,8 @@ def shade(scene: LitScene, hits: Hits, rays: Tensor, eye: Tensor, focal_px: floa
         glint = strength * half**shininess * (1 + shininess / 20)
         highlight = highlight + lamp.colour * (incoming * glint)
     colour = torch.addcmul(highlight, albedo, light)
-    backdrop = scene.ambient[0] * (1.1 + 0.6 * rays[:, 2:].clamp(-1, 1))
-    return torch.where((hits.triangle >= 0)[:, None], colour, backdrop)
+    backdrop = scene.ambient[0] * (1.1 + 0.6 * rays[:, 2:].clamp(-1, 1) + 0.12 * stains)
+    return torch.where(seen, colour, backdrop)
 
 
 def _ambient(scene: LitScene, points: Tensor, normals: Tensor) -> Tensor:
@@ -122,8 +130,7 @@ def _ambient(scene: LitScene, points: Tensor, normals: Tensor) -> Tensor:
     )
 
 
-def _stains(scene: LitScene, points: Tensor) -> Tensor:
-    place = points / scene.stain_size
+def _stains(scene: LitScene, place: Tensor) -> Tensor:
     # Triangular wave: the noise goes on mirrored instead of ending.
     place = ((place + 1) % 4 - 2).abs() - 1
     return F.grid_sample(scene.stains, place[None, None, None], align_corners=True).view(-1, 1)

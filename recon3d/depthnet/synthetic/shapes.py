@@ -40,6 +40,17 @@ class Shape:
         """Larger or smaller, texture included."""
         return Shape(self.corners * size, self.normals, self.uv * size)
 
+    def density(self) -> Array:
+        """(m,) length in texture per length in space."""
+        u, v = np.moveaxis(self.uv[:, 1:] - self.uv[:, :1], 1, 0)
+        a, b = np.moveaxis(self.corners[:, 1:] - self.corners[:, :1], 1, 0)
+        area = np.linalg.norm(np.cross(a, b), axis=-1)
+        return np.sqrt(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]) / np.maximum(area, 1e-12))
+
+    def retextured(self, factor: float) -> Shape:
+        """With a texture denser by that factor."""
+        return Shape(self.corners, self.normals, self.uv * factor)
+
     def part(self, chosen: NDArray[np.bool_]) -> Shape:
         """Some of the triangles."""
         return Shape(self.corners[chosen], self.normals[chosen], self.uv[chosen])
