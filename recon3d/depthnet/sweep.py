@@ -64,17 +64,38 @@ def sweep(
     inverse_depth, certainty = level.search_all(planes, check)
     step = float(planes[0] - planes[1]) / 2
     inverse_depth, cost = level.search_near(inverse_depth, step, check)
-    while camera != reference.camera:
-        camera = reference.camera.fitted(2 * max(camera.width_px, camera.height_px))
-        level = _Level(request, camera, settings.fine_radius_px, settings, device)
-        inverse_depth = _enlarge(inverse_depth, camera, 2 * step)
-        step /= 2
-        inverse_depth, cost = level.search_near(inverse_depth, step, check)
+    inverse_depth, cost = sharpen(request, inverse_depth, cost, step, settings, check)
+    camera = reference.camera
     confidence = (1.0 - 2.0 * cost).clamp(0, 1) * _resized(certainty, camera, "bilinear")
     depth_z = 1.0 / inverse_depth.clamp(1 / far, 1 / near)
     if reference.mask is not None:
         depth_z = depth_z * torch.from_numpy(reference.mask).to(device)
     return PredictedDepth(depth_z.cpu().numpy(), "scene", confidence.cpu().numpy(), camera)
+
+
+def sharpen(
+    request: DepthRequest,
+    inverse_depth: Tensor,
+    cost: Tensor,
+    step: float,
+    settings: SweepSettings,
+    check: Check,
+) -> tuple[Tensor, Tensor]:
+    """Search on around (h, w) inverse depths at ever higher resolutions, up to the photo's.
+
+    step: half a pixel of motion in a source at the given resolution. cost: that of the matches
+    there, returned unless a higher resolution gives a better answer.
+    """
+    reference = request.reference
+    height_px, width_px = inverse_depth.shape
+    camera = reference.camera.fitted(max(height_px, width_px))
+    while camera != reference.camera:
+        camera = reference.camera.fitted(2 * max(camera.width_px, camera.height_px))
+        level = _Level(request, camera, settings.fine_radius_px, settings, inverse_depth.device)
+        inverse_depth = enlarged(inverse_depth, camera, 2 * step)
+        step /= 2
+        inverse_depth, cost = level.search_near(inverse_depth, step, check)
+    return inverse_depth, cost
 
 
 class _Level:
@@ -191,7 +212,7 @@ def _median3(values: Tensor) -> Tensor:
     return F.unfold(padded, 3).median(1).values.view(values.shape)
 
 
-def _enlarge(values: Tensor, camera: PinholeCamera, tolerance: float) -> Tensor:
+def enlarged(values: Tensor, camera: PinholeCamera, tolerance: float) -> Tensor:
     """Bilinear on surfaces, nearest where that would bridge a jump of more than tolerance."""
     smooth, sharp = _resized(values, camera, "bilinear"), _resized(values, camera, "nearest-exact")
     return torch.where((smooth - sharp).abs() < 2 * tolerance, smooth, sharp)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,6 +31,7 @@ class Conv3d(nn.Sequential):
         )
 
     def forward(self, volume: Tensor) -> Tensor:
+        """(b, inputs, planes, h, w) -> (b, outputs, planes, h / stride, w / stride)."""
         # PyTorch sends small single volumes to a kernel that is ten times slower than oneDNN's.
         small = volume.shape[:4].numel() <= 20480
         if volume.device.type == "cpu" and volume.shape[0] == 1 and small:
@@ -44,6 +47,7 @@ class Pointwise3d(nn.Conv2d):
         super().__init__(inputs, outputs, 1)
 
     def forward(self, volume: Tensor) -> Tensor:
+        """(b, inputs, planes, h, w) -> (b, outputs, planes, h, w)."""
         batch, _, planes, height, width = volume.shape
         flat = super().forward(volume.flatten(2, 3))
         return flat.view(batch, -1, planes, height, width)
@@ -60,6 +64,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(b, channels, h, w) -> the same."""
         return F.relu(x + self.second(self.first(x)))
 
 
@@ -114,7 +119,7 @@ class VolumeUNet(nn.Module):
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         self.merge = nn.ModuleList()
-        for finer, coarser in zip(channels[:-1], channels[1:], strict=True):
+        for finer, coarser in pairwise(channels):
             self.down.append(nn.Sequential(Conv3d(finer, coarser, 2), Conv3d(coarser, coarser)))
             self.up.append(Pointwise3d(coarser, finer))
             self.merge.append(Conv3d(finer, finer))

@@ -1,0 +1,127 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from recon3d.core.errors import Cancelled, EstimatorError
+from recon3d.depthnet.training import CHECKPOINT, Schedule, train
+from recon3d.run.task import CancelToken, Event, Task, silent
+
+CPU = torch.device("cpu")
+SCHEDULE = Schedule(steps=12, learning_rate=0.05, warmup_steps=3, validate_every=4, save_every=100)
+
+
+class Doubling:
+    """Learns y = 2 x, with normalisation so that running statistics matter too."""
+
+    def __init__(self, parts: int = 1) -> None:
+        torch.manual_seed(0)
+        self.model: nn.Module = nn.Sequential(nn.Linear(1, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+        self.parts = parts
+        self.seen: list[int] = []
+
+    def batch(self, step):
+        self.seen.append(step)
+        x = torch.rand(16, 1, generator=torch.Generator().manual_seed(step))
+        return x if self.parts == 1 else list(x.chunk(self.parts))
+
+    def loss(self, model, batch):
+        loss = (model(batch) - 2 * batch).square().mean()
+        return loss, {"error": loss.item()}
+
+    def validate(self, model):
+        x = torch.linspace(0, 1, 50)[:, None]
+        return {"error": (model(x) - 2 * x).abs().mean().item()}
+
+    def pictures(self, model):
+        return {"nothing": torch.zeros(3, 4, 4)}
+
+
+def task(cancel: CancelToken | None = None, listener=silent) -> Task:
+    return Task("train", listener, cancel or CancelToken())
+
+
+def cancel_at(step: int) -> Task:
+    token = CancelToken()
+
+    def listen(event: Event) -> None:
+        if event.done == step:
+            token.cancel()
+
+    return task(token, listen)
+
+
+def weights(model: nn.Module) -> list[torch.Tensor]:
+    return [value.clone() for value in model.state_dict().values()]
+
+
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_weights_of_one_that_was_not(tmp_path):
+    whole = weights(train(Doubling(), SCHEDULE, tmp_path / "whole", CPU, task()))
+    with pytest.raises(Cancelled):
+        train(Doubling(), SCHEDULE, tmp_path / "stopped", CPU, cancel_at(5))
+    lesson = Doubling()
+    resumed = weights(train(lesson, SCHEDULE, tmp_path / "stopped", CPU, task()))
+    assert lesson.seen[0] == 5
+    for once, again in zip(whole, resumed, strict=True):
+        assert torch.equal(once, again)
+
+
+def test_training_brings_the_validated_error_down(tmp_path):
+    schedule = Schedule(steps=300, learning_rate=0.05, warmup_steps=5, ema=0.9)
+    lesson = Doubling()
+    before = lesson.validate(lesson.model)["error"]
+    after = lesson.validate(train(lesson, schedule, tmp_path, CPU, task()))["error"]
+    assert after < 0.1 * before
+
+
+def test_two_parts_in_two_threads_give_the_same_weights_every_time(tmp_path):
+    first = weights(train(Doubling(parts=2), SCHEDULE, tmp_path / "a", CPU, task()))
+    second = weights(train(Doubling(parts=2), SCHEDULE, tmp_path / "b", CPU, task()))
+    for once, again in zip(first, second, strict=True):
+        assert torch.equal(once, again)
+
+
+def test_parts_without_normalisation_learn_what_the_whole_batch_does(tmp_path):
+    def plain(parts: int) -> Doubling:
+        lesson = Doubling(parts)
+        torch.manual_seed(1)
+        lesson.model = nn.Linear(1, 1)
+        return lesson
+
+    whole = weights(train(plain(1), SCHEDULE, tmp_path / "whole", CPU, task()))
+    parts = weights(train(plain(2), SCHEDULE, tmp_path / "parts", CPU, task()))
+    for one, other in zip(whole, parts, strict=True):
+        # Sums in another order, float32.
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run_with_a_reason(tmp_path):
+    class Broken(Doubling):
+        def loss(self, model, batch):
+            return model(batch).sum() * math.nan, {}
+
+    with pytest.raises(EstimatorError, match="step 0"):
+        train(Broken(), SCHEDULE, tmp_path, CPU, task())
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path: Path):
+    with pytest.raises(Cancelled):
+        train(Doubling(), SCHEDULE, tmp_path, CPU, cancel_at(2))
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(EstimatorError, match=r"checkpoint\.pt"):
+        train(Doubling(), SCHEDULE, tmp_path, CPU, task())
+
+
+def test_the_run_ends_early_when_nothing_gets_better(tmp_path):
+    class Stuck(Doubling):
+        def validate(self, model):
+            return {"error": 1.0}
+
+    lesson = Stuck()
+    schedule = Schedule(steps=100, validate_every=2, patience=3)
+    train(lesson, schedule, tmp_path, CPU, task())
+    # The first validation is the best; three more are not better.
+    assert lesson.seen[-1] <= 9
