@@ -13,6 +13,7 @@ from recon3d.core.metrics import (
     confirmations,
     depth_errors,
     surface_scores,
+    trust_bins,
 )
 from recon3d.core.transform import Rigid, Similarity
 
@@ -164,3 +165,21 @@ def test_a_depth_map_of_another_size_than_its_camera_is_refused() -> None:
     reference, other = views_of_plane(1, 1)
     with pytest.raises(ShapeMismatchError):
         confirmations(*reference, [(other[0][:-1], *other[1:])])
+
+
+def test_trust_bins_count_how_often_each_confidence_is_right() -> None:
+    truth = np.full(6, 2.0, np.float32)
+    depth = np.array([2.0, 2.02, 2.08, 3.0, 0.0, 2.0], np.float32)
+    confidence = np.array([0.9, 0.95, 0.1, 0.15, 0.9, 0.1], np.float32)
+    low, high = trust_bins(depth, truth, confidence)
+    assert low.stated == pytest.approx(0.35 / 3)
+    assert low.within_2_percent == pytest.approx(1 / 3)
+    assert low.within_5_percent == pytest.approx(2 / 3)
+    assert high.within_2_percent == 1
+    # The pixel without depth counts nowhere.
+    assert low.pixels == pytest.approx(3 / 5)
+
+
+def test_there_are_no_trust_bins_without_truth() -> None:
+    nothing = np.zeros(3, np.float32)
+    assert trust_bins(nothing + 1, nothing, nothing) == ()

@@ -18,10 +18,12 @@ from recon3d.core.depth import PredictedDepth
 from recon3d.core.metrics import (
     CameraErrors,
     DepthErrors,
+    TrustBin,
     align_cameras,
     camera_errors,
     confirmations,
     depth_errors,
+    trust_bins,
 )
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh
@@ -53,6 +55,7 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         placed=len(posed.scene.views) if posed else 0,
         cameras=_camera_errors(posed, truth) if posed else None,
         raw_depth=_depth_errors(results, _find_raw(results), true_depth),
+        trust=_trust(results, true_depth),
         depth=_depth_errors(results, _find_fused(results), true_depth),
         agreement=_agreement(results),
         surface=_surface_errors(results, bench_set, folder, truth),
@@ -93,6 +96,21 @@ def _depth_errors(
         found.append(depth_z[known].astype(np.float32))
         true.append(true_z[known].astype(np.float32))
     return depth_errors(np.concatenate(found), np.concatenate(true)) if found else None
+
+
+def _trust(results: Results, truth: _TrueDepth | None) -> tuple[TrustBin, ...]:
+    if not (truth and results.predictions and results.posed):
+        return ()
+    if results.posed.value.sensor_depth:
+        return ()
+    found, true, stated = [], [], []
+    for photo_id, prediction in results.predictions.value.items():
+        true_z = truth(photo_id, prediction.camera)
+        known = true_z > 0
+        found.append(prediction.values[known])
+        true.append(true_z[known].astype(np.float32))
+        stated.append(prediction.confidence[known])
+    return trust_bins(np.concatenate(found), np.concatenate(true), np.concatenate(stated))
 
 
 def _find_raw(results: Results) -> Callable[[str], _Depth | None]:

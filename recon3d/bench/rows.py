@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recon3d.bench.surface import SurfaceErrors
-from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores
+from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
 from recon3d.run.files import atomic_path
 from recon3d.run.workspace import Cost
 
@@ -27,6 +27,8 @@ class BenchRow:
     cameras: CameraErrors | None = None
     raw_depth: DepthErrors | None = None
     """As the estimator says it."""
+    trust: tuple[TrustBin, ...] = ()
+    """How often the estimator is right, by its own confidence."""
     depth: DepthErrors | None = None
     """After refine: what is fused."""
     agreement: float | None = None
@@ -68,6 +70,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
         for row in with_costs
     ]
     quality = _table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
+    trust = _trust(rows)
     notes = [
         f"- **{row.name}** {note}"
         for row in rows
@@ -78,6 +81,11 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             quality,
             "CPU seconds / seconds on the clock / peak memory in MiB of each stage:",
             _table(["set", *stages, "CPU s"], costs),
+            *(
+                ["How often raw depth is within 2 % / 5 %, by the estimator's confidence:", trust]
+                if trust
+                else []
+            ),
             *(["What the runs said:", "\n".join(notes)] if notes else []),
         ]
     )
@@ -106,6 +114,21 @@ def _surface(row: BenchRow) -> str:
         f"{score.accuracy:.3f} / {score.completeness:.3f} / **{score.f_score:.3f}**"
         for score in row.surface.scores
     )
+
+
+def _trust(rows: Sequence[BenchRow]) -> str:
+    """A line for each set and interval of confidence."""
+    body = [
+        [
+            row.name,
+            f"{bin_.stated:.2f}",
+            f"{bin_.within_2_percent:.2f} / {bin_.within_5_percent:.2f}",
+            f"{bin_.pixels:.0%}",
+        ]
+        for row in rows
+        for bin_ in row.trust
+    ]
+    return _table(["set", "confidence", "within 2 % / 5 %", "of its pixels"], body) if body else ""
 
 
 _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
@@ -152,6 +175,7 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "cameras": made(CameraErrors, fields["cameras"]),
             "raw_depth": made(DepthErrors, fields["raw_depth"]),
             "depth": made(DepthErrors, fields["depth"]),
+            "trust": tuple(TrustBin(**bin_) for bin_ in fields.get("trust", ())),
             "surface": surface,
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
             "notes": tuple(fields["notes"]),

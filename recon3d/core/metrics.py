@@ -54,6 +54,19 @@ class DepthErrors:
 
 
 @dataclass(frozen=True)
+class TrustBin:
+    """Pixels to which an estimator gave about the same confidence."""
+
+    stated: float
+    """Their mean confidence."""
+    within_2_percent: float
+    """Share of them with |depth - truth| < 2 % of the truth."""
+    within_5_percent: float
+    pixels: float
+    """Share of all pixels that have a depth."""
+
+
+@dataclass(frozen=True)
 class SurfaceScores:
     """How well a surface lies on the true one, at one threshold."""
 
@@ -99,6 +112,33 @@ def camera_errors(
         float(angle_deg.mean()),
         float(np.median(angle_deg)),
         len(common),
+    )
+
+
+def trust_bins(
+    depth: Float[np.ndarray, "n"],
+    truth: Float[np.ndarray, "n"],
+    confidence: Float[np.ndarray, "n"],
+    bins: int = 5,
+) -> tuple[TrustBin, ...]:
+    """Whether confidence means what it says, by equal intervals of it; empty ones are left out.
+
+    Depth and truth in the same unit; pixels where one of them is 0 do not count.
+    """
+    known = (depth > 0) & (truth > 0)
+    depth, truth, confidence = depth[known], truth[known], confidence[known]
+    error = np.abs(depth / truth - 1)
+    index = np.clip((confidence * bins).astype(int), 0, bins - 1)
+    chosen = [index == number for number in range(bins)]
+    return tuple(
+        TrustBin(
+            float(confidence[here].mean()),
+            float((error[here] < 0.02).mean()),
+            float((error[here] < 0.05).mean()),
+            float(here.mean()),
+        )
+        for here in chosen
+        if here.any()
     )
 
 
