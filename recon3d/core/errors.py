@@ -45,6 +45,10 @@ class EstimatorError(ReconError):
     """A depth estimator is unknown, is not installed, or cannot serve this scene."""
 
 
+class AlignmentError(EstimatorError):
+    """A predicted depth map cannot be brought to the scene's scale; the message is the reason."""
+
+
 class OutputError(ReconError):
     """A result cannot be written where the user wants it."""
 

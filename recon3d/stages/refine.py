@@ -79,6 +79,7 @@ def refine_depth(
 
     Raises:
         TooLittleDepthError: no view confirms any pixel of another.
+        ValueError: a prediction is not in scene units; `align` brings it there.
     """
     views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
     neighbours = _neighbours(posed, views)
@@ -89,6 +90,8 @@ def refine_depth(
     def refine_one(photo_id: str) -> str:
         task.check()
         prediction = predictions[photo_id]
+        if prediction.kind != "scene":
+            raise ValueError(f"kind of {photo_id}: got {prediction.kind}, expected scene")
         if measured:
             refined = SceneDepth(
                 prediction.values, prediction.confidence, prediction.camera, photo_id
