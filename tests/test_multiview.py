@@ -17,7 +17,7 @@ from recon3d.core.transform import Rigid
 from recon3d.depthnet.checkpoint import write_checkpoint
 from recon3d.depthnet.matching import Matcher
 from recon3d.depthnet.multiview.estimator import KIND, MultiView
-from recon3d.depthnet.multiview.lesson import losses
+from recon3d.depthnet.multiview.losses import losses
 from recon3d.depthnet.multiview.matching import (
     Ncc,
     correlation,

@@ -1,93 +1,123 @@
-"""What the multi-view network is trained for."""
+"""What the multi-view network learns from: an endless stream of rendered scenes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from recon3d.depthnet.multiview.network import Estimate, Views
-
-RIGHT = 0.02
-"""Relative depth error up to which a pixel counts as right for its confidence."""
-
-
-def losses(estimate: Estimate, views: Views, depth_z: Tensor) -> dict[str, Tensor]:
-    """Parts of the loss, already weighted; their sum is minimised.
-
-    depth_z: (b, h, w), 0 where unknown.
-    """
-    inverse = views.inverse_range[:, :, None, None]
-    truth = (1 / depth_z.clamp_min(1e-6) - inverse[:, 0]) / (inverse[:, 1] - inverse[:, 0])
-    # Beyond the range nothing can be right; just outside, the end is the best there is.
-    known = (depth_z > 0) & (truth > -0.1) & (truth < 1.1)
-    truth = truth.clamp(0, 1)
-    half, half_known = truth[:, ::2, ::2], known[:, ::2, ::2]
-    quarter, quarter_known = truth[:, 1::4, 1::4], known[:, 1::4, 1::4]
-    scale = float(views.planes)
-    parts = {
-        "planes": _cross_entropy(estimate.logits, quarter, quarter_known),
-        "coarse": 0.3 * _distance(estimate.coarse, quarter, quarter_known, scale),
-        "fine": 0.6 * _distance(estimate.fine, half, half_known, scale),
-        "full": _distance(estimate.full, truth, known, scale),
-        "slope": 0.5 * _slope(estimate.full, truth, known, scale),
-        "relative": 4.0 * _relative(estimate.full, views, depth_z, known),
-    }
-    with torch.no_grad():
-        error = relative_error(estimate.full, views, depth_z)
-        right = (error < RIGHT).float()
-    trust = F.binary_cross_entropy_with_logits(estimate.trust, right, reduction="none")
-    parts["trust"] = 0.3 * _mean(trust, depth_z > 0)
-    return parts
+from recon3d.depthnet.multiview.losses import losses, relative_error
+from recon3d.depthnet.multiview.network import Estimate, MultiViewNet
+from recon3d.depthnet.multiview.recipe import MultiViewData
+from recon3d.depthnet.multiview.samples import Sample, collate, make_sample
+from recon3d.depthnet.pictures import colour_map, side_by_side
+from recon3d.depthnet.scene_bank import SceneBank
 
 
-def relative_error(place: Tensor, views: Views, depth_z: Tensor) -> Tensor:
-    """|z - truth| / truth for each pixel; meaningless where depth_z is 0."""
-    predicted = 1 / views.inverse_depth(place.clamp(0, 1))
-    return (predicted - depth_z).abs() / depth_z.clamp_min(1e-6)
+class MultiViewLesson:
+    """Learns place in the inverse range, and when to trust it."""
+
+    def __init__(self, bank: SceneBank, data: MultiViewData, device: torch.device) -> None:
+        """The bank's scenes are read, or rendered, when they are needed."""
+        torch.manual_seed(data.seed)
+        self.model: nn.Module = MultiViewNet()
+        self._bank = bank
+        self._data = data
+        self._device = device
+
+    def batch(self, step: int) -> list[Sample]:
+        """The parts of a step."""
+        return [self._part(self._data.parts * step + part) for part in range(self._data.parts)]
+
+    def _part(self, step: int) -> Sample:
+        """Samples of one shape of photo, with as many sources and planes."""
+        rng = np.random.default_rng((self._data.seed, step))
+        # SceneBank: every third scene stands upright.
+        upright = step % 3 == 0
+        thirds = -(-self._data.scenes // 3) if upright else self._data.scenes // 3
+        numbers = 3 * rng.integers(0, thirds, self._data.batch)
+        if not upright:
+            numbers += rng.integers(1, 3, self._data.batch)
+        numbers = np.minimum(numbers, self._data.scenes - 1)
+        sources, planes = int(rng.integers(2, 6)), int(rng.integers(5, 9)) * 8
+        return self._samples(numbers.tolist(), step, sources, planes)
+
+    def loss(self, model: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
+        """The sum of all its terms, and each of them."""
+        estimate: Estimate = model(batch.views)
+        parts = losses(estimate, batch.views, batch.depth_z)
+        values = {name: value.item() for name, value in parts.items()}
+        return torch.stack(list(parts.values())).sum(), values
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Means over the held-out scenes.
+
+        Shares more than 5 % off, relative error, share within 2 %, and how far the stated trust
+        is from the share that is right.
+        """
+        errors, trust = [], []
+        for number in self._data.held_out:
+            sample = self._held_out(number)
+            estimate = model(sample.views)
+            error = relative_error(estimate.full, sample.views, sample.depth_z)
+            known = sample.depth_z > 0
+            errors.append(error[known].clamp_max(1.0))
+            trust.append(estimate.trust[known].sigmoid())
+        within = [
+            float(np.mean([(error < limit).float().mean().item() for error in errors]))
+            for limit in (0.02, 0.05)
+        ]
+        return {
+            "missed": 1 - within[1],
+            "relative_error": float(np.mean([error.mean().item() for error in errors])),
+            "within_2_percent": within[0],
+            "trust_error": _calibration_error(torch.cat(errors) < 0.02, torch.cat(trust)),
+        }
+
+    def pictures(self, model: nn.Module) -> Mapping[str, Tensor]:
+        """Photo, truth, prediction and trust of a few held-out scenes."""
+        shown = {}
+        for number in self._data.held_out[:4]:
+            sample = self._held_out(number)
+            estimate = model(sample.views)
+            inverse = sample.views.inverse_range[0]
+            truth = (1 / sample.depth_z[0].clamp_min(1e-6) - inverse[0]) / (inverse[1] - inverse[0])
+            shown[f"scene {number}"] = side_by_side(
+                sample.views.reference[0],
+                colour_map(truth * (sample.depth_z[0] > 0)),
+                colour_map(estimate.full[0]),
+                estimate.trust.sigmoid().expand(3, -1, -1),
+            )
+        return shown
+
+    def _held_out(self, number: int) -> Sample:
+        return self._samples([number], number, 4, 48)
+
+    def _samples(self, numbers: list[int], step: int, sources: int, planes: int) -> Sample:
+        size = (self._data.width_px, self._data.height_px)
+        samples = []
+        for place, number in enumerate(numbers):
+            generator = torch.Generator().manual_seed(
+                (self._data.seed << 40) + step * self._data.batch + place
+            )
+            scene = self._bank.scene(number, self._device)
+            height, width = scene.rgb.shape[-2:]
+            window = size if width >= height else size[::-1]
+            samples.append(
+                make_sample(scene, generator, size=window, sources=sources, planes=planes)
+            )
+        return collate(samples)
 
 
-def _mean(values: Tensor, known: Tensor) -> Tensor:
-    return (values * known).sum() / known.sum().clamp_min(1)
-
-
-def _cross_entropy(logits: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Against the two planes next to the truth, shared by nearness."""
-    planes = logits.shape[1]
-    position = (truth * (planes - 1)).clamp(0, planes - 1 - 1e-3)
-    below = position.floor()
-    share = position - below
-    log_chance = logits.log_softmax(1)
-    index = below.long()[:, None]
-    lower = log_chance.gather(1, index)[:, 0]
-    upper = log_chance.gather(1, index + 1)[:, 0]
-    return _mean(-(lower * (1 - share) + upper * share), known)
-
-
-def _distance(place: Tensor, truth: Tensor, known: Tensor, scale: float) -> Tensor:
-    """Root-like beyond a plane: pixels that are lost anyhow must not rule those within reach."""
-    error = (place - truth).abs() * scale
-    return _mean(torch.log1p(error), known)
-
-
-def _slope(place: Tensor, truth: Tensor, known: Tensor, scale: float) -> Tensor:
-    """Differences between neighbours: sharp edges, flat walls."""
-    total = place.new_zeros(())
-    for step in (1, 4):
-        for dim in (-1, -2):
-            length = place.shape[dim] - step
-            difference = [
-                values.narrow(dim, step, length) - values.narrow(dim, 0, length)
-                for values in (place, truth)
-            ]
-            both = known.narrow(dim, step, length) & known.narrow(dim, 0, length)
-            error = (difference[0] - difference[1]).abs() * scale
-            total = total + _mean(torch.log1p(error), both)
-    return total / 4
-
-
-def _relative(place: Tensor, views: Views, depth_z: Tensor, known: Tensor) -> Tensor:
-    """Far away a plane is a large share of the depth; this counts shares."""
-    inverse = views.inverse_depth(place).clamp_min(1e-6)
-    error = (inverse.log() + depth_z.clamp_min(1e-6).log()).abs()
-    return _mean(error.clamp_max(1.0), known)
+def _calibration_error(right: Tensor, trust: Tensor) -> float:
+    """Expected calibration error (Guo et al. 2017) over ten bins."""
+    bins = (trust * 10).long().clamp(0, 9)
+    total = 0.0
+    for index in range(10):
+        chosen = bins == index
+        if chosen.any():
+            gap = (right[chosen].float().mean() - trust[chosen].mean()).abs()
+            total += gap.item() * chosen.float().mean().item()
+    return total

@@ -1,161 +1,80 @@
-"""What the multi-view network learns from: an endless stream of rendered scenes."""
+"""One training run of the multi-view network: scenes in, weights out, resumable in between."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
-from recon3d.core.errors import require
-from recon3d.depthnet.multiview.lesson import losses, relative_error
-from recon3d.depthnet.multiview.network import Estimate, MultiViewNet
-from recon3d.depthnet.multiview.samples import Sample, collate, make_sample
-from recon3d.depthnet.pictures import colour_map, side_by_side
+from recon3d.core.errors import EstimatorError
+from recon3d.depthnet.checkpoint import write_checkpoint
+from recon3d.depthnet.multiview.estimator import KIND
+from recon3d.depthnet.multiview.lesson import MultiViewLesson
+from recon3d.depthnet.multiview.recipe import MultiViewData
 from recon3d.depthnet.scene_bank import SceneBank
+from recon3d.depthnet.schedule import Schedule
+from recon3d.depthnet.training import CHECKPOINT, train
+from recon3d.run.files import write_json
+from recon3d.run.task import Task
 
-_FIRST_HELD_OUT = 9_000_000
-"""Scenes numbered from here on are never trained on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MultiViewData:
-    """Which samples are drawn."""
-
-    scenes: int = 1000
-    """Different scenes; each is rendered once and seen from every side."""
-    parts: int = 2
-    """Of a step; on the CPU one a core, on a GPU as many as memory asks for."""
-    batch: int = 2
-    """Samples in a part."""
-    width_px: int = 320
-    """Of the part of a photo whose depth is learned at a time."""
-    height_px: int = 224
-    validation_scenes: int = 16
-    """Scenes that training never sees."""
-    seed: int = 0
-    """Another one gives other samples in another order."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        require(self.scenes >= 3, "scenes", self.scenes, "3 or more")
-        require(self.batch >= 1, "batch", self.batch, "1 or more")
-
-    @property
-    def numbers(self) -> list[int]:
-        """Of all scenes that are needed."""
-        return [*range(self.scenes), *self.held_out]
-
-    @property
-    def held_out(self) -> range:
-        """Of the scenes for validation."""
-        return range(_FIRST_HELD_OUT, _FIRST_HELD_OUT + self.validation_scenes)
+_RUN = "run.json"
 
 
-class MultiViewLesson:
-    """Learns place in the inverse range, and when to trust it."""
+def train_multiview(
+    bank: SceneBank,
+    data: MultiViewData,
+    schedule: Schedule,
+    folder: Path,
+    device: torch.device,
+    task: Task,
+) -> tuple[Path, dict[str, float]]:
+    """Train, or go on where `folder` stands.
 
-    def __init__(self, bank: SceneBank, data: MultiViewData, device: torch.device) -> None:
-        """The bank's scenes are read, or rendered, when they are needed."""
-        torch.manual_seed(data.seed)
-        self.model: nn.Module = MultiViewNet()
-        self._bank = bank
-        self._data = data
-        self._device = device
+    Returns the description of the trained network, which the estimator's setting `checkpoint`
+    takes, and its errors on scenes that it has never seen.
 
-    def batch(self, step: int) -> list[Sample]:
-        """The parts of a step."""
-        return [self._part(self._data.parts * step + part) for part in range(self._data.parts)]
+    Raises:
+        Cancelled: the user asked to stop; the same call goes on from there.
+        EstimatorError: the folder holds a run on other data.
+        OutputError: the folder cannot be written.
+    """
+    run = {"data": asdict(data), "size_px": list(bank.size_px), "views": bank.views}
+    if (folder / CHECKPOINT).exists():
+        _check_same(folder / _RUN, run)
+    else:
+        write_json(folder / _RUN, run)
+    lesson = MultiViewLesson(bank, data, device)
+    network = train(lesson, schedule, folder, device, task)
+    with torch.inference_mode():
+        errors = lesson.validate(network)
+    content = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    card = {
+        **run,
+        "schedule": asdict(schedule),
+        "step": content["progress"]["step"],
+        "seconds": round(content["progress"]["seconds"]),
+        "errors": errors,
+    }
+    path = folder / f"{KIND}.json"
+    write_checkpoint(path, KIND, network, {}, card)
+    return path, errors
 
-    def _part(self, step: int) -> Sample:
-        """Samples of one shape of photo, with as many sources and planes."""
-        rng = np.random.default_rng((self._data.seed, step))
-        # SceneBank: every third scene stands upright.
-        upright = step % 3 == 0
-        thirds = -(-self._data.scenes // 3) if upright else self._data.scenes // 3
-        numbers = 3 * rng.integers(0, thirds, self._data.batch)
-        if not upright:
-            numbers += rng.integers(1, 3, self._data.batch)
-        numbers = np.minimum(numbers, self._data.scenes - 1)
-        sources, planes = int(rng.integers(2, 6)), int(rng.integers(5, 9)) * 8
-        return self._samples(numbers.tolist(), step, sources, planes)
 
-    def loss(self, model: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
-        """The sum of all its terms, and each of them."""
-        estimate: Estimate = model(batch.views)
-        parts = losses(estimate, batch.views, batch.depth_z)
-        values = {name: value.item() for name, value in parts.items()}
-        return torch.stack(list(parts.values())).sum(), values
-
-    def validate(self, model: nn.Module) -> dict[str, float]:
-        """Means over the held-out scenes.
-
-        Shares more than 5 % off, relative error, share within 2 %, and how far the stated trust
-        is from the share that is right.
-        """
-        errors, trust = [], []
-        for number in self._data.held_out:
-            sample = self._held_out(number)
-            estimate = model(sample.views)
-            error = relative_error(estimate.full, sample.views, sample.depth_z)
-            known = sample.depth_z > 0
-            errors.append(error[known].clamp_max(1.0))
-            trust.append(estimate.trust[known].sigmoid())
-        within = [
-            float(np.mean([(error < limit).float().mean().item() for error in errors]))
-            for limit in (0.02, 0.05)
-        ]
-        return {
-            "missed": 1 - within[1],
-            "relative_error": float(np.mean([error.mean().item() for error in errors])),
-            "within_2_percent": within[0],
-            "trust_error": _calibration_error(torch.cat(errors) < 0.02, torch.cat(trust)),
-        }
-
-    def pictures(self, model: nn.Module) -> Mapping[str, Tensor]:
-        """Photo, truth, prediction and trust of a few held-out scenes."""
-        shown = {}
-        for number in self._data.held_out[:4]:
-            sample = self._held_out(number)
-            estimate = model(sample.views)
-            inverse = sample.views.inverse_range[0]
-            truth = (1 / sample.depth_z[0].clamp_min(1e-6) - inverse[0]) / (inverse[1] - inverse[0])
-            shown[f"scene {number}"] = side_by_side(
-                sample.views.reference[0],
-                colour_map(truth * (sample.depth_z[0] > 0)),
-                colour_map(estimate.full[0]),
-                estimate.trust.sigmoid().expand(3, -1, -1),
+def _check_same(path: Path, run: Mapping[str, Any]) -> None:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EstimatorError(
+            f"{path} is missing or broken, so it is not known what was trained there.",
+            hint="Choose another --out folder.",
+        ) from error
+    for name, value in run.items():
+        if before.get(name) != value:
+            raise EstimatorError(
+                f"{path.parent} holds a run with another {name}: {before.get(name)}, not {value}.",
+                hint="Choose another --out folder, or repeat the options of that run.",
             )
-        return shown
-
-    def _held_out(self, number: int) -> Sample:
-        return self._samples([number], number, 4, 48)
-
-    def _samples(self, numbers: list[int], step: int, sources: int, planes: int) -> Sample:
-        size = (self._data.width_px, self._data.height_px)
-        samples = []
-        for place, number in enumerate(numbers):
-            generator = torch.Generator().manual_seed(
-                (self._data.seed << 40) + step * self._data.batch + place
-            )
-            scene = self._bank.scene(number, self._device)
-            height, width = scene.rgb.shape[-2:]
-            window = size if width >= height else size[::-1]
-            samples.append(
-                make_sample(scene, generator, size=window, sources=sources, planes=planes)
-            )
-        return collate(samples)
-
-
-def _calibration_error(right: Tensor, trust: Tensor) -> float:
-    """Expected calibration error (Guo et al. 2017) over ten bins."""
-    bins = (trust * 10).long().clamp(0, 9)
-    total = 0.0
-    for index in range(10):
-        chosen = bins == index
-        if chosen.any():
-            gap = (right[chosen].float().mean() - trust[chosen].mean()).abs()
-            total += gap.item() * chosen.float().mean().item()
-    return total
