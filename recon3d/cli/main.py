@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         reader_left()
         return FAILED
     if command.supervised:
-        return _conclude(command, run_apart(partial(_perform_line, arguments)))
+        work = partial(_perform_line, arguments)
+        return _conclude(command, run_apart(work, command.grace_seconds, command.environment))
     try:
         return perform(command, CancelToken())
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -10,6 +11,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from recon3d.cli.display import Display, Style
+from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
 from recon3d.pipeline import Inputs, Stage
 from recon3d.run.device import Device, Runtime
@@ -27,6 +29,10 @@ class Command:
 
     supervised: ClassVar[bool] = False
     """Runs for so long that it needs a process that can be stopped at any moment."""
+    grace_seconds: ClassVar[float] = GRACE_SECONDS
+    """What a supervised command gets to end by itself when the user stops it."""
+    environment: ClassVar[Mapping[str, str]] = {}
+    """Variables for the process of a supervised command."""
 
     json: Annotated[bool, _ONE_STYLE, NO_DEFAULT] = False
     """Print one JSON object per line, for programs."""

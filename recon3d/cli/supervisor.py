@@ -13,11 +13,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 import psutil
 
@@ -25,6 +25,15 @@ from recon3d.run.task import CancelToken
 
 GRACE_SECONDS = 1.0
 """Time between the first Ctrl-C and the end of work that does not stop by itself."""
+REUSE_MEMORY = {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+}
+"""Environment for training on Linux: without it glibc gives every large tensor back to the system
+and two threads spend more time on page faults than on learning (measured: 1.7 times slower than
+one; with it, 1.7 times faster)."""
 
 Work = Callable[[CancelToken], int]
 
@@ -39,11 +48,16 @@ class Ending:
     """The user had asked it to stop."""
 
 
-def run_apart(work: Work) -> Ending:
+def run_apart(
+    work: Work,
+    grace_seconds: float = GRACE_SECONDS,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Ending:
     """Run work(cancel) in its own process until it ends or is stopped.
 
-    The first SIGINT or SIGTERM sets the token and ends the process GRACE_SECONDS later at the
+    The first SIGINT or SIGTERM sets the token and ends the process grace_seconds later at the
     latest, the second ends it at once. Call it from the main thread; work is sent by pickle.
+    environment: variables that the process gets unless they are set already.
     """
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
@@ -58,14 +72,16 @@ def run_apart(work: Work) -> Ending:
         asked = True
         with suppress(OSError):
             ours.send("stop")
-        end = threading.Timer(GRACE_SECONDS, _kill, [process.pid])
+        end = threading.Timer(grace_seconds, _kill, [process.pid])
         end.daemon = True
         end.start()
 
     # A terminal sends Ctrl-C to both processes; the child inherits that it ignores it.
     before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
     try:
-        process.start()
+        # A library reads its variables when the process starts; a child inherits them from here.
+        with _environment(environment):
+            process.start()
         theirs.close()
         signal.signal(signal.SIGINT, stop)
         before[signal.SIGTERM] = signal.signal(signal.SIGTERM, stop)
@@ -76,6 +92,17 @@ def run_apart(work: Work) -> Ending:
         for signum, handler in before.items():
             signal.signal(signum, handler)
     return Ending(process.exitcode, asked)
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    new = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del os.environ[name]
 
 
 def _kill(pid: int | None) -> None:
