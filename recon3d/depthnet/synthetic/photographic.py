@@ -51,7 +51,7 @@ def _developed(rgb: Tensor, draws: Tensor, severity: Tensor) -> Tensor:
     """Exposure, white balance and contrast by one look-up table per view and channel."""
     signed = 2 * draws - 1
     stops = signed[:, 0] * 0.7 * severity
-    balance = signed[:, 1:3] * 0.18 * severity
+    balance = signed[:, 1:3] * 0.14 * severity
     channels = torch.stack([balance[:, 0], -0.3 * balance[:, 0] + balance[:, 1], -balance[:, 0]], 1)
     gamma = torch.exp(signed[:, 3] * 0.25 * severity)[:, None, None]
     contrast = (1 + signed[:, 4] * 0.2 * severity)[:, None, None]

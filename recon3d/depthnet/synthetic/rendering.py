@@ -28,6 +28,8 @@ _PATHS_PER_SCENE = 8
 _SCENES_PER_SEED = 60
 _FEW_TRIANGLES = 10
 """Bare walls and ceilings happen, but most photos show things."""
+_EVEN = 1.05
+"""Ratio of neighbouring brightnesses below which no edge needs smoothing."""
 _LOOK_PX = 64
 """Size of the quick looks that decide whether a path is any good."""
 
@@ -159,21 +161,23 @@ def _overlap(shots: list[Shot], looks: list[Tensor], size_px: tuple[int, int]) -
 def _photograph(lit: LitScene, shot: Shot, width_px: int, height_px: int) -> tuple[Tensor, Tensor]:
     """Linear colours (3, h, w) and depth_z (h, w).
 
-    Pixels at edges mix their centre with their four corners (quincunx antialiasing); elsewhere the
-    texture's own filter suffices.
+    Every pixel mixes its centre with its four corners (quincunx antialiasing). Corners are shaded
+    only where the centres around them differ; elsewhere the mean of those is as good.
     """
     seen = _screen(lit.corners, shot, width_px, height_px)
     device = lit.corners.device
-    centres = nearest(seen)
     grid = sample_grid(height_px, width_px, 0.5, device)
-    hits = hits_at(seen, centres, grid)
-    colour = _shade_samples(lit, shot, hits, grid).permute(2, 0, 1)
-    corners = nearest(seen, 0.0)
-    corner_grid = sample_grid(height_px + 1, width_px + 1, 0.0, device)
-    corner_hits = hits_at(seen, corners, corner_grid)
-    around = _shade_samples(lit, shot, corner_hits, corner_grid).permute(2, 0, 1)
-    mixed = 0.5 * colour + 0.5 * F.avg_pool2d(around[None], 2, 1)[0]
-    return mixed, hits.depth_z
+    hits = hits_at(seen, nearest(seen), grid)
+    centres = _shade_samples(lit, shot, hits, grid).permute(2, 0, 1)
+    padded = F.pad(centres[None], (1, 1, 1, 1), mode="replicate")
+    corners = F.avg_pool2d(padded, 2, 1)[0]
+    grey = padded.mean(1)
+    highest, lowest = F.max_pool2d(grey, 2, 1)[0], -F.max_pool2d(-grey, 2, 1)[0]
+    uneven = (highest > lowest * _EVEN).flatten().nonzero()[:, 0]
+    places = sample_grid(height_px + 1, width_px + 1, 0.0, device).view(-1, 2)[uneven]
+    corner_hits = hits_at(seen, nearest(seen, 0.0).flatten()[uneven], places)
+    corners.flatten(1)[:, uneven] = _shade_samples(lit, shot, corner_hits, places).T
+    return 0.5 * centres + 0.5 * F.avg_pool2d(corners, 2, 1), hits.depth_z
 
 
 def _shade_samples(lit: LitScene, shot: Shot, hits: Hits, xy_px: Tensor) -> Tensor:

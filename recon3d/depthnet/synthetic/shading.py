@@ -105,6 +105,12 @@ def shade(scene: LitScene, hits: Hits, rays: Tensor, eye: Tensor, focal_px: floa
         half = _dot(normals, _unit(towards + to_eye)).clamp_min(0)
         glint = strength * half**shininess * (1 + shininess / 20)
         highlight = highlight + lamp.colour * (incoming * glint)
+    # Glossy things mirror surroundings that exist nowhere in the scene, as a photo's often do.
+    mirrored = 2 * facing.abs() * normals - to_eye
+    around = torch.lerp(scene.ambient[1], scene.ambient[0], 0.5 + 0.5 * mirrored[:, 2:])
+    around = around * (1 + _stains(scene, 2 * mirrored)).clamp_min(0)
+    fresnel = 0.08 + 0.92 * (1 - facing.abs()).clamp(0, 1) ** 5
+    highlight = torch.addcmul(highlight, strength * fresnel, around, value=1.5)
     colour = torch.addcmul(highlight, albedo, light)
     backdrop = scene.ambient[0] * (1.1 + 0.6 * rays[:, 2:].clamp(-1, 1) + 0.12 * stains)
     return torch.where(seen, colour, backdrop)

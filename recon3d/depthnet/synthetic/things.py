@@ -24,7 +24,9 @@ def clutter(rng: np.random.Generator) -> list[Shape]:
     """Anything about 1 high, standing on z = 0; parts that may differ in material."""
     shape = _MAKERS[rng.choice(len(_MAKERS), p=_SHARES)](rng)
     if rng.random() < 0.15:
-        return [stood_up(shape.moved(random_rotation(rng), (0, 0, 0)))]
+        # On its tip nothing stands for long: it sinks in a little.
+        tipped = stood_up(shape.moved(random_rotation(rng), (0, 0, 0)))
+        return [tipped.at(0, 0, -0.12 * float(tipped.corners[..., 2].max()))]
     if rng.random() < 0.1:
         return [shape, *_on_top(rng, shape)]
     return [shape]
