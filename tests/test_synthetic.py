@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from recon3d.depthnet.synthetic import RenderedScene, degrade, load_textures, render_scene
+from recon3d.depthnet.synthetic import (
+    RenderedScene,
+    degrade,
+    kinds,
+    load_textures,
+    render_scene,
+    rendering,
+)
+from recon3d.depthnet.synthetic.pyramid import build_pyramid
 from recon3d.depthnet.synthetic.rasteriser import (
     hits_at,
     nearest,
@@ -27,7 +35,17 @@ def depth_of(triangles: list[list[list[float]]]) -> Tensor:
 
 @pytest.fixture(scope="module")
 def scenes() -> list[RenderedScene]:
-    return [render_scene(seed, width_px=96, height_px=72, views=3) for seed in range(12)]
+    """One of every kind."""
+    rendered = []
+    with pytest.MonkeyPatch.context() as patch:
+        for draw in kinds.KINDS:
+            patch.setattr(rendering, "draw_scene", draw)
+            rendered.append(render_scene(1, width_px=96, height_px=72, views=3))
+    return rendered
+
+
+def test_every_kind_of_scene_is_another(scenes: list[RenderedScene]) -> None:
+    assert len({scene.kind for scene in scenes}) == len(kinds.KINDS) >= 7
 
 
 def test_a_floor_that_runs_under_the_camera_has_exact_depth_at_pixel_centres() -> None:
@@ -90,6 +108,31 @@ def test_pictures_are_neither_black_nor_burnt_out(scenes: list[RenderedScene]) -
     for scene in scenes:
         assert scene.rgb.dtype == torch.uint8
         assert 40 < scene.rgb.float().mean() < 230
+
+
+def test_a_texture_seen_from_afar_is_its_mean_and_from_nearby_its_texels() -> None:
+    checks = (torch.arange(64)[:, None] + torch.arange(64)) % 2
+    pyramid = build_pyramid(checks.float()[None, None])
+    picture = torch.zeros(200, dtype=torch.int64)
+    place = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
+    far = pyramid.look_up(picture, place, torch.full((200,), 8 / 64))
+    torch.testing.assert_close(far, torch.full((200, 1), 0.5))
+    centres = (torch.tensor([[3, 5], [4, 5]]) + 0.5) / 64
+    near = pyramid.look_up(picture[:2], centres, torch.full((2,), 1e-4))
+    torch.testing.assert_close(near[:, 0], torch.tensor([0.0, 1.0]), rtol=0, atol=1e-4)
+
+
+@pytest.mark.gpu
+def test_a_gpu_sees_the_same_depth_as_a_cpu() -> None:
+    on_cpu = render_scene(4, width_px=160, height_px=120, views=3)
+    on_gpu = render_scene(4, width_px=160, height_px=120, views=3, device=torch.device("cuda"))
+    close = (on_cpu.depth_z - on_gpu.depth_z.cpu()).abs() < 1e-4 * on_cpu.depth_z.clamp_min(1e-6)
+    # Ties at edges may fall either way.
+    assert ((on_cpu.depth_z == 0) | close).float().mean() > 0.999
+    clean = on_gpu.rgb
+    faulty = degrade(clean, torch.Generator("cuda").manual_seed(1))
+    assert faulty.device == clean.device
+    assert faulty.shape == clean.shape
 
 
 def test_a_seed_is_a_scene() -> None:
