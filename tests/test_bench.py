@@ -21,8 +21,8 @@ from recon3d.core.metrics import DepthErrors
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
+from recon3d.run.cost import Cost
 from recon3d.run.device import Runtime
-from recon3d.run.workspace import Cost
 
 CAMERA = PinholeCamera(100, 100, 100.0, 100.0, 50.0, 50.0)
 

@@ -249,6 +249,27 @@ def test_a_cancel_is_heard_between_photos(checkpoint: Path) -> None:
         list(estimator.predict([plane_scene.request()], cancelled))
 
 
+def test_when_memory_runs_out_a_smaller_photo_is_tried(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    real = MultiViewNet.forward
+
+    def forward(network: MultiViewNet, views: Views):
+        tried.append(views.reference.shape[-1])
+        if len(tried) == 1:
+            raise torch.OutOfMemoryError("not enough")
+        return real(network, views)
+
+    monkeypatch.setattr(MultiViewNet, "forward", forward)
+    request = plane_scene.request()
+    settings = {"checkpoint": str(checkpoint), "network_px": 320}
+    estimator = MultiView(settings, Runtime(device="cpu"))
+    (prediction,) = estimator.predict([request], lambda: None)
+    assert prediction.values.shape == (120, 160)
+    assert len(tried) == 2
+
+
 def test_damaged_weights_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     description = tmp_path / "net.json"
     description.write_bytes(checkpoint.read_bytes())

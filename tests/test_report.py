@@ -31,7 +31,7 @@ from recon3d.core.scene import (
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
 from recon3d.io.stills import BACKGROUND, StillRenderer, turntable
-from recon3d.run.workspace import Cost
+from recon3d.run.cost import Cost
 from recon3d.stages.report import write_report
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)

@@ -10,8 +10,8 @@ from typing import Any
 
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
+from recon3d.run.cost import Cost
 from recon3d.run.files import atomic_path
-from recon3d.run.workspace import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
         [row.name, *(_cost(row.stages.get(stage)) for stage in stages), _number(row.cpu_seconds, 0)]
         for row in with_costs
     ]
-    quality = _table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
+    quality = table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
     trust = _trust(rows)
     notes = [
         f"- **{row.name}** {note}"
@@ -80,7 +80,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
         [
             quality,
             "CPU seconds / seconds on the clock / peak memory in MiB of each stage:",
-            _table(["set", *stages, "CPU s"], costs),
+            table(["set", *stages, "CPU s"], costs),
             *(
                 ["How often raw depth is within 2 % / 5 %, by the estimator's confidence:", trust]
                 if trust
@@ -128,7 +128,7 @@ def _trust(rows: Sequence[BenchRow]) -> str:
         for row in rows
         for bin_ in row.trust
     ]
-    return _table(["set", "confidence", "within 2 % / 5 %", "of its pixels"], body) if body else ""
+    return table(["set", "confidence", "within 2 % / 5 %", "of its pixels"], body) if body else ""
 
 
 _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
@@ -154,7 +154,8 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as Markdown."""
     lines = [head, ["---"] * len(head), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -36,6 +36,11 @@ def torch_device(wanted: Device) -> torch.device:
     return torch.device("cuda")
 
 
+def gpu_peak_bytes() -> int:
+    """Most GPU memory that torch has held at once; 0 without a GPU."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+
+
 def map_photos(
     work: Callable[[T, Callable[[], None]], R],
     items: Iterable[T],

@@ -10,18 +10,14 @@ import logging
 import os
 import re
 import shutil
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Generic, TypeVar
 
-import psutil
-
 from recon3d.core.errors import InputError, WorkspaceBusyError
+from recon3d.run.cost import Cost, measured
 from recon3d.run.files import explain_write_errors, write_json
 from recon3d.run.task import CancelToken, Event, Listener, Task
 
@@ -36,15 +32,6 @@ _MANIFEST = "manifest.json"
 _LATEST = "latest.json"
 _LOCK = ".lock"
 _STAGE_FOLDER = re.compile(r"[0-9a-f]{16}(\.part)?")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What computing a stage took, when it was computed."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_memory_bytes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +106,7 @@ class Workspace:
         self._listener(Event("stage_started", stage))
         task = self.task(stage)
         task.check()
-        with _measured() as measure, explain_write_errors(part):
+        with measured() as measure, explain_write_errors(part):
             work(part, task)
         cost = measure()
         write_json(part / _MANIFEST, {"stage": stage, "cost": dataclasses.asdict(cost)})
@@ -203,47 +190,3 @@ def _latest_keys(root: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     return keys
-
-
-@contextmanager
-def _measured() -> Iterator[Callable[[], Cost]]:
-    """Wall time, CPU time (ended children included) and peak resident memory of the block."""
-    process = psutil.Process()
-    peak = process.memory_info().rss
-    high_water = _high_water_bytes()
-    stop = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not stop.wait(0.1):
-            peak = max(peak, process.memory_info().rss)
-
-    def cpu() -> float:
-        return float(sum(process.cpu_times()[:4]))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    wall_start, cpu_start = time.monotonic(), cpu()
-
-    def cost() -> Cost:
-        # Sampling misses peaks inside calls that hold Python's lock; the system's own high-water
-        # mark does not, but only says something where this block has raised it.
-        raised = _high_water_bytes()
-        highest = max(peak, process.memory_info().rss, raised if raised > high_water else 0)
-        seconds = time.monotonic() - wall_start
-        return Cost(round(seconds, 3), round(cpu() - cpu_start, 3), highest)
-
-    try:
-        yield cost
-    finally:
-        stop.set()
-        watcher.join()
-
-
-def _high_water_bytes() -> int:
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -88,6 +88,11 @@ def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
     return FileMapping(depth_file_paths(folder), read_prediction)
 
 
+def depth_requests(posed: PosedPhotos, resolution_px: int, sources: int) -> Iterator[DepthRequest]:
+    """What estimators are asked for every view that can be compared with others."""
+    return _requests(posed, _plans(posed, sources), resolution_px, sources)
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What one view is compared with, and how far it looks."""

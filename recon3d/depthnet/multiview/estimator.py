@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,10 @@ from recon3d.run.device import Runtime
 
 KIND = "multiview"
 _VERSION = 1
-_BLANK_GREY = 8
-"""A photo whose values span less than this shows nothing: a lens cap, a white-out."""
+_LEAST_PX = 160
+"""Where even this is too large for the GPU, there is no point in going on."""
+
+_log = logging.getLogger(__name__)
 
 
 class MultiView:
@@ -33,8 +36,9 @@ class MultiView:
 
         Args:
             settings: May hold `checkpoint`, the description that `recon3d train multiview` wrote
-                of other weights than those that ship with recon3d, and `network_px`, the side of
-                the photos that the network sees.
+                of other weights than those that ship with recon3d, `network_px`, the side of
+                the photos that the network sees, and `speed`, which on a GPU may say "half",
+                "compiled" or both.
             runtime: Device and threads.
 
         Raises:
@@ -43,6 +47,7 @@ class MultiView:
         path = Path(str(settings.get("checkpoint", SHIPPED / "multiview.json")))
         self._checkpoint = read_checkpoint(path, KIND)
         self._longest_px = int(str(settings.get("network_px", 640)))
+        self._speed = str(settings.get("speed", "")).split()
         self._runtime = runtime
         self.digest = f"{KIND}-{_VERSION}-{self._checkpoint.sha256}-{self._longest_px}"
 
@@ -63,15 +68,28 @@ class MultiView:
 
         device = torch_device(self._runtime.device)
         network = self._checkpoint.load_into(MultiViewNet(), device)
-        look = partial(predict_depth, model=network, longest_px=self._longest_px, device=device)
+        on_gpu = device.type == "cuda"
+        if on_gpu and "compiled" in self._speed:
+            network = torch.compile(network)
+        half = on_gpu and "half" in self._speed
+        look = partial(predict_depth, model=network, device=device)
 
         def predict_one(request: DepthRequest, check: Callable[[], None]) -> PredictedDepth:
             if not _comparable(request):
                 camera = request.reference.camera
                 nothing = np.zeros((camera.height_px, camera.width_px), np.float32)
                 return PredictedDepth(nothing, "scene", nothing, camera)
-            with torch.inference_mode():
-                return look(request, check=check)
+            longest_px = self._longest_px
+            while True:
+                try:
+                    with torch.inference_mode(), torch.autocast(device.type, enabled=half):
+                        return look(request, longest_px=longest_px, check=check)
+                except torch.OutOfMemoryError:
+                    if longest_px <= _LEAST_PX:
+                        raise
+                    longest_px //= 2
+                    torch.cuda.empty_cache()
+                    _log.warning("GPU memory ran out; trying again at %d px", longest_px)
 
         return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)
 
@@ -84,7 +102,7 @@ def _comparable(request: DepthRequest) -> bool:
         for source in request.sources
     ]
     return (
-        np.ptp(request.reference.rgb) >= _BLANK_GREY
+        not request.reference.is_blank
         and 0 < near < far < np.inf
         and any(baseline > 1e-6 * near for baseline in baselines)
     )

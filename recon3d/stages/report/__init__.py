@@ -9,8 +9,8 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh
+from recon3d.run.cost import Cost
 from recon3d.run.files import atomic_path, write_json
-from recon3d.run.workspace import Cost
 from recon3d.stages.report.facts import Run, collect_facts
 from recon3d.stages.report.page import draw_page
 

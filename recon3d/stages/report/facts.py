@@ -17,7 +17,7 @@ from recon3d.core.errors import ReconError
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh, face_areas
 from recon3d.core.upright import upright_from_world
-from recon3d.run.workspace import Cost
+from recon3d.run.cost import Cost
 
 SCHEMA = 1
 
