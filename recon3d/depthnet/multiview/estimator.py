@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class MultiView:
         network = self._checkpoint.load_into(MultiViewNet(), device)
         on_gpu = device.type == "cuda"
         if on_gpu and "compiled" in self._speed:
-            network = torch.compile(network)
+            network = cast("torch.nn.Module", torch.compile(network))
         half = on_gpu and "half" in self._speed
         look = partial(predict_depth, model=network, device=device)
 
