@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _PATTERNS = ("noise", "stripes", "checks", "bricks", "tiles", "wood", "spots", "scribble")
+_SHARES = (0.4, 0.06, 0.05, 0.13, 0.08, 0.14, 0.06, 0.08)
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Material:
     """A recipe; colours are sRGB, 0 to 1."""
 
     pattern: str
-    """"plain", "photo" or one of _PATTERNS."""
+    """One of _PATTERNS, "plain" or "photo"."""
     colours: tuple[tuple[float, float, float], tuple[float, float, float]]
     contrast: float
     """Of the pattern's noise, 0 to 1; 0.01 is 2 or 3 grey levels."""
@@ -62,7 +63,7 @@ def draw_material(
         (base, second),
         rng.uniform(0.0, 0.015) if plain else rng.uniform(0.1, 1.0),
         size * 10 ** (rng.uniform(-0.5, 0.4) if repeats else rng.uniform(0.1, 0.8)),
-        rng.uniform(0.4, 3.0),
+        rng.uniform(0.2, 2.5),
         int(rng.integers(2, 12)),
         gloss=rng.uniform(0.03, 0.4) if glossy else 0.0,
         shininess=10 ** rng.uniform(0.8, 2.3),
@@ -71,9 +72,6 @@ def draw_material(
         grain_kind=int(rng.integers(3)),
         relief=rng.uniform(0.5, 3.0) if not plain and rng.random() < 0.4 else 0.0,
     )
-
-
-_SHARES = (0.4, 0.06, 0.05, 0.13, 0.08, 0.14, 0.06, 0.08)
 
 
 def _colour(rng: np.random.Generator, light: float | None) -> tuple[float, float, float]:

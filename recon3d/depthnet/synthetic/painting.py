@@ -16,6 +16,7 @@ _GRAIN_PER_TILE = 6.3
 """Grain is that much finer than the pattern; not a whole number, so that they never line up."""
 _GRAIN_KINDS = ((0.0, 1.0), (0.9, 1.0), (0.5, 8.0))
 """Slope of the spectrum and stretch."""
+_NOISE_SPREAD = 0.22
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +79,6 @@ def paint(
         column([m.grain for m in materials]),
         torch.tensor([m.grain_kind for m in materials], device=device),
     )
-
-
-_NOISE_SPREAD = 0.22
 
 
 def _noise(

@@ -47,7 +47,7 @@ class RenderedScene:
     cam_from_world: Tensor
     """(v, 4, 4) float64."""
     kind: str
-    """"room", "table", "object", ..."""
+    """What it shows: "room", "table", "object", ..."""
 
 
 def render_scene(

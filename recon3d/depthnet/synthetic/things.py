@@ -1,4 +1,4 @@
-"""Single things of random form: clutter, furniture, plants, stones."""
+"""Single things of random form: clutter, plants, stones, cables."""
 
 from __future__ import annotations
 
