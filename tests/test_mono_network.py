@@ -14,16 +14,17 @@ from torch import Tensor
 from recon3d.core.errors import ConfigError, EstimatorError
 from recon3d.depthnet.mono.imagenet import new_network
 from recon3d.depthnet.mono.losses import parse_loss
-from recon3d.depthnet.mono.network import EncoderName, MonoNetwork, NetworkConfig
+from recon3d.depthnet.mono.network import MonoNetwork
+from recon3d.depthnet.mono.recipe import EncoderName, ModelConfig
 
 TARGET = torch.zeros(1, 1, 2, 2)
-SMALL = NetworkConfig(encoder="mobilenet_v3_large", decoder_width=4)
+SMALL = ModelConfig(encoder="mobilenet_v3_large", decoder_width=4)
 KNOWN = torch.ones(1, 1, 2, 2, dtype=torch.bool)
 
 
 def network(encoder: EncoderName = "mobilenet_v3_large") -> MonoNetwork:
     torch.manual_seed(0)
-    return MonoNetwork(NetworkConfig(encoder=encoder, decoder_width=4)).eval()
+    return MonoNetwork(ModelConfig(encoder=encoder, decoder_width=4)).eval()
 
 
 @pytest.mark.parametrize("encoder", get_args(EncoderName))

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from recon3d.core.errors import EstimatorError
-from recon3d.depthnet.mono.network import EncoderName, MonoNetwork, NetworkConfig
+from recon3d.depthnet.mono.network import MonoNetwork
+from recon3d.depthnet.mono.recipe import EncoderName, ModelConfig
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ _FILES: dict[EncoderName, str] = {
 }
 
 
-def new_network(config: NetworkConfig, source: str) -> tuple[MonoNetwork, str]:
+def new_network(config: ModelConfig, source: str) -> tuple[MonoNetwork, str]:
     """An untrained network, and in words where its encoder starts from.
 
     Args:

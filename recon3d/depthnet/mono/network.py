@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
-from recon3d.core.errors import require
-
-EncoderName = Literal["resnet18", "resnet34", "resnet50", "mobilenet_v3_large"]
+from recon3d.depthnet.mono.recipe import EncoderName, ModelConfig
 
 STRIDE = 32
 """The encoder's coarsest scale: pictures are padded to multiples of it."""
@@ -23,19 +20,7 @@ STRIDE = 32
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """The network's shape; a checkpoint fits one shape only."""
-
-    encoder: EncoderName = "resnet18"
-    """Larger ones see more and take longer: mobilenet_v3_large, resnet18, resnet34, resnet50."""
-    decoder_width: int = 32
-    """Channels of the decoder at half resolution; coarser scales have 2, 4 and 8 times as many."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        require(self.decoder_width >= 4, "decoder_width", self.decoder_width, "4 or more")
+_NORM_MOMENTUM = 0.1
 
 
 class MonoNetwork(nn.Module):
@@ -48,7 +33,7 @@ class MonoNetwork(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, config: NetworkConfig, imagenet: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, config: ModelConfig, imagenet: Mapping[str, Tensor] | None = None) -> None:
         """Start from scratch, or with the encoder that torchvision trained on ImageNet.
 
         Raises:
@@ -107,6 +92,10 @@ def _encoder(
     backbone: Any = torchvision.models.get_model(name, weights=None)
     if imagenet is not None:
         backbone.load_state_dict(imagenet)
+    for layer in backbone.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            # MobileNet's own 0.01 is for millions of steps; here statistics would lag behind.
+            layer.momentum = _NORM_MOMENTUM
     if name == "mobilenet_v3_large":
         layers = backbone.features
         cuts = (0, 2, 4, 7, 13, 16)
