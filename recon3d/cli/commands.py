@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args
 
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
 from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
+from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.options import (
     NO_DEFAULT,
     Command,
@@ -23,6 +24,7 @@ from recon3d.cli.options import (
     PhotoCommand,
     Settings,
 )
+from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.pipeline import Stage
 from recon3d.run.task import CancelToken
@@ -170,10 +172,13 @@ class Clean(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Bench(Computation):
-    """Measure accuracy, time and memory on photo sets whose truth is known."""
+    """Measure accuracy, time and memory on photo sets whose truth is known.
+
+    recon3d bench example; `recon3d bench depth` times the depth estimators instead.
+    """
 
     sets: Annotated[Positional[tuple[str, ...]], arg(metavar="SETS")] = ()
-    """Names of sets; all of them where none is named."""
+    """Names of sets; all of them where none is named. "depth" alone: only speed."""
     data: OptionalPath = None
     """Folder with the sets. Default: what the environment variable RECON3D_DATA names."""
     output: Annotated[Path, arg(aliases=["-o"])] = Path("out/bench")
@@ -189,7 +194,12 @@ class Bench(Computation):
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Run the sets one after the other."""
         from recon3d.bench import markdown, run_bench
+        from recon3d.bench.speed import bench_depth, speed_table
 
+        if self.sets == ("depth",):
+            speeds = bench_depth(self.output, self.runtime, display, cancel=cancel)
+            display.result({"rows": [asdict(row) for row in speeds]}, speed_table(speeds))
+            return
         rows = run_bench(
             self.sets,
             self.data,
@@ -220,11 +230,13 @@ def parse(arguments: Sequence[str]) -> Command:
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
         "bench": Bench(settings=base),
+        "eval": Evaluate(data=tyro.MISSING),
     }
     # Any: mypy does not follow a union that is made at run time.
     commands: Any = subcommand_type_from_defaults(
         defaults, {name: inspect.getdoc(command) or "" for name, command in defaults.items()}
     )
+    commands = Union[commands, train_group()]  # noqa: UP007 - made at run time
     command: Command = tyro.cli(
         commands,
         prog="recon3d",
