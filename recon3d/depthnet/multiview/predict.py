@@ -42,7 +42,7 @@ def predict_depth(
     )
     depth_z = 1 / inverse_depth.clamp(1 / far, 1 / near)
     if reference.mask is not None:
-        depth_z = depth_z * torch.from_numpy(reference.mask).to(device)
+        depth_z = depth_z * torch.tensor(reference.mask, device=device)
     return PredictedDepth(depth_z.cpu().numpy(), "scene", trust.cpu().numpy(), reference.camera)
 
 
@@ -52,7 +52,7 @@ def _views(request: DepthRequest, longest_px: int, device: torch.device) -> View
     photos, projections = [], []
     for frame in (reference, *request.sources):
         size = [max(1, round(n / SIZE_STEP)) * SIZE_STEP for n in _size(frame, longest_px)]
-        rgb = torch.from_numpy(frame.rgb).to(device).permute(2, 0, 1)[None].float() / 255
+        rgb = torch.tensor(frame.rgb, device=device).permute(2, 0, 1)[None].float() / 255
         photos.append(
             F.interpolate(rgb, (size[1], size[0]), mode="bilinear", antialias=True).clamp(0, 1)
         )
