@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+DESCRIPTION = "recon3d.json"
+"""By it a folder is known to hold a network of ours."""
 SHIPPED = Path(__file__).parent / "weights"
 """Where the networks lie that come with recon3d, as NAME.json and NAME.safetensors."""
 
@@ -66,12 +68,22 @@ class Checkpoint:
         return network.to(device).eval().requires_grad_(False)
 
 
+def network_kind(folder: Path) -> str | None:
+    """Which kind of network of ours a folder holds; None where it holds none."""
+    try:
+        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        return str(content["network"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def read_checkpoint(path: Path, network: str) -> Checkpoint:
-    """Read the description at `path` of a network of the kind `network`.
+    """Read the description of a network of the kind `network`: a file, or that of a folder.
 
     Raises:
         EstimatorError: it is missing, broken or of another kind.
     """
+    path = path / DESCRIPTION if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["network"] != network:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, get_args
 
 from recon3d.core.errors import ConfigError, EstimatorError
 from recon3d.core.scene import Unit
-from recon3d.depthnet.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from recon3d.depthnet.checkpoint import (
+    DESCRIPTION,
+    Checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from recon3d.depthnet.mono.recipe import ModelConfig
 
 if TYPE_CHECKING:
@@ -18,10 +23,7 @@ if TYPE_CHECKING:
 
     from recon3d.depthnet.mono.network import MonoNetwork
 
-DESCRIPTION = "recon3d.json"
-"""By it a folder is known to hold a network of ours."""
-
-_KIND = "mono"
+_KIND = "resnet"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,6 @@ def read_mono_checkpoint(path: Path) -> MonoCheckpoint:
     Raises:
         EstimatorError: it is missing or broken.
     """
-    path = path / DESCRIPTION if path.is_dir() else path
     files = read_checkpoint(path, _KIND)
     try:
         unit = files.settings["unit"]

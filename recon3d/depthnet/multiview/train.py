@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from recon3d.core.errors import EstimatorError
-from recon3d.depthnet.checkpoint import write_checkpoint
+from recon3d.depthnet.checkpoint import DESCRIPTION, write_checkpoint
 from recon3d.depthnet.multiview.estimator import KIND
 from recon3d.depthnet.multiview.lesson import MultiViewLesson
 from recon3d.depthnet.multiview.recipe import MultiViewData
@@ -59,7 +59,7 @@ def train_multiview(
         "seconds": round(content["progress"]["seconds"]),
         "errors": errors,
     }
-    path = folder / f"{KIND}.json"
+    path = folder / DESCRIPTION
     write_checkpoint(path, KIND, network, {}, card)
     return path, errors
 
