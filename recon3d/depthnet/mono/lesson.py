@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _PART_ON_CPU = 4
 """Photos that one thread learns from; they are also what is normalised jointly."""
 _BROKEN_IN_A_ROW = 20
-_VALIDATED, _SHOWN = 60, 4
+_LOOKED_AT, _VALIDATED, _SHOWN = 9, 60, 4
 _JUDGED = ("abs_rel", "delta1", "rmse", "silog")
 
 
@@ -61,7 +61,7 @@ class MonoLesson:
         recipe: Recipe,
         device: torch.device,
     ) -> None:
-        """The first frames are read at once, because their size decides that of all samples.
+        """A few frames are read at once, because their aspect decides that of all samples.
 
         Raises:
             InputError: none of them can be read.
@@ -74,7 +74,8 @@ class MonoLesson:
         self._device = device
         self._loss = parse_loss(recipe.loss)
         self._broken: set[str] = set()
-        self._size = training_size(self._read(training, 0).camera, recipe.model)
+        looked_at = [self._read(training, i) for i in _spread(len(training), _LOOKED_AT)]
+        self._size = training_size([frame.camera for frame in looked_at], recipe.model)
         self._read(validation, 0)
         # Threads, because decoding photos lets others run meanwhile.
         self._pool = ThreadPoolExecutor(min(8, recipe.batch))

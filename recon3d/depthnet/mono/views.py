@@ -7,6 +7,7 @@ the network must say: it predicts depth for a canonical focal length (Yin et al.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,12 +30,12 @@ def input_camera(camera: PinholeCamera, config: ModelConfig) -> PinholeCamera:
     )
 
 
-def training_size(camera: PinholeCamera, config: ModelConfig) -> tuple[int, int]:
-    """Width and height of every training sample, multiples of 32, from one photo's aspect."""
-    whole = input_camera(camera, config)
-    width, height = (
-        max(1, round(side / _MULTIPLE)) * _MULTIPLE for side in (whole.width_px, whole.height_px)
-    )
+def training_size(cameras: Sequence[PinholeCamera], config: ModelConfig) -> tuple[int, int]:
+    """Width and height of every training sample, multiples of 32, from some photos' mean aspect."""
+    aspects = [camera.width_px / camera.height_px for camera in cameras]
+    aspect = 1.0 if config.square else math.exp(sum(map(math.log, aspects)) / len(aspects))
+    sides = config.size_px * math.sqrt(aspect), config.size_px / math.sqrt(aspect)
+    width, height = (max(1, round(side / _MULTIPLE)) * _MULTIPLE for side in sides)
     return width, height
 
 
