@@ -69,12 +69,18 @@ class Checkpoint:
 
 
 def network_kind(folder: Path) -> str | None:
-    """Which kind of network of ours a folder holds; None where it holds none."""
-    try:
-        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        return str(content["network"])
-    except (OSError, ValueError, KeyError, TypeError):
+    """Which kind of network of ours a folder holds; None where it holds none.
+
+    Raises:
+        EstimatorError: it holds a description, but a broken one.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
         return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["network"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EstimatorError(f"{path} describes no network: {error!r}.", hint=_AGAIN) from error
 
 
 def read_checkpoint(path: Path, network: str) -> Checkpoint:

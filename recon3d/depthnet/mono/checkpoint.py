@@ -47,7 +47,7 @@ class MonoCheckpoint:
 
 
 def read_mono_checkpoint(path: Path) -> MonoCheckpoint:
-    """Read the description at `path`, or recon3d.json in the folder `path`.
+    """Read a description, or that of a folder.
 
     Raises:
         EstimatorError: it is missing or broken.
