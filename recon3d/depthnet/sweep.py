@@ -33,10 +33,8 @@ class SweepSettings:
     """Least and most for the longest side there."""
     planes: int = 128
     """At most this many depths are tried."""
-    coarse_radius_px: int = 3
-    """Of the matching window where all depths are tried."""
-    fine_radius_px: int = 3
-    """Of the matching window where depths are refined."""
+    radius_px: int = 3
+    """Of the matching window."""
     noise_grey: float = 2.0
     """Standard deviation of camera noise after resampling."""
     penalties: Penalties = field(default_factory=Penalties)
@@ -59,12 +57,11 @@ def sweep(
     longest_px = max(reference.camera.width_px, reference.camera.height_px)
     coarse_px = float(np.clip(settings.coarse_share * longest_px, *settings.coarse_px))
     camera = reference.camera.fitted(round(coarse_px))
-    level = _Level(request, camera, settings.coarse_radius_px, settings, device)
+    level = _Level(request, camera, settings, device)
     planes = level.inverse_depth_planes(near, far)
     inverse_depth, certainty = level.search_all(planes, check)
     step = float(planes[0] - planes[1]) / 2
-    inverse_depth, cost = level.search_near(inverse_depth, step, check)
-    inverse_depth, cost = sharpen(request, inverse_depth, cost, step, settings, check)
+    inverse_depth, cost = sharpen(request, inverse_depth, step, settings, check)
     camera = reference.camera
     confidence = (1.0 - 2.0 * cost).clamp(0, 1) * _resized(certainty, camera, "bilinear")
     depth_z = 1.0 / inverse_depth.clamp(1 / far, 1 / near)
@@ -74,28 +71,23 @@ def sweep(
 
 
 def sharpen(
-    request: DepthRequest,
-    inverse_depth: Tensor,
-    cost: Tensor,
-    step: float,
-    settings: SweepSettings,
-    check: Check,
+    request: DepthRequest, inverse_depth: Tensor, step: float, settings: SweepSettings, check: Check
 ) -> tuple[Tensor, Tensor]:
-    """Search on around (h, w) inverse depths at ever higher resolutions, up to the photo's.
+    """Search around (h, w) inverse depths, first at their resolution, at last at the photo's.
 
-    step: half a pixel of motion in a source at the given resolution. cost: that of the matches
-    there, returned unless a higher resolution gives a better answer.
+    step: about half a pixel of motion in a source at the given resolution. Returns inverse depths
+    and matching costs of the photo's size.
     """
     reference = request.reference
-    height_px, width_px = inverse_depth.shape
-    camera = reference.camera.fitted(max(height_px, width_px))
-    while camera != reference.camera:
+    camera = reference.camera.fitted(max(inverse_depth.shape))
+    while True:
+        level = _Level(request, camera, settings, inverse_depth.device)
+        inverse_depth, cost = level.search_near(inverse_depth, step, check)
+        if camera == reference.camera:
+            return inverse_depth, cost
         camera = reference.camera.fitted(2 * max(camera.width_px, camera.height_px))
-        level = _Level(request, camera, settings.fine_radius_px, settings, inverse_depth.device)
         inverse_depth = enlarged(inverse_depth, camera, 2 * step)
         step /= 2
-        inverse_depth, cost = level.search_near(inverse_depth, step, check)
-    return inverse_depth, cost
 
 
 class _Level:
@@ -105,7 +97,6 @@ class _Level:
         self,
         request: DepthRequest,
         camera: PinholeCamera,
-        radius_px: int,
         settings: SweepSettings,
         device: torch.device,
     ) -> None:
@@ -115,7 +106,7 @@ class _Level:
         self._sources = [
             source_view(request.reference, camera, source, device) for source in request.sources
         ]
-        self._matcher = Matcher(self._grey, self._sources, radius_px, settings.noise_grey)
+        self._matcher = Matcher(self._grey, self._sources, settings.radius_px, settings.noise_grey)
 
     def inverse_depth_planes(self, near: float, far: float) -> Tensor:
         """Inverse depths, near to far, a pixel apart in the source that moves most."""

@@ -23,8 +23,8 @@ def predict_depth(
 ) -> PredictedDepth:
     """Depth of the reference in scene units; 0 where the mask says so.
 
-    longest_px: side of the photo at which the network works; larger photos get their last detail
-    from the classical search around what the network found.
+    longest_px: side of the photo at which the network works. The last digits, and the detail of
+    larger photos, come from the classical search around what the network found.
     """
     reference = request.reference
     near, far = request.depth_range
@@ -37,9 +37,7 @@ def predict_depth(
     inverse_depth = 1 / far + estimate.full[0].float().clamp(0, 1) * span
     inverse_depth = enlarged(inverse_depth, camera, 2 * step)
     trust = _resized(estimate.trust.float(), reference.camera)[0].sigmoid()
-    inverse_depth, _ = sharpen(
-        request, inverse_depth, torch.zeros_like(inverse_depth), step, SweepSettings(), check
-    )
+    inverse_depth, _ = sharpen(request, inverse_depth, step, SweepSettings(), check)
     depth_z = 1 / inverse_depth.clamp(1 / far, 1 / near)
     if reference.mask is not None:
         depth_z = depth_z * torch.tensor(reference.mask, device=device)
