@@ -40,6 +40,8 @@ _TITLES = {
     "depth": "Estimate depth",
     "refine": "Check the depth",
     "fuse": "Fuse the surface",
+    "scale": "Settle the scale",
+    "relief": "Build the relief",
     "mesh": "Clean the mesh",
     "export": "Write the files",
 }

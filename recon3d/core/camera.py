@@ -13,6 +13,10 @@ from recon3d.core.errors import ShapeMismatchError
 DistortionModel = Literal["none", "radial", "brown", "fisheye"]
 
 
+GUESSED_FOCAL = 1.2
+"""Focal length as a share of the photo's longer side where nobody knows it: 45 degrees across."""
+
+
 @dataclass(frozen=True)
 class PinholeCamera:
     """A camera without distortion; looks along +z, x right, y down."""
@@ -31,6 +35,11 @@ class PinholeCamera:
         values = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
         if not all(np.isfinite(values)) or self.fx_px <= 0 or self.fy_px <= 0:
             raise ValueError(f"fx, fy, cx, cy: got {values}, expected finite and focal > 0")
+
+    @classmethod
+    def centred(cls, width_px: int, height_px: int, focal_px: float) -> PinholeCamera:
+        """Square pixels, and the principal point in the middle."""
+        return cls(width_px, height_px, focal_px, focal_px, width_px / 2, height_px / 2)
 
     @property
     def matrix(self) -> Float[np.ndarray, "3 3"]:

@@ -102,7 +102,10 @@ class CameraEstimate:
     """The intrinsics of one camera group and how they came about."""
 
     intrinsics: Intrinsics
-    source: Literal["given", "exif, refined", "guessed, refined"]
+    source: Literal[
+        "given", "exif, refined", "guessed, refined", "exif", "depth network", "guessed"
+    ]
+    """The last three where a single photo leaves nothing to refine them by."""
     focal_std_px: float | None = None
     """One standard deviation from the bundle adjustment; None where the focal was given."""
 

@@ -39,6 +39,11 @@ class FoundFiles:
         paths = list(self.paths.values())
         return paths[0] if len(paths) == 1 and _is_video(paths[0]) else None
 
+    @property
+    def is_one_photo(self) -> bool:
+        """Whether nothing but a single photo was given."""
+        return len(self.paths) == 1 and not self.video
+
 
 def find_files(
     photos: Path | Sequence[Path], masks: Path | None, sensor_depth: Path | None, task: Task

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from recon3d.core.errors import TooLittleDepthError, require
+from recon3d.core.relief import as_seen, from_seen
 from recon3d.core.smoothing import normal_noise_deg, smooth_keeping_edges
 from recon3d.core.surface import Mesh, face_areas, vertex_normals
+from recon3d.core.transform import Rigid
 from recon3d.io.surface_files import load_mesh, save_mesh
 from recon3d.run.task import Task
+from recon3d.stages.pieces import keep_faces, piece_of_face
 
 VERSION = 2
 
@@ -50,12 +53,54 @@ def clean_mesh(raw: Mesh, config: MeshConfig, folder: Path, task: Task) -> None:
     Raises:
         TooLittleDepthError: nothing is left.
     """
-    chain: tuple[tuple[str, Callable[[Mesh], Mesh]], ...] = (
+    chain = (
         ("without small pieces", lambda m: drop_small_components(m, config.min_component)),
         ("with holes closed", lambda m: fill_holes(m, config.hole_size)),
         ("decimated", lambda m: decimate(m, config.faces)),
         ("smoothed", lambda m: smooth(m, config.smoothing)),
     )
+    _write_changed(raw, chain, folder, task)
+
+
+def clean_relief(
+    raw: Mesh, cam_from_world: Rigid, config: MeshConfig, folder: Path, task: Task
+) -> None:
+    """Write the relief of a single photo, cleaned, into `folder`.
+
+    Its gaps are real and stay open, and its edges stay sharp: it is smoothed only if config says
+    so. It is decimated as the camera sees it, because what depth is worth falls with distance; by
+    lengths in space, bumps far away would outweigh every detail in front.
+
+    Raises:
+        TooLittleDepthError: nothing is left.
+    """
+    world_from_cam = cam_from_world.inverse()
+
+    def decimate_seen(mesh: Mesh) -> Mesh:
+        points_cam = cam_from_world @ mesh.vertices
+        middle_z = float(np.median(points_cam[:, 2]))
+        seen = replace(mesh, vertices=as_seen(points_cam, middle_z))
+        fewer = decimate(seen, config.faces)
+        if fewer is seen:
+            return mesh
+        points_cam = from_seen(fewer.vertices, middle_z)
+        return replace(fewer, vertices=(world_from_cam @ points_cam).astype(np.float32))
+
+    chain = (
+        ("decimated", decimate_seen),
+        ("smoothed", lambda m: smooth(m, max(0, config.smoothing))),
+    )
+    _write_changed(raw, chain, folder, task)
+
+
+def read_mesh(folder: Path) -> Mesh:
+    """Read what `clean_mesh` wrote."""
+    return load_mesh(folder / _MESH)
+
+
+def _write_changed(
+    raw: Mesh, chain: Sequence[tuple[str, Callable[[Mesh], Mesh]]], folder: Path, task: Task
+) -> None:
     mesh = raw
     for done, (result, change) in enumerate(chain, start=1):
         mesh = change(mesh)
@@ -65,37 +110,11 @@ def clean_mesh(raw: Mesh, config: MeshConfig, folder: Path, task: Task) -> None:
     save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))
 
 
-def read_mesh(folder: Path) -> Mesh:
-    """Read what `clean_mesh` wrote."""
-    return load_mesh(folder / _MESH)
-
-
 def drop_small_components(mesh: Mesh, min_share: float) -> Mesh:
     """Keep connected pieces whose area is at least min_share of the largest one's."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = len(mesh.vertices)
-    edges = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]]])
-    graph = coo_array((np.ones(len(edges), np.int8), edges.T), shape=(count, count))
-    _, label = connected_components(graph, directed=False)
-    face_label = label[mesh.faces[:, 0]]
+    face_label = piece_of_face(mesh)
     area = np.bincount(face_label, face_areas(mesh))
     return keep_faces(mesh, area[face_label] >= min_share * area.max())
-
-
-def keep_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
-    """The mesh of some faces, without the vertices that no face uses."""
-    faces = mesh.faces[kept]
-    used = np.zeros(len(mesh.vertices), bool)
-    used[faces] = True
-    index = np.cumsum(used, dtype=np.int32) - 1
-    return Mesh(
-        mesh.vertices[used],
-        index[faces],
-        None if mesh.normals is None else mesh.normals[used],
-        None if mesh.rgb is None else mesh.rgb[used],
-    )
 
 
 def smooth(mesh: Mesh, passes: int) -> Mesh:

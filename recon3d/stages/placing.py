@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recon3d.core.camera import Intrinsics, PinholeCamera
+from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.retrieval import (
     Pair,
@@ -71,7 +71,8 @@ def solve(
     if len(album.photos) < 2:
         raise TooFewPhotosPlacedError(
             f"There is {len(album.photos)} photo to work with; at least 2 are needed.",
-            hint="Walk around the object and take 20 or more, each overlapping the last by 60 %.",
+            hint="Walk around the object and take 20 or more, each overlapping the last by 60 %. "
+            "`recon3d mesh` makes a relief of a photo that is given alone.",
         )
     best: Solution | None = None
     evidence: tuple[Mapping[str, int], np.ndarray] = ({}, np.zeros((0, 0)))
@@ -168,10 +169,9 @@ def _guess_cameras(
         width_px, height_px = members[0].width_px, members[0].height_px
         focals = [photo.exif.focal_px for photo in members if photo.exif.focal_px]
         use_exif = trust_exif and bool(focals)
-        focal_px = float(np.median(focals)) if use_exif else 1.2 * max(width_px, height_px)
-        pinhole = PinholeCamera(
-            width_px, height_px, focal_px, focal_px, width_px / 2, height_px / 2
-        )
+        guess_px = GUESSED_FOCAL * max(width_px, height_px)
+        focal_px = float(np.median(focals)) if use_exif else guess_px
+        pinhole = PinholeCamera.centred(width_px, height_px, focal_px)
         cameras[key] = CameraEstimate(
             Intrinsics(pinhole), "exif, refined" if use_exif else "guessed, refined"
         )

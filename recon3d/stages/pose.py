@@ -7,12 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from recon3d.core.depth import DepthEstimator
 from recon3d.core.errors import require
-from recon3d.core.scene import Album, GivenCameras, PosedPhotos, PosedScene, SparsePoints, View
+from recon3d.core.scene import (
+    Album,
+    GivenCameras,
+    PosedPhotos,
+    PosedScene,
+    SparsePoints,
+    Unit,
+    Verdict,
+    View,
+)
 from recon3d.io.undistortion import undistorted_camera
 from recon3d.run.device import Runtime
 from recon3d.run.task import Task
-from recon3d.stages.placing import explain, explain_given, solve, use_given_poses
+from recon3d.stages.alone import stand_alone
+from recon3d.stages.placing import Solution, explain, explain_given, solve, use_given_poses
 from recon3d.stages.posed_files import read_scene, sample_colours, write_pictures, write_scene
 from recon3d.stages.posed_quality import describe, find_weaknesses
 
@@ -75,6 +86,39 @@ def place_photos(
     else:
         solution = solve(album, given, config, scratch, task, runtime)
         verdicts = explain(album, solution)
+    unit = given.unit if given.cam_from_world else "scene"
+    _write(album, solution, verdicts, unit, folder, task)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def place_one_photo(
+    album: Album, given: GivenCameras, estimator: DepthEstimator, folder: Path, task: Task
+) -> None:
+    """Undistort the album's only photo into `folder`; see `stand_alone` for its lens.
+
+    The scene's unit is "scene" until its depth says that it is metres.
+
+    Raises:
+        EstimatorError: the estimator was asked for the field of view and cannot serve.
+    """
+    solution = stand_alone(album, given, estimator)
+    verdicts = tuple(Verdict(photo.id, True) for photo in album.photos)
+    _write(album, solution, verdicts, "metre" if album.sensor_depth else "scene", folder, task)
+
+
+def read_posed_photos(folder: Path) -> PosedPhotos:
+    """Read what `place_photos` wrote, pixels one file when asked."""
+    return read_scene(folder)
+
+
+def _write(
+    album: Album,
+    solution: Solution,
+    verdicts: tuple[Verdict, ...],
+    unit: Unit,
+    folder: Path,
+    task: Task,
+) -> None:
     placement = solution.placement
     lenses = {
         photo_id: placement.cameras[key].intrinsics for photo_id, key in placement.camera_of.items()
@@ -87,15 +131,8 @@ def place_photos(
     write_pictures(folder, album, views, lenses, task)
     rgb = sample_colours(folder, views, placement.xyz_world, placement.observations, task)
     points = SparsePoints(placement.xyz_world, rgb, placement.error_px, placement.observations)
-    unit = given.unit if given.cam_from_world else "scene"
     scene = PosedScene(views, points, unit, placement.cameras)
     scene = replace(scene, report=describe(scene, verdicts, solution))
     write_scene(folder, scene, verdicts)
     for weakness in find_weaknesses(scene):
         task.warn(weakness)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def read_posed_photos(folder: Path) -> PosedPhotos:
-    """Read what `place_photos` wrote, pixels one file when asked."""
-    return read_scene(folder)

@@ -65,7 +65,8 @@ def find_weaknesses(scene: PosedScene) -> list[str]:
             f"The photos were taken from nearly the same spot ({angle_deg:.1f} degrees apart as "
             "seen from the object), so depth is uncertain. Move further between photos."
         )
-    if report["points"] == 0 and any(e.source != "given" for e in scene.cameras.values()):
+    is_estimated = any(estimate.source != "given" for estimate in scene.cameras.values())
+    if report["points"] == 0 and is_estimated and len(scene.views) > 1:
         found.append("No points could be triangulated.")
     for key, estimate in scene.cameras.items():
         focal_px, std_px = estimate.intrinsics.pinhole.fx_px, estimate.focal_std_px

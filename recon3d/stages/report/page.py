@@ -71,6 +71,8 @@ def judge(facts: Facts) -> Judgement:
             "photos": "Photos read",
         }
         return Judgement("stopped", titles[reached], ("This run ended before the mesh.",))
+    if facts["poses"]["placed"] == 1:
+        return _judge_relief(facts)
     good: list[str] = []
     doubts: list[str] = []
     (good if used >= 0.9 * given else doubts).append(
@@ -106,6 +108,19 @@ def judge(facts: Facts) -> Judgement:
     if len(doubts) <= 1:
         return Judgement("fair", "A usable model", (*doubts, *good))
     return Judgement("poor", "A model with weak spots", (*doubts, *good))
+
+
+def _judge_relief(facts: Facts) -> Judgement:
+    """Fair at best: nothing in one photo can be checked by another."""
+    return Judgement(
+        "fair",
+        "A relief from one photo",
+        (
+            f"Depth was found for {100 * facts['depth']['median_coverage']:.0f} % of it.",
+            "It is open behind everything that the camera saw, and no second photo has checked it:"
+            " take more photos, from all around, for a whole and measured model.",
+        ),
+    )
 
 
 def _seconds(value: float) -> str:

@@ -82,6 +82,9 @@ def mesh_stills(mesh: Mesh, posed: PosedPhotos) -> list[StillPair]:
     flat = (centres - (low + high) / 2)[:, :2]
     sides = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
     around = inside or float(np.linalg.norm(sides.mean(0))) < 0.5
+    arc_deg, elevation_deg = 360 if around else 100, 45 if inside else 20
+    if len(views) == 1:  # seen from far aside, a relief is all gaps
+        arc_deg, elevation_deg = 50, 8
     renderer = StillRenderer(mesh)
     stills = [
         renderer.render(viewpoint, backs=not inside)
@@ -89,8 +92,8 @@ def mesh_stills(mesh: Mesh, posed: PosedPhotos) -> list[StillPair]:
             mesh.vertices,
             upright,
             _STILLS,
-            arc_deg=360 if around else 100,
-            elevation_deg=45 if inside else 20,
+            arc_deg=arc_deg,
+            elevation_deg=elevation_deg,
             size_px=_STILL_PX,
         )
     ]
