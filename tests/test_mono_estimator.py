@@ -148,6 +148,16 @@ def test_a_damaged_checkpoint_is_named(
         predict(make_estimator(str(tmp_path), {}, ON_CPU), request())
 
 
+@pytest.mark.gpu
+def test_the_gpu_gives_the_depth_of_the_cpu(checkpoint: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    settings = {"flying_pixels": "keep"}
+    (here,) = predict(make_estimator(str(checkpoint), settings, ON_CPU), request())
+    (there,) = predict(make_estimator(str(checkpoint), settings, Runtime(device="cuda")), request())
+    assert np.median(np.abs(there.values / here.values - 1)) < 1e-3
+
+
 TRUTH = np.linspace(1, 5, 7000, dtype=np.float32).reshape(70, 100)
 
 

@@ -41,7 +41,7 @@ class FrameSet(Sequence[Frame]):
     layout: str
     names: tuple[str, ...]
     read: Callable[[int], Frame]
-    """By position; may be called from several threads."""
+    """By position, under whatever name; may be called from several threads."""
     unit: Unit = "metre"
     """What depth_z is in: "scene" means that each frame's scale is arbitrary."""
     splits: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class FrameSet(Sequence[Frame]):
         return len(self.names)
 
     def __getitem__(self, position: int) -> Frame:  # type: ignore[override]
-        return self.read(position)
+        return replace(self.read(position), name=self.names[position])
 
     def chosen(self, positions: Iterable[int]) -> FrameSet:
         """Only some of the frames, without named parts."""
@@ -102,6 +102,6 @@ def joined(parts: Sequence[tuple[str, FrameSet]]) -> FrameSet:
 
     def read(position: int) -> Frame:
         s, i = places[position]
-        return replace(parts[s][1].read(i), name=names[position])
+        return parts[s][1].read(i)
 
     return replace(parts[0][1], names=names, read=read, splits={})

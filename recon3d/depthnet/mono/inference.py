@@ -37,8 +37,7 @@ def predict_depth(
     small = input_camera(camera, config)
     device = next(model.parameters()).device
     picture = picture_tensor(view_of_photo(rgb, camera, small)).to(device).float()[None] / 255
-    with torch.autocast(device.type, enabled=device.type == "cuda"):
-        log_depth = model(torch.cat([picture, picture.flip(-1)])).clamp(-_LARGEST_LOG, _LARGEST_LOG)
+    log_depth = model(torch.cat([picture, picture.flip(-1)])).clamp(-_LARGEST_LOG, _LARGEST_LOG)
     size = (camera.height_px, camera.width_px)
     plain, mirrored = F.interpolate(log_depth, size, mode="bilinear", align_corners=False)[:, 0]
     mirrored = mirrored.flip(-1)

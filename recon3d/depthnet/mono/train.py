@@ -97,7 +97,7 @@ def train_mono(
 
     def export(errors: dict[str, float]) -> None:
         content = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-        progress = {name: content["progress"][name] for name in ("step", "seconds")}
+        progress = {name: round(content["progress"][name]) for name in ("step", "seconds")}
         write_mono_checkpoint(
             folder, network, training.unit, {**card, **progress, "errors": errors}
         )
