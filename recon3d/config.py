@@ -19,6 +19,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 import tomli_w
 
 from recon3d.core.errors import ConfigError
+from recon3d.stages.align import AlignConfig
 from recon3d.stages.depth import DepthConfig
 from recon3d.stages.export import ExportConfig
 from recon3d.stages.fuse import FuseConfig
@@ -26,6 +27,7 @@ from recon3d.stages.ingest import IngestConfig
 from recon3d.stages.mesh import MeshConfig
 from recon3d.stages.pose import PoseConfig
 from recon3d.stages.refine import RefineConfig
+from recon3d.stages.relief import ReliefConfig
 
 Preset = Literal["draft", "balanced", "fine"]
 
@@ -37,8 +39,10 @@ class Config:
     ingest: IngestConfig = field(default_factory=IngestConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)
+    align: AlignConfig = field(default_factory=AlignConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
     fuse: FuseConfig = field(default_factory=FuseConfig)
+    relief: ReliefConfig = field(default_factory=ReliefConfig)
     mesh: MeshConfig = field(default_factory=MeshConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
 
@@ -59,6 +63,7 @@ def preset(name: Preset) -> Config:
             pose=replace(config.pose, feature_px=2400, features=12000),
             depth=replace(config.depth, resolution_px=2400, source_views=8, planes=192),
             fuse=replace(config.fuse, voxel_pixels=1.0),
+            relief=replace(config.relief, raw_faces=4_000_000),
             mesh=replace(config.mesh, faces=1_000_000),
         )
     return config

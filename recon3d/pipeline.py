@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, Task, silent
 from recon3d.run.workspace import Made, Workspace, open_workspace
-from recon3d.stages import depth, export, fuse, ingest, mesh, pose, refine, report
+from recon3d.stages import align, depth, export, fuse, ingest, mesh, pose, refine, relief, report
 from recon3d.stages.export import Outputs
 
 
@@ -59,6 +59,8 @@ class Results:
     album: Made[Album] | None = None
     posed: Made[PosedPhotos] | None = None
     predictions: Made[Mapping[str, PredictedDepth]] | None = None
+    aligned: Made[Mapping[str, PredictedDepth]] | None = None
+    """The predictions in scene units; themselves, where they already are."""
     depth: Made[Mapping[str, SceneDepth]] | None = None
     surface: Made[tuple[Mesh, PointCloud]] | None = None
     mesh: Made[Mesh] | None = None
@@ -68,8 +70,9 @@ class Results:
     @property
     def stages(self) -> list[Made[Any]]:
         """The stages that were reached, in order."""
-        every = (self.album, self.posed, self.predictions, self.depth, self.surface, self.mesh)
-        return [made for made in every if made]
+        depths = (self.predictions, self.aligned, self.depth)
+        every = (self.album, self.posed, *depths, self.surface, self.mesh)
+        return [made for made in dict.fromkeys(every) if made]
 
 
 def reconstruct(
@@ -131,6 +134,14 @@ def _run_stages(
     made: Results,
 ) -> None:
     files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, work.task("ingest"))
+    alone = files.is_one_photo and until >= Stage.DEPTH
+    if until >= Stage.DEPTH:
+        # Early: a wrong name or missing weights must not cost an hour of placing photos.
+        measured = inputs.sensor_depth is not None
+        model = depth.choose_model(config.depth, measured=measured, one_photo=alone)
+        estimator = make_estimator(model, asdict(config.depth), runtime)
+        if alone:
+            relief.check_estimator(estimator)
     made.album = album = work.stage(
         "ingest",
         version=ingest.VERSION,
@@ -146,17 +157,19 @@ def _run_stages(
         "pose",
         version=pose.VERSION,
         config=config.pose,
-        upstream=[album.key, given.digest, version("pycolmap")],
-        work=lambda folder, task: pose.place_photos(
-            album.value, given, config.pose, folder, task, runtime
+        upstream=[
+            *(album.key, given.digest, version("pycolmap")),
+            *([estimator.digest] if alone else []),
+        ],
+        work=lambda folder, task: (
+            pose.place_one_photo(album.value, given, estimator, folder, task)
+            if alone
+            else pose.place_photos(album.value, given, config.pose, folder, task, runtime)
         ),
         read=pose.read_posed_photos,
     )
     if until < Stage.DEPTH:
         return
-    estimator = make_estimator(
-        depth.choose_model(config.depth, posed.value), {"planes": config.depth.planes}, runtime
-    )
     made.predictions = predictions = work.stage(
         "depth",
         version=depth.VERSION,
@@ -167,13 +180,29 @@ def _run_stages(
         ),
         read=depth.read_predictions,
     )
+    if alone:
+        _make_relief(work, posed, predictions, config, until, made)
+        return
+    aligned = predictions
+    if align.is_needed(predictions.value):
+        aligned = work.stage(
+            "align",
+            version=align.VERSION,
+            config=config.align,
+            upstream=[predictions.key],
+            work=lambda folder, task: align.align_depth(
+                posed.value, predictions.value, config.align, folder, task
+            ),
+            read=align.read_aligned,
+        )
+    made.aligned = aligned
     made.depth = refined = work.stage(
         "refine",
         version=refine.VERSION,
         config=config.refine,
-        upstream=[predictions.key],
+        upstream=[aligned.key],
         work=lambda folder, task: refine.refine_depth(
-            posed.value, predictions.value, config.refine, folder, task, runtime
+            posed.value, aligned.value, config.refine, folder, task, runtime
         ),
         read=refine.read_scene_depth,
     )
@@ -197,6 +226,58 @@ def _run_stages(
         config=config.mesh,
         upstream=[surface.key],
         work=lambda folder, task: mesh.clean_mesh(surface.value[0], config.mesh, folder, task),
+        read=mesh.read_mesh,
+    )
+
+
+def _make_relief(
+    work: Workspace,
+    posed: Made[PosedPhotos],
+    predictions: Made[Mapping[str, PredictedDepth]],
+    config: Config,
+    until: Stage,
+    made: Results,
+) -> None:
+    """From the depth of a single photo to its mesh."""
+    made.posed = posed = replace(
+        posed, value=relief.in_unit_of_depth(posed.value, predictions.value)
+    )
+    # On every run: a relief from the cache is no better measured than a new one.
+    for assumption in relief.assumptions(posed.value, predictions.value):
+        work.task("relief").warn(assumption)
+    made.depth = settled = work.stage(
+        "scale",
+        version=relief.VERSION,
+        config=config.relief,
+        upstream=[predictions.key],
+        work=lambda folder, task: relief.settle_depth(
+            posed.value, predictions.value, config.relief, folder, task
+        ),
+        read=relief.read_depth,
+    )
+    if until < Stage.FUSE:
+        return
+    made.surface = surface = work.stage(
+        "relief",
+        version=relief.VERSION,
+        config=config.relief,
+        upstream=[settled.key],
+        work=lambda folder, task: relief.build_relief(
+            posed.value, settled.value, config.relief, folder, task
+        ),
+        read=relief.read_relief,
+    )
+    if until < Stage.MESH:
+        return
+    (view,) = posed.value.scene.views
+    made.mesh = work.stage(
+        "mesh",
+        version=mesh.VERSION,
+        config=config.mesh,
+        upstream=[surface.key],
+        work=lambda folder, task: mesh.clean_relief(
+            surface.value[0], view.cam_from_world, config.mesh, folder, task
+        ),
         read=mesh.read_mesh,
     )
 

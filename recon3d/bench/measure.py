@@ -99,12 +99,12 @@ def _depth_errors(
 
 
 def _trust(results: Results, truth: _TrueDepth | None) -> tuple[TrustBin, ...]:
-    if not (truth and results.predictions and results.posed):
+    if not (truth and results.aligned and results.posed):
         return ()
     if results.posed.value.sensor_depth:
         return ()
     found, true, stated = [], [], []
-    for photo_id, prediction in results.predictions.value.items():
+    for photo_id, prediction in results.aligned.value.items():
         true_z = truth(photo_id, prediction.camera)
         known = true_z > 0
         found.append(prediction.values[known])
@@ -114,11 +114,11 @@ def _trust(results: Results, truth: _TrueDepth | None) -> tuple[TrustBin, ...]:
 
 
 def _find_raw(results: Results) -> Callable[[str], _Depth | None]:
-    predictions = results.predictions.value if results.predictions else {}
+    predictions = results.aligned.value if results.aligned else {}
 
     def find(photo_id: str) -> _Depth | None:
         found = predictions.get(photo_id)
-        return (found.values, found.camera) if found and found.kind != "relative" else None
+        return (found.values, found.camera) if found else None
 
     return find
 
@@ -137,7 +137,7 @@ def _true_depth(
     results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
 ) -> _TrueDepth | None:
     """True depth_z by photo and camera, in the scene's unit; None where nobody knows it."""
-    if not (results.album and results.posed and results.predictions):
+    if not (results.album and results.posed and results.aligned):
         return None
     if bench_set.true_mesh:
         true_mesh = read_mesh(folder / bench_set.true_mesh)
@@ -164,17 +164,15 @@ def _true_depth(
 
 def _agreement(results: Results) -> float | None:
     """Mean over the placed photos; one without depth counts as unconfirmed."""
-    if not (results.predictions and results.posed and not results.posed.value.sensor_depth):
+    if not (results.aligned and results.posed and not results.posed.value.sensor_depth):
         return None
-    predictions, scene = results.predictions.value, results.posed.value.scene
+    predictions, scene = results.aligned.value, results.posed.value.scene
     shares = []
     for view, others in zip(scene.views, rank_neighbours(scene, _JUDGES), strict=True):
         reference = predictions.get(view.photo_id)
         if reference is None:
             shares.append(0.0)
             continue
-        if reference.kind == "relative":
-            return None
         judges = _placed(predictions, [scene.views[other] for other in others])
         counts = confirmations(reference.values, reference.camera, view.cam_from_world, judges)
         mask = results.posed.value.masks.get(view.photo_id)

@@ -16,6 +16,7 @@ from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
+from recon3d.cli.models import models_group
 from recon3d.cli.options import (
     NO_DEFAULT,
     Command,
@@ -32,10 +33,27 @@ from recon3d.stages.export import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mesh(PhotoCommand):
+class DepthCommand(PhotoCommand):
+    """A run that estimates depth."""
+
+    depth_model: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --depth.model: a depth estimator, a network on the hub (owner/name), a folder with
+    one, or A+B; `recon3d models` lists them."""
+
+    @property
+    def effective(self) -> Config:
+        """The settings with --depth-model."""
+        config = self.settings
+        if self.depth_model is None:
+            return config
+        return replace(config, depth=replace(config.depth, model=self.depth_model))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mesh(DepthCommand):
     """Turn photos into a mesh.
 
-    recon3d mesh imgs/ --intrinsics K.json -o scene.ply
+    recon3d mesh imgs/ --intrinsics K.json -o scene.ply; a single photo becomes a relief.
     """
 
     until: ClassVar[Stage] = Stage.MESH
@@ -71,8 +89,8 @@ class Mesh(PhotoCommand):
 
     @property
     def effective(self) -> Config:
-        """The settings with --surface and --faces."""
-        config = self.settings
+        """The settings with --depth-model, --surface and --faces."""
+        config = super().effective
         if self.surface is not None:
             config = replace(config, fuse=replace(config.fuse, surface=self.surface))
         if self.faces is not None:
@@ -101,7 +119,7 @@ class Poses(PhotoCommand):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth(PhotoCommand):
+class Depth(DepthCommand):
     """Find the depth of every photo: a folder of depth maps."""
 
     until: ClassVar[Stage] = Stage.DEPTH
@@ -116,7 +134,7 @@ class Depth(PhotoCommand):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fuse(PhotoCommand):
+class Fuse(DepthCommand):
     """Fuse depth (from photos, or from a depth camera) into a raw mesh, without cleaning it."""
 
     until: ClassVar[Stage] = Stage.FUSE
@@ -236,7 +254,7 @@ def parse(arguments: Sequence[str]) -> Command:
     commands: Any = subcommand_type_from_defaults(
         defaults, {name: inspect.getdoc(command) or "" for name, command in defaults.items()}
     )
-    commands = Union[commands, train_group()]  # noqa: UP007 - made at run time
+    commands = Union[commands, train_group(), models_group()]  # noqa: UP007 - made at run time
     command: Command = tyro.cli(
         commands,
         prog="recon3d",

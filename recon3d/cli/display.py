@@ -38,6 +38,7 @@ _TITLES = {
     "ingest": "Read the photos",
     "pose": "Place the photos",
     "depth": "Estimate depth",
+    "align": "Align the depth",
     "refine": "Check the depth",
     "fuse": "Fuse the surface",
     "scale": "Settle the scale",

@@ -28,9 +28,11 @@ _NODE_STEP = 0.1
 """Expected difference of the log correction between neighbouring nodes."""
 _NODE_SIZE = 0.3
 """Expected size of the log correction at a node."""
-_FINEST = 0.01
-"""No network is more exact than this share of the depth. A field can pass through a few anchors
+FINEST = 0.01
+"""No network is more exact than this share of the depth. A fit can pass through a few anchors
 exactly, and what is left at them then says nothing."""
+_DOUBT = 0.05
+"""Left at the anchors, this share of the depth halves the confidence."""
 _BEYOND = 10.0
 """Depth this many times farther than the farthest anchor is a guess, and counts as unknown."""
 
@@ -59,14 +61,15 @@ class Alignment:
         return self._depth(values, 0.0 if self.field is None else field_at(self.field, uv))
 
     def apply(self, prediction: PredictedDepth) -> PredictedDepth:
-        """The prediction in scene units."""
+        """The prediction in scene units, and believed the less, the worse it fits the anchors."""
         camera = prediction.camera
         correction: float | Float[np.ndarray, "h w"] = 0.0
         if self.field is not None:
             field = field_map(self.field, camera.width_px, camera.height_px)
             correction = field.astype(np.float32)
         depth_z = self._depth(prediction.values, correction).astype(np.float32)
-        confidence = np.where(depth_z > 0, prediction.confidence, 0).astype(np.float32)
+        belief = 1 / (1 + (self.error / _DOUBT) ** 2)
+        confidence = np.where(depth_z > 0, belief * prediction.confidence, 0).astype(np.float32)
         return PredictedDepth(depth_z, "scene", confidence, camera)
 
     def _depth(
@@ -102,11 +105,12 @@ def fit_alignment(
             f"only {usable.sum()} points of known depth lie on it, {least} are needed"
         )
     anchors = anchors.where(usable)
+    sigma = np.hypot(anchors.sigma, FINEST)
     said, target = _said(values[usable].astype(np.float64), kind), 1 / anchors.depth_z
     scale, shift = (
-        fit_scale_and_shift(said, target, target * anchors.sigma)
+        fit_scale_and_shift(said, target, target * sigma)
         if kind == "relative"
-        else (_fit_scale(said, target, anchors.sigma), 0.0)
+        else (_fit_scale(said, target, sigma), 0.0)
     )
     if scale <= 0:
         raise AlignmentError("it takes near for far")
@@ -116,7 +120,7 @@ def fit_alignment(
     field = None
     if nodes is not None:
         basis = field_basis(anchors.uv[ahead], *nodes)
-        field = _fit_field(basis, left, anchors.sigma[ahead], nodes)
+        field = _fit_field(basis, left, sigma[ahead], nodes)
         left = left - basis @ field.ravel()
     return Alignment(kind, scale, shift, field, _spread(left), _BEYOND * anchors.depth_z.max())
 
@@ -129,7 +133,8 @@ def fit_scale_and_shift(
     Args:
         said: Positive numbers.
         target: Positive numbers.
-        sigma: One standard deviation of each target, beside what said itself is wrong by.
+        sigma: One standard deviation of each target, above 0; what said itself is wrong by is
+            estimated.
 
     Raises:
         AlignmentError: said is the same everywhere.
@@ -199,7 +204,7 @@ def _fit_field(
     """The most likely nodes, given how much they are expected to differ and to depart from 0."""
     prior = roughness(*nodes) / _NODE_STEP**2 + np.eye(basis.shape[1]) / _NODE_SIZE**2
     start = np.zeros(basis.shape[1])
-    return _reweighted(basis, left, np.hypot(sigma, _FINEST), prior, start).reshape(nodes)
+    return _reweighted(basis, left, sigma, prior, start).reshape(nodes)
 
 
 def _reweighted(

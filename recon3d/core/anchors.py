@@ -73,9 +73,8 @@ def point_sigmas(scene: PosedScene) -> Float[np.ndarray, "n"]:
 
 def point_anchors(scene: PosedScene, sigmas: Float[np.ndarray, "n"], view_index: int) -> Anchors:
     """The sparse points that a view sees; sigmas as `point_sigmas` gives them."""
-    observations = scene.points.observations
-    rows = observations[observations[:, 1] == view_index, 0]
-    return seen_from(scene.views[view_index], scene.points.xyz_world[rows], sigmas[rows])
+    seen = scene.points.seen_by(view_index)
+    return seen_from(scene.views[view_index], scene.points.xyz_world[seen], sigmas[seen])
 
 
 def seen_from(

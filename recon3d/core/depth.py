@@ -14,6 +14,9 @@ from recon3d.core.transform import Rigid
 
 DepthKind = Literal["scene", "metric", "relative"]
 
+_BLANK_GREY = 8
+"""A photo whose values span less than this shows nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class PredictedDepth:
@@ -57,6 +60,11 @@ class DepthFrame:
     sensor_depth: Float[np.ndarray, "h w"] | None = None
     """Scene units, 0 = unknown; None without a depth camera."""
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the photo shows nothing: a lens cap, a white-out."""
+        return int(np.ptp(self.rgb)) < _BLANK_GREY
+
 
 @dataclass(frozen=True, eq=False)
 class DepthRequest:
@@ -69,6 +77,8 @@ class DepthRequest:
     """Sparse points that the reference sees."""
     depth_range: tuple[float, float]
     """Nearest and farthest depth_z worth looking at, scene units."""
+    points_sigma: Float[np.ndarray, "n"] | None = None
+    """One standard deviation of each point's depth, as a share of it; None = not known."""
 
 
 @runtime_checkable
@@ -88,8 +98,10 @@ class DepthEstimator(Protocol):
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
     ) -> Iterator[PredictedDepth]:
-        """One prediction per request, in order, reading requests lazily.
+        """One prediction per request, in order, reading requests lazily, all of one kind.
 
-        check_cancelled is called at least every few hundred milliseconds and may raise.
+        A photo of which it can say nothing gets a prediction without any known pixel.
+        check_cancelled is called at least every few hundred milliseconds and may raise; only the
+        pass of a picture through a network may take longer.
         """
         ...

@@ -91,10 +91,9 @@ class SparsePoints:
             np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0), np.zeros((0, 2), np.int64)
         )
 
-    def seen_by(self, view_index: int) -> Float[np.ndarray, "k 3"]:
-        """The points that one view sees, in the world frame."""
-        rows = self.observations[self.observations[:, 1] == view_index, 0]
-        return self.xyz_world[rows]
+    def seen_by(self, view_index: int) -> Int[np.ndarray, "k"]:
+        """The indices of the points that one view sees."""
+        return self.observations[self.observations[:, 1] == view_index, 0]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from recon3d.core.depth import PredictedDepth
 from recon3d.core.errors import AlignmentError, TooLittleDepthError, require
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.spline import LEAST_NODES
+from recon3d.depthnet.cleanup import without_flying_pixels
 from recon3d.io.depth_files import depth_file_paths, read_prediction, write_prediction
 from recon3d.run.files import FileMapping
 from recon3d.run.task import Task
@@ -84,7 +85,8 @@ def align_depth(
 
     Each is fitted to the sparse points that its view sees, and then once more to the points and
     the surfaces that its neighbours have found with them. One such round: in simulations a second
-    one made views agree better with each other and worse with the truth.
+    one made views agree better with each other and worse with the truth. Last, the ramps that
+    networks draw across depth edges are cut.
 
     Raises:
         TooLittleDepthError: no prediction fits its points; a single one is left out with a warning.
@@ -124,7 +126,9 @@ def align_depth(
             anchors = Anchors.joined([point_anchors(scene, sigmas, index), *shown])
             with suppress(AlignmentError):  # the first fit then stands
                 fits[index] = _fit(prediction, anchors, config)
-            write_prediction(paths[view.photo_id], fits[index].apply(prediction))
+            aligned = fits[index].apply(prediction)
+            whole = replace(aligned, values=without_flying_pixels(aligned.values, aligned.camera))
+            write_prediction(paths[view.photo_id], whole)
         task.step(len(chosen) + done + 1, len(chosen) + len(fits), view.photo_id)
     logger.info(
         "aligned %d of %d depth maps, off by %.1f %% of the depth at the scene's points",

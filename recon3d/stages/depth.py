@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from recon3d.core.anchors import point_sigmas
 from recon3d.core.covisibility import depth_range, rank_neighbours
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
 from recon3d.core.errors import TooLittleDepthError, require
@@ -25,8 +26,9 @@ class DepthConfig:
     """How dense depth is predicted."""
 
     model: str = "auto"
-    """Name of a depth estimator. auto: the depth camera's own maps where there are some,
-    else planesweep."""
+    """Name of a depth estimator, a depth network on the hub (owner/name), or a folder with one;
+    `recon3d models` lists them. A+B fills what A is not sure of from B. auto: the depth camera's
+    own maps where there are some, resnet for a single photo, else planesweep."""
 
     resolution_px: int = 1600
     """Longest side of the depth maps in pixels. Halving it is about four times faster and
@@ -38,18 +40,27 @@ class DepthConfig:
     planes: int = 128
     """At most this many depths are tried per pixel in the first pass."""
 
+    flip: bool = True
+    """Whether networks from the hub look at each photo's mirror image too. Twice the time, steadier
+    depth, and known doubt."""
+
+    tiles: int = 1
+    """Pieces that each side of the photo is cut into for networks from the hub. 2 shows them twice
+    the detail in five times the time; 1 shows them the whole photo only."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         require(self.resolution_px >= 64, "depth.resolution_px", self.resolution_px, "64 or more")
         require(self.source_views >= 1, "depth.source_views", self.source_views, "1 or more")
         require(self.planes >= 8, "depth.planes", self.planes, "8 or more")
+        require(1 <= self.tiles <= 8, "depth.tiles", self.tiles, "1 to 8")
 
 
-def choose_model(config: DepthConfig, posed: PosedPhotos) -> str:
-    """The estimator's name, with "auto" decided."""
+def choose_model(config: DepthConfig, *, measured: bool, one_photo: bool) -> str:
+    """The estimator's name, with "auto" decided; measured: a depth camera's maps are given."""
     if config.model != "auto":
         return config.model
-    return "sensor" if posed.sensor_depth else "planesweep"
+    return "sensor" if measured else "resnet" if one_photo else "planesweep"
 
 
 def estimate_depth(
@@ -76,8 +87,13 @@ def estimate_depth(
     requests = _requests(posed, todo, config.resolution_px, wanted)
     done = len(plans) - len(todo)
     task.step(done, len(plans))
-    for index, prediction in zip(todo, estimator.predict(requests, task.check), strict=True):
+    predictions = map(_finite, estimator.predict(requests, task.check))
+    for index, prediction in zip(todo, predictions, strict=True):
         photo_id = views[index].photo_id
+        if not (prediction.values > 0).any():
+            blank = _frame(posed, index, config.resolution_px).is_blank
+            reason = "the photo shows nothing" if blank else f"{estimator.name} found none"
+            task.warn(f"No depth for {photo_id}: {reason}.")
         write_prediction(paths[photo_id], prediction)
         done += 1
         task.step(done, len(plans), photo_id)
@@ -118,10 +134,21 @@ def _requests(
 ) -> Iterator[DepthRequest]:
     # Neighbouring requests share sources; a few more than one request's worth bounds memory.
     frame = lru_cache(maxsize=2 * wanted + 2)(lambda i: _frame(posed, i, resolution_px))
+    points, sigmas = posed.scene.points, point_sigmas(posed.scene)
     for index, plan in plans.items():
         sources = tuple(frame(other) for other in plan.sources)
-        points = posed.scene.points.seen_by(index)
-        yield DepthRequest(frame(index), sources, points, plan.depth_range)
+        seen = points.seen_by(index)
+        yield DepthRequest(
+            frame(index), sources, points.xyz_world[seen], plan.depth_range, sigmas[seen]
+        )
+
+
+def _finite(prediction: PredictedDepth) -> PredictedDepth:
+    """Networks that overflow say NaN; that is as good as unknown."""
+    known = np.isfinite(prediction.values) & (prediction.values > 0)
+    values = np.where(known, prediction.values, np.float32(0))
+    confidence = np.where(known, np.nan_to_num(prediction.confidence), np.float32(0))
+    return replace(prediction, values=values, confidence=confidence)
 
 
 def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
