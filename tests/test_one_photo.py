@@ -1,0 +1,483 @@
+"""A single photo becomes a relief: true where depth is, open where it jumps, honest about both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from recon3d.config import Config
+from recon3d.core.camera import Intrinsics, PinholeCamera, backproject, pixel_rays, project
+from recon3d.core.depth import DepthKind, DepthRequest, PredictedDepth
+from recon3d.core.errors import EstimatorError, TooFewPhotosPlacedError, TooLittleDepthError
+from recon3d.core.relief import (
+    as_seen,
+    depth_of_relative,
+    from_seen,
+    relief_faces,
+    without_horizon,
+)
+from recon3d.core.scene import (
+    Album,
+    CameraEstimate,
+    Exif,
+    GivenCameras,
+    Photo,
+    PosedPhotos,
+    PosedScene,
+    SparsePoints,
+    View,
+)
+from recon3d.core.surface import Mesh
+from recon3d.core.transform import Rigid
+from recon3d.depthnet.checkpoint import SHIPPED
+from recon3d.pipeline import Inputs, Results, Stage, reconstruct
+from recon3d.run.task import CancelToken, Task, silent
+from recon3d.stages.alone import stand_alone
+from recon3d.stages.export import Outputs
+from recon3d.stages.mesh import MeshConfig, clean_relief, read_mesh
+from recon3d.stages.relief import (
+    ReliefConfig,
+    build_relief,
+    read_depth,
+    read_relief,
+    settle_depth,
+)
+
+CAMERA = PinholeCamera(160, 120, 150.0, 150.0, 84.0, 57.0)
+NORMAL = np.array([-0.35, 0.15, 1.0])
+OFFSET, BOX_Z = 4.0, 2.5
+NAME = "photo.jpg"
+
+
+def task() -> Task:
+    return Task("test", silent, CancelToken())
+
+
+def is_box(camera: PinholeCamera) -> np.ndarray:
+    """The front of a box, about 1 x 0.8 units, before the slanted plane NORMAL . x = OFFSET."""
+    x, y, _ = np.moveaxis(pixel_rays(camera) * BOX_Z, -1, 0)
+    return (np.abs(x) < 0.5) & (np.abs(y) < 0.4)
+
+
+def true_depth(camera: PinholeCamera = CAMERA) -> np.ndarray:
+    plane_z = OFFSET / (pixel_rays(camera) @ NORMAL)
+    return np.where(is_box(camera), BOX_Z, plane_z).astype(np.float32)
+
+
+def distances(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From the plane and from the box's front, as shares of depth."""
+    x, y, z = vertices.astype(np.float64).T
+    beside = np.maximum(np.maximum(np.abs(x) - 0.5, np.abs(y) - 0.4), 0)
+    return np.abs(vertices @ NORMAL - OFFSET) / z, np.hypot(z - BOX_Z, beside) / z
+
+
+def faces_of(depth_z: np.ndarray, camera: PinholeCamera = CAMERA) -> np.ndarray:
+    return relief_faces(depth_z, camera, steepest_deg=80.0, jump=0.05)
+
+
+def posed_photo(mask: np.ndarray | None = None, cam_from_world: Rigid | None = None) -> PosedPhotos:
+    views = (View(NAME, CAMERA, cam_from_world or Rigid.identity()),)
+    scene = PosedScene(views, SparsePoints.empty(), "scene")
+    grey = np.where(is_box(CAMERA), 200, 90).astype(np.uint8)
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    return PosedPhotos(scene, {NAME: rgb}, {} if mask is None else {NAME: mask}, {}, ())
+
+
+def prediction(values: np.ndarray, kind: DepthKind = "metric") -> dict[str, PredictedDepth]:
+    values = values.astype(np.float32)
+    return {NAME: PredictedDepth(values, kind, np.ones_like(values), CAMERA)}
+
+
+def relief_of(
+    folder: Path,
+    predictions: dict[str, PredictedDepth],
+    posed: PosedPhotos | None = None,
+    config: ReliefConfig = ReliefConfig(),  # noqa: B008 - frozen
+) -> tuple[np.ndarray, Mesh]:
+    """Settled depth and raw mesh."""
+    posed = posed or posed_photo()
+    settle_depth(posed, predictions, config, folder, task())
+    depth = read_depth(folder)
+    built = folder / "relief"
+    built.mkdir()
+    build_relief(posed, depth, config, built, task())
+    return depth[NAME].depth_z, read_relief(built)[0]
+
+
+# The surface
+
+
+def test_vertices_lie_on_the_truth_and_no_face_bridges_the_edge_of_the_box(tmp_path: Path) -> None:
+    _, mesh = relief_of(tmp_path, prediction(true_depth()))
+    plane, box = distances(mesh.vertices)
+    # float32 in, float32 out.
+    assert np.minimum(plane, box).max() < 1e-6
+    on_box = box < 1e-6
+    assert (on_box[mesh.faces].all(1) | ~on_box[mesh.faces].any(1)).all()
+    # Two triangles a cell, but for the cells that the outline crosses.
+    inside = is_box(CAMERA)
+    height, width = inside.sum(0).max(), inside.sum(1).max()
+    crossed = 2 * (height + width) + 2 * 2
+    assert len(mesh.faces) >= 2 * 159 * 119 - 2 * crossed
+    assert mesh.rgb is not None
+    assert (mesh.rgb[on_box] == 200).all()
+    assert (mesh.rgb[~on_box] == 90).all()
+
+
+def test_faces_are_counter_clockwise_seen_from_the_camera() -> None:
+    depth_z = true_depth()
+    corners = backproject(depth_z, CAMERA).reshape(-1, 3)[faces_of(depth_z)]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert ((normals * corners.mean(1)).sum(1) < 0).all()
+
+
+def test_a_ramp_that_a_network_draws_over_the_edge_is_cut(tmp_path: Path) -> None:
+    import cv2
+
+    # As wide as a network at a quarter of the resolution blurs it.
+    blurred = 1 / cv2.GaussianBlur(1 / true_depth(), (0, 0), 2.0)
+    _, mesh = relief_of(tmp_path, prediction(blurred))
+    plane, box = distances(mesh.vertices)
+    # The jump is 25 % to 60 %; what is left of the ramp may deviate by the jump that is believed.
+    assert np.mean(np.minimum(plane, box) > 0.1) < 0.002
+    near_box = box < plane
+    assert not (near_box[mesh.faces].any(1) & ~near_box[mesh.faces].all(1)).any()
+
+
+def test_steps_of_a_depth_camera_do_not_tear_a_surface_apart() -> None:
+    # 1 % steps over blocks of three pixels: each of them alone is steeper than 80 degrees at 1600
+    # px, but a surface none the less.
+    camera = PinholeCamera(320, 240, 1900.0, 1900.0, 160.0, 120.0)
+    steps = np.random.default_rng(0).integers(0, 2, (80, 107)) * 0.01
+    depth_z = (2.0 * (1 + np.kron(steps, np.ones((3, 3)))[:, :320])).astype(np.float32)
+    assert len(faces_of(depth_z, camera)) == 2 * 319 * 239
+
+
+def test_a_floor_is_whole_as_far_as_it_can_be_seen() -> None:
+    camera = PinholeCamera.centred(160, 120, 150.0)
+    down = pixel_rays(camera)[..., 1]
+    depth_z = np.divide(1.5, down, out=np.zeros_like(down), where=down > 0).astype(np.float32)
+    distance = depth_z * np.linalg.norm(pixel_rays(camera), axis=-1)
+    # Seen at 80 degrees, the floor is 1.5 / cos(80) = 8.6 units away from the camera.
+    seen = np.flatnonzero((distance > 0) & (distance < 8.4))
+    assert len(seen) > 4000
+    assert np.isin(seen, faces_of(depth_z, camera)).all()
+
+
+def test_unknown_pixels_have_no_faces_and_their_neighbours_keep_theirs() -> None:
+    depth_z = np.full((5, 6), 2.0, np.float32)
+    depth_z[2, 3] = 0
+    faces = relief_faces(depth_z, PinholeCamera.centred(6, 5, 5.0), steepest_deg=80.0, jump=0.05)
+    # The four cells around it lose the triangle that has it for a corner, and no other.
+    assert len(faces) == 2 * 5 * 4 - 4
+    assert not (faces == 2 * 6 + 3).any()
+
+
+def test_a_thinned_relief_has_every_third_pixel_exactly_where_it_was(tmp_path: Path) -> None:
+    few = ReliefConfig(raw_faces=2 * 54 * 40)
+    _, mesh = relief_of(tmp_path, prediction(true_depth()), config=few)
+    plane, box = distances(mesh.vertices)
+    assert np.minimum(plane, box).max() < 1e-6
+    # Every third of 160 x 120 pixels.
+    assert len(mesh.vertices) == 54 * 40
+    uv_px, _ = project(mesh.vertices.astype(np.float64), CAMERA)
+    assert np.abs((uv_px - 0.5 + 1.5) % 3 - 1.5).max() < 1e-3
+
+
+def test_small_islands_are_dropped_and_large_ones_stay(tmp_path: Path) -> None:
+    depth_z = np.zeros((120, 160), np.float32)
+    depth_z[10:60, 10:60] = 2.0
+    depth_z[90:94, 90:94] = 2.0
+    depth_z[80:110, 10:40] = 9.0
+    _, mesh = relief_of(tmp_path, prediction(depth_z))
+    assert len(mesh.vertices) == 50 * 50 + 30 * 30
+
+
+def test_decimation_keeps_gaps_edges_and_flat_parts_true(tmp_path: Path) -> None:
+    turn = Rigid(np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]), np.array([1.0, 2, 3]))
+    posed = posed_photo(cam_from_world=turn)
+    _, raw = relief_of(tmp_path, prediction(true_depth()), posed)
+    clean_relief(raw, turn, MeshConfig(faces=500), tmp_path, task())
+    mesh = read_mesh(tmp_path)
+    assert len(mesh.faces) <= 500
+    vertices_cam = turn @ mesh.vertices
+    plane, box = distances(vertices_cam)
+    assert np.minimum(plane, box).max() < 1e-4
+    near_box = box < plane
+    assert (near_box[mesh.faces].all(1) | ~near_box[mesh.faces].any(1)).all()
+    clean_relief(raw, turn, MeshConfig(faces=0), tmp_path, task())
+    np.testing.assert_array_equal(read_mesh(tmp_path).vertices, raw.vertices)
+
+
+def test_a_detail_in_front_outlives_bumps_far_away(tmp_path: Path) -> None:
+    # Relief of 0.5 % of the depth everywhere: the left half is near, the right half far.
+    rng = np.random.default_rng(3)
+    depth_z = np.where(np.arange(160) < 80, 1.0, 10.0) * (1 + 0.005 * rng.random((120, 160)))
+    _, raw = relief_of(tmp_path, prediction(depth_z))
+    clean_relief(raw, Rigid.identity(), MeshConfig(faces=8000), tmp_path, task())
+    z = read_mesh(tmp_path).vertices[:, 2]
+    assert 0.3 < np.mean(z < 5) < 0.9
+
+
+def test_seen_points_come_back_and_planes_stay_planes() -> None:
+    points = backproject(true_depth(), CAMERA).reshape(-1, 3)[~is_box(CAMERA).ravel()]
+    seen = as_seen(points, 3.0)
+    np.testing.assert_allclose(from_seen(seen, 3.0), points, rtol=1e-6)
+    centred = seen.astype(np.float64) - seen.mean(0)
+    # float32 of numbers around one.
+    assert np.linalg.svd(centred, compute_uv=False)[2] / np.sqrt(len(seen)) < 1e-7
+
+
+# Scale
+
+
+def test_relative_depth_gets_a_median_of_one_and_the_true_shape(tmp_path: Path) -> None:
+    settled, _ = relief_of(tmp_path, prediction(7 / true_depth(), "relative"))
+    assert np.median(settled) == pytest.approx(1, abs=1e-6)
+    ratio = settled / true_depth()
+    known = settled > 0
+    assert np.ptp(ratio[known]) / ratio[known].mean() < 1e-5
+
+
+def test_relative_depth_that_would_reach_too_far_is_shifted_to_its_reach() -> None:
+    near_to_far = np.linspace(1.0, 0.03, 10_000, dtype=np.float32).reshape(100, 100)
+    depth_z = depth_of_relative(near_to_far, farthest=50.0, reach=10.0)
+    near, far = np.percentile(depth_z, [2, 98])
+    assert far / near == pytest.approx(10, rel=0.01)
+    assert np.median(depth_z) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_sky_is_left_out() -> None:
+    metres = np.full((10, 10), 3.0, np.float32)
+    metres[:4] = 5000.0
+    assert (without_horizon(metres, 50.0)[:4] == 0).all()
+    assert (without_horizon(metres, 50.0)[4:] == 3).all()
+    assert (depth_of_relative(1 / metres, 50.0, 10.0)[:4] == 0).all()
+
+
+def test_a_depth_cameras_map_passes_unchanged(tmp_path: Path) -> None:
+    settled, _ = relief_of(tmp_path, prediction(true_depth(), "scene"))
+    np.testing.assert_array_equal(settled, true_depth())
+
+
+def test_what_the_mask_hides_is_not_in_the_model(tmp_path: Path) -> None:
+    settled, mesh = relief_of(tmp_path, prediction(true_depth()), posed_photo(is_box(CAMERA)))
+    assert (settled[~is_box(CAMERA)] == 0).all()
+    assert distances(mesh.vertices)[1].max() < 1e-6
+
+
+@pytest.mark.parametrize("values", [np.zeros((120, 160)), np.eye(120, 160)])
+def test_depth_that_leaves_no_surface_says_so(values: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(TooLittleDepthError, match=r"photo\.jpg"):
+        relief_of(tmp_path, prediction(values))
+
+
+# The lens
+
+
+class Knows:
+    """An estimator that gives the true depth of the box before the plane."""
+
+    name = "knows"
+    source_views = 0
+
+    def __init__(self, kind: DepthKind = "metric") -> None:
+        self.kind: DepthKind = kind
+        self.digest = f"knows-{kind}"
+
+    def predict(
+        self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
+    ) -> Iterator[PredictedDepth]:
+        for request in requests:
+            check_cancelled()
+            camera = request.reference.camera
+            depth_z = true_depth(camera)
+            values = 1 / depth_z if self.kind == "relative" else depth_z
+            yield PredictedDepth(values, self.kind, np.ones_like(values), camera)
+
+
+class Sees(Knows):
+    """One that tells the field of view too."""
+
+    def __init__(self, angle_deg: float | None) -> None:
+        super().__init__()
+        self.angle_deg = angle_deg
+
+    def field_of_view_deg(self, rgb: np.ndarray) -> float | None:
+        assert rgb.shape == (120, 160, 3)
+        return self.angle_deg
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Callable[..., CameraEstimate]:
+    picture = tmp_path / NAME
+    Image.new("RGB", (160, 120)).save(picture)
+
+    def lens(
+        estimator: Knows, focal_px: float | None = None, known: Intrinsics | None = None
+    ) -> CameraEstimate:
+        photo = Photo(NAME, str(picture), 160, 120, Exif(focal_px=focal_px), "", "camera")
+        album = Album((photo,), (), False, {NAME: picture}, {}, {})
+        given = GivenCameras({NAME: known} if known else {})
+        return stand_alone(album, given, estimator).placement.cameras["camera"]
+
+    return lens
+
+
+def test_the_focal_length_is_the_given_one_then_exif_then_the_networks_then_a_guess(
+    lone: Callable[..., CameraEstimate],
+) -> None:
+    known = Intrinsics(CAMERA)
+    sees = Sees(90.0)
+    assert lone(sees, 222.0, known) == CameraEstimate(known, "given")
+    exif = lone(sees, 222.0)
+    assert (exif.source, exif.intrinsics.pinhole.fx_px) == ("exif", 222.0)
+    seen = lone(sees)
+    # Half of 160 px at 45 degrees.
+    assert seen.source == "depth network"
+    assert seen.intrinsics.pinhole.fx_px == pytest.approx(80)
+    guess = lone(Knows())
+    assert (guess.source, guess.intrinsics.pinhole.fx_px) == ("guessed", 192.0)
+    assert (guess.intrinsics.pinhole.cx_px, guess.intrinsics.pinhole.cy_px) == (80.0, 60.0)
+
+
+@pytest.mark.parametrize("angle_deg", [None, float("nan"), 0.0, 179.0])
+def test_a_field_of_view_that_no_lens_has_is_not_believed(
+    lone: Callable[..., CameraEstimate], angle_deg: float | None
+) -> None:
+    assert lone(Sees(angle_deg)).source == "guessed"
+
+
+# Whole runs
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo whose lens nobody knows, alone in a folder."""
+    folder = tmp_path / "one photo ü"
+    folder.mkdir()
+    rgb = np.where(is_box(PinholeCamera.centred(160, 120, 192.0)), 220, 80).astype(np.uint8)
+    Image.fromarray(np.repeat(rgb[..., None], 3, axis=2)).save(folder / NAME, quality=95)
+    return folder / NAME
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    estimator: Knows,
+    inputs: Inputs,
+    workspace: Path,
+    **more: object,
+) -> Results:
+    monkeypatch.setattr("recon3d.pipeline.make_estimator", lambda *_: estimator)
+    return reconstruct(inputs, workspace, Config(), **more)  # type: ignore[arg-type]
+
+
+def test_a_photo_becomes_an_upright_relief_and_a_second_run_repeats_only_the_warnings(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ply = tmp_path / "relief.ply"
+    outputs = Outputs(meshes=(ply,), depth_maps=tmp_path / "maps")
+    inputs = Inputs(photos=photo.parent)
+    first = run(monkeypatch, Knows(), inputs, tmp_path / "work", outputs=outputs)
+    assert [made.stage for made in first.stages] == [
+        "ingest", "pose", "depth", "scale", "relief", "mesh",
+    ]  # fmt: skip
+    assert first.posed is not None
+    assert first.posed.value.scene.unit == "metre"
+    told = " ".join(first.warnings)
+    assert "192 px" in told
+    assert "--intrinsics" in told
+    assert "metres" in told
+
+    written = trimesh.load(ply, process=False)
+    x, y, z = np.asarray(written.vertices).T
+    # The camera looks along y, and the photo's up is z: the box's front is 2.5 m away, 0.8 high.
+    front = y < y.min() + 0.01
+    assert np.ptp(z[front]) == pytest.approx(0.8, abs=2 * 2.5 / 192)
+    assert np.ptp(x[front]) == pytest.approx(1.0, abs=2 * 2.5 / 192)
+    # The ground is where 1 % of the vertices are lower.
+    assert -0.2 < z.min() <= 0
+    assert (np.asarray(written.face_normals)[:, 1] < 0).mean() > 0.99
+
+    index = json.loads((tmp_path / "maps" / "depth.json").read_text())
+    assert index["unit"] == "metre"
+    page = (tmp_path / "work" / "report.html").read_text()
+    assert "A relief from one photo" in page
+    assert "guessed" in page
+
+    again = run(monkeypatch, Knows(), inputs, tmp_path / "work")
+    assert all(made.cached for made in again.stages)
+    assert again.warnings == first.warnings
+
+
+def test_relative_depth_alone_has_no_unit_and_depth_maps_need_no_mesh(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = Outputs(depth_maps=tmp_path / "maps")
+    results = run(
+        monkeypatch, Knows("relative"), Inputs(photos=photo), tmp_path / "work",
+        outputs=outputs, until=Stage.DEPTH,
+    )  # fmt: skip
+    assert results.posed is not None
+    assert results.posed.value.scene.unit == "scene"
+    assert results.surface is None
+    assert any("no scale" in warning for warning in results.warnings)
+    (found,) = json.loads((tmp_path / "maps" / "depth.json").read_text())["maps"]
+    assert np.median(np.load(tmp_path / "maps" / found["npy"])) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_depth_cameras_photo_needs_no_pose_and_gives_metres(photo: Path, tmp_path: Path) -> None:
+    millimetres = np.rint(1000 * true_depth()).astype(np.uint16)
+    (tmp_path / "depth").mkdir()
+    Image.fromarray(millimetres).save(tmp_path / "depth" / "photo.png")
+    inputs = Inputs(photos=photo, sensor_depth=tmp_path / "depth")
+    results = reconstruct(inputs, tmp_path / "work", until=Stage.FUSE)
+    assert results.posed is not None
+    assert results.surface is not None
+    assert results.posed.value.scene.unit == "metre"
+    # The lens is still a guess, the metres are not.
+    assert len(results.warnings) == 1
+    assert "guessed" in results.warnings[0]
+    z = results.surface.value[0].vertices[:, 2]
+    assert z.min() == pytest.approx(BOX_Z, abs=0.0005)
+
+
+def test_a_network_that_compares_photos_is_refused_at_once(photo: Path, tmp_path: Path) -> None:
+    config = replace(Config(), depth=replace(Config().depth, model="planesweep"))
+    with pytest.raises(EstimatorError, match="only one") as told:
+        reconstruct(Inputs(photos=photo), tmp_path / "work", config)
+    assert "auto" in told.value.hint
+
+
+def test_one_photo_has_no_poses_and_the_error_says_what_it_can_become(
+    photo: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TooFewPhotosPlacedError, match="1 photo") as told:
+        reconstruct(Inputs(photos=photo), tmp_path / "work", until=Stage.POSE)
+    assert "recon3d mesh" in told.value.hint
+
+
+@pytest.mark.slow
+def test_the_shipped_network_makes_a_relief_of_an_example_photo(
+    example: Path, tmp_path: Path
+) -> None:
+    if not (SHIPPED / "mono.json").is_file():
+        pytest.skip("the weights of resnet are not shipped yet")
+    inputs = Inputs(photos=example / "ruin_00.jpg", intrinsics=example / "K.json")
+    results = reconstruct(inputs, tmp_path / "work")
+    assert results.mesh is not None
+    assert results.posed is not None
+    mesh, (view,) = results.mesh.value, results.posed.value.scene.views
+    assert len(mesh.faces) > 50_000
+    uv_px, depth_z = project(mesh.vertices.astype(np.float64), view.camera)
+    assert depth_z.min() > 0
+    # Half a pixel in, as far as the outermost pixel centres; decimation may move a border a little.
+    assert (uv_px > -1).all()
+    assert (uv_px < np.array([view.camera.width_px, view.camera.height_px]) + 1).all()
