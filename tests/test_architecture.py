@@ -11,7 +11,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = os.pathsep.join(str(ROOT / part) for part in ("", "gui", "calib"))
-HEAVY = ("torch", "torchvision", "open3d", "pycolmap", "matplotlib", "av", "trimesh", "scipy")
+HEAVY = (
+    "torch", "torchvision", "transformers", "open3d", "pycolmap", "matplotlib", "av", "trimesh",
+    "scipy",
+)  # fmt: skip
 
 
 def python(code: str) -> str:
