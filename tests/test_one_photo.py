@@ -348,6 +348,14 @@ def test_the_focal_length_is_the_given_one_then_exif_then_the_networks_then_a_gu
     assert (guess.intrinsics.pinhole.cx_px, guess.intrinsics.pinhole.cy_px) == (80.0, 60.0)
 
 
+def test_a_pose_that_was_given_is_kept() -> None:
+    turned = Rigid(np.diag([-1.0, -1.0, 1.0]), np.array([1.0, 2.0, 3.0]))
+    photo = Photo(NAME, NAME, 160, 120, Exif(focal_px=150.0), "", "camera")
+    album = Album((photo,), (), False, {}, {}, {})
+    placed = stand_alone(album, GivenCameras(cam_from_world={NAME: turned}), Knows()).placement
+    assert placed.cam_from_world == {NAME: turned}
+
+
 @pytest.mark.parametrize("angle_deg", [None, float("nan"), 0.0, 179.0])
 def test_a_field_of_view_that_no_lens_has_is_not_believed(
     lone: Callable[..., CameraEstimate], angle_deg: float | None

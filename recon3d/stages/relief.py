@@ -22,7 +22,7 @@ from recon3d.run.files import FileMapping
 from recon3d.run.task import Task
 from recon3d.stages.pieces import keep_faces, piece_of_face
 
-VERSION = 2
+VERSION = 1
 
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
 
@@ -94,7 +94,7 @@ def check_estimator(estimator: DepthEstimator) -> None:
     if estimator.source_views:
         raise EstimatorError(
             f"{estimator.name} finds depth by comparing photos, and there is only one.",
-            hint="Take more photos, or leave --depth.model to auto, which takes a network that "
+            hint="Take more photos, or leave --depth-model to auto, which takes a network that "
             "needs one photo only; `recon3d models` lists others.",
         )
 
@@ -120,7 +120,7 @@ def settle_depth(
     depth_z = np.where(mask, prediction.values, 0).astype(np.float32)
     if prediction.kind == "relative":
         depth_z = depth_of_relative(depth_z, config.farthest, config.reach)
-    if prediction.kind != "scene":
+    elif prediction.kind == "metric":
         depth_z = without_horizon(depth_z, config.farthest)
     if not (depth_z > 0).any():
         raise _nothing_left(photo_id)
@@ -234,5 +234,5 @@ def _without_islands(mesh: Mesh, pixels: float) -> Mesh:
 def _nothing_left(photo_id: str) -> TooLittleDepthError:
     return TooLittleDepthError(
         f"No surface was found in {photo_id}.",
-        hint="Look at the photo and its mask, choose another --depth.model, or take more photos.",
+        hint="Look at the photo and its mask, choose another --depth-model, or take more photos.",
     )
