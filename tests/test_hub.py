@@ -242,7 +242,7 @@ def test_a_full_gpu_gets_half_as_much_and_then_a_clear_error(
     networks: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = HubNetwork(
-        networks("anything"), family_of({"model_type": "depth_anything"}), torch.device("cpu")
+        networks("anything"), family_of({"model_type": "depth_anything"}), torch.device("cpu"), 1
     )
     pictures = [photo().reference.rgb, photo().reference.rgb[:, ::-1]] * 2
     expected = network.look(pictures, lambda: None, focal_px=100.0)

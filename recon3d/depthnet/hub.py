@@ -72,17 +72,10 @@ class HubDepth:
         Raises:
             EstimatorError: the weights do not fit, or the GPU is missing or too small.
         """
-        import torch
-
         network = self._network()
-        threads_before = torch.get_num_threads()
-        torch.set_num_threads(self._runtime.threads)
-        try:
-            for request in requests:
-                check_cancelled()
-                yield self._predict_one(network, request, check_cancelled)
-        finally:
-            torch.set_num_threads(threads_before)
+        for request in requests:
+            check_cancelled()
+            yield self._predict_one(network, request, check_cancelled)
 
     def field_of_view_deg(self, rgb: Picture) -> float | None:
         """The horizontal field of view that Depth Pro sees in a photo; None from the others.
@@ -97,7 +90,8 @@ class HubDepth:
         from recon3d.depthnet.device import torch_device
         from recon3d.depthnet.hub_network import HubNetwork
 
-        return HubNetwork(self._folder, self._family, torch_device(self._runtime.device))
+        device = torch_device(self._runtime.device)
+        return HubNetwork(self._folder, self._family, device, self._runtime.threads)
 
     def _predict_one(
         self, network: HubNetwork, request: DepthRequest, check: Callable[[], None]

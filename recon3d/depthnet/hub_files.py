@@ -49,7 +49,7 @@ def find_folder(model: str) -> Path:
         if found:
             return found
         raise EstimatorError(
-            f"The depth network {model} is not on this computer.",
+            f"The depth network {model} is not on this computer, nor is there a folder {folder}.",
             hint=f"`recon3d models get {model}` downloads it. {by_hand(model)}",
         )
     raise EstimatorError(

@@ -45,7 +45,7 @@ to add to, masks are for training."""
 class HubNetwork:
     """Loaded weights on a device."""
 
-    def __init__(self, folder: Path, family: Family, device: torch.device) -> None:
+    def __init__(self, folder: Path, family: Family, device: torch.device, threads: int) -> None:
         """Load.
 
         Raises:
@@ -53,6 +53,7 @@ class HubNetwork:
         """
         self._family = family
         self._device = device
+        self._threads = threads
         self._preprocessing = read_settings(folder, PROCESSOR)
         self._processor, self._model = _load(folder, device)
         self._at_once = _AT_ONCE[device.type]
@@ -140,7 +141,7 @@ class HubNetwork:
         inputs = {"pixel_values": pixels.to(self._device)}
         if known is not None:
             inputs["prompt_depth"] = known.to(self._device)
-        with torch.inference_mode():
+        with torch.inference_mode(), _torch_threads(self._threads):
             # float16 and not bfloat16, whose steps of 0.4 % would show as terraces.
             with torch.autocast("cuda", torch.float16, enabled=self._device.type == "cuda"):
                 said = self._model(**inputs).predicted_depth.float()
@@ -186,6 +187,20 @@ def _load(folder: Path, device: torch.device) -> tuple[Any, torch.nn.Module]:
             hint="Download both again, from the same model.",
         )
     return processor, model.to(device).eval()
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Share one pass among threads: unlike a plane sweep, it is made of few, large products.
+
+    Only for the pass, because another estimator may be at work between two of them.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
