@@ -28,7 +28,7 @@ class DepthConfig:
     model: str = "auto"
     """Name of a depth estimator, a depth network on the hub (owner/name), or a folder with one;
     `recon3d models` lists them. A+B fills what A is not sure of from B. auto: the depth camera's
-    own maps where there are some, resnet for a single photo, else planesweep."""
+    own maps where there are some, resnet for a single photo, else multiview."""
 
     resolution_px: int = 1600
     """Longest side of the depth maps in pixels. Halving it is about four times faster and
@@ -38,7 +38,7 @@ class DepthConfig:
     """Other photos that each one is compared with. More help where things hide each other."""
 
     planes: int = 128
-    """At most this many depths are tried per pixel in the first pass."""
+    """At most this many depths are tried per pixel in planesweep's first pass."""
 
     flip: bool = True
     """Whether networks from the hub look at each photo's mirror image too. Twice the time, steadier
@@ -60,7 +60,7 @@ def choose_model(config: DepthConfig, *, measured: bool, one_photo: bool) -> str
     """The estimator's name, with "auto" decided; measured: a depth camera's maps are given."""
     if config.model != "auto":
         return config.model
-    return "sensor" if measured else "resnet" if one_photo else "planesweep"
+    return "sensor" if measured else "resnet" if one_photo else "multiview"
 
 
 def estimate_depth(
