@@ -430,3 +430,17 @@ def test_a_map_of_nan_is_a_verdict_on_its_photo(tmp_path: Path) -> None:
     assert (found["bad"].values == 0).all()
     warnings = [event.note for event in told if event.kind == "warning"]
     assert warnings == ["No depth for bad: broken found none."]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", tiny_networks.KINDS)
+def test_the_gpu_gives_the_depth_of_the_cpu(kind: str, networks: Callable[[str], Path]) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    estimator = make_estimator(str(networks(kind)), {}, Runtime(device="cuda"))
+    (on_gpu,) = estimator.predict([photo()], lambda: None)
+    on_cpu = predict(networks(kind)).values
+    known = (on_gpu.values > 0) & (on_cpu > 0)
+    assert known.mean() > 0.9 * (on_cpu > 0).mean()
+    # Half precision has eleven bits, and a network adds up its rounding.
+    assert np.median(np.abs(on_gpu.values / np.where(known, on_cpu, 1) - 1)[known]) < 0.01

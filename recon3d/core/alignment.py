@@ -102,7 +102,7 @@ def fit_alignment(
     usable = values > 0
     if usable.sum() < least:
         raise AlignmentError(
-            f"only {usable.sum()} points of known depth lie on it, {least} are needed"
+            f"only {usable.sum()} points of known depth lie on its map, {least} are needed"
         )
     anchors = anchors.where(usable)
     sigma = np.hypot(anchors.sigma, FINEST)
@@ -113,7 +113,7 @@ def fit_alignment(
         else (_fit_scale(said, target, sigma), 0.0)
     )
     if scale <= 0:
-        raise AlignmentError("it takes near for far")
+        raise AlignmentError("the network takes near for far")
     line = scale * said + shift
     ahead = line > 0
     left = np.log(target[ahead] / line[ahead])
@@ -188,7 +188,7 @@ def _least_median_line(
     apart = x[first] != x[second]
     first, second = first[apart], second[apart]
     if len(first) == 0:
-        raise AlignmentError("it says the same depth everywhere")
+        raise AlignmentError("the network says the same depth everywhere")
     slope = (y[first] - y[second]) / (x[first] - x[second])
     offset = y[first] - slope * x[first]
     errors = np.median(np.abs(slope[:, None] * x + offset[:, None] - y), axis=1)
