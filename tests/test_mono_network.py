@@ -30,17 +30,19 @@ def network(encoder: EncoderName = "mobilenet_v3_large") -> MonoNetwork:
 @pytest.mark.parametrize("encoder", get_args(EncoderName))
 @torch.inference_mode()
 def test_every_encoder_gives_depth_of_the_pictures_size(encoder: EncoderName) -> None:
-    assert network(encoder)(torch.rand(1, 3, 64, 96)).shape == (1, 1, 64, 96)
+    found = network(encoder)(torch.rand(1, 3, 64, 96), torch.rand(1, 2, 64, 96))
+    assert found.shape == (1, 1, 64, 96)
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (63, 65), (33, 90), (1, 7)])
 @torch.inference_mode()
 def test_padding_to_a_multiple_of_32_leaves_no_trace(height: int, width: int) -> None:
-    net, picture = network(), torch.rand(1, 3, height, width)
-    padded = torch.nn.functional.pad(picture, (0, -width % 32, 0, -height % 32), mode="replicate")
-    found = net(picture)
+    net, inputs = network(), (torch.rand(1, 3, height, width), torch.rand(1, 2, height, width))
+    padding = (0, -width % 32, 0, -height % 32)
+    padded = [torch.nn.functional.pad(values, padding, mode="replicate") for values in inputs]
+    found = net(*inputs)
     assert found.shape == (1, 1, height, width)
-    torch.testing.assert_close(found, net(padded)[..., :height, :width])
+    torch.testing.assert_close(found, net(*padded)[..., :height, :width])
 
 
 def value(text: str, errors: list[float], valid: Tensor = KNOWN) -> float:

@@ -299,8 +299,8 @@ def test_going_on_with_another_recipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_processors_threads_share_a_batch() -> None:
-    parts = lesson(scenes(6), dataclasses.replace(RECIPE, batch=6)).batch(0)
-    assert [len(part.rgb) for part in parts] == [4, 2]
+    parts = lesson(scenes(6), dataclasses.replace(RECIPE, batch=10)).batch(0)
+    assert [len(part.rgb) for part in parts] == [8, 2]
 
 
 @pytest.mark.slow

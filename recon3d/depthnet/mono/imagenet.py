@@ -34,7 +34,7 @@ def new_network(config: ModelConfig, source: str) -> tuple[MonoNetwork, str]:
     Raises:
         EstimatorError: the file is missing, damaged or of another network.
     """
-    if source == "none":
+    if source == "none" or config.encoder not in _FILES:
         return MonoNetwork(config), "from scratch"
     name = _FILES[config.encoder]
     path = _downloaded(name) if source == "auto" else Path(source)

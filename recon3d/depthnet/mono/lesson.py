@@ -18,7 +18,7 @@ from recon3d.core.errors import InputError
 from recon3d.core.scene import Unit
 from recon3d.depthnet.mono.drawing import panel, points
 from recon3d.depthnet.mono.frames import Frame, FrameSet
-from recon3d.depthnet.mono.inference import picture_tensor, predict_depth
+from recon3d.depthnet.mono.inference import picture_tensor, predict_depth, ray_tensor
 from recon3d.depthnet.mono.losses import parse_loss
 from recon3d.depthnet.mono.recipe import ModelConfig, Recipe
 from recon3d.depthnet.mono.views import canonical_factor, training_size, training_view
@@ -26,7 +26,7 @@ from recon3d.depthnet.synthetic import degrade
 
 _log = logging.getLogger(__name__)
 
-_PART_ON_CPU = 4
+_PART_ON_CPU = 8
 """Photos that one thread learns from; they are also what is normalised jointly."""
 _BROKEN_IN_A_ROW = 20
 _LOOKED_AT, _VALIDATED, _SHOWN = 9, 60, 4
@@ -39,6 +39,8 @@ class Batch:
 
     rgb: Tensor
     """(n, 3, h, w), 0 to 1."""
+    rays: Tensor
+    """(n, 2, h, w), x and y of each pixel's direction."""
     log_depth: Tensor
     """(n, 1, h, w), canonical."""
     valid: Tensor
@@ -47,7 +49,7 @@ class Batch:
     def part(self, first: int, end: int) -> Batch:
         """Some of the samples."""
         where = slice(first, end)
-        return Batch(self.rgb[where], self.log_depth[where], self.valid[where])
+        return Batch(self.rgb[where], self.rays[where], self.log_depth[where], self.valid[where])
 
 
 class MonoLesson:
@@ -91,13 +93,14 @@ class MonoLesson:
             photos = degrade(photos, generator.manual_seed((self._recipe.seed << 32) + step))
         log_depth = torch.from_numpy(np.stack([log_depth for _, log_depth in samples]))[:, None]
         part = _PART_ON_CPU if self._device.type == "cpu" else size
-        rgb, target = photos.float() / 255, log_depth.to(self._device)
-        whole = Batch(rgb, target.nan_to_num(), torch.isfinite(target))
+        rays = torch.stack([ray_tensor(frame.camera) for frame, _ in samples]).to(self._device)
+        target = log_depth.to(self._device)
+        whole = Batch(photos.float() / 255, rays, target.nan_to_num(), torch.isfinite(target))
         return [whole.part(first, first + part) for first in range(0, size, part)]
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """The recipe's mixture, and each part."""
-        return self._loss(model(batch.rgb), batch.log_depth, batch.valid)
+        return self._loss(model(batch.rgb, batch.rays), batch.log_depth, batch.valid)
 
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Means over photos that training never sees, after median scaling where scale is free."""

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from recon3d.core.errors import require
 
-EncoderName = Literal["resnet18", "resnet34", "resnet50", "mobilenet_v3_large"]
+EncoderName = Literal["resnet18_half", "resnet18", "resnet34", "resnet50", "mobilenet_v3_large"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,8 @@ class ModelConfig:
     """The network's shape and what it looks at; a checkpoint fits one of these only."""
 
     encoder: EncoderName = "resnet18"
-    """Larger ones see more and take longer: mobilenet_v3_large, resnet18, resnet34, resnet50."""
+    """Larger ones see more and take longer. resnet18_half has half of resnet18's channels, and no
+    ImageNet weights."""
     decoder_width: int = 32
     """Channels of the decoder at half resolution; coarser scales have 2, 4 and 8 times as many."""
     size_px: int = 256
@@ -61,7 +62,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: str = "silog+0.5*gradient"
     """Weighted sum of mse, l1, berhu, silog and gradient."""
-    batch: int = 8
+    batch: int = 16
     """Photos a step; lower it when memory runs out."""
     pretrained: str = "auto"
     """Where the encoder starts: auto takes ImageNet weights if they can be had, none starts from
