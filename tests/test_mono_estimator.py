@@ -15,7 +15,9 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthKind, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError, InputError
 from recon3d.core.transform import Rigid
-from recon3d.depthnet.mono.checkpoint import write_mono_checkpoint
+from recon3d.depthnet.checkpoint import SHIPPED
+from recon3d.depthnet.mono.checkpoint import read_mono_checkpoint, write_mono_checkpoint
+from recon3d.depthnet.mono.datasets import open_frames
 from recon3d.depthnet.mono.evaluation import (
     EvaluationRules,
     Extremes,
@@ -71,12 +73,35 @@ def test_a_checkpoint_folder_is_an_estimator(checkpoint: Path) -> None:
     np.testing.assert_allclose(found.confidence, confidence, atol=0.3)
 
 
-def test_depth_grows_with_the_focal_length(checkpoint: Path) -> None:
-    estimator = make_estimator(str(checkpoint), {"flying_pixels": "keep"}, ON_CPU)
-    tele = dataclasses.replace(CAMERA, fx_px=180.0, fy_px=180.0)
-    frame = dataclasses.replace(request().reference, camera=tele)
-    wide, far = predict(estimator, request(), dataclasses.replace(request(), reference=frame))
-    np.testing.assert_allclose(far.values, 2 * wide.values, rtol=1e-5)
+class OneMetre(torch.nn.Module):
+    """Says 1 m at the canonical focal length of every pixel, and remembers where they look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.any = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, rgb: torch.Tensor, rays: torch.Tensor) -> torch.Tensor:
+        self.rays = rays
+        return torch.zeros(len(rgb), 1, *rgb.shape[-2:])
+
+
+def test_depth_grows_with_the_focal_length() -> None:
+    model, tele = OneMetre(), dataclasses.replace(CAMERA, fx_px=180.0, fy_px=180.0)
+    wide_z, _ = predict_depth(model, CONFIG, RGB, CAMERA)
+    wide_rays = model.rays
+    tele_z, _ = predict_depth(model, CONFIG, RGB, tele)
+    # 90 px for 100x70 pixels is 68.8 px at the 64x64 pixels that the network looks at.
+    np.testing.assert_allclose(wide_z, 90 * 64 / np.sqrt(7000) / 64, rtol=0.01)
+    np.testing.assert_allclose(tele_z, 2 * wide_z, rtol=1e-6)
+    torch.testing.assert_close(wide_rays, 2 * model.rays)
+
+
+def test_the_mirror_image_looks_where_a_mirrored_camera_does() -> None:
+    model, camera = OneMetre(), dataclasses.replace(CAMERA, cx_px=40.0)
+    predict_depth(model, CONFIG, RGB, camera)
+    mirrored = model.rays[1]
+    predict_depth(model, CONFIG, RGB, dataclasses.replace(CAMERA, cx_px=60.0))
+    torch.testing.assert_close(mirrored, model.rays[0])
 
 
 def test_a_mirrored_photo_gets_the_mirrored_depth(checkpoint: Path) -> None:
@@ -285,3 +310,30 @@ def test_scores_and_the_best_and_worst_pictures_are_written(tmp_path: Path) -> N
     assert lines[0].startswith("photo,abs_rel,sq_rel")
     assert [line.split(",")[0] for line in lines[1:]] == [f"{i}.png" for i in range(5)]
     assert float(lines[2].split(",")[1]) == 0
+
+
+def test_the_shipped_weights_are_small_whole_and_say_what_they_are() -> None:
+    checkpoint = read_mono_checkpoint(SHIPPED / "mono.json")
+    assert checkpoint.files.weights.stat().st_size < 12e6
+    assert {"data", "step", "licence", "machine", "errors"} <= checkpoint.files.card.keys()
+    (found,) = predict(make_estimator("resnet", {"flying_pixels": "keep"}, ON_CPU), request())
+    assert found.kind == "relative"
+    assert np.isfinite(found.values).all()
+    assert (found.values > 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kitchen_posed", "office_rgbd"])
+def test_the_shipped_weights_see_more_of_a_real_room_than_a_flat_wall(
+    real_photos: Path, name: str
+) -> None:
+    photos = open_frames(real_photos / name)
+    photos = photos.chosen(range(0, len(photos), 5))
+    wall = Oracle(np.ones_like, "metric")  # of another size: it is enlarged
+    network = make_estimator("resnet", {"flying_pixels": "keep"}, ON_CPU)
+    task = Task("evaluate", silent, CancelToken())
+    silog = [
+        mean_scores([e.scores for e in evaluate(e, photos, EvaluationRules(), task)]).silog
+        for e in (network, wall)
+    ]
+    assert silog[0] < 0.9 * silog[1]
