@@ -28,7 +28,8 @@ class DepthConfig:
     model: str = "auto"
     """Name of a depth estimator, a depth network on the hub (owner/name), or a folder with one;
     `recon3d models` lists them. A+B fills what A is not sure of from B. auto: the depth camera's
-    own maps where there are some, resnet for a single photo, else multiview."""
+    own maps where there are some, resnet for a single photo, else planesweep. multiview is
+    better in rooms and on plain surfaces, planesweep cuts out objects more sharply."""
 
     resolution_px: int = 1600
     """Longest side of the depth maps in pixels. Halving it is about four times faster and
@@ -60,7 +61,7 @@ def choose_model(config: DepthConfig, *, measured: bool, one_photo: bool) -> str
     """The estimator's name, with "auto" decided; measured: a depth camera's maps are given."""
     if config.model != "auto":
         return config.model
-    return "sensor" if measured else "resnet" if one_photo else "multiview"
+    return "sensor" if measured else "resnet" if one_photo else "planesweep"
 
 
 def estimate_depth(
