@@ -137,18 +137,27 @@ def test_sizes_are_multiples_of_32_or_keep_the_aspect(square: bool) -> None:
     assert min(tall.width_px, tall.height_px) >= 1
 
 
-def test_random_views_fill_their_size_with_known_depth() -> None:
+def test_random_views_show_the_photo_as_large_as_the_network_will_see_it() -> None:
     rng = np.random.default_rng(0)
+    size = training_size([CAMERA], TINY)
+    focal_px = input_camera(CAMERA, TINY).fx_px
     for _ in range(20):
-        view = training_view(plane_frame(), (96, 64), TINY, Augmentation(), rng)
-        assert view.rgb.shape == (64, 96, 3)
-        # Rolled by up to 5 degrees, corners may come from outside.
-        assert (view.depth_z > 0).mean() > 0.85
+        view = training_view(plane_frame(), size, TINY, Augmentation(), rng)
+        assert view.rgb.shape == (size[1], size[0], 3)
+        assert 1 <= view.camera.fx_px / focal_px <= 1.5
+        # 74x55 pixels in 64x64, and rolled by up to 5 degrees.
+        assert (view.depth_z > 0).mean() > 0.75
+
+
+def test_without_any_variation_a_view_is_the_photo_or_its_mirror_image() -> None:
+    camera = PinholeCamera(128, 128, 140.0, 140.0, 70.0, 60.0)
+    config = dataclasses.replace(TINY, size_px=128)
     still = Augmentation(zoom=1.0, roll_deg=0.0)
-    whole, other = plane_frame(), mirrored(plane_frame())
+    whole, other = plane_frame(camera), mirrored(plane_frame(camera))
+    rng = np.random.default_rng(0)
     for _ in range(4):
-        view = training_view(whole, (160, 120), TINY, still, rng)
-        same = whole if view.camera == CAMERA else other
+        view = training_view(whole, (128, 128), config, still, rng)
+        same = whole if view.camera == camera else other
         np.testing.assert_array_equal(view.rgb, same.rgb)
         np.testing.assert_array_equal(view.depth_z, same.depth_z)
 

@@ -55,20 +55,19 @@ def training_view(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Frame:
-    """A random view of a frame, `size` wide and high."""
+    """A random view of a frame, `size` wide and high.
+
+    Things appear in it as large as in the whole photo at the network's size, or larger by the zoom;
+    where it reaches beyond the photo, depth is unknown.
+    """
     width, height = size
-    if config.square:
-        whole = frame.camera.resized(width, height)
-    else:
-        scale = max(width / frame.camera.width_px, height / frame.camera.height_px)
-        whole = frame.camera.resized(
-            max(width, round(frame.camera.width_px * scale)),
-            max(height, round(frame.camera.height_px * scale)),
-        )
+    whole = input_camera(frame.camera, config)
     zoom = math.exp(rng.uniform(0, math.log(augmentation.zoom)))
     roll_deg = rng.uniform(-1, 1) * augmentation.roll_deg
-    left = rng.uniform(0, zoom * whole.width_px - width)
-    top = rng.uniform(0, zoom * whole.height_px - height)
+    left, top = (
+        rng.uniform(min(0.0, spare), max(0.0, spare))
+        for spare in (zoom * whole.width_px - width, zoom * whole.height_px - height)
+    )
     camera = PinholeCamera(
         width,
         height,
