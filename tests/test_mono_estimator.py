@@ -62,7 +62,7 @@ def predict(estimator: DepthEstimator, *requests: DepthRequest) -> list[Predicte
 
 
 def test_a_checkpoint_folder_is_an_estimator(checkpoint: Path) -> None:
-    estimator = make_estimator(str(checkpoint), {"flying_pixels": "keep"}, ON_CPU)
+    estimator = make_estimator(str(checkpoint), {"cleanup": "none"}, ON_CPU)
     assert (estimator.name, estimator.source_views) == ("resnet", 0)
     (found,) = predict(estimator, request())
     assert (found.kind, found.values.shape, found.camera) == ("metric", (70, 100), CAMERA)
@@ -105,7 +105,7 @@ def test_the_mirror_image_looks_where_a_mirrored_camera_does() -> None:
 
 
 def test_a_mirrored_photo_gets_the_mirrored_depth(checkpoint: Path) -> None:
-    estimator = make_estimator(str(checkpoint), {"flying_pixels": "keep"}, ON_CPU)
+    estimator = make_estimator(str(checkpoint), {"cleanup": "none"}, ON_CPU)
     one, other = predict(estimator, request(), request(np.ascontiguousarray(RGB[:, ::-1])))
     np.testing.assert_allclose(one.values, other.values[:, ::-1], rtol=1e-4)
     np.testing.assert_allclose(one.confidence, other.confidence[:, ::-1], atol=1e-4)
@@ -113,7 +113,7 @@ def test_a_mirrored_photo_gets_the_mirrored_depth(checkpoint: Path) -> None:
 
 def test_a_network_without_scale_says_relative_inverse_depth(tmp_path: Path) -> None:
     write_mono_checkpoint(tmp_path, new_network(), "scene", {})
-    (found,) = predict(make_estimator(str(tmp_path), {"flying_pixels": "keep"}, ON_CPU), request())
+    (found,) = predict(make_estimator(str(tmp_path), {"cleanup": "none"}, ON_CPU), request())
     depth_z, _ = predict_depth(new_network(), CONFIG, RGB, CAMERA)
     assert found.kind == "relative"
     np.testing.assert_allclose(found.values, 1 / depth_z, rtol=0.05)
@@ -177,7 +177,7 @@ def test_a_damaged_checkpoint_is_named(
 def test_the_gpu_gives_the_depth_of_the_cpu(checkpoint: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    settings = {"flying_pixels": "keep"}
+    settings = {"cleanup": "none"}
     (here,) = predict(make_estimator(str(checkpoint), settings, ON_CPU), request())
     (there,) = predict(make_estimator(str(checkpoint), settings, Runtime(device="cuda")), request())
     assert np.median(np.abs(there.values / here.values - 1)) < 1e-3
@@ -316,7 +316,7 @@ def test_the_shipped_weights_are_small_whole_and_say_what_they_are() -> None:
     checkpoint = read_mono_checkpoint(SHIPPED / "mono.json")
     assert checkpoint.files.weights.stat().st_size < 12e6
     assert {"data", "step", "licence", "machine", "errors"} <= checkpoint.files.card.keys()
-    (found,) = predict(make_estimator("resnet", {"flying_pixels": "keep"}, ON_CPU), request())
+    (found,) = predict(make_estimator("resnet", {"cleanup": "none"}, ON_CPU), request())
     assert found.kind == "relative"
     assert np.isfinite(found.values).all()
     assert (found.values > 0).all()
@@ -330,7 +330,7 @@ def test_the_shipped_weights_see_more_of_a_real_room_than_a_flat_wall(
     photos = open_frames(real_photos / name)
     photos = photos.chosen(range(0, len(photos), 5))
     wall = Oracle(np.ones_like, "metric")  # of another size: it is enlarged
-    network = make_estimator("resnet", {"flying_pixels": "keep"}, ON_CPU)
+    network = make_estimator("resnet", {"cleanup": "none"}, ON_CPU)
     task = Task("evaluate", silent, CancelToken())
     silog = [
         mean_scores([e.scores for e in evaluate(e, photos, EvaluationRules(), task)]).silog

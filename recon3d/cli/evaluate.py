@@ -61,7 +61,7 @@ class Evaluate(Command):
 
         frames = open_frames(self.data, self.layout, self.split)
         # Benchmarks count every pixel, also those across edges.
-        settings = {"flying_pixels": "keep"}
+        settings = {"cleanup": "none"}
         estimator = make_estimator(self.model, settings, Runtime(device=self.device))
         task = Task("evaluate", display, cancel)
         extremes = Extremes(self.pictures)

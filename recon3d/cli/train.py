@@ -86,7 +86,7 @@ class TrainMono(Command):
         display.result(
             {"checkpoint": str(self.out), "errors": errors},
             f"Checkpoint: {self.out}\nOn the photos held out: {words}\n"
-            f"Use it:     recon3d mesh PHOTOS --depth.model {self.out}",
+            f"Use it:     recon3d mesh PHOTOS --depth-model {self.out}",
         )
 
 

@@ -96,11 +96,12 @@ def _is_ridge(slope: DepthMap, along_x: DepthMap, along_y: DepthMap) -> Bool[np.
 
 def _filled(depth_z: DepthMap) -> DepthMap:
     """Unknown pixels get the nearest known one's depth; 1 where nothing is known."""
+    known = depth_z > 0
+    if known.all():
+        return depth_z
+    if not known.any():
+        return np.ones_like(depth_z)
     from scipy.ndimage import distance_transform_edt
 
-    if not (depth_z > 0).any():
-        return np.ones_like(depth_z)
-    rows, columns = distance_transform_edt(
-        depth_z <= 0, return_distances=False, return_indices=True
-    )
+    rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(depth_z[rows, columns])

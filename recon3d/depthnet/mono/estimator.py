@@ -10,11 +10,11 @@ import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depthnet.checkpoint import SHIPPED
-from recon3d.depthnet.cleanup import without_flying_pixels
+from recon3d.depthnet.cleanup import smoothed, without_flying_pixels, without_specks
 from recon3d.depthnet.mono.checkpoint import read_mono_checkpoint
 from recon3d.run.device import Runtime
 
-_VERSION = 1
+_VERSION = 2
 _BLANK_GREY = 8
 """A photo whose values span less than this shows nothing: a lens cap, a white-out."""
 
@@ -34,7 +34,7 @@ class Resnet:
 
         Args:
             settings: May hold `checkpoint`, a folder that `recon3d train mono` has written instead
-                of the weights that ship with recon3d, and `flying_pixels`, which "keep" leaves in.
+                of the weights that ship with recon3d, and `cleanup`, which "none" switches off.
             runtime: Device and threads.
 
         Raises:
@@ -42,9 +42,9 @@ class Resnet:
         """
         path = Path(str(settings.get("checkpoint", SHIPPED / "mono.json")))
         self._checkpoint = read_mono_checkpoint(path)
-        self._keep_flying = settings.get("flying_pixels") == "keep"
+        self._as_it_is = settings.get("cleanup") == "none"
         self._runtime = runtime
-        self.digest = f"resnet-{_VERSION}-{self._checkpoint.files.sha256}-{self._keep_flying}"
+        self.digest = f"resnet-{_VERSION}-{self._checkpoint.files.sha256}-{self._as_it_is}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
@@ -69,8 +69,9 @@ class Resnet:
                 nothing = np.zeros(frame.rgb.shape[:2], np.float32)
                 return self._prediction(nothing, nothing, request)
             depth_z, confidence = look(frame.rgb, frame.camera)
-            if not self._keep_flying:
-                depth_z = without_flying_pixels(depth_z, frame.camera)
+            if not self._as_it_is:
+                even_z = smoothed(without_specks(depth_z))
+                depth_z = without_flying_pixels(even_z, frame.camera)
             return self._prediction(depth_z, confidence, request)
 
         return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)
