@@ -124,7 +124,9 @@ def test_depth_is_what_the_library_itself_computes(
         expected = post["predicted_depth"].numpy()
     found = predict(networks(kind), request, flip=False).values
     known = found > 0
-    np.testing.assert_allclose(found[known], expected[known], rtol=1e-3)
+    # float32 sums end elsewhere with another number of threads, which shows where depth is near 0.
+    rounding = 1e-4 * np.ptp(expected)
+    np.testing.assert_allclose(found[known], expected[known], rtol=1e-3, atol=rounding)
     assert known.mean() > 0.1
 
 
