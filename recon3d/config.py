@@ -21,7 +21,7 @@ import tomli_w
 from recon3d.core.errors import ConfigError
 from recon3d.stages.align import AlignConfig
 from recon3d.stages.depth import DepthConfig
-from recon3d.stages.export import ExportConfig
+from recon3d.stages.frame import FrameConfig
 from recon3d.stages.fuse import FuseConfig
 from recon3d.stages.ingest import IngestConfig
 from recon3d.stages.mesh import MeshConfig
@@ -44,7 +44,7 @@ class Config:
     fuse: FuseConfig = field(default_factory=FuseConfig)
     relief: ReliefConfig = field(default_factory=ReliefConfig)
     mesh: MeshConfig = field(default_factory=MeshConfig)
-    export: ExportConfig = field(default_factory=ExportConfig)
+    frame: FrameConfig = field(default_factory=FrameConfig)
 
 
 def preset(name: Preset) -> Config:

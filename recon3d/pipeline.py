@@ -12,6 +12,7 @@ from typing import Any
 from recon3d.config import Config
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.errors import ReconError
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, sparse_surface
 from recon3d.depthnet.registry import make_estimator
@@ -21,7 +22,19 @@ from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, Task, silent
 from recon3d.run.workspace import Made, Workspace, open_workspace
-from recon3d.stages import align, depth, export, fuse, ingest, mesh, pose, refine, relief, report
+from recon3d.stages import (
+    align,
+    depth,
+    export,
+    frame,
+    fuse,
+    ingest,
+    mesh,
+    pose,
+    refine,
+    relief,
+    report,
+)  # fmt: skip
 from recon3d.stages.export import Outputs
 
 
@@ -64,6 +77,8 @@ class Results:
     depth: Made[Mapping[str, SceneDepth]] | None = None
     surface: Made[tuple[Mesh, PointCloud]] | None = None
     mesh: Made[Mesh] | None = None
+    frame: Made[TargetFrame] | None = None
+    """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
@@ -71,7 +86,7 @@ class Results:
     def stages(self) -> list[Made[Any]]:
         """The stages that were reached, in order."""
         depths = (self.predictions, self.aligned, self.depth)
-        every = (self.album, self.posed, *depths, self.surface, self.mesh)
+        every = (self.album, self.posed, *depths, self.surface, self.mesh, self.frame)
         return [made for made in dict.fromkeys(every) if made]
 
 
@@ -115,7 +130,8 @@ def reconstruct(
     with explain_missing_libraries(), open_workspace(workspace, tell, token) as work:
         try:
             _run_stages(work, given, config, runtime, until, results)
-            results.written = _export(results, config, outputs, work.task("export"))
+            _find_frame(work, config, results)
+            results.written = _export(results, outputs, work.task("export"))
             work.remember_run()
         except ReconError as error:
             # A failed run needs its report most: it says which photo failed where.
@@ -282,21 +298,40 @@ def _make_relief(
     )
 
 
-def _export(made: Results, config: Config, outputs: Outputs, task: Task) -> tuple[Path, ...]:
-    """Write the outputs from the latest stage that was reached."""
-    if not made.posed:
-        return ()
-    posed = made.posed.value
+def _find_frame(work: Workspace, config: Config, made: Results) -> None:
+    """How the latest stage that was reached is to stand."""
+    if not (posed := made.posed):
+        return
+    surface, _ = _latest_surface(made)
+    latest = made.mesh or made.surface or posed
+    made.frame = work.stage(
+        "frame",
+        version=frame.VERSION,
+        config=config.frame,
+        upstream=[posed.key, latest.key],
+        work=lambda folder, task: frame.find_frame(
+            posed.value, surface.vertices, config.frame, folder, task
+        ),
+        read=frame.read_frame,
+    )
+
+
+def _latest_surface(made: Results) -> tuple[Mesh, PointCloud]:
     # Before there is a surface, the sparse points say where the ground is.
-    surface, cloud = made.surface.value if made.surface else sparse_surface(posed.scene.points)
+    assert made.posed
+    points = made.posed.value.scene.points
+    surface, cloud = made.surface.value if made.surface else sparse_surface(points)
+    return (made.mesh.value if made.mesh else surface), cloud
+
+
+def _export(made: Results, outputs: Outputs, task: Task) -> tuple[Path, ...]:
+    """Write the outputs from the latest stage that was reached."""
+    if not (made.posed and made.frame):
+        return ()
+    depth_maps = made.depth.value if made.depth else {}
+    surface, cloud = _latest_surface(made)
     return export.export(
-        posed,
-        made.mesh.value if made.mesh else surface,
-        cloud,
-        made.depth.value if made.depth else {},
-        outputs,
-        config.export,
-        task,
+        made.posed.value, surface, cloud, depth_maps, made.frame.value, outputs, task
     )
 
 

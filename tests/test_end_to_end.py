@@ -56,7 +56,10 @@ def test_a_few_small_photos_become_a_mesh_and_a_second_run_computes_nothing(
 
     fewer = replace(config, mesh=replace(config.mesh, faces=500))
     changed = reconstruct(inputs, tmp_path / "work", fewer)
-    assert [stage for stage, cached in cached_stages(changed).items() if not cached] == ["mesh"]
+    assert [stage for stage, cached in cached_stages(changed).items() if not cached] == [
+        "mesh",
+        "frame",
+    ]
     assert changed.mesh is not None
     assert len(changed.mesh.value.faces) <= 500
 

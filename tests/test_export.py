@@ -15,14 +15,15 @@ from scipy.spatial.transform import Rotation
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import Cancelled, OutputError, TooLittleDepthError
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, Verdict, View
 from recon3d.core.surface import Mesh, PointCloud
-from recon3d.core.transform import Rigid
+from recon3d.core.transform import Rigid, Similarity
 from recon3d.core.upright import up_in_world, upright_from_world
 from recon3d.io.colmap import read_colmap_cameras
 from recon3d.io.meshes import read_cloud, read_mesh
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.export import ExportConfig, Outputs, check_outputs, export
+from recon3d.stages.export import Outputs, check_outputs, export
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 # Any tilt of the SfM world, which knows no gravity.
@@ -98,6 +99,11 @@ def depth(posed: PosedPhotos) -> dict[str, SceneDepth]:
 
 def cloud_of(mesh: Mesh) -> PointCloud:
     return PointCloud(mesh.vertices, mesh.rgb, np.tile(np.float32([0, 0, 1]), (len(mesh.rgb), 1)))
+
+
+def frame_of(posed: PosedPhotos, mesh: Mesh) -> TargetFrame:
+    upright = upright_from_world(posed.scene.views, mesh.vertices)
+    return TargetFrame(Similarity.from_rigid(upright), posed.scene.unit)
 
 
 def task() -> Task:
@@ -182,7 +188,7 @@ def test_meshes_stand_upright_in_every_format(
 ) -> None:
     targets = tuple(tmp_path / f"out/scene{suffix}" for suffix in (".ply", ".obj", ".stl", ".glb"))
     written = export(
-        posed, house, cloud_of(house), {}, Outputs(meshes=targets), ExportConfig(), task()
+        posed, house, cloud_of(house), {}, frame_of(posed, house), Outputs(meshes=targets), task()
     )
     assert written == targets
     for target in targets:
@@ -204,7 +210,7 @@ def test_all_outputs_share_one_frame(
         transforms=tmp_path / "transforms.json",
     )
     check_outputs(outputs)
-    export(posed, house, cloud_of(house), depth, outputs, ExportConfig(), task())
+    export(posed, house, cloud_of(house), depth, frame_of(posed, house), outputs, task())
 
     mesh = read_mesh(tmp_path / "scene.ply")
     np.testing.assert_allclose(read_cloud(tmp_path / "cloud.ply").points, mesh.vertices, atol=1e-6)
@@ -235,14 +241,24 @@ def test_no_file_leaves_its_folder_whatever_the_photo_is_called(
 ) -> None:
     inner = tmp_path / "a" / "b" / "c"
     outputs = Outputs(depth_maps=inner / "depth", colmap=inner / "colmap")
-    export(posed, house, cloud_of(house), depth, outputs, ExportConfig(), task())
+    export(posed, house, cloud_of(house), depth, frame_of(posed, house), outputs, task())
     assert {path.name for path in inner.iterdir()} == {"depth", "colmap"}
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_up_none_keeps_the_cameras_frame(posed: PosedPhotos, house: Mesh, tmp_path: Path) -> None:
+def test_the_frame_decides_where_a_model_stands(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path
+) -> None:
     outputs = Outputs(meshes=(tmp_path / "scene.ply",))
-    export(posed, house, cloud_of(house), {}, outputs, ExportConfig(up="none"), task())
+    export(
+        posed,
+        house,
+        cloud_of(house),
+        {},
+        TargetFrame(Similarity.from_rigid(Rigid.identity()), "scene"),
+        outputs,
+        task(),
+    )
     np.testing.assert_array_equal(read_mesh(tmp_path / "scene.ply").vertices, house.vertices)
 
 
@@ -251,7 +267,7 @@ def test_an_empty_mesh_is_refused_with_advice(posed: PosedPhotos, tmp_path: Path
     cloud = PointCloud(nothing.vertices, np.zeros((0, 3), np.uint8), nothing.vertices)
     outputs = Outputs(meshes=(tmp_path / "scene.ply",))
     with pytest.raises(TooLittleDepthError) as caught:
-        export(posed, nothing, cloud, {}, outputs, ExportConfig(), task())
+        export(posed, nothing, cloud, {}, frame_of(posed, nothing), outputs, task())
     assert caught.value.hint
 
 
@@ -261,8 +277,8 @@ def test_a_users_own_files_in_an_output_folder_stay(
     (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):
         export(
-            posed, house, cloud_of(house), depth, Outputs(depth_maps=tmp_path), ExportConfig(),
-            task(),
+            posed, house, cloud_of(house), depth, frame_of(posed, house),
+            Outputs(depth_maps=tmp_path), task(),
         )  # fmt: skip
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert (tmp_path / "depth.json").exists()
@@ -279,8 +295,8 @@ def test_cancelling_leaves_no_half_folder(
 
     with pytest.raises(Cancelled):
         export(
-            posed, house, cloud_of(house), depth, Outputs(depth_maps=tmp_path / "depth"),
-            ExportConfig(), Task("export", stop_at_the_third, cancel),
+            posed, house, cloud_of(house), depth, frame_of(posed, house),
+            Outputs(depth_maps=tmp_path / "depth"), Task("export", stop_at_the_third, cancel),
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
@@ -330,7 +346,13 @@ def test_a_photo_without_depth_is_left_out_of_the_index(
     metric = replace(posed, scene=replace(posed.scene, unit="metre"))
     del depth["frame"]
     export(
-        metric, house, cloud_of(house), depth, Outputs(depth_maps=tmp_path), ExportConfig(), task()
+        metric,
+        house,
+        cloud_of(house),
+        depth,
+        frame_of(metric, house),
+        Outputs(depth_maps=tmp_path),
+        task(),
     )
     index = json.loads((tmp_path / "depth.json").read_text(encoding="utf-8"))
     assert len(index["maps"]) == 3

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, UInt8
+from jaxtyping import Bool, Float, Float32, Int32, UInt8
 
 from recon3d.core.scene import SparsePoints
 
@@ -18,6 +19,21 @@ class Mesh:
     faces: Int32[np.ndarray, "f 3"]
     normals: Float32[np.ndarray, "v 3"] | None = None
     rgb: UInt8[np.ndarray, "v 3"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TexturedMesh:
+    """A mesh whose colours lie in square pictures, its pages."""
+
+    mesh: Mesh
+    uv: Float32[np.ndarray, "f 3 2"]
+    """Of each face's corners on its page, 0 to 1, the origin at the lower left (OBJ's, Blender's
+    and USD's convention; glTF has it at the upper left)."""
+    page_of_face: Int32[np.ndarray, "f"]
+    pages: Sequence[UInt8[np.ndarray, "h w 3"]]
+    """sRGB; each read from its file when asked, because together they may not fit in memory."""
+    seen: Bool[np.ndarray, "f"]
+    """False where no photo saw the face and its colour was made up from its neighbours'."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,9 +72,22 @@ class Similarity:
     rotation: Float[np.ndarray, "3 3"]
     translation: Float[np.ndarray, "3"]
 
-    def __matmul__(self, points: np.ndarray) -> np.ndarray:
-        """Move points of shape (..., 3)."""
-        return self.scale * points @ self.rotation.T + self.translation
+    @staticmethod
+    def from_rigid(rigid: Rigid, scale: float = 1.0) -> Similarity:
+        """Move rigidly, then enlarge about the target's origin."""
+        return Similarity(scale, rigid.rotation, scale * rigid.translation)
+
+    @overload
+    def __matmul__(self, other: Similarity) -> Similarity: ...
+    @overload
+    def __matmul__(self, other: np.ndarray) -> np.ndarray: ...
+    def __matmul__(self, other: Similarity | np.ndarray) -> Similarity | np.ndarray:
+        """Compose with a transform, or move points of shape (..., 3)."""
+        if isinstance(other, Similarity):
+            return Similarity(
+                self.scale * other.scale, self.rotation @ other.rotation, self @ other.translation
+            )
+        return self.scale * other @ self.rotation.T + self.translation
 
     def inverse(self) -> Similarity:
         """source_from_target."""

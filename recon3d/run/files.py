@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from recon3d.core.errors import OutputError
 
@@ -86,6 +86,26 @@ def write_json(target: Path, content: Mapping[str, object]) -> None:
     with atomic_path(target) as part:
         text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         part.write_text(text + "\n", encoding="utf-8")
+
+
+class FileSequence(Sequence[T]):
+    """A sequence that reads one file each time it is asked; nothing is kept in memory."""
+
+    def __init__(self, paths: Sequence[Path], read: Callable[[Path], T]) -> None:
+        self.paths = tuple(paths)
+        self._read = read
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> FileSequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | FileSequence[T]:
+        if isinstance(index, slice):
+            return FileSequence(self.paths[index], self._read)
+        return self._read(self.paths[index])
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
 
 class FileMapping(Mapping[str, T]):

@@ -9,17 +9,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import OutputError, TooLittleDepthError
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import PosedPhotos, PosedScene
 from recon3d.core.surface import Mesh, PointCloud
-from recon3d.core.transform import Rigid
-from recon3d.core.upright import upright_from_world
+from recon3d.core.transform import Similarity
 from recon3d.io.colmap import write_colmap_model
 from recon3d.io.depth_maps import png_step, write_depth_map
 from recon3d.io.meshes import check_cloud_suffix, check_mesh_suffix, write_cloud, write_mesh
@@ -27,16 +26,7 @@ from recon3d.io.nerfstudio import write_transforms
 from recon3d.run.files import atomic_path, explain_write_errors, write_json
 from recon3d.run.task import Task
 
-_GLTF_FROM_UPRIGHT = Rigid(np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportConfig:
-    """How results are written."""
-
-    up: Literal["auto", "none"] = "auto"
-    """auto turns the model upright (from how the cameras were held) and puts the origin on the
-    ground below it; none keeps the frame of the cameras."""
+_GLTF_FROM_TARGET = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +107,11 @@ def export(
     mesh: Mesh,
     cloud: PointCloud,
     depth: Mapping[str, SceneDepth],
+    frame: TargetFrame,
     outputs: Outputs,
-    config: ExportConfig,
     task: Task,
 ) -> tuple[Path, ...]:
-    """Write every output, all in one frame, and return their paths.
-
-    The frame is z-up with its origin on the ground (y-up for GLB, as that format wants it), or
-    the cameras' own with `up="none"`.
+    """Write every output, all in one frame (turned y-up for GLB), and return their paths.
 
     Raises:
         TooLittleDepthError: the mesh is empty.
@@ -135,21 +122,22 @@ def export(
             "No surface is left to write.",
             hint="The report shows how much depth each photo got and what to try.",
         )
-    upright = _target_frame(posed.scene, mesh, config)
-    scene = _moved_scene(posed.scene, upright)
+    target_from_world = frame.target_from_world
+    scene = _moved_scene(posed.scene, frame)
     views = len(scene.views)
     folders = (outputs.depth_maps, outputs.colmap, outputs.transforms)
     singles = len(outputs.meshes) + bool(outputs.cloud)
     steps = _Steps(task, singles + views * sum(map(bool, folders)))
+    in_gltf_frame = _GLTF_FROM_TARGET @ target_from_world
     for target in outputs.meshes:
         steps.next(target.name)
         in_gltf = target.suffix.lower() == ".glb"
-        write_mesh(target, _moved_mesh(mesh, _GLTF_FROM_UPRIGHT @ upright if in_gltf else upright))
+        write_mesh(target, _moved_mesh(mesh, in_gltf_frame if in_gltf else target_from_world))
     if outputs.cloud:
         steps.next(outputs.cloud.name)
-        write_cloud(outputs.cloud, _moved_cloud(cloud, upright))
+        write_cloud(outputs.cloud, _moved_cloud(cloud, target_from_world))
     if outputs.depth_maps:
-        _write_depth_maps(outputs.depth_maps, scene, depth, steps)
+        _write_depth_maps(outputs.depth_maps, scene, depth, target_from_world.scale, steps)
     if outputs.colmap:
         with _whole_folder(outputs.colmap) as folder:
             names = _write_pictures(folder / "images", posed, steps)
@@ -177,28 +165,21 @@ class _Steps:
         self._task.step(self._total, self._total)
 
 
-def _target_frame(scene: PosedScene, mesh: Mesh, config: ExportConfig) -> Rigid:
-    if config.up == "none":
-        return Rigid.identity()
-    return upright_from_world(scene.views, mesh.vertices)
-
-
-def _moved_scene(scene: PosedScene, target_from_world: Rigid) -> PosedScene:
-    world_from_target = target_from_world.inverse()
+def _moved_scene(scene: PosedScene, frame: TargetFrame) -> PosedScene:
+    moved = frame.target_from_world
     views = tuple(
-        replace(view, cam_from_world=view.cam_from_world @ world_from_target)
-        for view in scene.views
+        replace(view, cam_from_world=moved.move_camera(view.cam_from_world)) for view in scene.views
     )
-    points = replace(scene.points, xyz_world=target_from_world @ scene.points.xyz_world)
-    return replace(scene, views=views, points=points)
+    points = replace(scene.points, xyz_world=moved @ scene.points.xyz_world)
+    return replace(scene, views=views, points=points, unit=frame.unit)
 
 
-def _moved_mesh(mesh: Mesh, target_from_world: Rigid) -> Mesh:
+def _moved_mesh(mesh: Mesh, target_from_world: Similarity) -> Mesh:
     normals = None if mesh.normals is None else _turned(mesh.normals, target_from_world)
     return replace(mesh, vertices=_moved(mesh.vertices, target_from_world), normals=normals)
 
 
-def _moved_cloud(cloud: PointCloud, target_from_world: Rigid) -> PointCloud:
+def _moved_cloud(cloud: PointCloud, target_from_world: Similarity) -> PointCloud:
     return replace(
         cloud,
         points=_moved(cloud.points, target_from_world),
@@ -207,13 +188,13 @@ def _moved_cloud(cloud: PointCloud, target_from_world: Rigid) -> PointCloud:
 
 
 def _moved(
-    points: Float32[np.ndarray, "n 3"], target_from_world: Rigid
+    points: Float32[np.ndarray, "n 3"], target_from_world: Similarity
 ) -> Float32[np.ndarray, "n 3"]:
     return (target_from_world @ points).astype(np.float32)
 
 
 def _turned(
-    normals: Float32[np.ndarray, "n 3"], target_from_world: Rigid
+    normals: Float32[np.ndarray, "n 3"], target_from_world: Similarity
 ) -> Float32[np.ndarray, "n 3"]:
     turned: np.ndarray = normals @ target_from_world.rotation.T
     return turned.astype(np.float32)
@@ -225,21 +206,25 @@ def _renamed_scene(scene: PosedScene, names: Mapping[str, str]) -> PosedScene:
 
 
 def _write_depth_maps(
-    target: Path, scene: PosedScene, depth: Mapping[str, SceneDepth], steps: _Steps
+    target: Path,
+    scene: PosedScene,
+    depth: Mapping[str, SceneDepth],
+    target_per_world: float,
+    steps: _Steps,
 ) -> None:
     with _whole_folder(target) as folder:
         # One step for all maps, so that they can be compared; metres need no look at them.
         farthest = 0.0
         if scene.unit != "metre":
             farthest = max((float(found.depth_z.max()) for found in depth.values()), default=0.0)
-        step = png_step(scene.unit, farthest)
+        step = png_step(scene.unit, target_per_world * farthest)
         index = []
         for view in scene.views:
             steps.next(f"depth of {view.photo_id}")
             if (found := depth.get(view.photo_id)) is None:
                 continue
             stem = folder / _inside(view.photo_id)
-            write_depth_map(stem, found.depth_z, step)
+            write_depth_map(stem, np.float32(target_per_world) * found.depth_z, step)
             name = stem.relative_to(folder).as_posix()
             index.append(
                 {
