@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import OmitArgPrefixes, subcommand
@@ -14,27 +13,20 @@ from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
 from recon3d.cli.options import Command
-from recon3d.cli.supervisor import REUSE_MEMORY
 from recon3d.cli.train_multiview import TrainMultiView
-from recon3d.core.errors import ReconError
+from recon3d.cli.training import Training, explain_missing_packages, show_errors
 from recon3d.depthnet.mono.datasets import Layout
 from recon3d.depthnet.mono.recipe import Recipe
-from recon3d.depthnet.schedule import Schedule
-from recon3d.run.device import Device
 from recon3d.run.task import CancelToken, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainMono(Command):
+class TrainMono(Training):
     """Teach a network the depth of single photos, from photos whose depth is known.
 
     recon3d train mono --data nyu/ --out out/mono. The same command goes on where it was stopped;
     `tensorboard --logdir out/mono` shows how it learns. docs/TRAINING_MONO.md explains the rest.
     """
-
-    supervised: ClassVar[bool] = True
-    grace_seconds: ClassVar[float] = 60.0
-    environment: ClassVar[Mapping[str, str]] = REUSE_MEMORY
 
     data: Path
     """Folder of a dataset (NYU Depth v2, KITTI, TUM, ScanNet, our synthetic scenes), or of rgb/,
@@ -51,9 +43,6 @@ class TrainMono(Command):
     epochs: int = 0
     """How often each photo is seen; replaces --steps."""
     recipe: OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
-    schedule: OmitArgPrefixes[Schedule] = field(default_factory=Schedule)
-    device: Device = "auto"
-    """auto takes the NVIDIA GPU where there is one; cpu and cuda insist."""
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Train."""
@@ -61,13 +50,8 @@ class TrainMono(Command):
         from recon3d.depthnet.mono.datasets import open_frames
         from recon3d.depthnet.mono.losses import parse_loss
 
-        try:
+        with explain_missing_packages():
             from recon3d.depthnet.mono.train import split_frames, train_mono
-        except ModuleNotFoundError as error:
-            raise ReconError(
-                f"Training needs one more package: {error.name}.",
-                hint="Run: pip install 'recon3d[train]'",
-            ) from error
         parse_loss(self.recipe.loss)
         frames = open_frames(self.data, self.layout)
         training, validation = split_frames(frames, self.split, self.validation)
@@ -82,11 +66,8 @@ class TrainMono(Command):
         device = torch_device(self.device)
         task = Task("train", display, cancel)
         errors = train_mono(training, validation, self.recipe, schedule, self.out, device, task)
-        words = ", ".join(f"{name} {value:.4f}" for name, value in errors.items())
-        display.result(
-            {"checkpoint": str(self.out), "errors": errors},
-            f"Checkpoint: {self.out}\nOn the photos held out: {words}\n"
-            f"Use it:     recon3d mesh PHOTOS --depth-model {self.out}",
+        show_errors(
+            display, errors, judged_on="the photos held out", checkpoint=self.out, model=self.out
         )
 
 

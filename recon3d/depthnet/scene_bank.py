@@ -50,7 +50,8 @@ class SceneBank:
         missing = [number for number in numbers if not self._path(number).exists()]
         if not missing:
             return
-        if device.type != "cpu":
+        workers = min(workers, len(missing)) if device.type == "cpu" else 1
+        if workers == 1:
             for number in task.each(missing, len(missing)):
                 self._render(number, device)
             return
@@ -59,7 +60,7 @@ class SceneBank:
                                  initargs=(1,)) as pool:  # fmt: skip
             try:
                 done = pool.map(self._render, missing, [device] * len(missing))
-                for _ in task.each(done, len(missing)):
+                for _ in task.each(done, len(missing), lambda _: ""):
                     pass
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)

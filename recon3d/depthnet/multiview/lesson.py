@@ -40,7 +40,6 @@ class MultiViewLesson:
         numbers = 3 * rng.integers(0, thirds, self._data.batch)
         if not upright:
             numbers += rng.integers(1, 3, self._data.batch)
-        numbers = np.minimum(numbers, self._data.scenes - 1)
         sources, planes = int(rng.integers(2, 6)), int(rng.integers(5, 9)) * 8
         return self._samples(numbers.tolist(), step, sources, planes)
 
