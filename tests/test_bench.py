@@ -12,6 +12,7 @@ from PIL import Image
 
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
 from recon3d.bench.page import write_page
+from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases, speed_table
 from recon3d.bench.surface import THRESHOLDS, render_depth, surface_errors, visible_count
 from recon3d.bench.truth import at_camera, read_llff_cameras, read_surveyed_cameras
 from recon3d.config import Config
@@ -194,3 +195,33 @@ def test_every_set_of_real_photos_is_there(real_photos: Path) -> None:
         assert all(path.exists() for path in paths if path), name
         if bench_set.true_cameras:
             assert len(bench_set.true_cameras(folder)) >= 11
+
+
+def test_speed_is_told_in_milliseconds_and_photos_a_second() -> None:
+    case = SpeedCase("multiview", 640, 5, "half")
+    row = SpeedRow(case, "cuda", seconds=0.25, cpu_seconds=0.125, memory_mib=900, gpu_memory_mib=0)
+    cells = [cell.strip() for cell in speed_table([row]).splitlines()[-1].split("|")[1:-1]]
+    assert cells == ["multiview", "640", "5", "half", "cuda", "250", "4.00", "125", "900", "0"]
+
+
+def test_only_a_gpu_is_asked_for_half_precision() -> None:
+    assert not [case for case in default_cases("cpu") if case.variant]
+    on_gpu = default_cases("cuda")
+    assert {case.variant for case in on_gpu} == {"", "half", "compiled", "half compiled"}
+    assert on_gpu[: len(default_cases("cpu"))] == default_cases("cpu")
+    assert len(set(on_gpu)) == len(on_gpu)
+
+
+@pytest.mark.slow
+def test_depth_is_timed_in_a_process_of_its_own_and_written_down(tmp_path: Path) -> None:
+    cases = [SpeedCase("planesweep", 160, 2), SpeedCase("planesweep", 320, 2)]
+    small, large = bench_depth(tmp_path, Runtime(device="cpu"), cases=cases)
+    assert (small.case, large.case) == tuple(cases)
+    # Four times the pixels; a good part of the time is spent per photo.
+    assert large.cpu_seconds > 1.2 * small.cpu_seconds > 0
+    # Python and torch alone hold more than this.
+    assert small.memory_mib > 100
+    kept = json.loads((tmp_path / "depth_speed.json").read_text(encoding="utf-8"))
+    assert [row["case"]["resolution_px"] for row in kept] == [160, 320]
+    written = (tmp_path / "depth_speed.md").read_text(encoding="utf-8")
+    assert written == speed_table([small, large]) + "\n"

@@ -36,7 +36,6 @@ from recon3d.core.scene import (
 )
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
-from recon3d.depthnet.checkpoint import SHIPPED
 from recon3d.pipeline import Inputs, Results, Stage, reconstruct
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.stages.alone import stand_alone
@@ -476,8 +475,6 @@ def test_one_photo_has_no_poses_and_the_error_says_what_it_can_become(
 def test_the_shipped_network_makes_a_relief_of_an_example_photo(
     example: Path, tmp_path: Path
 ) -> None:
-    if not (SHIPPED / "mono.json").is_file():
-        pytest.skip("the weights of resnet are not shipped yet")
     inputs = Inputs(photos=example / "ruin_00.jpg", intrinsics=example / "K.json")
     results = reconstruct(inputs, tmp_path / "work")
     assert results.mesh is not None
