@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
-from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.core.surface import Mesh, TexturedMesh, vertex_normals
+from recon3d.core.surface_colour import SurfaceColour, TextureColour, VertexColour, interpolated
 from recon3d.core.transform import Rigid
 from recon3d.run.files import atomic_path
 
@@ -18,8 +19,10 @@ BACKGROUND = (236, 238, 241)
 _CLAY = np.array([206, 201, 194], np.float32)
 _BACK = np.array([112, 124, 148], np.float32)
 _FIELD_OF_VIEW_DEG = 36.0
-# Rays through each pixel: 2 x 2.
-_SAMPLES = 2
+# Rays through each pixel, along each side. Texels are finer than triangles: too few would flicker.
+_SAMPLES, _TEXTURE_SAMPLES = 2, 4
+# Cast at a time, at about 200 bytes each.
+_RAYS = 1_500_000
 # A room seen from outside shows its inside after this many walls at most.
 _MAX_WALLS = 4
 
@@ -45,10 +48,11 @@ class Viewpoint:
 class StillRenderer:
     """Holds the mesh ready for rays; building it costs more than a picture."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, model: Mesh | TexturedMesh) -> None:
         """Needs at least one face."""
         import open3d as o3d
 
+        mesh = model.mesh if isinstance(model, TexturedMesh) else model
         self._tensor = o3d.core.Tensor.from_numpy
         self._scene = o3d.t.geometry.RaycastingScene()
         self._scene.add_triangles(
@@ -57,32 +61,60 @@ class StillRenderer:
         )
         self._faces = mesh.faces
         self._normals = vertex_normals(mesh) if mesh.normals is None else mesh.normals
-        self._rgb = mesh.rgb
+        self._samples = _SAMPLES
+        self._colour: SurfaceColour | None = None
+        if isinstance(model, TexturedMesh):
+            self._samples = _TEXTURE_SAMPLES
+            self._colour = TextureColour(model)
+        elif mesh.rgb is not None:
+            self._colour = VertexColour(mesh.rgb, mesh.faces)
 
     def render(self, view: Viewpoint, *, backs: bool = True) -> Still:
-        """Cast 2 x 2 rays per pixel.
+        """Cast several rays through each pixel.
 
         backs: False looks through faces seen from behind, so that a room shows its inside.
         """
-        camera = view.camera.resized(
-            view.camera.width_px * _SAMPLES, view.camera.height_px * _SAMPLES
-        )
+        camera = view.camera
+        rows = max(1, _RAYS // (camera.width_px * self._samples**2))
+        bands = [
+            self._band(replace(camera, height_px=height, cy_px=camera.cy_px - top), view, backs)
+            for top in range(0, camera.height_px, rows)
+            for height in [min(rows, camera.height_px - top)]
+        ]
+        colour, clay = zip(*bands, strict=True)
+        return Still(np.vstack(colour), np.vstack(clay))
+
+    def _band(
+        self, camera: PinholeCamera, view: Viewpoint, backs: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Colour and clay of a few rows of the picture."""
+        fine = camera.resized(camera.width_px * self._samples, camera.height_px * self._samples)
         world_from_cam = view.cam_from_world.inverse()
-        directions = (pixel_rays(camera).reshape(-1, 3) @ world_from_cam.rotation.T).astype(
+        directions = (pixel_rays(fine).reshape(-1, 3) @ world_from_cam.rotation.T).astype(
             np.float32
         )
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         face, uv, facing = self._cast(world_from_cam.translation, directions, backs=backs)
         hit = face >= 0
-        corners = self._faces[face[hit]]
-        weights = np.column_stack([1 - uv[hit].sum(1), uv[hit]]).astype(np.float32)
-        normals = _mix(self._normals, corners, weights)
+        face, uv, facing = face[hit], uv[hit], facing[hit]
+        weights = np.column_stack([1 - uv.sum(1), uv]).astype(np.float32)
+        normals = interpolated(self._normals, self._faces[face], weights)
         length = np.linalg.norm(normals, axis=1)
         cosine = np.abs(np.einsum("ij,ij->i", normals, directions[hit]))
         light = 0.25 + 0.75 * cosine / np.where(length > 0, length, 1)
-        clay = np.where(facing[hit][:, None], _CLAY, _BACK) * light[:, None]
-        colour = clay if self._rgb is None else _mix(self._rgb, corners, weights)
-        return Still(_picture(colour, hit, camera), _picture(clay, hit, camera))
+        clay = np.where(facing[:, None], _CLAY, _BACK) * light[:, None]
+        colour = self._colour.at(face, weights) if self._colour else clay
+        return self._picture(colour, hit, camera), self._picture(clay, hit, camera)
+
+    def _picture(
+        self, values: np.ndarray, hit: np.ndarray, camera: PinholeCamera
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        rays = np.full((len(hit), 3), BACKGROUND, np.float32)
+        rays[hit] = values
+        count = self._samples
+        means = rays.reshape(camera.height_px, count, camera.width_px, count, 3).mean((1, 3))
+        picture: np.ndarray = np.rint(means).astype(np.uint8)
+        return picture
 
     def _cast(
         self,
@@ -204,21 +236,3 @@ def _framed(
     distance = float((np.abs(seen[:, :2]) / half - seen[:, 2:]).max())
     translation = -rotation @ middle - centre * [1, 1, 0] + [0, 0, distance]
     return Rigid(rotation, translation)
-
-
-def _mix(values: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    mixed: np.ndarray = values[corners[:, 0]] * weights[:, :1]
-    mixed += values[corners[:, 1]] * weights[:, 1:2]
-    mixed += values[corners[:, 2]] * weights[:, 2:]
-    return mixed
-
-
-def _picture(
-    values: np.ndarray, hit: np.ndarray, camera: PinholeCamera
-) -> UInt8[np.ndarray, "h w 3"]:
-    rays = np.full((len(hit), 3), BACKGROUND, np.float32)
-    rays[hit] = values
-    height, width = camera.height_px // _SAMPLES, camera.width_px // _SAMPLES
-    means = rays.reshape(height, _SAMPLES, width, _SAMPLES, 3).mean((1, 3))
-    picture: np.ndarray = np.rint(means).astype(np.uint8)
-    return picture
