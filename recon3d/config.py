@@ -19,6 +19,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 import tomli_w
 
 from recon3d.core.errors import ConfigError
+from recon3d.io.textures import ExportConfig
 from recon3d.stages.align import AlignConfig
 from recon3d.stages.depth import DepthConfig
 from recon3d.stages.frame import FrameConfig
@@ -45,6 +46,7 @@ class Config:
     relief: ReliefConfig = field(default_factory=ReliefConfig)
     mesh: MeshConfig = field(default_factory=MeshConfig)
     frame: FrameConfig = field(default_factory=FrameConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
 
 
 def preset(name: Preset) -> Config:

@@ -131,7 +131,7 @@ def reconstruct(
         try:
             _run_stages(work, given, config, runtime, until, results)
             _find_frame(work, config, results)
-            results.written = _export(results, outputs, work.task("export"))
+            results.written = _export(results, outputs, config, work.task("export"))
             work.remember_run()
         except ReconError as error:
             # A failed run needs its report most: it says which photo failed where.
@@ -324,15 +324,14 @@ def _latest_surface(made: Results) -> tuple[Mesh, PointCloud]:
     return (made.mesh.value if made.mesh else surface), cloud
 
 
-def _export(made: Results, outputs: Outputs, task: Task) -> tuple[Path, ...]:
+def _export(made: Results, outputs: Outputs, config: Config, task: Task) -> tuple[Path, ...]:
     """Write the outputs from the latest stage that was reached."""
     if not (made.posed and made.frame):
         return ()
     depth_maps = made.depth.value if made.depth else {}
     surface, cloud = _latest_surface(made)
-    return export.export(
-        made.posed.value, surface, cloud, depth_maps, made.frame.value, outputs, task
-    )
+    exportable = export.Exportable(made.posed.value, surface, cloud, depth_maps, made.frame.value)
+    return export.export(exportable, outputs, config.export, task)
 
 
 def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError | None) -> None:

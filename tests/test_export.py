@@ -17,13 +17,14 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import Cancelled, OutputError, TooLittleDepthError
 from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, Verdict, View
-from recon3d.core.surface import Mesh, PointCloud
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.core.upright import up_in_world, upright_from_world
 from recon3d.io.colmap import read_colmap_cameras
-from recon3d.io.meshes import read_cloud, read_mesh
+from recon3d.io.meshes import MESH_WRITERS, read_cloud, read_mesh
+from recon3d.io.textures import ExportConfig
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.export import Outputs, check_outputs, export
+from recon3d.stages.export import Exportable, Outputs, check_outputs, export
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 # Any tilt of the SfM world, which knows no gravity.
@@ -106,8 +107,22 @@ def frame_of(posed: PosedPhotos, mesh: Mesh) -> TargetFrame:
     return TargetFrame(Similarity.from_rigid(upright), posed.scene.unit)
 
 
-def task() -> Task:
-    return Task("export", silent, CancelToken())
+def run(
+    posed: PosedPhotos,
+    model: Mesh | TexturedMesh,
+    outputs: Outputs,
+    *,
+    depth: dict[str, SceneDepth] | None = None,
+    frame: TargetFrame | None = None,
+    config: ExportConfig = ExportConfig(),  # noqa: B008 - frozen
+    task: Task | None = None,
+) -> tuple[Path, ...]:
+    textured = model if isinstance(model, TexturedMesh) else None
+    mesh = textured.mesh if textured else model
+    made = Exportable(
+        posed, mesh, cloud_of(mesh), depth or {}, frame or frame_of(posed, mesh), textured
+    )
+    return export(made, outputs, config, task or Task("export", silent, CancelToken()))
 
 
 @pytest.mark.parametrize("height", [-1.0, 0.5, 4.0])
@@ -186,10 +201,8 @@ def test_floaters_do_not_move_the_origin(house: Mesh) -> None:
 def test_meshes_stand_upright_in_every_format(
     posed: PosedPhotos, house: Mesh, tmp_path: Path
 ) -> None:
-    targets = tuple(tmp_path / f"out/scene{suffix}" for suffix in (".ply", ".obj", ".stl", ".glb"))
-    written = export(
-        posed, house, cloud_of(house), {}, frame_of(posed, house), Outputs(meshes=targets), task()
-    )
+    targets = tuple(tmp_path / f"out/scene{suffix}" for suffix in MESH_WRITERS if suffix != ".usdz")
+    written = run(posed, house, Outputs(meshes=targets))
     assert written == targets
     for target in targets:
         loaded = trimesh.load_mesh(target)
@@ -210,7 +223,7 @@ def test_all_outputs_share_one_frame(
         transforms=tmp_path / "transforms.json",
     )
     check_outputs(outputs)
-    export(posed, house, cloud_of(house), depth, frame_of(posed, house), outputs, task())
+    run(posed, house, outputs, depth=depth)
 
     mesh = read_mesh(tmp_path / "scene.ply")
     np.testing.assert_allclose(read_cloud(tmp_path / "cloud.ply").points, mesh.vertices, atol=1e-6)
@@ -241,7 +254,7 @@ def test_no_file_leaves_its_folder_whatever_the_photo_is_called(
 ) -> None:
     inner = tmp_path / "a" / "b" / "c"
     outputs = Outputs(depth_maps=inner / "depth", colmap=inner / "colmap")
-    export(posed, house, cloud_of(house), depth, frame_of(posed, house), outputs, task())
+    run(posed, house, outputs, depth=depth)
     assert {path.name for path in inner.iterdir()} == {"depth", "colmap"}
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -249,25 +262,16 @@ def test_no_file_leaves_its_folder_whatever_the_photo_is_called(
 def test_the_frame_decides_where_a_model_stands(
     posed: PosedPhotos, house: Mesh, tmp_path: Path
 ) -> None:
-    outputs = Outputs(meshes=(tmp_path / "scene.ply",))
-    export(
-        posed,
-        house,
-        cloud_of(house),
-        {},
-        TargetFrame(Similarity.from_rigid(Rigid.identity()), "scene"),
-        outputs,
-        task(),
-    )
+    frame = TargetFrame(Similarity.from_rigid(Rigid.identity()), "scene")
+    run(posed, house, Outputs(meshes=(tmp_path / "scene.ply",)), frame=frame)
     np.testing.assert_array_equal(read_mesh(tmp_path / "scene.ply").vertices, house.vertices)
 
 
 def test_an_empty_mesh_is_refused_with_advice(posed: PosedPhotos, tmp_path: Path) -> None:
-    nothing = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
-    cloud = PointCloud(nothing.vertices, np.zeros((0, 3), np.uint8), nothing.vertices)
+    nothing, _ = sparse_surface(SparsePoints.empty())
     outputs = Outputs(meshes=(tmp_path / "scene.ply",))
     with pytest.raises(TooLittleDepthError) as caught:
-        export(posed, nothing, cloud, {}, frame_of(posed, nothing), outputs, task())
+        run(posed, nothing, outputs)
     assert caught.value.hint
 
 
@@ -276,10 +280,7 @@ def test_a_users_own_files_in_an_output_folder_stay(
 ) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):
-        export(
-            posed, house, cloud_of(house), depth, frame_of(posed, house),
-            Outputs(depth_maps=tmp_path), task(),
-        )  # fmt: skip
+        run(posed, house, Outputs(depth_maps=tmp_path), depth=depth)
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert (tmp_path / "depth.json").exists()
 
@@ -294,10 +295,13 @@ def test_cancelling_leaves_no_half_folder(
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        export(
-            posed, house, cloud_of(house), depth, frame_of(posed, house),
-            Outputs(depth_maps=tmp_path / "depth"), Task("export", stop_at_the_third, cancel),
-        )  # fmt: skip
+        run(
+            posed,
+            house,
+            Outputs(depth_maps=tmp_path / "depth"),
+            depth=depth,
+            task=Task("export", stop_at_the_third, cancel),
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -345,15 +349,7 @@ def test_a_photo_without_depth_is_left_out_of_the_index(
 ) -> None:
     metric = replace(posed, scene=replace(posed.scene, unit="metre"))
     del depth["frame"]
-    export(
-        metric,
-        house,
-        cloud_of(house),
-        depth,
-        frame_of(metric, house),
-        Outputs(depth_maps=tmp_path),
-        task(),
-    )
+    run(metric, house, Outputs(depth_maps=tmp_path), depth=depth)
     index = json.loads((tmp_path / "depth.json").read_text(encoding="utf-8"))
     assert len(index["maps"]) == 3
     assert index["png_step"] == 0.001

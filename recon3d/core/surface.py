@@ -19,6 +19,8 @@ class Mesh:
     faces: Int32[np.ndarray, "f 3"]
     normals: Float32[np.ndarray, "v 3"] | None = None
     rgb: UInt8[np.ndarray, "v 3"] | None = None
+    filled: Bool[np.ndarray, "f"] | None = None
+    """True for faces that close a hole: no photo showed a surface there. None: nobody knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,11 @@ def vertex_normals(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
             )
     length = np.linalg.norm(summed, axis=1, keepdims=True)
     return (summed / np.where(length > 0, length, 1)).astype(np.float32)
+
+
+def normals_of(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
+    """The mesh's own normals, or computed ones where it has none."""
+    return vertex_normals(mesh) if mesh.normals is None else mesh.normals
 
 
 def _doubled_normals(corners: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "f 3"]:

@@ -14,10 +14,13 @@ from recon3d.run.files import write_json
 _OURS_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
-def write_transforms(target: Path, scene: PosedScene, file_paths: Mapping[str, str]) -> None:
+def write_transforms(
+    target: Path, scene: PosedScene, file_paths: Mapping[str, str], points: str | None
+) -> None:
     """Write the cameras without distortion, one set of intrinsics per frame.
 
     file_paths: by photo id, the undistorted picture relative to target's folder.
+    points: a .ply in the frame of the cameras, relative to target's folder; splats start from it.
 
     Raises:
         OutputError: the place cannot be written.
@@ -37,5 +40,13 @@ def write_transforms(target: Path, scene: PosedScene, file_paths: Mapping[str, s
         }
         for view in scene.views
     ]
-    no_distortion = dict.fromkeys(("k1", "k2", "p1", "p2"), 0.0)
-    write_json(target, {"camera_model": "OPENCV", **no_distortion, "frames": frames})
+    content = {
+        "camera_model": "OPENCV",
+        **dict.fromkeys(("k1", "k2", "p1", "p2"), 0.0),
+        # Cameras and points are in one frame, which is upright: nothing was applied to either,
+        # and nothing should be guessed from the cameras.
+        "applied_transform": np.eye(4)[:3].tolist(),
+        "orientation_override": "none",
+        "frames": frames,
+    }
+    write_json(target, content | ({"ply_file_path": points} if points else {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -79,6 +80,36 @@ def atomic_path(target: Path) -> Iterator[Path]:
         # Where the place itself is at fault, removing fails too and must not hide why.
         with suppress(OSError):
             part.unlink()
+
+
+@contextmanager
+def atomic_files(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder; when the block ends well, its files move into `folder`.
+
+    Whatever else lies there stays: it may be the user's. Files of the same names are replaced
+    only when all new ones are on the disk.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    folder = folder.absolute()
+    # On the same disk; a folder that is there may be one of its own.
+    home = folder if folder.is_dir() else folder.parent
+    part = home / f".{folder.name}.{os.getpid()}.part"
+    try:
+        with explain_write_errors(folder):
+            part.mkdir(parents=True)
+            yield part
+            files = sorted(path for path in part.rglob("*") if path.is_file())
+            for file in files:
+                with file.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+            for file in files:
+                place = folder / file.relative_to(part)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_json(target: Path, content: Mapping[str, object]) -> None:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
-
-import numpy as np
-from jaxtyping import Float32
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import OutputError, TooLittleDepthError
 from recon3d.core.frame import TargetFrame
-from recon3d.core.scene import PosedPhotos, PosedScene
-from recon3d.core.surface import Mesh, PointCloud
-from recon3d.core.transform import Similarity
-from recon3d.io.colmap import write_colmap_model
-from recon3d.io.depth_maps import png_step, write_depth_map
-from recon3d.io.meshes import check_cloud_suffix, check_mesh_suffix, write_cloud, write_mesh
-from recon3d.io.nerfstudio import write_transforms
-from recon3d.run.files import atomic_path, explain_write_errors, write_json
+from recon3d.core.scene import PosedPhotos
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.io.meshes import (
+    TEXTURE_SUFFIXES,
+    Y_UP_SUFFIXES,
+    check_cloud_suffix,
+    check_mesh_suffix,
+    write_cloud,
+    write_mesh,
+)
+from recon3d.io.textures import ExportConfig
+from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
-
-_GLTF_FROM_TARGET = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
+from recon3d.stages.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
+from recon3d.stages.moved import moved_cloud, moved_model, moved_scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,7 @@ class Outputs:
     """What the user wants written, and where."""
 
     meshes: tuple[Path, ...] = ()
-    """.ply, .obj, .glb or .stl; the extension decides."""
+    """.ply, .obj, .glb, .stl or .usdz; the extension decides."""
     cloud: Path | None = None
     """.ply point cloud."""
     depth_maps: Path | None = None
@@ -43,8 +41,29 @@ class Outputs:
     """Folder for a COLMAP model of the undistorted cameras and points, with the pictures."""
     transforms: Path | None = None
     """nerfstudio transforms.json; its pictures are put in a folder beside it."""
+    blender: Path | None = None
+    """Folder for model, cameras, pictures, points and a script that opens them in Blender."""
     report: Path | None = None
     """report.html; report.json is written beside it."""
+
+    @property
+    def hold_texture(self) -> bool:
+        """Whether a texture is worth making: some of these would have it."""
+        suffixes = {mesh.suffix.lower() for mesh in self.meshes}
+        return self.blender is not None or not suffixes.isdisjoint(TEXTURE_SUFFIXES)
+
+
+@dataclass(frozen=True, eq=False)
+class Exportable:
+    """What a run has made, in the world's frame."""
+
+    posed: PosedPhotos
+    mesh: Mesh
+    """Without faces where the run has not come to a surface."""
+    cloud: PointCloud
+    depth: Mapping[str, SceneDepth]
+    frame: TargetFrame
+    textured: TexturedMesh | None = None
 
 
 def check_outputs(outputs: Outputs) -> None:
@@ -66,7 +85,7 @@ def check_outputs(outputs: Outputs) -> None:
                 hint=f"For example {target.stem or 'out'}{suffix}.",
             )
     files = [*outputs.meshes, outputs.cloud, outputs.transforms, outputs.report]
-    folders = [outputs.depth_maps, outputs.colmap]
+    folders = [outputs.depth_maps, outputs.colmap, outputs.blender]
     taken: set[Path] = set()
     for target in filter(None, [*files, *folders]):
         if target.resolve() in taken:
@@ -103,54 +122,46 @@ def _try_folder(folder: Path) -> None:
 
 
 def export(
-    posed: PosedPhotos,
-    mesh: Mesh,
-    cloud: PointCloud,
-    depth: Mapping[str, SceneDepth],
-    frame: TargetFrame,
-    outputs: Outputs,
-    task: Task,
+    made: Exportable, outputs: Outputs, config: ExportConfig, task: Task
 ) -> tuple[Path, ...]:
-    """Write every output, all in one frame (turned y-up for GLB), and return their paths.
+    """Write every output, all in one frame (turned y-up for GLB and USDZ), and return their paths.
 
     Raises:
         TooLittleDepthError: the mesh is empty.
         OutputError: a place cannot be written.
     """
-    if outputs.meshes and len(mesh.faces) == 0:
+    if outputs.meshes and len(made.mesh.faces) == 0:
         raise TooLittleDepthError(
             "No surface is left to write.",
             hint="The report shows how much depth each photo got and what to try.",
         )
-    target_from_world = frame.target_from_world
-    scene = _moved_scene(posed.scene, frame)
-    views = len(scene.views)
-    folders = (outputs.depth_maps, outputs.colmap, outputs.transforms)
+    scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
+
+    def write_model(target: Path) -> None:
+        suffix = target.suffix.lower()
+        model = made.textured if made.textured and suffix in TEXTURE_SUFFIXES else made.mesh
+        write_mesh(target, moved_model(model, moved, y_up=suffix in Y_UP_SUFFIXES), config)
+
+    folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
     singles = len(outputs.meshes) + bool(outputs.cloud)
-    steps = _Steps(task, singles + views * sum(map(bool, folders)))
-    in_gltf_frame = _GLTF_FROM_TARGET @ target_from_world
+    steps = _Steps(task, singles + len(scene.views) * sum(map(bool, folders)))
     for target in outputs.meshes:
         steps.next(target.name)
-        in_gltf = target.suffix.lower() == ".glb"
-        write_mesh(target, _moved_mesh(mesh, in_gltf_frame if in_gltf else target_from_world))
+        write_model(target)
     if outputs.cloud:
         steps.next(outputs.cloud.name)
-        write_cloud(outputs.cloud, _moved_cloud(cloud, target_from_world))
+        write_cloud(outputs.cloud, moved_cloud(made.cloud, moved))
     if outputs.depth_maps:
-        _write_depth_maps(outputs.depth_maps, scene, depth, target_from_world.scale, steps)
+        write_depth_maps(outputs.depth_maps, scene, made.depth, moved.scale, steps.next)
     if outputs.colmap:
-        with _whole_folder(outputs.colmap) as folder:
-            names = _write_pictures(folder / "images", posed, steps)
-            write_colmap_model(folder / "sparse" / "0", _renamed_scene(scene, names))
+        write_colmap(outputs.colmap, scene, made.posed, steps.next)
     if outputs.transforms:
-        pictures = outputs.transforms.with_name(f"{outputs.transforms.stem}_images")
-        with _whole_folder(pictures) as folder:
-            names = _write_pictures(folder, posed, steps)
-        file_paths = {photo_id: f"{pictures.name}/{name}" for photo_id, name in names.items()}
-        write_transforms(outputs.transforms, scene, file_paths)
+        write_nerfstudio(outputs.transforms, scene, made.posed, steps.next)
+    if outputs.blender:
+        writer = write_model if len(made.mesh.faces) else None
+        write_blender(outputs.blender, scene, made.posed, writer, steps.next)
     steps.finish()
-    single = (outputs.cloud, outputs.depth_maps, outputs.colmap, outputs.transforms)
-    return (*outputs.meshes, *filter(None, single))
+    return (*outputs.meshes, *filter(None, (outputs.cloud, *folders)))
 
 
 class _Steps:
@@ -163,121 +174,3 @@ class _Steps:
 
     def finish(self) -> None:
         self._task.step(self._total, self._total)
-
-
-def _moved_scene(scene: PosedScene, frame: TargetFrame) -> PosedScene:
-    moved = frame.target_from_world
-    views = tuple(
-        replace(view, cam_from_world=moved.move_camera(view.cam_from_world)) for view in scene.views
-    )
-    points = replace(scene.points, xyz_world=moved @ scene.points.xyz_world)
-    return replace(scene, views=views, points=points, unit=frame.unit)
-
-
-def _moved_mesh(mesh: Mesh, target_from_world: Similarity) -> Mesh:
-    normals = None if mesh.normals is None else _turned(mesh.normals, target_from_world)
-    return replace(mesh, vertices=_moved(mesh.vertices, target_from_world), normals=normals)
-
-
-def _moved_cloud(cloud: PointCloud, target_from_world: Similarity) -> PointCloud:
-    return replace(
-        cloud,
-        points=_moved(cloud.points, target_from_world),
-        normals=_turned(cloud.normals, target_from_world),
-    )
-
-
-def _moved(
-    points: Float32[np.ndarray, "n 3"], target_from_world: Similarity
-) -> Float32[np.ndarray, "n 3"]:
-    return (target_from_world @ points).astype(np.float32)
-
-
-def _turned(
-    normals: Float32[np.ndarray, "n 3"], target_from_world: Similarity
-) -> Float32[np.ndarray, "n 3"]:
-    turned: np.ndarray = normals @ target_from_world.rotation.T
-    return turned.astype(np.float32)
-
-
-def _renamed_scene(scene: PosedScene, names: Mapping[str, str]) -> PosedScene:
-    views = (replace(view, photo_id=names[view.photo_id]) for view in scene.views)
-    return replace(scene, views=tuple(views))
-
-
-def _write_depth_maps(
-    target: Path,
-    scene: PosedScene,
-    depth: Mapping[str, SceneDepth],
-    target_per_world: float,
-    steps: _Steps,
-) -> None:
-    with _whole_folder(target) as folder:
-        # One step for all maps, so that they can be compared; metres need no look at them.
-        farthest = 0.0
-        if scene.unit != "metre":
-            farthest = max((float(found.depth_z.max()) for found in depth.values()), default=0.0)
-        step = png_step(scene.unit, target_per_world * farthest)
-        index = []
-        for view in scene.views:
-            steps.next(f"depth of {view.photo_id}")
-            if (found := depth.get(view.photo_id)) is None:
-                continue
-            stem = folder / _inside(view.photo_id)
-            write_depth_map(stem, np.float32(target_per_world) * found.depth_z, step)
-            name = stem.relative_to(folder).as_posix()
-            index.append(
-                {
-                    "photo": view.photo_id,
-                    "png": f"{name}.png",
-                    "npy": f"{name}.npy",
-                    "camera": asdict(found.camera),
-                    "cam_from_world": view.cam_from_world.matrix().tolist(),
-                }
-            )
-        write_json(
-            folder / "depth.json",
-            {"unit": scene.unit, "png_step": step, "unknown": 0, "maps": index},
-        )
-
-
-def _write_pictures(folder: Path, posed: PosedPhotos, steps: _Steps) -> dict[str, str]:
-    """Copy the undistorted pictures; returns their names in the folder by photo id."""
-    from PIL import Image
-
-    names = {}
-    for view in posed.scene.views:
-        steps.next(f"picture of {view.photo_id}")
-        name = _inside(view.photo_id)
-        if name.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-            name = name.with_name(f"{name.name}.png")
-        names[view.photo_id] = name.as_posix()
-        with atomic_path(folder / name) as part:
-            Image.fromarray(posed.rgb[view.photo_id]).save(part, quality=95, subsampling=0)
-    return names
-
-
-def _inside(photo_id: str) -> PurePosixPath:
-    """The id as a path that cannot leave the folder it is put in."""
-    parts = [part for part in PurePosixPath(photo_id).parts if part not in ("/", "..")]
-    return PurePosixPath(*(part.replace("\\", "_").replace(":", "_") for part in parts))
-
-
-@contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder whose files move into target when all are written.
-
-    Whatever else lies in target stays: it may be the user's.
-    """
-    target = target.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with explain_write_errors(target):
-            part.mkdir(parents=True)
-            yield part
-            for file in sorted(path for path in part.rglob("*") if path.is_file()):
-                place = target / file.relative_to(part)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                file.replace(place)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
