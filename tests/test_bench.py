@@ -163,6 +163,7 @@ def test_a_page_keeps_what_a_person_wrote_around_the_table(tmp_path: Path) -> No
     assert text.endswith("\nAfter.\n")
     assert "old" not in text
     assert "(results/example.jpg)" in text
+    assert f"Photos: {SETS['example'].credit}." in text
     assert (stills / "example.jpg").stat().st_size > 200_000
     assert (tmp_path / "results" / "example.jpg").stat().st_size <= 150_000
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from recon3d.bench.rows import BenchRow, markdown
+from recon3d.bench.sets import MEMORY_SETS, SETS
 from recon3d.run.files import atomic_path, explain_write_errors
 
 _PICTURE_BYTES = 150_000
@@ -29,10 +30,13 @@ def write_page(page: Path, rows: Sequence[BenchRow], stills: Path) -> None:
         pictures.mkdir(parents=True, exist_ok=True)
         for row in rows:
             still = stills / f"{row.name}.jpg"
-            if still.exists() and not row.failure:
+            # The memory sets are parts of one that has its own picture.
+            if still.exists() and not row.failure and row.name not in MEMORY_SETS:
                 _shrink(still, pictures / still.name)
                 picture = f"![{row.name}]({pictures.name}/{still.name})"
-                blocks.append(f"**{row.name}**: {row.what}\n\n{picture}")
+                credit = SETS[row.name].credit
+                photos = f" Photos: {credit}." if credit else ""
+                blocks.append(f"**{row.name}**: {row.what}.{photos}\n\n{picture}")
     made = f"{_BEGIN}\n\n" + "\n\n".join(blocks) + f"\n\n{_END}"
     old = page.read_text(encoding="utf-8") if page.exists() else f"# Results\n\n{_BEGIN}{_END}\n"
     if _BEGIN not in old:
@@ -45,7 +49,7 @@ def write_page(page: Path, rows: Sequence[BenchRow], stills: Path) -> None:
 def _shrink(source: Path, target: Path) -> None:
     """Pictures live in the repository for ever, so they are small."""
     with Image.open(source) as picture, atomic_path(target) as part:
-        for quality in (88, 80, 70, 60, 50):
+        for quality in (88, 80, 70, 60, 50, 42):
             picture.save(part, quality=quality, optimize=True, progressive=True)
             if part.stat().st_size <= _PICTURE_BYTES:
                 break

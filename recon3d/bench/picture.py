@@ -1,4 +1,4 @@
-"""One picture of a result: depth maps above, the mesh from three sides below."""
+"""One picture of a result: photos, the model as their cameras see it, and from around."""
 
 from __future__ import annotations
 
@@ -8,40 +8,46 @@ import numpy as np
 from PIL import Image
 
 from recon3d.bench.sets import BenchSet
-from recon3d.core.upright import upright_from_world
-from recon3d.io.stills import StillRenderer, contact_sheet, turntable
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.transform import Rigid
+from recon3d.io.stills import StillRenderer, Viewpoint, contact_sheet, turntable
 from recon3d.pipeline import Results
-from recon3d.stages.report.pictures import coloured_depth
 
 _COLUMNS = 3
-_CELL_PX = (400, 300)
+_CELL_PX = (360, 270)
 
 
 def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
-    """Depth maps, the mesh in its colours, and as clay, which hides nothing.
+    """Three photos where they may be shown, below each the model as its camera sees it.
 
-    Photos are shown only where they are ours to show.
+    In its colours and as clay, which hides nothing; the last row looks from around.
     """
-    if not (results.posed and results.depth and results.mesh and len(results.mesh.value.faces)):
+    if not (results.posed and results.depth and results.frame and results.mesh):
+        return
+    if len(results.mesh.value.faces) == 0:
         return
     posed, depth, mesh = results.posed.value, results.depth.value, results.mesh.value
-    ids = [view.photo_id for view in posed.scene.views if view.photo_id in depth]
-    chosen = [ids[len(ids) * (2 * k + 1) // (2 * _COLUMNS)] for k in range(_COLUMNS)]
-    cells = [_fitted(posed.rgb[photo_id]) for photo_id in chosen] if bench_set.ours else []
-    maps = [depth[photo_id].depth_z for photo_id in chosen]
+    views = [view for view in posed.scene.views if view.photo_id in depth]
+    chosen = [views[len(views) * (2 * k + 1) // (2 * _COLUMNS)] for k in range(_COLUMNS)]
+    maps = [depth[view.photo_id].depth_z for view in chosen]
     typical = float(np.median(np.concatenate([depth_z[depth_z > 0] for depth_z in maps])))
-    cells += [_fitted(coloured_depth(depth_z)) for depth_z in maps]
-    viewpoints = turntable(
+    around = turntable(
         _near(mesh.vertices, np.array([view.centre_world for view in posed.scene.views]), typical),
-        upright_from_world(posed.scene.views, mesh.vertices),
+        Rigid(results.frame.value.target_from_world.rotation, np.zeros(3)),
         _COLUMNS,
         arc_deg=110,
         elevation_deg=40 if bench_set.room else 20,
         size_px=_CELL_PX,
     )
+    taken = [Viewpoint(_cell_camera(view.camera), view.cam_from_world) for view in chosen]
     renderer = StillRenderer(mesh)
-    stills = [renderer.render(viewpoint, backs=not bench_set.room) for viewpoint in viewpoints]
-    cells += [still.colour for still in stills] + [still.clay for still in stills]
+    stills = [
+        renderer.render(viewpoint, backs=not bench_set.room) for viewpoint in (*taken, *around)
+    ]
+    photos = [_cell(posed.rgb[view.photo_id]) for view in chosen] if bench_set.credit else []
+    colours = [still.colour for still in stills]
+    clay = [still.clay for still in stills[:_COLUMNS]]
+    cells = [*photos, *colours[:_COLUMNS], *clay, *colours[_COLUMNS:]]
     contact_sheet(target, cells, _COLUMNS)
 
 
@@ -52,10 +58,22 @@ def _near(vertices: np.ndarray, centres: np.ndarray, typical_z: float) -> np.nda
     return near
 
 
-def _fitted(rgb: np.ndarray) -> np.ndarray:
-    """Cut to the cell's shape around the middle and shrunk to its size."""
-    height, width = rgb.shape[:2]
-    wide, high = min(width, height * 4 // 3), min(height, width * 3 // 4)
-    left, top = (width - wide) // 2, (height - high) // 2
+def _window(width_px: int, height_px: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the middle part that has a cell's shape."""
+    wide, high = min(width_px, height_px * 4 // 3), min(height_px, width_px * 3 // 4)
+    return (width_px - wide) // 2, (height_px - high) // 2, wide, high
+
+
+def _cell(rgb: np.ndarray) -> np.ndarray:
+    left, top, wide, high = _window(rgb.shape[1], rgb.shape[0])
     cut = Image.fromarray(rgb[top : top + high, left : left + wide])
     return np.asarray(cut.resize(_CELL_PX, Image.Resampling.BOX))
+
+
+def _cell_camera(camera: PinholeCamera) -> PinholeCamera:
+    """The camera of what _cell makes of the photo."""
+    left, top, wide, high = _window(camera.width_px, camera.height_px)
+    cut = PinholeCamera(
+        wide, high, camera.fx_px, camera.fy_px, camera.cx_px - left, camera.cy_px - top
+    )
+    return cut.resized(*_CELL_PX)

@@ -45,8 +45,8 @@ class BenchSet:
     true_depth: str | None = None
     """Depth camera's maps that results are compared with, of the photos' size."""
     true_mesh: str | None = None
-    ours: bool = False
-    """The photos may be shown in documents."""
+    credit: str = ""
+    """Whose photos they are, under which licence; empty where they may not be shown."""
 
     def inputs(self, folder: Path) -> Inputs:
         """The set as a user would give it."""
@@ -91,7 +91,7 @@ SETS: Mapping[str, BenchSet] = {
         true_cameras=partial(read_pose_truth, name="truth/cameras.json"),
         unit="m",
         true_mesh="truth/truth_mesh.ply",
-        ours=True,
+        credit="ours, MIT",
     ),
     "fountain": BenchSet(
         what="11 photos of a facade (Strecha et al. 2008), true intrinsics given",
@@ -102,21 +102,33 @@ SETS: Mapping[str, BenchSet] = {
     "lund_door": BenchSet(
         what="12 photos of a facade, EXIF only; COLMAP's reference cameras as truth",
         true_cameras=partial(read_pose_truth, name="colmap_model"),
+        credit="test data of GTSfM, BSD licence",
     ),
-    "banana": BenchSet(what="16 photos around fruit on a carpet, EXIF only"),
+    "banana": BenchSet(
+        what="16 photos around fruit on a carpet, EXIF only",
+        credit="example data of OpenDroneMap, MIT",
+    ),
     "chair": BenchSet(
         what="21 phone-like photos around a chair, distorted, calibration given",
         photos=".",
         intrinsics="intrinsic_DSC-HX5_3648x2736_to_640x480.yaml",
+        credit="example data of BoofCV, CC BY 4.0",
     ),
-    "village_aerial": BenchSet(what="28 oblique aerial photos, EXIF only"),
+    "village_aerial": BenchSet(
+        what="28 oblique aerial photos, EXIF only",
+        credit="Andrew Zaborowski, OpenStreetMap-PL, Boruszyn, CC BY 3.0",
+    ),
     "mary_rose": BenchSet(
         what="69 photos of an object on a turntable, masks and intrinsics given",
         intrinsics="K.json",
         masks="masks",
         true_cameras=partial(read_llff_cameras, name="poses_bounds.npy", photos="images"),
     ),
-    "berlin_three": BenchSet(what="3 street photos with masks, EXIF only", masks="masks"),
+    "berlin_three": BenchSet(
+        what="3 street photos with masks, EXIF only",
+        masks="masks",
+        credit="example data of OpenSfM, BSD licence",
+    ),
     "kitchen_rgbd": _KITCHEN,
     "office_rgbd": BenchSet(
         what="RGB-D walk through an office, poses given: fusing",
