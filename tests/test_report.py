@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -28,7 +30,7 @@ from recon3d.core.scene import (
     Verdict,
     View,
 )
-from recon3d.core.surface import Mesh
+from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.transform import Rigid
 from recon3d.io.stills import BACKGROUND, StillRenderer, turntable
 from recon3d.run.cost import Cost
@@ -206,6 +208,38 @@ def test_weak_depth_is_not_called_good(
     page, _ = write(tmp_path / "report.html", album=album, posed=posed, depth=depth, mesh=ball)
     assert "A good model" not in page
     assert "expect holes" in page
+
+
+def test_a_texture_is_shown_and_what_no_photo_saw_is_told(
+    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+) -> None:
+    for found in depth.values():
+        found.depth_z[:] = 2.5
+    green = np.full((8, 8, 3), [0, 200, 0], np.uint8)
+    corners = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
+    faces = len(ball.faces)
+    textured = TexturedMesh(
+        ball,
+        np.broadcast_to(corners, (faces, 3, 2)).copy(),
+        np.zeros(faces, np.int32),
+        [green],
+        np.arange(faces) >= faces // 4,
+    )
+    parts = {"album": album, "posed": posed, "depth": depth, "mesh": ball}
+    page, facts = write(tmp_path / "report.html", **parts, textured=textured)
+    assert facts["texture"]["pages"] == 1
+    # The triangles of an icosphere differ a little in area.
+    assert facts["texture"]["made_up"] == pytest.approx(0.25, abs=0.03)
+    assert "of the surface has its colour from photos" in page
+    assert "No photo saw 2" in page
+    still = re.search(r'src="data:image/jpeg;base64,([^"]+)" alt="Mesh from side 1"', page)
+    assert still
+    with Image.open(io.BytesIO(base64.b64decode(still.group(1)))) as picture:
+        # The ball's own colour is red; JPEG is off by a few levels.
+        assert np.abs(np.asarray(picture)[180, 240] - np.array([0, 200, 0])).max() < 12
+    plain, facts = write(tmp_path / "report.html", **parts)
+    assert facts["texture"] is None
+    assert "No photo saw" not in plain
 
 
 def test_five_hundred_photos_stay_below_fifteen_megabytes(tmp_path: Path) -> None:

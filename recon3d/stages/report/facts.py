@@ -15,7 +15,7 @@ import numpy as np
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import Album, PosedPhotos
-from recon3d.core.surface import Mesh, face_areas
+from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.upright import upright_from_world
 from recon3d.run.cost import Cost
 
@@ -33,6 +33,7 @@ class Run:
     posed: PosedPhotos | None
     depth: Mapping[str, SceneDepth] | None
     mesh: Mesh | None
+    textured: TexturedMesh | None
     costs: Mapping[str, tuple[Cost, bool]]
     warnings: Sequence[str]
     settings: Mapping[str, object]
@@ -59,6 +60,7 @@ def collect_facts(run: Run) -> Facts:
         "poses": run.posed and _poses(run.posed),
         "depth": _depth(coverage) if run.depth is not None else None,
         "mesh": run.mesh and _mesh(run.mesh, run.posed),
+        "texture": run.textured and _texture(run.textured),
         "stages": {
             stage: {**asdict(cost), "cached": cached} for stage, (cost, cached) in run.costs.items()
         },
@@ -170,4 +172,14 @@ def _mesh(mesh: Mesh, posed: PosedPhotos | None) -> dict[str, object]:
         "area": float(face_areas(mesh).sum()),
         "size": (high - low).tolist(),
         "unit": posed.scene.unit if posed else "scene",
+    }
+
+
+def _texture(textured: TexturedMesh) -> dict[str, object]:
+    areas = face_areas(textured.mesh)
+    whole = float(areas.sum())
+    return {
+        "pages": len(textured.pages),
+        # Of the surface's area: no photo saw it, its neighbours lent their colour.
+        "made_up": float(areas[~textured.seen].sum()) / whole if whole > 0 else 0.0,
     }

@@ -14,6 +14,8 @@ from recon3d.stages.report.facts import Facts, Run, plain
 from recon3d.stages.report.pictures import depth_previews, mesh_stills, thumbnails
 
 Grade = Literal["good", "fair", "poor", "failed", "stopped"]
+# A few unseen crevices are in every model.
+_MUCH_MADE_UP = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,12 @@ def draw_page(run: Run, facts: Facts) -> str:
         "length_in_units": lambda value: f"{value:.{2 if value < 1 else 1 if value < 100 else 0}f}",
     }
     placed = run.posed if run.posed and run.posed.scene.views else None
+    model = run.textured or run.mesh
     return environment.get_template("page.html.j2").render(
         facts=facts,
         judgement=judge(facts),
         thumbnails=_by_plain_id(thumbnails(run.album.pictures)) if run.album else {},
-        stills=mesh_stills(run.mesh, placed) if run.mesh and placed else [],
+        stills=mesh_stills(model, placed) if model and placed else [],
         map=draw_map(placed, run.mesh) if placed else None,
         previews=depth_previews(placed, run.depth) if run.depth and placed else [],
     )
@@ -95,6 +98,11 @@ def judge(facts: Facts) -> Judgement:
         doubts.append(
             f"Depth was found for only {share}, so expect holes: blank or shiny surfaces give"
             " nothing to compare, and every spot must be sharp in three photos or more."
+        )
+    if facts["texture"] and facts["texture"]["made_up"] > _MUCH_MADE_UP:
+        doubts.append(
+            f"No photo saw {100 * facts['texture']['made_up']:.0f} % of the surface; its colour"
+            " there is taken from around. Photos from those sides would show the true one."
         )
     doubts += [
         f"The focal length of camera {name} is known only to within"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos
-from recon3d.core.surface import Mesh
+from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.upright import upright_from_world
 from recon3d.io.stills import StillRenderer, turntable
 
@@ -70,8 +70,9 @@ def depth_previews(posed: PosedPhotos, depth: Mapping[str, SceneDepth]) -> list[
     return previews
 
 
-def mesh_stills(mesh: Mesh, posed: PosedPhotos) -> list[StillPair]:
-    """The mesh from where the photos were taken: around, in front, or down into a room."""
+def mesh_stills(model: Mesh | TexturedMesh, posed: PosedPhotos) -> list[StillPair]:
+    """The model from where the photos were taken: around, in front, or down into a room."""
+    mesh = model.mesh if isinstance(model, TexturedMesh) else model
     if len(mesh.faces) == 0:
         return []
     views = posed.scene.views
@@ -85,7 +86,7 @@ def mesh_stills(mesh: Mesh, posed: PosedPhotos) -> list[StillPair]:
     arc_deg, elevation_deg = 360 if around else 100, 45 if inside else 20
     if len(views) == 1:  # seen from far aside, a relief is all gaps
         arc_deg, elevation_deg = 50, 8
-    renderer = StillRenderer(mesh)
+    renderer = StillRenderer(model)
     stills = [
         renderer.render(viewpoint, backs=not inside)
         for viewpoint in turntable(
