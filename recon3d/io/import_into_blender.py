@@ -18,6 +18,8 @@ from mathutils import Matrix, Vector
 # Only where this text was pasted into Blender: the folder that it came from.
 FOLDER = ""
 
+STARTUP_OBJECTS = {"Camera", "Cube", "Light"}
+
 # Blender's cameras look along -z with y up, those of the file along +z with y down.
 FILE_FROM_BLENDER = Matrix.Diagonal((1, -1, -1, 1))
 
@@ -26,8 +28,7 @@ def main() -> None:
     """Build the scene in collections of its own; what is there already stays."""
     folder = find_folder()
     content = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
-    if not bpy.data.filepath and not bpy.data.is_dirty:
-        remove_startup_objects()
+    remove_startup_objects()
     set_scene(content)
     parent = make_collection(folder.name, bpy.context.scene.collection)
     if content["model"]:
@@ -38,10 +39,8 @@ def main() -> None:
     show_everything()
     if "--" in sys.argv and bpy.app.background:
         target = Path(sys.argv[sys.argv.index("--") + 1]).resolve()
+        # Saving makes the photos' paths relative, so that the folder can be moved.
         bpy.ops.wm.save_as_mainfile(filepath=str(target))
-        # Only a saved file has a place that paths can be relative to.
-        bpy.ops.file.make_paths_relative()
-        bpy.ops.wm.save_mainfile()
 
 
 def find_folder() -> Path:
@@ -59,8 +58,8 @@ def find_folder() -> Path:
 
 def remove_startup_objects() -> None:
     """Blender starts with a cube and a camera, which would stand in the middle of the model."""
-    for name in ("Cube", "Camera"):
-        if name in bpy.data.objects:
+    if not bpy.data.filepath and {thing.name for thing in bpy.data.objects} == STARTUP_OBJECTS:
+        for name in ("Cube", "Camera"):
             bpy.data.objects.remove(bpy.data.objects[name])
 
 

@@ -172,5 +172,5 @@ MESH_WRITERS: Mapping[str, Callable[[Path, Mesh | TexturedMesh, ExportConfig], N
 TEXTURE_SUFFIXES = frozenset({".obj", ".glb", ".usdz"})
 """Of the formats that hold a texture; the others get the colours of the vertices."""
 
-Y_UP_SUFFIXES = frozenset({".glb", ".usdz"})
-"""Of the formats whose up axis is y; in the others everybody expects z."""
+Y_UP_SUFFIXES = frozenset({".glb", ".obj", ".usdz"})
+"""Of the formats whose up axis is y, or whose readers (Blender among them) take it for that."""
