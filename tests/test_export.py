@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from recon3d.io.meshes import MESH_WRITERS, read_cloud, read_mesh
 from recon3d.io.textures import ExportConfig
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.stages.export import Exportable, Outputs, check_outputs, export
+
+sys.path.append(str(Path(__file__).parent))
+from textured_box import textured_box
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 # Any tilt of the SfM world, which knows no gravity.
@@ -206,7 +210,7 @@ def test_meshes_stand_upright_in_every_format(
     assert written == targets
     for target in targets:
         loaded = trimesh.load_mesh(target)
-        tall = 1 if target.suffix == ".glb" else 2
+        tall = 1 if target.suffix in (".glb", ".obj") else 2
         assert loaded.extents[tall] == pytest.approx(3, abs=1e-4)
         assert loaded.bounds[0][tall] == pytest.approx(0, abs=0.02)
         assert loaded.volume > 0
@@ -353,3 +357,71 @@ def test_a_photo_without_depth_is_left_out_of_the_index(
     index = json.loads((tmp_path / "depth.json").read_text(encoding="utf-8"))
     assert len(index["maps"]) == 3
     assert index["png_step"] == 0.001
+
+
+def test_only_formats_with_textures_ask_for_one(tmp_path: Path) -> None:
+    assert not Outputs(meshes=(Path("a.ply"), Path("b.stl")), colmap=Path("c")).hold_texture
+    assert Outputs(meshes=(Path("a.ply"), Path("b.GLB"))).hold_texture
+    assert Outputs(blender=Path("folder")).hold_texture
+
+
+def test_a_texture_goes_where_it_fits_and_vertex_colours_elsewhere(
+    posed: PosedPhotos, tmp_path: Path
+) -> None:
+    box = textured_box()
+    targets = tuple(tmp_path / f"box{suffix}" for suffix in (".glb", ".obj", ".ply"))
+    run(posed, box, Outputs(meshes=targets))
+    assert trimesh.load_mesh(targets[0]).visual.kind == "texture"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "box.glb", "box.ply", "box.obj", "box.mtl", "box_0.jpg", "box_1.jpg",
+    }  # fmt: skip
+    assert (read_mesh(targets[2]).rgb == 128).all()
+
+
+def test_settings_of_export_reach_the_files(posed: PosedPhotos, tmp_path: Path) -> None:
+    config = ExportConfig(texture_format="png")
+    run(posed, textured_box(), Outputs(meshes=(tmp_path / "box.obj",)), config=config)
+    with Image.open(tmp_path / "box_1.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), textured_box().pages[1])
+
+
+def test_photos_whose_names_differ_only_in_what_disks_forbid_stay_apart(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path
+) -> None:
+    ids = ["a?.jpg", "a_.jpg", "../A_.JPG", "b/a_.jpg"]
+    views = tuple(replace(view, photo_id=i) for view, i in zip(posed.scene.views, ids, strict=True))
+    rgb = {i: picture for i, picture in zip(ids, posed.rgb.values(), strict=True)}
+    odd = replace(posed, scene=replace(posed.scene, views=views), rgb=rgb)
+    run(odd, house, Outputs(colmap=tmp_path))
+    assert len(list((tmp_path / "images").rglob("*.*"))) == 4
+    assert len(read_colmap_cameras(tmp_path)) == 4
+
+
+def test_splats_can_start_from_the_exported_points(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path
+) -> None:
+    run(posed, house, Outputs(transforms=tmp_path / "transforms.json", colmap=tmp_path / "c"))
+    content = json.loads((tmp_path / "transforms.json").read_text(encoding="utf-8"))
+    points = read_cloud(tmp_path / content["ply_file_path"]).points
+    upright = frame_of(posed, house).target_from_world
+    np.testing.assert_allclose(points, upright @ posed.scene.points.xyz_world, atol=1e-5)
+    # nerfstudio applies this to the points, but not to the cameras of the file.
+    np.testing.assert_array_equal(content["applied_transform"], np.eye(4)[:3])
+    assert (tmp_path / "c/sparse/0/points3D.bin").stat().st_size > 50 * 43
+
+
+def test_the_blender_folder_names_all_that_lies_in_it(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path
+) -> None:
+    run(posed, house, Outputs(blender=tmp_path))
+    content = json.loads((tmp_path / "cameras.json").read_text(encoding="utf-8"))
+    assert (content["model"], content["points"]) == ("scene.glb", "points.ply")
+    for view, camera in zip(posed.scene.views, content["cameras"], strict=True):
+        assert camera["name"] == view.photo_id
+        assert (tmp_path / camera["picture"]).is_file()
+        assert (camera["fx_px"], camera["height_px"]) == (60.0, 48)
+    pictures = {camera["picture"] for camera in content["cameras"]}
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert files == pictures | {
+        "cameras.json", "import_into_blender.py", "points.ply", "scene.glb",
+    }  # fmt: skip

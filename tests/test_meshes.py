@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
 
 from recon3d.core.errors import InputError, OutputError
-from recon3d.core.surface import Mesh, PointCloud, vertex_normals
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, vertex_normals
 from recon3d.io.depth_maps import png_step, write_depth_map
-from recon3d.io.meshes import MESH_WRITERS, read_cloud, read_mesh, write_cloud, write_mesh
+from recon3d.io.meshes import (
+    MESH_WRITERS,
+    check_mesh_suffix,
+    read_cloud,
+    read_mesh,
+    write_cloud,
+    write_mesh,
+)
 from recon3d.io.textures import ExportConfig
+
+sys.path.append(str(Path(__file__).parent))
+from textured_box import textured_box
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +144,87 @@ def test_a_failed_write_leaves_the_old_mesh(
         write_mesh(tmp_path / "scene.ply", ball)
     assert (tmp_path / "scene.ply").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["scene.ply"]
+
+
+@pytest.mark.parametrize("suffix", sorted(MESH_WRITERS))
+@pytest.mark.parametrize("flaw", ["no faces", "not finite", "lost vertex", "lost uv"])
+def test_a_broken_mesh_leaves_the_old_file(suffix: str, flaw: str, tmp_path: Path) -> None:
+    box = textured_box()
+    vertices, faces, uv = box.mesh.vertices.copy(), box.mesh.faces.copy(), box.uv.copy()
+    if flaw == "not finite":
+        vertices[3, 1] = np.nan
+    elif flaw == "lost vertex":
+        faces[5, 2] = len(vertices)
+    elif flaw == "lost uv":
+        uv[2, 0, 0] = np.inf
+    else:
+        faces, uv = faces[:0], uv[:0]
+    page, seen = box.page_of_face[: len(faces)], box.seen[: len(faces)]
+    broken = TexturedMesh(Mesh(vertices, faces), uv, page, box.pages, seen)
+    (tmp_path / f"box{suffix}").write_text("old")
+    with pytest.raises(ValueError, match="got"):
+        write_mesh(tmp_path / f"box{suffix}", broken)
+    assert (tmp_path / f"box{suffix}").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_obj_finds_its_textures_whatever_it_is_called(tmp_path: Path) -> None:
+    box = textured_box()
+    for name in ("a b", "a_b", 'it\'s "山" #1'):
+        write_mesh(tmp_path / f"{name}.obj", box)
+        loaded = trimesh.load(tmp_path / f"{name}.obj", force="scene", process=False)
+        assert len(loaded.geometry) == 2
+        assert sum(len(part.faces) for part in loaded.geometry.values()) == 12
+        assert all(part.visual.material.image for part in loaded.geometry.values())
+    # Each has its own: neither overwrites the other's.
+    assert len(list(tmp_path.glob("*.mtl"))) == 3
+    assert len(list(tmp_path.glob("*.jpg"))) == 6
+
+
+def test_a_texture_that_fails_leaves_the_old_obj_and_its_old_pictures(
+    tmp_path: Path,
+) -> None:
+    class Pages(list[np.ndarray]):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().__getitem__(index)
+
+    box = textured_box()
+    write_mesh(tmp_path / "box.obj", box)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    failing = object.__new__(TexturedMesh)
+    darker = Pages(page // 2 for page in box.pages)
+    failing.__dict__.update(vars(box) | {"pages": darker})
+    with pytest.raises(OutputError, match="disk is full"):
+        write_mesh(tmp_path / "box.obj", failing)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("texture_format", ["jpeg", "png", "webp"])
+def test_the_validator_of_usd_accepts_a_package(texture_format: Any, tmp_path: Path) -> None:
+    pytest.importorskip("pxr")
+    from pxr import Usd, UsdGeom, UsdValidation
+
+    for name, model in (("süß 山", textured_box()), ("bare", textured_box().mesh)):
+        target = tmp_path / f"{name}.usdz"
+        write_mesh(target, model, ExportConfig(texture_format=texture_format))
+        stage = Usd.Stage.Open(str(target))
+        validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+        problems = UsdValidation.ValidationContext(validators).Validate(stage)
+        assert [problem.GetMessage() for problem in problems] == []
+        assert UsdGeom.GetStageUpAxis(stage) == "Y"
+        assert UsdGeom.GetStageMetersPerUnit(stage) == 1
+    assert {path.suffix for path in tmp_path.iterdir()} == {".usdz"}
+
+
+def test_a_missing_usd_library_is_said_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pxr", None)
+    with pytest.raises(OutputError) as caught:
+        check_mesh_suffix(tmp_path / "scene.usdz")
+    assert "recon3d[usdz]" in caught.value.hint
 
 
 def test_a_cloud_comes_back_exactly_as_written(ball: Mesh, tmp_path: Path) -> None:
