@@ -54,7 +54,7 @@ def main(request: Request) -> None:
 
     try:
         files = set_folder(request.name, request.data)
-        results = run(Stage.MESH)
+        results = run(Stage.TEXTURE)
         row = measure(request.name, bench_set, files, results)
         draw(request.still, results, bench_set)
     except ReconError as error:

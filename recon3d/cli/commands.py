@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args
+from typing import Annotated, Any, Literal, Union, get_args
 
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
@@ -56,8 +56,6 @@ class Mesh(DepthCommand):
     recon3d mesh imgs/ --intrinsics K.json -o scene.ply; a single photo becomes a relief.
     """
 
-    until: ClassVar[Stage] = Stage.MESH
-
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
@@ -74,6 +72,13 @@ class Mesh(DepthCommand):
     """Short for --fuse.surface: tsdf leaves unseen places open, poisson closes everything."""
     faces: Annotated[int | None, NO_DEFAULT] = None
     """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
+    no_texture: bool = False
+    """Leave .glb, .obj and .usdz with the colours of their vertices."""
+
+    @property
+    def until(self) -> Stage | None:
+        """Last stage to run; None: as far as the outputs need."""
+        return Stage.MESH if self.no_texture else None
 
     @property
     def outputs(self) -> Outputs:
@@ -102,10 +107,13 @@ class Mesh(DepthCommand):
 class Poses(PhotoCommand):
     """Find where each photo was taken: a COLMAP model and transforms.json."""
 
-    until: ClassVar[Stage] = Stage.POSE
-
     output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
     """Folder to write to. Default: the photos' name and .poses."""
+
+    @property
+    def until(self) -> Stage:
+        """Last stage to run."""
+        return Stage.POSE
 
     @property
     def outputs(self) -> Outputs:
@@ -122,10 +130,13 @@ class Poses(PhotoCommand):
 class Depth(DepthCommand):
     """Find the depth of every photo: a folder of depth maps."""
 
-    until: ClassVar[Stage] = Stage.DEPTH
-
     output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
     """Folder to write to. Default: the photos' name and .depth."""
+
+    @property
+    def until(self) -> Stage:
+        """Last stage to run."""
+        return Stage.DEPTH
 
     @property
     def outputs(self) -> Outputs:
@@ -137,12 +148,15 @@ class Depth(DepthCommand):
 class Fuse(DepthCommand):
     """Fuse depth (from photos, or from a depth camera) into a raw mesh, without cleaning it."""
 
-    until: ClassVar[Stage] = Stage.FUSE
-
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
+
+    @property
+    def until(self) -> Stage:
+        """Last stage to run."""
+        return Stage.FUSE
 
     @property
     def outputs(self) -> Outputs:

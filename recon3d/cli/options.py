@@ -104,8 +104,6 @@ class Computation(Settings):
 class PhotoCommand(Computation):
     """A run of the pipeline, or of its first stages."""
 
-    until: ClassVar[Stage]
-
     photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS", help_behavior_hint="")]
     """A folder (searched through), a video, or photo files."""
     intrinsics: OptionalPath = None
@@ -142,6 +140,11 @@ class PhotoCommand(Computation):
     def outputs(self) -> Outputs:
         """What to write."""
         raise NotImplementedError
+
+    @property
+    def until(self) -> Stage | None:
+        """Last stage to run; None: as far as the outputs need."""
+        return None
 
     @property
     def effective(self) -> Config:
