@@ -40,7 +40,7 @@ def draw(target: Path, results: Results, bench_set: BenchSet) -> None:
         size_px=_CELL_PX,
     )
     taken = [Viewpoint(_cell_camera(view.camera), view.cam_from_world) for view in chosen]
-    renderer = StillRenderer(mesh)
+    renderer = StillRenderer(results.textured.value if results.textured else mesh)
     stills = [
         renderer.render(viewpoint, backs=not bench_set.room) for viewpoint in (*taken, *around)
     ]

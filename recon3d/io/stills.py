@@ -20,7 +20,7 @@ _CLAY = np.array([206, 201, 194], np.float32)
 _BACK = np.array([112, 124, 148], np.float32)
 _FIELD_OF_VIEW_DEG = 36.0
 # Rays through each pixel, along each side. Texels are finer than triangles: too few would flicker.
-_SAMPLES, _TEXTURE_SAMPLES = 2, 4
+_SAMPLES, _TEXTURE_SAMPLES = 2, 3
 # Cast at a time, at about 200 bytes each.
 _RAYS = 1_500_000
 # A room seen from outside shows its inside after this many walls at most.
