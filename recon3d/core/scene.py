@@ -27,6 +27,8 @@ class Exif:
     gps_deg_m: tuple[float, float, float] | None = None
     """Latitude and longitude in degrees, altitude in metres."""
     taken_at: str | None = None
+    down_cam: tuple[float, float, float] | None = None
+    """Unit direction of gravity in the upright photo: right, down, forward."""
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,26 @@ from recon3d.core.transform import Rigid
 
 # Cameras tilted sideways by more than this (median) were not held level.
 _MAX_ROLL_DEG = 15.0
-# Cameras that look down more steeply than this (median) say little about what is level.
-_STEEP_DEG = 50.0
+# Cameras that look up or down more steeply than this say little about what is level.
+_STEEP_DEG = 60.0
 
 
-def upright_from_world(views: Sequence[View], points_world: Float[np.ndarray, "n 3"]) -> Rigid:
+def upright_from_world(
+    views: Sequence[View],
+    points_world: Float[np.ndarray, "n 3"],
+    up_world: Float[np.ndarray, "3"] | None = None,
+) -> Rigid:
     """Turn the world z-up, with y the way the cameras look on average and x to their right.
 
     The origin lies at the centre of the points in x and y and at their lowest z; percentiles,
-    so that floaters do not count. Without points the camera centres stand in.
+    so that floaters do not count. Without points the camera centres stand in, without up_world
+    what the cameras say.
 
     Raises:
         ValueError: there are no views.
     """
     rotations = np.stack([view.cam_from_world.rotation for view in views])
-    up = _levelled(up_in_world(rotations), rotations, points_world)
+    up = up_in_world(rotations) if up_world is None else up_world
     forward = _horizontal_forward(rotations, up)
     rotation = np.stack([np.cross(forward, up), forward, up])
     anchor = points_world if len(points_world) else np.stack([view.centre_world for view in views])
@@ -62,13 +67,30 @@ def up_in_world(cam_from_world: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray,
     # Walking around something sideways turns the pictures' other axis in a circle; looking up
     # and down at a wall does not.
     circles = _spread(level) > max(0.2, 1.5 * _spread(right))
-    if _tilt_deg(level, sideways) < _MAX_ROLL_DEG and (
-        circles or _tilt_deg(right, up) > _MAX_ROLL_DEG
+    # Both axes of every picture are perpendicular to the way all of them look, which is not up.
+    looks_along = float(np.median(np.abs(forward @ sideways))) > np.sin(np.radians(_STEEP_DEG))
+    if (
+        not looks_along
+        and _tilt_deg(level, sideways) < _MAX_ROLL_DEG
+        and (circles or _tilt_deg(right, up) > _MAX_ROLL_DEG)
     ):
         up = sideways
     # Sideways pictures do not say which side is up; people look down more than up.
     sign = hint if abs(up @ hint) > 0.1 else -forward.mean(0)
     return up if up @ sign >= 0 else -up
+
+
+def level_axes(
+    cam_from_world: Float[np.ndarray, "n 3 3"], up_world: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "m 3"]:
+    """The axis of each picture that was held level, its right or its down; fewer where unclear."""
+    right, down, forward = np.moveaxis(cam_from_world, 1, 0)
+    is_upright = np.abs(right @ up_world) <= np.abs(down @ up_world)
+    axes = np.where(is_upright[:, None], right, down)
+    is_steep = np.abs(forward @ up_world) > np.sin(np.radians(_STEEP_DEG))
+    tilted: np.ndarray = np.abs(axes @ up_world) > np.sin(np.radians(2 * _MAX_ROLL_DEG))
+    level: np.ndarray = axes[~is_steep & ~tilted]
+    return level
 
 
 def _most_perpendicular(
@@ -91,29 +113,6 @@ def _tilt_deg(axes: Float[np.ndarray, "n 3"], up: Float[np.ndarray, "3"]) -> flo
 def _spread(axes: Float[np.ndarray, "n 3"]) -> float:
     """0 when all axes are parallel, 0.5 when they turn in a full circle."""
     return float(np.linalg.eigvalsh(axes.T @ axes / len(axes))[1])
-
-
-def _levelled(
-    up: Float[np.ndarray, "3"],
-    cam_from_world: Float[np.ndarray, "n 3 3"],
-    points_world: Float[np.ndarray, "m 3"],
-) -> Float[np.ndarray, "3"]:
-    """In photos taken from far above, the ground knows better than the cameras what is level."""
-    looks_down = -float(np.median(cam_from_world[:, 2] @ up))
-    if looks_down < np.sin(np.radians(_STEEP_DEG)) or len(points_world) < 100:
-        return up
-    points = points_world[:: max(1, len(points_world) // 20_000)].astype(np.float64)
-    for _ in range(10):
-        centred = points - np.median(points, axis=0)
-        spread, axes = np.linalg.eigh(centred.T @ centred)
-        normal: np.ndarray = axes[:, 0] * np.sign(axes[:, 0] @ up)
-        # Roofs and trees stand out of the ground; the nearest 80 % are kept each time.
-        height = np.abs(centred @ normal)
-        if len(points) < 100 or spread[0] < 1e-4 * spread[1]:
-            break
-        points = points[height <= np.percentile(height, 80)]
-    is_flat = spread[0] < 0.1**2 * spread[1]
-    return normal if is_flat and normal @ up > np.cos(np.radians(30)) else up
 
 
 def _horizontal_forward(

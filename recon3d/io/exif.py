@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from recon3d.core.scene import Exif
+from recon3d.io.gravity import read_down
 
 # Whatever Pillow raises on tags that lie about their own type, length or place.
 _BROKEN = (
@@ -39,6 +40,7 @@ def read_exif(image: Image.Image) -> Exif:
         focal_px=_focal_px(detail, *image.size),
         gps_deg_m=_gps_deg_m(gps),
         taken_at=_time(detail.get(Base.DateTimeOriginal) or main.get(Base.DateTime)),
+        down_cam=read_down(image),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Float, Float32, Shaped
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.io.colmap import colmap_from_intrinsics
+
+_ROUNDS = 20
 
 
 def undistorted_camera(intrinsics: Intrinsics) -> PinholeCamera:
@@ -37,6 +39,27 @@ def fit_nearest(values: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     return np.asarray(cv2.resize(values, size_px, interpolation=cv2.INTER_NEAREST_EXACT))
 
 
+def undistort_pixels(
+    uv_px: Float[np.ndarray, "n 2"], intrinsics: Intrinsics, camera: PinholeCamera
+) -> Float[np.ndarray, "n 2"]:
+    """Where pixels of the photo as it was taken lie in the pinhole camera's picture."""
+    if len(uv_px) == 0 or (
+        camera == intrinsics.pinhole and not any(intrinsics.distortion.coefficients)
+    ):
+        return uv_px
+    matrix, coefficients = _opencv_matrix(intrinsics.pinhole), _opencv_coefficients(intrinsics)
+    lens = cv2.fisheye if intrinsics.distortion.model == "fisheye" else cv2
+    stored = np.ascontiguousarray((uv_px - 0.5)[:, None], np.float64)
+    rays = np.asarray(lens.undistortPoints(stored, matrix, coefficients))[:, 0]
+    still = np.zeros(3)
+    # OpenCV stops early enough to leave tenths of a pixel in wide lenses.
+    for _ in range(_ROUNDS):
+        points = np.concatenate([rays, np.ones((len(rays), 1))], axis=1)[:, None]
+        shown, _ = lens.projectPoints(points, still, still, matrix, coefficients)
+        rays = rays + (stored - shown)[:, 0] / np.diag(matrix)[:2]
+    return rays * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px]
+
+
 class Undistorter:
     """Resamples pictures, masks and depth of one camera, all through the same map."""
 
@@ -63,17 +86,24 @@ def _distorted_uv(
     source = _opencv_matrix(intrinsics.pinhole)
     target = _opencv_matrix(camera)
     size = (camera.width_px, camera.height_px)
-    distortion = intrinsics.distortion
-    coefficients = np.array(distortion.coefficients, np.float64)
-    if distortion.model == "fisheye":
+    coefficients = _opencv_coefficients(intrinsics)
+    if intrinsics.distortion.model == "fisheye":
         u, v = cv2.fisheye.initUndistortRectifyMap(
             source, coefficients, np.eye(3), target, size, cv2.CV_32FC1
         )
     else:
-        padded = np.zeros(8)
-        padded[: len(coefficients)] = coefficients
-        u, v = cv2.initUndistortRectifyMap(source, padded, np.eye(3), target, size, cv2.CV_32FC1)
+        u, v = cv2.initUndistortRectifyMap(
+            source, coefficients, np.eye(3), target, size, cv2.CV_32FC1
+        )
     return np.asarray(u), np.asarray(v)
+
+
+def _opencv_coefficients(intrinsics: Intrinsics) -> np.ndarray:
+    """As many as OpenCV's model takes; those that are not given are 0."""
+    distortion = intrinsics.distortion
+    padded = np.zeros(4 if distortion.model == "fisheye" else 8)
+    padded[: len(distortion.coefficients)] = distortion.coefficients
+    return padded
 
 
 def _opencv_matrix(camera: PinholeCamera) -> np.ndarray:

@@ -115,6 +115,7 @@ def _group(item: Item) -> str:
 
 def _item_from_json(fields: dict[str, Any]) -> Item:
     exif = dict(fields.pop("exif"))
-    if exif["gps_deg_m"]:
-        exif["gps_deg_m"] = tuple(exif["gps_deg_m"])
+    for name in ("gps_deg_m", "down_cam"):
+        if exif.get(name):
+            exif[name] = tuple(exif[name])
     return Item(**fields, exif=Exif(**exif))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.run.cost import Cost
@@ -29,6 +30,7 @@ def write_report(
     failure: ReconError | None,
     copy_to: Path | None,
     textured: TexturedMesh | None = None,
+    frame: TargetFrame | None = None,
 ) -> None:
     """Write report.html and, beside it, report.json; None marks stages that were not reached.
 
@@ -41,7 +43,9 @@ def write_report(
     Raises:
         OutputError: a place cannot be written.
     """
-    run = Run(album, posed, depth, mesh, textured, costs, warnings, settings, written, failure)
+    run = Run(
+        album, posed, depth, mesh, textured, frame, costs, warnings, settings, written, failure
+    )
     facts = collect_facts(run)
     page = draw_page(run, facts)
     for place in filter(None, (target, copy_to)):

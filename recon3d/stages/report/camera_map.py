@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh
+from recon3d.core.transform import Similarity
 from recon3d.core.upright import upright_from_world
 from recon3d.stages.report.pictures import png_uri
 
@@ -47,13 +49,15 @@ class Map:
     numbered: bool
 
 
-def draw_map(posed: PosedPhotos, mesh: Mesh | None) -> Map:
+def draw_map(posed: PosedPhotos, mesh: Mesh | None, frame: TargetFrame | None) -> Map:
     """Look straight down on everything; the way the photos look on average is up the page."""
     views, points = posed.scene.views, posed.scene.points.xyz_world
     surface = mesh.vertices if mesh is not None and len(mesh.vertices) else None
-    upright = upright_from_world(views, points if surface is None else surface)
+    seen = points if surface is None else surface
+    level = upright_from_world(views, seen, frame.up_world if frame else None)
+    upright = Similarity.from_rigid(level, frame.target_from_world.scale if frame else 1.0)
     centres = np.stack([upright @ view.centre_world for view in views])[:, :2]
-    ground = (upright @ (points if surface is None else surface))[:, :2]
+    ground = (upright @ seen)[:, :2]
     # Sparse points reach far into the background, a mesh hardly does.
     tail = 6 if surface is None else 1
     corners = np.percentile(ground, [tail, 100 - tail], axis=0) if len(ground) else centres[:1]
@@ -72,7 +76,7 @@ def draw_map(posed: PosedPhotos, mesh: Mesh | None) -> Map:
     sparse = (upright @ points)[:, :2]
     sparse = on_page(sparse[:: max(1, len(sparse) // _MOST_POINTS)])
     sparse = sparse[((sparse > 0) & (sparse < [_WIDTH, height])).all(1)]
-    length, label = _scale_bar((high[0] - low[0]) / 4, posed.scene.unit)
+    length, label = _scale_bar((high[0] - low[0]) / 4, frame.unit if frame else posed.scene.unit)
     return Map(
         _WIDTH,
         height,

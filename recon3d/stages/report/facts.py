@@ -14,9 +14,9 @@ import numpy as np
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
-from recon3d.core.upright import upright_from_world
 from recon3d.run.cost import Cost
 
 SCHEMA = 1
@@ -34,6 +34,7 @@ class Run:
     depth: Mapping[str, SceneDepth] | None
     mesh: Mesh | None
     textured: TexturedMesh | None
+    frame: TargetFrame | None
     costs: Mapping[str, tuple[Cost, bool]]
     warnings: Sequence[str]
     settings: Mapping[str, object]
@@ -59,7 +60,8 @@ def collect_facts(run: Run) -> Facts:
         "cameras": run.posed and {k: asdict(v) for k, v in run.posed.scene.cameras.items()},
         "poses": run.posed and _poses(run.posed),
         "depth": _depth(coverage) if run.depth is not None else None,
-        "mesh": run.mesh and _mesh(run.mesh, run.posed),
+        "mesh": run.mesh and _mesh(run.mesh, run.frame),
+        "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
         "texture": run.textured and _texture(run.textured),
         "stages": {
             stage: {**asdict(cost), "cached": cached} for stage, (cost, cached) in run.costs.items()
@@ -160,18 +162,18 @@ def _depth(coverage: Mapping[str, float]) -> dict[str, object]:
     return {"maps": len(coverage), "median_coverage": float(np.median(values))}
 
 
-def _mesh(mesh: Mesh, posed: PosedPhotos | None) -> dict[str, object]:
-    vertices = mesh.vertices
-    if posed and posed.scene.views:
-        vertices = upright_from_world(posed.scene.views, vertices) @ vertices
+def _mesh(mesh: Mesh, frame: TargetFrame | None) -> dict[str, object]:
+    """As it is exported."""
+    scale = frame.target_from_world.scale if frame else 1.0
+    vertices = frame.target_from_world @ mesh.vertices if frame else mesh.vertices
     empty = len(vertices) == 0
     low, high = np.zeros((2, 3)) if empty else np.percentile(vertices, [0.5, 99.5], axis=0)
     return {
         "vertices": len(mesh.vertices),
         "faces": len(mesh.faces),
-        "area": float(face_areas(mesh).sum()),
+        "area": float(face_areas(mesh).sum()) * scale**2,
         "size": (high - low).tolist(),
-        "unit": posed.scene.unit if posed else "scene",
+        "unit": frame.unit if frame else "scene",
     }
 
 

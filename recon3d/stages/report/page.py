@@ -50,8 +50,8 @@ def draw_page(run: Run, facts: Facts) -> str:
         facts=facts,
         judgement=judge(facts),
         thumbnails=_by_plain_id(thumbnails(run.album.pictures)) if run.album else {},
-        stills=mesh_stills(model, placed) if model and placed else [],
-        map=draw_map(placed, run.mesh) if placed else None,
+        stills=mesh_stills(model, placed, run.frame) if model and placed else [],
+        map=draw_map(placed, run.mesh, run.frame) if placed else None,
         previews=depth_previews(placed, run.depth) if run.depth and placed else [],
     )
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from recon3d.core.depth import SceneDepth
+from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.upright import upright_from_world
@@ -70,13 +71,15 @@ def depth_previews(posed: PosedPhotos, depth: Mapping[str, SceneDepth]) -> list[
     return previews
 
 
-def mesh_stills(model: Mesh | TexturedMesh, posed: PosedPhotos) -> list[StillPair]:
+def mesh_stills(
+    model: Mesh | TexturedMesh, posed: PosedPhotos, frame: TargetFrame | None
+) -> list[StillPair]:
     """The model from where the photos were taken: around, in front, or down into a room."""
     mesh = model.mesh if isinstance(model, TexturedMesh) else model
     if len(mesh.faces) == 0:
         return []
     views = posed.scene.views
-    upright = upright_from_world(views, mesh.vertices)
+    upright = upright_from_world(views, mesh.vertices, frame.up_world if frame else None)
     centres = np.stack([upright @ view.centre_world for view in views])
     low, high = np.percentile(upright @ mesh.vertices, [2, 98], axis=0)
     inside = float(((centres > low) & (centres < high)).all(1).mean()) > 0.6

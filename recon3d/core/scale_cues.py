@@ -1,0 +1,114 @@
+"""How large the scene is: several sayings, each with its error bar, become one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+ScaleSource = Literal["distance", "factor", "markers", "metric poses", "gps"]
+
+_TRUST: dict[ScaleSource, int] = {
+    "distance": 0, "factor": 0, "markers": 0, "metric poses": 1, "gps": 2,
+}  # fmt: skip
+"""Lower is believed first: what the user measured for this scene, then instruments."""
+
+# Where two cues are further apart than this many of their joint error bars, one of them is wrong.
+_CONTRADICTION = 3.0
+# Nobody's ruler, marker print or click is better; keeps an exact number from being infinitely sure.
+_LEAST_SIGMA = 5e-4
+
+
+@dataclass(frozen=True)
+class ScaleCue:
+    """One saying: how many metres a unit of the scene has."""
+
+    source: ScaleSource
+    detail: str
+    metres_per_unit: float
+    sigma: float
+    """One standard deviation, as a share of the scale; 0 where the user stated it."""
+    doubt: str = ""
+    """Why it must not count; empty for a good one."""
+
+
+@dataclass(frozen=True)
+class JudgedCue:
+    """A cue and whether it counted."""
+
+    cue: ScaleCue
+    used: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class FusedScale:
+    """What the cues say together."""
+
+    metres_per_unit: float
+    sigma: float
+    """One standard deviation, as a share of the scale."""
+    cues: tuple[JudgedCue, ...]
+
+
+def fuse_scales(cues: Sequence[ScaleCue]) -> FusedScale | None:
+    """The inverse-variance mean, in logarithms, of the cues that agree; None without a good cue.
+
+    The cues of the most trusted kind are asked first: the one of them that most cues of any kind
+    agree with (the surer one where that is a draw) leads, and what contradicts it is rejected.
+    Where the cues used differ by more than their error bars, the joint bar is widened by the ratio
+    (Birge 1932).
+    """
+    good = [cue for cue in cues if not cue.doubt]
+    if not good:
+        return None
+    first = min(_TRUST[cue.source] for cue in good)
+    leaders = [cue for cue in good if _TRUST[cue.source] == first]
+
+    def support(leader: ScaleCue) -> tuple[int, float]:
+        agreeing = [cue for cue in good if _agree(cue, leader)]
+        return len(agreeing), sum(_weight(cue) for cue in agreeing)
+
+    leader = max(leaders, key=support)
+    used = [cue for cue in good if _agree(cue, leader)]
+    total = sum(map(_weight, used))
+    mean = sum(_weight(cue) * math.log(cue.metres_per_unit) for cue in used) / total
+    chi2 = sum(_weight(cue) * (math.log(cue.metres_per_unit) - mean) ** 2 for cue in used)
+    birge = math.sqrt(chi2 / (len(used) - 1)) if len(used) > 1 else 1.0
+    scale = math.exp(mean)
+    judged = tuple(JudgedCue(cue, cue in used, _reason(cue, cue in used, scale)) for cue in cues)
+    return FusedScale(scale, max(1.0, birge) / math.sqrt(total), judged)
+
+
+def contradictions(fused: FusedScale) -> list[JudgedCue]:
+    """Cues that were rejected although they are sound in themselves."""
+    return [judged for judged in fused.cues if not judged.used and not judged.cue.doubt]
+
+
+def difference(cue: ScaleCue, metres_per_unit: float) -> float:
+    """How much larger the cue says the scene is, as a share."""
+    return cue.metres_per_unit / metres_per_unit - 1
+
+
+def _agree(cue: ScaleCue, other: ScaleCue) -> bool:
+    gap = abs(math.log(cue.metres_per_unit / other.metres_per_unit))
+    return gap <= _CONTRADICTION * math.hypot(_sigma(cue), _sigma(other))
+
+
+def _sigma(cue: ScaleCue) -> float:
+    return max(cue.sigma, _LEAST_SIGMA)
+
+
+def _weight(cue: ScaleCue) -> float:
+    return _sigma(cue) ** -2
+
+
+def _reason(cue: ScaleCue, used: bool, scale: float) -> str:
+    if used:
+        return ""
+    return cue.doubt or (
+        f"it makes the scene {100 * abs(difference(cue, scale)):.1f} % "
+        f"{'larger' if difference(cue, scale) > 0 else 'smaller'} than the others, its error bar "
+        f"is {100 * cue.sigma:.1f} %"
+    )

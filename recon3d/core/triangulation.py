@@ -1,0 +1,97 @@
+"""One point from the pixels that show it, and how sure its place is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from recon3d.core.camera import PinholeCamera, project
+from recon3d.core.scene import View
+
+_STEPS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class LocatedPoint:
+    """A point and its covariance in squared scene units."""
+
+    xyz_world: Float[np.ndarray, "3"]
+    covariance: Float[np.ndarray, "3 3"]
+
+
+def ray_in_world(view: View, uv_px: Float[np.ndarray, "2"]) -> Float[np.ndarray, "3"]:
+    """The unit direction in which a view sees a pixel."""
+    camera = view.camera
+    ray_cam = np.array(
+        [(uv_px[0] - camera.cx_px) / camera.fx_px, (uv_px[1] - camera.cy_px) / camera.fy_px, 1.0]
+    )
+    ray: np.ndarray = view.cam_from_world.rotation.T @ ray_cam
+    return ray / np.linalg.norm(ray)
+
+
+def triangulate(
+    views: Sequence[View], uv_px: Float[np.ndarray, "n 2"], sigma_px: float
+) -> LocatedPoint | None:
+    """The point with the least reprojection error, from one pixel in each of two or more views.
+
+    sigma_px: one standard deviation of a pixel; where the pixels fit worse, they count as worse.
+
+    Returns None where no such point lies in front of all views (parallel or crossed rays).
+    """
+    centres = np.stack([view.centre_world for view in views])
+    rays = np.stack([ray_in_world(view, uv) for view, uv in zip(views, uv_px, strict=True)])
+    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
+    system = across.sum(0)
+    if np.linalg.eigvalsh(system)[0] < 1e-8:
+        return None
+    point = np.linalg.solve(system, np.einsum("nij,nj->i", across, centres))
+    for _ in range(_STEPS):
+        linear = _linearised(views, uv_px, point)
+        if linear is None:
+            return None
+        error, jacobian = linear
+        step = np.linalg.lstsq(jacobian, error, rcond=None)[0]
+        point = point + step
+        if np.linalg.norm(step) < 1e-12 * (1 + np.linalg.norm(point)):
+            break
+    linear = _linearised(views, uv_px, point)
+    if linear is None:
+        return None
+    error, jacobian = linear
+    variance = max(sigma_px**2, float(error @ error) / max(1, len(error) - 3))
+    return LocatedPoint(point, variance * np.linalg.pinv(jacobian.T @ jacobian))
+
+
+def reprojection_error_px(
+    views: Sequence[View], uv_px: Float[np.ndarray, "n 2"], point_world: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "n"]:
+    """Distance of each pixel from where its view shows the point; infinite behind a camera."""
+    shown = [project((v.cam_from_world @ point_world)[None], v.camera)[0][0] for v in views]
+    return np.nan_to_num(np.linalg.norm(np.stack(shown) - uv_px, axis=1), nan=np.inf)
+
+
+def _linearised(
+    views: Sequence[View], uv_px: Float[np.ndarray, "n 2"], point: Float[np.ndarray, "3"]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """(pixels minus projections, d projection / d point), two rows for each view."""
+    errors, rows = [], []
+    for view, uv in zip(views, uv_px, strict=True):
+        point_cam = view.cam_from_world @ point
+        if point_cam[2] <= 0:
+            return None
+        errors.append(uv - project(point_cam[None], view.camera)[0][0])
+        rows.append(_projection_slope(view.camera, point_cam) @ view.cam_from_world.rotation)
+    return np.concatenate(errors), np.concatenate(rows)
+
+
+def _projection_slope(camera: PinholeCamera, point_cam: np.ndarray) -> Float[np.ndarray, "2 3"]:
+    x, y, z = point_cam
+    return np.array(
+        [
+            [camera.fx_px / z, 0, -camera.fx_px * x / z**2],
+            [0, camera.fy_px / z, -camera.fy_px * y / z**2],
+        ]
+    )
