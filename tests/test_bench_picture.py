@@ -40,7 +40,7 @@ def hill() -> Mesh:
 
 
 def made(value: object) -> Made:
-    return Made("stage", "key", Path("folder"), value, Cost(1, 1, 1), False)
+    return Made("stage", "key", Path("folder"), lambda: value, Cost(1, 1, 1), False)
 
 
 def results_of(camera: PinholeCamera) -> Results:
