@@ -18,6 +18,7 @@ from recon3d.core.surface import Mesh, PointCloud, sparse_surface
 from recon3d.depthnet.registry import make_estimator
 from recon3d.io.cameras import read_given_cameras
 from recon3d.io.photos import find_files
+from recon3d.io.textures import ExportConfig
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, Task, silent
@@ -83,11 +84,14 @@ class Results:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def reached(self) -> dict[str, Made[Any]]:
+        """What the run has come to, in order, by the names of the fields above."""
+        return {name: made for name, made in vars(self).items() if isinstance(made, Made)}
+
+    @property
     def stages(self) -> list[Made[Any]]:
         """The stages that were reached, in order."""
-        depths = (self.predictions, self.aligned, self.depth)
-        every = (self.album, self.posed, *depths, self.surface, self.mesh, self.frame)
-        return [made for made in dict.fromkeys(every) if made]
+        return [*dict.fromkeys(self.reached.values())]
 
 
 def reconstruct(
@@ -131,8 +135,8 @@ def reconstruct(
         try:
             _run_stages(work, given, config, runtime, until, results)
             _find_frame(work, config, results)
-            results.written = _export(results, outputs, config, work.task("export"))
-            work.remember_run()
+            results.written = write_outputs(results, outputs, config.export, work.task("export"))
+            work.remember_run(results.reached)
         except ReconError as error:
             # A failed run needs its report most: it says which photo failed where.
             _report(results, config, outputs, error)
@@ -255,9 +259,7 @@ def _make_relief(
     made: Results,
 ) -> None:
     """From the depth of a single photo to its mesh."""
-    made.posed = posed = replace(
-        posed, value=relief.in_unit_of_depth(posed.value, predictions.value)
-    )
+    made.posed = posed = in_unit_of_depth(posed, predictions)
     # On every run: a relief from the cache is no better measured than a new one.
     for assumption in relief.assumptions(posed.value, predictions.value):
         work.task("relief").warn(assumption)
@@ -298,6 +300,13 @@ def _make_relief(
     )
 
 
+def in_unit_of_depth(
+    posed: Made[PosedPhotos], predictions: Made[Mapping[str, PredictedDepth]]
+) -> Made[PosedPhotos]:
+    """The camera of a single photo, in the unit of its depth."""
+    return replace(posed, read=lambda: relief.in_unit_of_depth(posed.value, predictions.value))
+
+
 def _find_frame(work: Workspace, config: Config, made: Results) -> None:
     """How the latest stage that was reached is to stand."""
     if not (posed := made.posed):
@@ -324,14 +333,21 @@ def _latest_surface(made: Results) -> tuple[Mesh, PointCloud]:
     return (made.mesh.value if made.mesh else surface), cloud
 
 
-def _export(made: Results, outputs: Outputs, config: Config, task: Task) -> tuple[Path, ...]:
-    """Write the outputs from the latest stage that was reached."""
+def write_outputs(
+    made: Results, outputs: Outputs, config: ExportConfig, task: Task
+) -> tuple[Path, ...]:
+    """Write the outputs from the latest stage that was reached; returns their paths.
+
+    Raises:
+        TooLittleDepthError: a mesh is wanted, and there is none.
+        OutputError: a place cannot be written.
+    """
     if not (made.posed and made.frame):
         return ()
     depth_maps = made.depth.value if made.depth else {}
     surface, cloud = _latest_surface(made)
     exportable = export.Exportable(made.posed.value, surface, cloud, depth_maps, made.frame.value)
-    return export.export(exportable, outputs, config.export, task)
+    return export.export(exportable, outputs, config, task)
 
 
 def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError | None) -> None:

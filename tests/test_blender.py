@@ -95,7 +95,7 @@ def test_every_texel_is_where_it_belongs(
 
 def test_an_unlit_model_shines_by_itself(tmp_path: Path) -> None:
     write(textured_box(), tmp_path / "lit.glb")
-    write(textured_box(), tmp_path / "unlit.glb", ExportConfig(lit=False))
+    write(textured_box(), tmp_path / "unlit.glb", ExportConfig(unlit=True))
     assert not blender("look", tmp_path / "lit.glb")["unlit"]
     assert blender("look", tmp_path / "unlit.glb")["unlit"]
 

@@ -62,11 +62,11 @@ def parts_of(path: Path) -> list[dict[str, Any]]:
     [
         (PLAIN, ExportConfig()),
         (COLOURED, ExportConfig()),
-        (COLOURED, ExportConfig(lit=False)),
+        (COLOURED, ExportConfig(unlit=True)),
         (one_page_box(), ExportConfig()),
         (BOX, ExportConfig()),
         (BOX, ExportConfig(texture_format="png")),
-        (BOX, ExportConfig(texture_format="webp", lit=False)),
+        (BOX, ExportConfig(texture_format="webp", unlit=True)),
     ],
     ids=["plain", "coloured", "unlit", "one page", "two pages", "png", "webp unlit"],
 )
@@ -172,7 +172,7 @@ def test_pages_without_a_face_are_not_even_read(tmp_path: Path) -> None:
 
 
 def test_webp_is_required_of_readers_and_unlit_is_not(tmp_path: Path) -> None:
-    write_mesh(tmp_path / "box.glb", BOX, ExportConfig(texture_format="webp", lit=False))
+    write_mesh(tmp_path / "box.glb", BOX, ExportConfig(texture_format="webp", unlit=True))
     document, _ = read_glb(tmp_path / "box.glb")
     assert document["extensionsRequired"] == ["EXT_texture_webp"]
     assert set(document["extensionsUsed"]) == {"EXT_texture_webp", "KHR_materials_unlit"}

@@ -16,7 +16,7 @@ import pytest
 from recon3d.core.errors import Cancelled, InputError, OutputError, WorkspaceBusyError
 from recon3d.run.files import write_json
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.run.workspace import open_workspace, stage_key, unused_folders
+from recon3d.run.workspace import Made, last_run, open_workspace, stage_key, unused_folders
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,7 @@ class Chain:
                 work=self._write("first"),
                 read=count_items,
             )
-            work.stage(
+            after = work.stage(
                 "second",
                 version=1,
                 config=second,
@@ -56,8 +56,11 @@ class Chain:
                 work=self._write("second"),
                 read=count_items,
             )
-            work.remember_run()
+            work.remember_run({"before": made, "after": after})
         return list(self.computed)
+
+    def reopened(self) -> dict[str, Made[int]]:
+        return last_run(self.root, {"first": count_items, "second": count_items})
 
     def _write(self, stage: str) -> Callable[[Path, Task], None]:
         def work(folder: Path, task: Task) -> None:
@@ -318,3 +321,51 @@ def test_costs_are_measured_and_kept_for_cached_stages(tmp_path: Path) -> None:
     assert [cached for _, cached in costs] == [False, True]
     assert 0.1 < costs[0][0].cpu_seconds < 5
     assert costs[0][0].peak_memory_bytes > megabytes * 2**20
+
+
+def test_the_latest_run_is_opened_again_without_computing(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.run()
+    chain.run(first=Knob(value=5.0))
+    (tmp_path / "first").rename(tmp_path / "away")
+    with pytest.raises(InputError, match="first"):
+        chain.reopened()
+    (tmp_path / "away").rename(tmp_path / "first")
+    chain.computed.clear()
+    made = chain.reopened()
+    assert chain.computed == []
+    assert [one.value for one in made.values()] == [3, 3]
+    assert made["before"].stage == "first"
+
+
+def test_results_are_read_when_asked_for_and_once(tmp_path: Path) -> None:
+    Chain(tmp_path).run()
+    reads: list[Path] = []
+    made = last_run(tmp_path, {"first": reads.append, "second": reads.append})
+    assert reads == []
+    assert made["after"].value is made["after"].value is None
+    assert reads == [made["after"].folder]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[]", "{", '{"a": 3}', '{"a": {"stage": "first"}}', '{"a": {"stage": "x", "key": "y"}}',
+        '{"a": {"stage": "first", "key": "../../../../etc"}}',
+    ],
+)  # fmt: skip
+def test_a_damaged_note_of_the_run_is_told(content: str, tmp_path: Path) -> None:
+    Chain(tmp_path).run()
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError) as caught:
+        Chain(tmp_path).reopened()
+    assert "--workspace" in caught.value.hint
+
+
+def test_what_is_no_workspace_or_has_no_finished_run_is_not_opened(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a workspace"):
+        last_run(tmp_path, {})
+    with open_workspace(tmp_path, silent, CancelToken()):
+        pass
+    with pytest.raises(InputError, match="no run has finished"):
+        last_run(tmp_path, {})

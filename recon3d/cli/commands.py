@@ -16,6 +16,7 @@ from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
+from recon3d.cli.export import Export
 from recon3d.cli.models import models_group
 from recon3d.cli.options import (
     NO_DEFAULT,
@@ -57,7 +58,7 @@ class Mesh(DepthCommand):
     """
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
-    """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""
+    """Mesh to write: .ply, .obj, .glb, .stl or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
     depth_maps: OptionalPath = None
@@ -66,6 +67,9 @@ class Mesh(DepthCommand):
     """Folder to write the cameras to, as a COLMAP model."""
     transforms: OptionalPath = None
     """File to write the cameras to, as nerfstudio's transforms.json."""
+    blender: OptionalPath = None
+    """Folder to write the model to with its cameras, photos and points, and a script that opens
+    them in Blender."""
     report: OptionalPath = None
     """Where to write a copy of the report (.html); one always lies in the workspace."""
     surface: Annotated[Literal["tsdf", "poisson"] | None, NO_DEFAULT] = None
@@ -89,6 +93,7 @@ class Mesh(DepthCommand):
             depth_maps=self.depth_maps,
             colmap=self.colmap,
             transforms=self.transforms,
+            blender=self.blender,
             report=self.report,
         )
 
@@ -149,7 +154,7 @@ class Fuse(DepthCommand):
     """Fuse depth (from photos, or from a depth camera) into a raw mesh, without cleaning it."""
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
-    """Mesh to write: .ply, .obj, .glb or .stl. Default: the photos' name and .ply."""
+    """Mesh to write: .ply, .obj, .glb, .stl or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
 
@@ -261,6 +266,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "config": ShowConfig(settings=base),
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
+        "export": Export(workspace=tyro.MISSING, to=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
     }

@@ -105,7 +105,7 @@ class _Writer:
             "bufferViews": self._views,
             "buffers": [{"byteLength": self.size}],
         }
-        used, required = [] if self._config.lit else ["KHR_materials_unlit"], []
+        used, required = ["KHR_materials_unlit"] if self._config.unlit else [], []
         if self._images:
             textures: list[_Object] = [
                 {"sampler": 0, "source": n} for n in range(len(self._images))
@@ -149,7 +149,7 @@ class _Writer:
             "doubleSided": True,
             "pbrMetallicRoughness": surface,
         }
-        if not self._config.lit:
+        if self._config.unlit:
             material["extensions"] = {"KHR_materials_unlit": {}}
         self._materials.append(material)
         return len(self._materials) - 1

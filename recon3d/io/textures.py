@@ -29,9 +29,9 @@ class ExportConfig:
     texture_quality: int = 92
     """Of JPEG and WebP, 1 to 100; below about 80 fine grain turns to blocks."""
 
-    lit: bool = True
-    """True lets lights of the scene shine on the model, so that it can be lit anew; false shows
-    the photos' colours as they are (GLB, KHR_materials_unlit)."""
+    unlit: bool = False
+    """Show the photos' colours as they are, whatever lights there are (GLB only). Without it lights
+    shine on the model, so that it can be lit anew."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

@@ -10,11 +10,12 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Generic, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
 from recon3d.core.errors import InputError, WorkspaceBusyError
 from recon3d.run.cost import Cost, measured
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
 _LATEST = "latest.json"
+_RUN = "run.json"
 _LOCK = ".lock"
 _STAGE_FOLDER = re.compile(r"[0-9a-f]{16}(\.part)?")
 
@@ -41,9 +43,14 @@ class Made(Generic[T]):
     stage: str
     key: str
     folder: Path
-    value: T
+    read: Callable[[], T]
     cost: Cost
     cached: bool
+
+    @cached_property
+    def value(self) -> T:
+        """The result, read when first asked for."""
+        return self.read()
 
 
 def stage_key(stage: str, version: int, config: DataclassInstance, upstream: Sequence[str]) -> str:
@@ -92,8 +99,7 @@ class Workspace:
             self._listener(Event("stage_cached", stage))
         else:
             self._compute(stage, key, folder, work)
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        return Made(stage, key, folder, read(folder), Cost(**manifest["cost"]), cached)
+        return Made(stage, key, folder, lambda: read(folder), _read_cost(folder), cached)
 
     def _compute(
         self, stage: str, key: str, folder: Path, work: Callable[[Path, Task], None]
@@ -116,12 +122,15 @@ class Workspace:
             part.replace(folder)
         self._listener(Event("stage_finished", stage, seconds=task.seconds))
 
-    def remember_run(self) -> None:
-        """Note which folders the latest finished run uses, for `recon3d clean`.
+    def remember_run(self, reached: Mapping[str, Made[Any]]) -> None:
+        """Note which folders the latest finished run uses, for `recon3d clean` and `last_run`.
 
-        Stages that it did not reach keep what an earlier run noted.
+        For `clean`, stages that it did not reach keep what an earlier run noted; what `last_run`
+        hands out is all of one run.
         """
         write_json(self.root / _LATEST, {**_latest_keys(self.root), **self._keys})
+        run = {name: {"stage": made.stage, "key": made.key} for name, made in reached.items()}
+        write_json(self.root / _RUN, run)
 
 
 @contextmanager
@@ -171,17 +180,58 @@ def unused_folders(root: Path, *, everything: bool = False) -> list[Path]:
     Raises:
         InputError: root is not a workspace.
     """
-    if not (root / _LOCK).is_file():
-        raise InputError(
-            f"{root} is not a workspace.",
-            hint="Name the folder ending in .recon3d that a run made.",
-        )
+    _check_workspace(root)
     latest = {} if everything else _latest_keys(root)
     return sorted(
         entry
         for entry in root.glob("*/*/")
         if _STAGE_FOLDER.fullmatch(entry.name) and latest.get(entry.parent.name) != entry.name
     )
+
+
+def last_run(root: Path, readers: Mapping[str, Callable[[Path], Any]]) -> dict[str, Made[Any]]:
+    """What the latest finished run has reached, by the names that `remember_run` was given.
+
+    Nothing is computed, locked or, until a value is asked for, read.
+
+    readers: by stage.
+
+    Raises:
+        InputError: root is not a workspace, no run has finished in it, or it is not whole.
+    """
+    _check_workspace(root)
+    hint = f"Run `recon3d mesh` with --workspace {root}; what is finished there is used again."
+    try:
+        run = json.loads((root / _RUN).read_text(encoding="utf-8"))
+        made = {}
+        for name, entry in run.items():
+            stage, key = entry["stage"], entry["key"]
+            if not _STAGE_FOLDER.fullmatch(key):
+                raise ValueError(key)
+            folder, read = root / stage / key, readers[stage]
+            made[name] = Made(stage, key, folder, partial(read, folder), _read_cost(folder), True)
+    except FileNotFoundError as error:
+        missing = Path(error.filename)
+        told = "no run has finished in it" if missing.name == _RUN else f"{missing} is missing"
+        raise InputError(f"{root} cannot be opened: {told}.", hint=hint) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{root} cannot be opened: it is damaged, or of another version of recon3d.", hint=hint
+        ) from error
+    return made
+
+
+def _check_workspace(root: Path) -> None:
+    if not (root / _LOCK).is_file():
+        raise InputError(
+            f"{root} is not a workspace.",
+            hint="Name the folder ending in .recon3d that a run made.",
+        )
+
+
+def _read_cost(folder: Path) -> Cost:
+    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    return Cost(**manifest["cost"])
 
 
 def _latest_keys(root: Path) -> dict[str, str]:

@@ -1,0 +1,85 @@
+"""`recon3d export`: files of a finished run, without computing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from recon3d.cli.display import Display
+from recon3d.cli.options import Command, OptionalPath
+from recon3d.core.errors import InputError
+from recon3d.io.textures import ExportConfig
+from recon3d.run.task import CancelToken, Task
+from recon3d.stages.export import Outputs, check_outputs
+
+_FOLDERS: Mapping[str, str] = {
+    "blender": "blender",
+    "colmap": "colmap",
+    "nerfstudio": "transforms",
+    "depth": "depth_maps",
+}
+"""Words for --to, and the field of Outputs that each fills."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Command):
+    """Write files of a finished run again, in other formats; its photos are not needed.
+
+    recon3d export church.recon3d --to blender -o church_blender; or --to church.usdz.
+    """
+
+    supervised: ClassVar[bool] = True
+
+    workspace: Positional[Path]
+    """The folder ending in .recon3d."""
+    to: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="WHAT")]
+    """blender (a folder that opens with cameras and photos), colmap, nerfstudio, depth, or a mesh
+    to write, such as scene.glb. Repeat it for more than one."""
+    output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
+    """Folder to write to; of several kinds of folder each gets one of its own in it. Default: the
+    workspace's name."""
+    export: ExportConfig = field(default_factory=ExportConfig)
+
+    def run(self, display: Display, cancel: CancelToken) -> None:
+        """Write them."""
+        from recon3d.finished import reopen
+        from recon3d.pipeline import write_outputs
+
+        results = reopen(self.workspace)
+        outputs = self.outputs
+        check_outputs(outputs)
+        task = Task("export", display, cancel)
+        if outputs.hold_texture and not results.textured:
+            task.warn(
+                "The run made no texture, so the model gets the colours of its vertices; "
+                "`recon3d mesh` with -o scene.glb makes one."
+            )
+        written = [str(path) for path in write_outputs(results, outputs, self.export, task)]
+        lines = [f"Written:  {path}" for path in written]
+        display.result({"written": written}, "\n".join(lines))
+
+    @property
+    def outputs(self) -> Outputs:
+        """What to write.
+
+        Raises:
+            InputError: --to names something unknown.
+        """
+        folder = self.output or Path(self.workspace.resolve().stem)
+        meshes = [folder / name for name in self.to if Path(name).suffix]
+        kinds = [name for name in self.to if not Path(name).suffix]
+        for kind in kinds:
+            if kind not in _FOLDERS:
+                raise InputError(
+                    f"There is no export to {kind}.",
+                    hint=f"Choose {', '.join(_FOLDERS)}, or name a file, such as scene.glb.",
+                )
+        folders: dict[str, Any] = {}
+        for kind in kinds:
+            place = folder if len(kinds) == 1 else folder / kind
+            folders[_FOLDERS[kind]] = place / "transforms.json" if kind == "nerfstudio" else place
+        return replace(Outputs(meshes=tuple(meshes)), **folders)
