@@ -2,6 +2,7 @@
 
 from recon3d.config import Config, preset
 from recon3d.core.errors import Cancelled, ReconError
+from recon3d.finished import reopen
 from recon3d.pipeline import Inputs, Results, Stage, reconstruct
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event
@@ -20,4 +21,5 @@ __all__ = [
     "Stage",
     "preset",
     "reconstruct",
+    "reopen",
 ]
