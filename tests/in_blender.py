@@ -97,8 +97,10 @@ def render(blend: str, camera: str, picture: str) -> dict[str, object]:
     scene.cycles.samples = 16
     scene.cycles.use_denoising = False
     scene.cycles.max_bounces = 0
+    scene.render.film_transparent = True
     scene.render.filepath = picture
     scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGBA"
     bpy.ops.render.render(write_still=True)
     return {"written": Path(picture).exists()}
 

@@ -51,6 +51,11 @@ class Export(Command):
 
         results = reopen(self.workspace)
         outputs = self.outputs
+        if outputs.meshes and not results.surface:
+            raise InputError(
+                f"The latest run in {self.workspace} ended before there was a surface.",
+                hint="Run `recon3d mesh` with this --workspace; what is finished is used again.",
+            )
         check_outputs(outputs)
         task = Task("export", display, cancel)
         if outputs.hold_texture and not results.textured:

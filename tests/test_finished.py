@@ -1,0 +1,113 @@
+"""Finished runs are opened and exported again, without photos and without computing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from recon3d.cli import main
+from recon3d.cli.display import make_display
+from recon3d.cli.export import Export
+from recon3d.core.errors import InputError
+from recon3d.finished import reopen
+from recon3d.io.meshes import read_mesh
+from recon3d.pipeline import Inputs, Stage, reconstruct
+from recon3d.run.task import CancelToken
+from recon3d.stages.export import Outputs
+
+
+def run(folder: Path, until: Stage = Stage.MESH) -> Path:
+    """A run on one photo of a depth camera, the quickest there is; returns its workspace."""
+    rng = np.random.default_rng(0)
+    photos, depth = folder / "photos", folder / "depth"
+    photos.mkdir(exist_ok=True)
+    depth.mkdir(exist_ok=True)
+    Image.fromarray(rng.integers(0, 255, (72, 96, 3), np.uint8)).save(photos / "ü.png")
+    slope = np.linspace(900, 1500, 96 * 72).reshape(72, 96).astype(np.uint16)
+    Image.fromarray(slope).save(depth / "ü.png")
+    outputs = Outputs(meshes=(folder / "first.ply",) if until >= Stage.MESH else ())
+    inputs = Inputs(photos=photos / "ü.png", sensor_depth=depth)
+    reconstruct(inputs, folder / "work.recon3d", outputs=outputs, until=until)
+    return folder / "work.recon3d"
+
+
+def perform(workspace: Path, output: Path, *to: str) -> None:
+    """`recon3d export` without a process of its own."""
+    with make_display("quiet") as display:
+        Export(workspace=workspace, to=to, output=output).run(display, CancelToken())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose photos are gone."""
+    folder = tmp_path_factory.mktemp("finished, größer 写真")
+    workspace = run(folder)
+    (folder / "photos" / "ü.png").unlink()
+    return workspace
+
+
+def test_a_run_opens_as_it_ended(finished: Path) -> None:
+    results = reopen(finished)
+    assert results.posed is not None
+    assert results.mesh is not None
+    # The camera of a single photo takes the unit of its depth, which is not what pose stored.
+    assert results.posed.value.scene.unit == "metre"
+    assert len(results.mesh.value.faces) > 1000
+    assert [made.stage for made in results.stages][-1] == "frame"
+    assert all(made.cached for made in results.stages)
+
+
+def test_the_command_writes_what_the_run_would_have(finished: Path, tmp_path: Path) -> None:
+    command = ["export", str(finished), "--to", "again.ply", "--to", "again.glb", "--quiet"]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"again.ply", "again.glb"}
+    first, again = read_mesh(finished.parent / "first.ply"), read_mesh(tmp_path / "out/again.ply")
+    np.testing.assert_array_equal(again.vertices, first.vertices)
+
+
+def test_one_kind_of_folder_fills_the_folder_and_several_get_one_each(
+    finished: Path, tmp_path: Path
+) -> None:
+    perform(finished, tmp_path / "b", "blender")
+    assert (tmp_path / "b/import_into_blender.py").is_file()
+    assert (tmp_path / "b/scene.glb").is_file()
+    perform(finished, tmp_path / "all", "colmap", "nerfstudio", "depth")
+    assert (tmp_path / "all/colmap/sparse/0/images.bin").is_file()
+    assert (tmp_path / "all/nerfstudio/transforms.json").is_file()
+    assert json.loads((tmp_path / "all/depth/depth.json").read_text())["unit"] == "metre"
+
+
+def test_an_unknown_kind_names_the_known_ones(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="maya") as caught:
+        perform(finished, tmp_path / "m", "maya")
+    assert "blender, colmap, nerfstudio" in caught.value.hint
+    assert not (tmp_path / "m").exists()
+
+
+def test_an_export_never_starts_where_nothing_is_finished(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a workspace"):
+        perform(tmp_path, tmp_path / "out", "blender")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError):
+        reopen(tmp_path / "nowhere")
+
+
+def test_a_later_run_of_fewer_stages_does_not_mix_with_an_earlier_one(tmp_path: Path) -> None:
+    workspace = run(tmp_path)
+    run(tmp_path, Stage.DEPTH)
+    results = reopen(workspace)
+    assert results.mesh is None
+    assert results.depth is not None
+
+
+def test_a_mesh_of_a_run_without_one_is_refused_with_advice(tmp_path: Path) -> None:
+    workspace = run(tmp_path, Stage.DEPTH)
+    with pytest.raises(InputError, match="before there was a surface") as caught:
+        perform(workspace, tmp_path, "a.ply")
+    assert "recon3d mesh" in caught.value.hint
+    perform(workspace, tmp_path / "cameras", "blender")
+    assert not (tmp_path / "cameras/scene.glb").exists()
