@@ -53,7 +53,8 @@ def wire_material() -> Any:
 
 def draw_wires(camera: Any, depth: float, thickness: float, paint: Any) -> None:
     """The four edges and the frame of what a camera sees."""
-    frame = [depth * corner / -corner.z for corner in camera.data.view_frame(scene=bpy.context.scene)]
+    corners = camera.data.view_frame(scene=bpy.context.scene)
+    frame = [depth * corner / -corner.z for corner in corners]
     curve = bpy.data.curves.new("wires", "CURVE")
     curve.dimensions, curve.bevel_depth = "3D", thickness
     curve.materials.append(paint)
