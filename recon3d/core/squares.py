@@ -9,9 +9,10 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.core.camera import project
 from recon3d.core.scene import View
 from recon3d.core.transform import fit_similarity
-from recon3d.core.triangulation import LocatedPoint, reprojection_error_px, triangulate
+from recon3d.core.triangulation import LocatedPoint, nearest_to_rays, ray_in_world, triangulate
 
 # Detected corners against placed cameras; beyond it the sighting is of another square.
 _MOST_ERROR_PX = 3.0
@@ -19,8 +20,8 @@ _MOST_ERROR_PX = 3.0
 _MOST_CROOKED = 0.05
 _MOST_PAIRS = 60
 # Blur and ink move all corners of a marker outwards or inwards together.
-_SHARED_CORNER_PX = 0.1
-_SIGMA_PX = 0.3
+_SHARED_CORNER_PX = 0.05
+_SIGMA_PX = 0.1
 
 _TEMPLATE = np.array([[-0.5, 0.5, 0], [0.5, 0.5, 0], [0.5, -0.5, 0], [-0.5, -0.5, 0]])
 
@@ -46,19 +47,23 @@ def measure_square(
     """
     inside: np.ndarray = np.zeros(0, np.int64)
     least = np.inf
+    centres = np.stack([view.centre_world for view in views])
+    rays = np.stack(
+        [
+            [ray_in_world(view, uv) for uv in corners]
+            for view, corners in zip(views, corners_px, strict=True)
+        ]
+    )
     pairs = list(combinations(range(len(views)), 2))
     for pair in pairs[:: max(1, len(pairs) // _MOST_PAIRS)]:
-        chosen = np.array(pair)
-        points = _corners(views, corners_px, chosen)
-        if points is None:
+        two = list(pair)
+        met = [nearest_to_rays(centres[two], rays[two, corner]) for corner in range(4)]
+        points = np.stack([point for point in met if point is not None] or [np.zeros(3)])
+        if len(points) < 4:
             continue
-        error_px = np.max(
-            [
-                reprojection_error_px(views, corners_px[:, corner], point.xyz_world)
-                for corner, point in enumerate(points)
-            ],
-            axis=0,
-        )
+        shown = [project(view.cam_from_world @ points, view.camera)[0] for view in views]
+        error_px = np.linalg.norm(np.stack(shown) - corners_px, axis=2).max(axis=1)
+        error_px = np.nan_to_num(error_px, nan=np.inf)
         agreeing = np.flatnonzero(error_px < _MOST_ERROR_PX)
         cost = float(np.minimum(error_px, _MOST_ERROR_PX).sum())
         if len(agreeing) >= 2 and cost < least:

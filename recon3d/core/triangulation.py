@@ -43,11 +43,9 @@ def triangulate(
     """
     centres = np.stack([view.centre_world for view in views])
     rays = np.stack([ray_in_world(view, uv) for view, uv in zip(views, uv_px, strict=True)])
-    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
-    system = across.sum(0)
-    if np.linalg.eigvalsh(system)[0] < 1e-8:
+    point = nearest_to_rays(centres, rays)
+    if point is None:
         return None
-    point = np.linalg.solve(system, np.einsum("nij,nj->i", across, centres))
     for _ in range(_STEPS):
         linear = _linearised(views, uv_px, point)
         if linear is None:
@@ -55,7 +53,7 @@ def triangulate(
         error, jacobian = linear
         step = np.linalg.lstsq(jacobian, error, rcond=None)[0]
         point = point + step
-        if np.linalg.norm(step) < 1e-12 * (1 + np.linalg.norm(point)):
+        if np.linalg.norm(step) < 1e-9 * (1 + np.linalg.norm(point)):
             break
     linear = _linearised(views, uv_px, point)
     if linear is None:
@@ -65,12 +63,16 @@ def triangulate(
     return LocatedPoint(point, variance * np.linalg.pinv(jacobian.T @ jacobian))
 
 
-def reprojection_error_px(
-    views: Sequence[View], uv_px: Float[np.ndarray, "n 2"], point_world: Float[np.ndarray, "3"]
-) -> Float[np.ndarray, "n"]:
-    """Distance of each pixel from where its view shows the point; infinite behind a camera."""
-    shown = [project((v.cam_from_world @ point_world)[None], v.camera)[0][0] for v in views]
-    return np.nan_to_num(np.linalg.norm(np.stack(shown) - uv_px, axis=1), nan=np.inf)
+def nearest_to_rays(
+    centres: Float[np.ndarray, "n 3"], rays: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "3"] | None:
+    """The point with the least squared distance from all rays; None where they are parallel."""
+    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
+    system = across.sum(0)
+    if np.linalg.eigvalsh(system)[0] < 1e-8:
+        return None
+    point: np.ndarray = np.linalg.solve(system, np.einsum("nij,nj->i", across, centres))
+    return point
 
 
 def _linearised(
