@@ -20,6 +20,7 @@ from PIL import Image
 WIDTH_PX, HEIGHT_PX, FOCAL_PX = 960, 640, 905.0
 VOXEL = 0.008
 FACES = 140_000
+TEXTURE_POINTS = 30_000
 EXPOSURE = 0.55
 SUN = np.array([-0.52, -0.62, 0.72]) / np.linalg.norm([-0.52, -0.62, 0.72])
 SUN_RGB, SKY_RGB, BOUNCE_RGB = (
@@ -221,10 +222,52 @@ def photograph(stage: Stage, cam_from_world: np.ndarray, scale: float, seed: int
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     image *= (1 - 0.07 * (x**2 + y**2))[..., None] * EXPOSURE * rng.uniform(0.9, 1.08)
     image = np.clip(image + rng.normal(size=image.shape) * 0.012 * np.sqrt(image + 0.01), 0, None)
-    toned = (
-        image * (2.51 * image + 0.03) / (image * (2.43 * image + 0.59) + 0.14)
-    )  # ACES, Narkowicz
-    return Image.fromarray(np.round(255 * np.clip(toned, 0, 1) ** (1 / 2.2)).astype(np.uint8))
+    return Image.fromarray(developed(image))
+
+
+def developed(light: np.ndarray) -> np.ndarray:
+    """8-bit sRGB of linear light, through a film-like curve (ACES, Narkowicz)."""
+    toned = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
+    return np.round(255 * np.clip(toned, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+
+
+def true_texture(stage: Stage, cam_from_world: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Random points of the surface and their colours, without lens, exposure and noise.
+
+    Each colour is the mean over a patch as wide as a pixel of a photo taken 3 m away: finer
+    detail than that is in no photo. Only points that two or more photos see.
+    """
+    rng = np.random.default_rng(4)
+    corners = stage.vertices[stage.faces]
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(cross, axis=1)
+    face = rng.choice(len(area), 2 * TEXTURE_POINTS, p=area / area.sum())
+    share = rng.dirichlet([1, 1, 1], len(face))[..., None]
+    points = (corners[face] * share).sum(1).astype(np.float32)
+    normal = cross[face] / area[face, None]
+    seen = np.zeros(len(points), int)
+    for pose in cam_from_world:
+        centre = -pose[:3, :3].T @ pose[:3, 3]
+        toward = (centre - points).astype(np.float32)
+        inside = points @ pose[:3, :3].T + pose[:3, 3]
+        u, v = (FOCAL_PX * inside[:, :2] / inside[:, 2:]).T
+        inside = (np.abs(u) < WIDTH_PX / 2) & (np.abs(v) < HEIGHT_PX / 2) & (inside[:, 2] > 0)
+        facing = (toward * normal).sum(1) > 0.2 * np.linalg.norm(toward, axis=1)
+        start = points + normal.astype(np.float32) * 0.003
+        seen += inside & facing & ~stage._blocked(start, toward, 1.0)
+    kept = np.flatnonzero(seen >= 2)[:TEXTURE_POINTS]
+    points, normal = points[kept], normal[kept]
+    across = np.cross(normal, np.eye(3)[np.abs(normal).argmin(1)])
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    along = np.cross(normal, across)
+    light = np.zeros(points.shape)
+    count = 25
+    for _ in range(count):
+        shift = rng.uniform(-0.5, 0.5, (len(points), 2)) * 3 / FOCAL_PX
+        start = points + across * shift[:, :1] + along * shift[:, 1:] + normal * 0.01
+        light += stage.shade(start, -normal, rng) / count
+    # 0.99 is the mean of the photos' exposures.
+    return points, developed(light * EXPOSURE * 0.99)
 
 
 def main() -> None:
@@ -251,6 +294,8 @@ def main() -> None:
             photo = photograph(stage, cam_from_world, options.scale, 100 + index)
             photo.save(photos / name, quality=92)
             print(f"{name}  {(photos / name).stat().st_size / 1000:.0f} kB", flush=True)
+    points, rgb = true_texture(stage, cameras(options.photos))
+    np.savez_compressed(truth / "texture.npz", points=points, rgb=rgb)
     size = {"width": WIDTH_PX, "height": HEIGHT_PX, "cx": WIDTH_PX / 2, "cy": HEIGHT_PX / 2}
     lens = {"fx": FOCAL_PX, "fy": FOCAL_PX, "distortion": []}
     (photos / "K.json").write_text(json.dumps(size | lens, indent=1) + "\n")

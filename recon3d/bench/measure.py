@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from recon3d.bench.rows import BenchRow
 from recon3d.bench.sets import BenchSet
 from recon3d.bench.surface import SurfaceErrors, render_depth, surface_errors
+from recon3d.bench.texture import TextureScores, TrueTexture, colour_error, texture_scores
 from recon3d.bench.truth import CamerasByPhoto, at_camera
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.covisibility import rank_neighbours
@@ -33,6 +35,7 @@ from recon3d.io.meshes import read_mesh
 from recon3d.io.naming import match_by_name
 from recon3d.io.pictures import read_depth_mm
 from recon3d.pipeline import Results
+from recon3d.stages.texture import read_photo_of_face
 
 _JUDGES = 10
 """Most covisible views that a depth map is compared with for the agreement."""
@@ -59,6 +62,7 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         depth=_depth_errors(results, _find_fused(results), true_depth),
         agreement=_agreement(results),
         surface=_surface_errors(results, bench_set, folder, truth),
+        texture=_texture_scores(results, bench_set, folder, truth),
         faces=len(results.mesh.value.faces) if results.mesh else 0,
         stages={made.stage: made.cost for made in results.stages},
         notes=(*_left_out(results), *results.warnings),
@@ -187,6 +191,21 @@ def _placed(
     for view in views:
         if prediction := predictions.get(view.photo_id):
             yield prediction.values, prediction.camera, view.cam_from_world
+
+
+def _texture_scores(
+    results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
+) -> TextureScores | None:
+    if not (results.textured and results.posed):
+        return None
+    textured = results.textured.value
+    scores = texture_scores(textured, read_photo_of_face(results.textured.folder))
+    if not bench_set.true_texture:
+        return scores
+    true_texture = TrueTexture.read(folder / bench_set.true_texture)
+    truth_from_world = align_cameras(_poses(results.posed.value), truth)
+    error, compared = colour_error(textured, true_texture, truth_from_world)
+    return replace(scores, colour_error=error, compared=compared)
 
 
 def _surface_errors(

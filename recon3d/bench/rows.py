@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recon3d.bench.surface import SurfaceErrors
+from recon3d.bench.texture import TextureScores
 from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
 from recon3d.run.cost import Cost
 from recon3d.run.files import atomic_path
@@ -34,6 +35,7 @@ class BenchRow:
     agreement: float | None = None
     """Share of all pixels whose raw depth two or more other views confirm at 1 px and 1 %."""
     surface: SurfaceErrors | None = None
+    texture: TextureScores | None = None
     faces: int = 0
     stages: Mapping[str, Cost] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -116,6 +118,17 @@ def _surface(row: BenchRow) -> str:
     )
 
 
+def _texture(row: BenchRow) -> str:
+    """Size, density, share seen, seams, colour."""
+    found = row.texture
+    if not found:
+        return ""
+    pages = f"{found.pages} x " if found.pages > 1 else ""
+    seams = " / ".join(_number(step, 2) or "-" for step in (found.photo_seams, found.chart_seams))
+    colour = f"<br>colour {found.colour_error:.1f}" if found.colour_error is not None else ""
+    return f"{pages}{found.page_px} px, {found.seen:.0%} seen<br>seams {seams}{colour}"
+
+
 def _trust(rows: Sequence[BenchRow]) -> str:
     """A line for each set and interval of confidence."""
     body = [
@@ -139,6 +152,7 @@ _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
     "fused depth: the same": lambda row: _depth(row.depth),
     "agreement": lambda row: _number(row.agreement, 3),
     "mesh: accuracy / completeness / F": _surface,
+    "texture: share seen, seams between photos / charts, colour error": _texture,
     "faces": lambda row: f"{row.faces:,}" if row.faces else "none",
 }
 
@@ -178,6 +192,7 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "depth": made(DepthErrors, fields["depth"]),
             "trust": tuple(TrustBin(**bin_) for bin_ in fields.get("trust", ())),
             "surface": surface,
+            "texture": made(TextureScores, fields.get("texture")),
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
             "notes": tuple(fields["notes"]),
         }

@@ -45,6 +45,8 @@ class BenchSet:
     true_depth: str | None = None
     """Depth camera's maps that results are compared with, of the photos' size."""
     true_mesh: str | None = None
+    true_texture: str | None = None
+    """Points of the true surface and their colours, "points" and "rgb" in an .npz."""
     credit: str = ""
     """Whose photos they are, under which licence; empty where they may not be shown."""
 
@@ -91,6 +93,7 @@ SETS: Mapping[str, BenchSet] = {
         true_cameras=partial(read_pose_truth, name="truth/cameras.json"),
         unit="m",
         true_mesh="truth/truth_mesh.ply",
+        true_texture="truth/texture.npz",
         credit="ours, MIT",
     ),
     "fountain": BenchSet(

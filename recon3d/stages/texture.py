@@ -24,6 +24,7 @@ from recon3d.run.files import FileSequence, atomic_path, write_json
 from recon3d.run.task import Task
 from recon3d.texturing.baking import Paint, Shot, bake_page, blocks, make_shot
 from recon3d.texturing.exposure import find_outliers, solve_gains
+from recon3d.texturing.graph import face_neighbours
 from recon3d.texturing.packing import Atlas, pack
 from recon3d.texturing.paint import choose_photos, node_colours, vertex_colours
 from recon3d.texturing.seams import level, soften
@@ -38,6 +39,8 @@ _MESH, _ATLAS, _REPORT = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _FILL = 0.48
 """Of a page, as packing usually gets."""
+_TEXELS_PER_PIXEL = 1.3
+"""Sampled once per pixel, the finest detail would be lost between the pixels."""
 _DENSITY_RANGE = (0.25, 3.0)
 """Texels per unit of a chart, as multiples of the median chart's: a far wall needs few, a close-up
 may have more."""
@@ -86,7 +89,7 @@ def texture_mesh(
     gains = np.ones((len(views), 3), np.float32)
     if config.exposure:
         gains = solve_gains(found, len(views))
-    outliers = find_outliers(found, gains)
+    outliers = find_outliers(found, gains, face_neighbours(mesh.faces))
     found.reject(outliers)
     if not (found.view >= 0).any():
         raise TooLittleDepthError(
@@ -144,6 +147,13 @@ def read_texture(folder: Path) -> TexturedMesh:
         )
 
 
+def read_photo_of_face(folder: Path) -> Int32[np.ndarray, "f"]:
+    """Which view each face takes its colours from, by its place in the scene; -1 = none."""
+    with np.load(folder / _ATLAS, allow_pickle=False) as arrays:
+        photo: Int32[np.ndarray, "f"] = arrays["photo"]
+    return photo
+
+
 def read_texture_report(folder: Path) -> dict[str, Any]:
     """Numbers for people about what `texture_mesh` wrote."""
     report: dict[str, Any] = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
@@ -196,7 +206,7 @@ def _lay_out(
     density = np.clip(np.where(known, density, low * typical), low * typical, high * typical)
     size_px = config.size_px
     if size_px == 0:
-        wanted = np.sqrt(float(area_px[seen].sum()) / _FILL / config.pages)
+        wanted = np.sqrt(_TEXELS_PER_PIXEL * float(area_px[seen].sum()) / _FILL / config.pages)
         enough = (size for size in _AUTO_SIZES_PX if size >= wanted)
         size_px = next(enough, _AUTO_SIZES_PX[-1])
     return pack(charts, density, size_px, config.pages, task.check), charts

@@ -20,6 +20,7 @@ from recon3d.texturing.sight import sample
 _BLOCK_PX = 2048
 _FINE_SIGMA_PX = 5.0
 """Detail is what a blur of this many texels takes away."""
+_RIM_PX = 2
 _REDUCE_FROM = 1.4
 """Pixels a texel."""
 _SHARPEN = 8
@@ -145,7 +146,13 @@ class _Raster:
     def texels(
         self, rows: slice, columns: slice
     ) -> tuple[np.ndarray, Float32[np.ndarray, "n 3"], Bool[np.ndarray, "h w"]]:
-        """The covered texels: faces and barycentric weights of their centres, and where."""
+        """The texels of charts and of a thin rim around them: faces, barycentric weights, where.
+
+        In the rim the nearest point of the chart counts, so that filters at its border mix in
+        nothing else.
+        """
+        import cv2
+
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         if len(self._faces) == 0:
             return np.zeros(0, np.int64), np.zeros((0, 3), np.float32), np.zeros(shape, bool)
@@ -155,11 +162,17 @@ class _Raster:
         rays[..., 1] = (self._size - np.arange(rows.start, rows.stop) - 0.5)[:, None]
         rays[..., 2], rays[..., 5] = 1, -1
         answer = self._scene.cast_rays(self._tensor(rays))
-        found = answer["primitive_ids"].numpy()
+        found, uv = answer["primitive_ids"].numpy(), answer["primitive_uvs"].numpy()
         inside = np.isfinite(answer["t_hit"].numpy())
-        uv = answer["primitive_uvs"].numpy()[inside]
+        wider = cv2.dilate(inside.view(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8)) > 0
+        rim = wider & ~inside
+        points = rays[rim][:, :3] * np.array([1, 1, 0], np.float32)
+        if len(points):
+            nearest = self._scene.compute_closest_points(self._tensor(points))
+            found[rim], uv[rim] = nearest["primitive_ids"].numpy(), nearest["primitive_uvs"].numpy()
+        uv = uv[wider]
         weights = np.column_stack([1 - uv.sum(1), uv]).astype(np.float32)
-        return self._faces[found[inside]], weights, inside
+        return self._faces[found[wider]], weights, wider
 
 
 def _colours(
@@ -240,7 +253,7 @@ def _by_view(view: np.ndarray, texels: np.ndarray) -> Iterator[tuple[int, np.nda
     """The texels of each photo; those without one (-1) are left out."""
     order = np.argsort(view, kind="stable")
     numbers, starts = np.unique(view[order], return_index=True)
-    for number, rows in zip(numbers, np.split(order, starts[1:]), strict=True):
+    for number, rows in zip(numbers, np.split(order, starts)[1:], strict=True):
         if number >= 0:
             yield int(number), texels[rows]
 

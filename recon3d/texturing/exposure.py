@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32, Int32
 
 from recon3d.texturing.sight import Candidates
 
@@ -12,13 +12,14 @@ _ROUNDS = 6
 _DARK, _BRIGHT = 12, 245
 """Colours beyond these say nothing about exposure: noise, or cut off."""
 _OUTLIER = 0.1
-"""Of the logarithm of colour, from where on a difference counts less (Huber)."""
-_PRIOR = 0.02
+"""Of the logarithm of colour: a difference of this size counts half (Geman and McClure 1987)."""
+_PRIOR = 0.005
 """Weight of "no gain", as a share of a photo's samples: a chain of photos must not drift."""
 _LIMIT = np.log(2.5)
-MIN_DISAGREEMENT = 28.0
+_MIN_DISAGREEMENT = 28.0
 """Steps of 255 by which a photo must differ from the others to be called an outlier."""
 _DEVIATIONS = 3.5
+_RIM_FACES = 2
 
 
 def solve_gains(found: Candidates, views: int) -> Float32[np.ndarray, "v 3"]:
@@ -50,7 +51,7 @@ def _solve_channel(
     for _ in range(_ROUNDS):
         level = log + gain[view]
         typical = np.nanmedian(np.where(good, level, np.nan), axis=1, keepdims=True)
-        weight = np.where(good, _OUTLIER / np.maximum(np.abs(level - typical), _OUTLIER), 0.0)
+        weight = np.where(good, 1 / (1 + ((level - typical) / _OUTLIER) ** 2), 0.0)
         total = np.maximum(weight.sum(1), 1e-12)
         matrix = np.zeros((views, views))
         right = np.zeros(views)
@@ -69,10 +70,15 @@ def _solve_channel(
     return gain
 
 
-def find_outliers(found: Candidates, gains: Float32[np.ndarray, "v 3"]) -> np.ndarray:
-    """Bool (f, k): photos whose colour of a face three or more others contradict.
+def find_outliers(
+    found: Candidates,
+    gains: Float32[np.ndarray, "v 3"],
+    neighbours: Int32[np.ndarray, "f 3"],
+) -> Bool[np.ndarray, "f k"]:
+    """Photos whose colour of a face the others contradict; it takes three to tell who is wrong.
 
-    They show something that stood before the surface, a passer-by, a highlight or a shadow.
+    They show something that stood before the surface, a passer-by, a highlight or a shadow. Its
+    rim looks half right, so the same photo's neighbouring faces go with it.
     """
     there = found.view >= 0
     out = np.zeros(there.shape, bool)
@@ -82,5 +88,16 @@ def find_outliers(found: Candidates, gains: Float32[np.ndarray, "v 3"]) -> np.nd
         colour[~there[rows]] = np.nan
         away = np.abs(colour - np.nanmedian(colour, axis=1, keepdims=True)).max(2)
         deviation = 1.4826 * np.nanmedian(away, axis=1, keepdims=True)
-        out[rows] = away > np.maximum(MIN_DISAGREEMENT, _DEVIATIONS * deviation)
+        out[rows] = away > np.maximum(_MIN_DISAGREEMENT, _DEVIATIONS * deviation)
+    enough = there.sum(1) >= 3
+    for _ in range(_RIM_FACES):
+        face, slot = np.nonzero(out)
+        for side in range(3):
+            beside = neighbours[face, side]
+            same = (found.view[beside] == found.view[face, slot][:, None]) & there[beside]
+            same &= ((beside >= 0) & enough[beside])[:, None]
+            row, theirs = np.nonzero(same)
+            out[beside[row], theirs] = True
+    # A face on which every photo is called wrong keeps them all.
+    out[out.sum(1) == there.sum(1)] = False
     return out

@@ -18,8 +18,8 @@ _MIN_COSINE = 0.1
 """Of the angle under which a face is seen: 84 degrees."""
 _BORDER_PX = 2.0
 _RIM_DEPTH = 0.97
-"""Next to something nearer by more than this, a face may show that thing's colour: camera and
-surface are not exact to the pixel."""
+"""Beside something nearer or farther by more than this, a face may show that thing's colour:
+camera and surface are not exact to the pixel."""
 _RIM_PENALTY = 0.05
 _RIM_SHARE = 1 / 400
 """How wide such rims are, as a share of the photo's longer side."""
@@ -34,7 +34,7 @@ class Candidates:
 
     view: Int16[np.ndarray, "f k"]
     quality: Float32[np.ndarray, "f k"]
-    """Pixels that the face covers, times how sharp they are; 0 where there is no view."""
+    """Pixels that the face covers, weighted by sharpness and angle; 0 where there is no view."""
     area_px: Float32[np.ndarray, "f k"]
     rgb: UInt8[np.ndarray, "f k 3"]
     """Mean colour of the face."""
@@ -104,8 +104,8 @@ class Sight:
         camera = view.camera
         centre = view.centre_world.astype(np.float32)
         toward = centre - self.centroid
-        cosine = np.einsum("ij,ij->i", self._normal, toward)
-        face = np.flatnonzero(cosine > _MIN_COSINE * np.linalg.norm(toward, axis=1))
+        cosine = np.einsum("ij,ij->i", self._normal, toward) / np.linalg.norm(toward, axis=1)
+        face = np.flatnonzero(cosine > _MIN_COSINE)
         corners_px, corners_z = project(
             view.cam_from_world @ self._corners[face].astype(np.float64), camera
         )
@@ -123,8 +123,10 @@ class Sight:
         area_px = (np.abs(ax * by - ay * bx) / 2).astype(np.float32)
         grain_px = float(np.sqrt(np.median(area_px))) if len(area_px) else 1.0
         colour, sharpness = _small_pictures(rgb, grain_px)
-        quality = area_px * _sample(sharpness, middle_px, camera)
-        quality[self._on_rim(face, view)] *= _RIM_PENALTY
+        # An error of the surface shifts colours by its size times the tangent of this angle, so
+        # the angle counts for more than the pixels that it costs.
+        quality = area_px * _sample(sharpness, middle_px, camera) * cosine[face] ** 2
+        quality[self._on_rim(face, view, mask)] *= _RIM_PENALTY
         mean_rgb = np.rint(_sample(colour, middle_px, camera)).astype(np.uint8)
         return face, np.maximum(quality, 1e-6), area_px, mean_rgb
 
@@ -148,8 +150,10 @@ class Sight:
             visible[todo] = same | (hit["t_hit"].numpy() > 1 - 1e-3)
         return visible
 
-    def _on_rim(self, face: np.ndarray, view: View) -> Bool[np.ndarray, "n"]:
-        """Whether something much nearer lies a few pixels beside each face."""
+    def _on_rim(
+        self, face: np.ndarray, view: View, mask: Bool[np.ndarray, "h w"] | None
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether a step in depth or the mask's border lies a few pixels beside each face."""
         import cv2
 
         camera = view.camera.fitted(_DEPTH_PX)
@@ -160,10 +164,16 @@ class Sight:
         # Directions have z = 1 in the camera, so the distance is depth_z; inf where nothing is.
         depth_z = self._scene.cast_rays(self._tensor(rays))["t_hit"].numpy()
         reach = max(1, round(_RIM_SHARE * max(depth_z.shape)))
-        nearest = cv2.erode(depth_z, np.ones((2 * reach + 1,) * 2, np.uint8))
+        around = np.ones((2 * reach + 1,) * 2, np.uint8)
         points_cam = view.cam_from_world @ self.centroid[face].astype(np.float64)
         uv_px, own_z = project(points_cam, camera)
-        return np.asarray(_at(nearest, uv_px) < _RIM_DEPTH * own_z)
+        rim = _at(cv2.erode(depth_z, around), uv_px) < _RIM_DEPTH * own_z
+        rim |= _at(cv2.dilate(depth_z, around), uv_px) > own_z / _RIM_DEPTH
+        if mask is not None:
+            size = (camera.width_px, camera.height_px)
+            kept = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            rim |= _at(cv2.erode(kept, around), uv_px) == 0
+        return np.asarray(rim)
 
 
 def _small_pictures(
@@ -218,6 +228,8 @@ def sample(
     import cv2
 
     count = len(uv_px)
+    if count == 0:
+        return np.zeros((0, *picture.shape[2:]), picture.dtype)
     # OpenCV's pictures have fewer than 32768 columns and rows, and start at (0, 0).
     wide = 1 << 14
     rows = -(-count // wide)
