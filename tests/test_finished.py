@@ -107,7 +107,8 @@ def test_a_later_run_of_fewer_stages_does_not_mix_with_an_earlier_one(tmp_path: 
 def test_a_mesh_of_a_run_without_one_is_refused_with_advice(tmp_path: Path) -> None:
     workspace = run(tmp_path, Stage.DEPTH)
     with pytest.raises(InputError, match="before there was a surface") as caught:
-        perform(workspace, tmp_path, "a.ply")
+        perform(workspace, tmp_path / "mesh", "a.ply")
+    assert not (tmp_path / "mesh").exists()
     assert "recon3d mesh" in caught.value.hint
     perform(workspace, tmp_path / "cameras", "blender")
     assert not (tmp_path / "cameras/scene.glb").exists()

@@ -51,11 +51,15 @@ class Export(Command):
 
         results = reopen(self.workspace)
         outputs = self.outputs
-        if outputs.meshes and not results.surface:
-            raise InputError(
-                f"The latest run in {self.workspace} ended before there was a surface.",
-                hint="Run `recon3d mesh` with this --workspace; what is finished is used again.",
-            )
+        for wanted, made, what in (
+            (outputs.meshes, results.surface, "a surface"),
+            (outputs.depth_maps, results.depth, "depth"),
+        ):
+            if wanted and not made:
+                raise InputError(
+                    f"The latest run in {self.workspace} ended before there was {what}.",
+                    hint="Run `recon3d mesh` with this --workspace; what is finished stays.",
+                )
         check_outputs(outputs)
         task = Task("export", display, cancel)
         if outputs.hold_texture and not results.textured:
