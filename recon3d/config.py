@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import tomli_w
@@ -29,6 +29,7 @@ from recon3d.stages.mesh import MeshConfig
 from recon3d.stages.pose import PoseConfig
 from recon3d.stages.refine import RefineConfig
 from recon3d.stages.relief import ReliefConfig
+from recon3d.stages.texture import TextureConfig
 
 Preset = Literal["draft", "balanced", "fine"]
 
@@ -45,6 +46,7 @@ class Config:
     fuse: FuseConfig = field(default_factory=FuseConfig)
     relief: ReliefConfig = field(default_factory=ReliefConfig)
     mesh: MeshConfig = field(default_factory=MeshConfig)
+    texture: TextureConfig = field(default_factory=TextureConfig)
     frame: FrameConfig = field(default_factory=FrameConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
 
@@ -156,9 +158,14 @@ def _updated_stage(stage: str, settings: Any, content: Mapping[str, object]) -> 
             raise _unknown("setting", f"{stage}.{name}", (f"{stage}.{known}" for known in hints))
         if not _fits(value, hints[name]):
             raise ConfigError(f"{stage}.{name} must be {_in_words(hints[name])}, got {value!r}.")
-    # 1 and 1.0 are the same setting and must give the same cache key.
-    values = {n: float(v) if hints[n] is float else v for n, v in content.items()}  # type: ignore[arg-type]
-    return replace(settings, **values)
+    return replace(settings, **{name: _exact(v, hints[name]) for name, v in content.items()})
+
+
+def _exact(value: Any, hint: Any) -> Any:
+    """1 and 1.0 are the same setting and must give the same cache key; so are lists and tuples."""
+    if isinstance(value, list):
+        return tuple(float(each) for each in value)
+    return float(value) if hint is float else value
 
 
 def _fits(value: object, hint: Any) -> bool:
@@ -166,6 +173,13 @@ def _fits(value: object, hint: Any) -> bool:
         return value in get_args(hint)
     if get_origin(hint) in (Union, UnionType):
         return any(_fits(value, arm) for arm in get_args(hint))
+    if get_origin(hint) is tuple:
+        arms = get_args(hint)
+        return (
+            isinstance(value, list | tuple)
+            and len(value) == len(arms)
+            and all(map(_fits, value, arms))
+        )
     if hint in (int, float) and isinstance(value, bool):
         return False
     return isinstance(value, int | float if hint is float else hint)
@@ -174,6 +188,10 @@ def _fits(value: object, hint: Any) -> bool:
 def _in_words(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(f'"{choice}"' for choice in get_args(hint))
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(_in_words(arm) for arm in get_args(hint) if arm is not NoneType)
+    if get_origin(hint) is tuple:
+        return f"a list of {len(get_args(hint))} numbers"
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     return words.get(hint) or str(hint)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recon3d.config import Config
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.frame import TargetFrame
+from recon3d.core.region import Box
 from recon3d.core.scene import Album, PosedPhotos
-from recon3d.core.surface import Mesh, PointCloud, sparse_surface
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.depthnet.registry import make_estimator
 from recon3d.io.cameras import read_given_cameras
 from recon3d.io.photos import find_files
@@ -35,6 +38,7 @@ from recon3d.stages import (
     refine,
     relief,
     report,
+    texture,
 )  # fmt: skip
 from recon3d.stages.export import Outputs
 
@@ -47,6 +51,7 @@ class Stage(IntEnum):
     DEPTH = 3
     FUSE = 4
     MESH = 5
+    TEXTURE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,7 @@ class Results:
     depth: Made[Mapping[str, SceneDepth]] | None = None
     surface: Made[tuple[Mesh, PointCloud]] | None = None
     mesh: Made[Mesh] | None = None
+    textured: Made[TexturedMesh] | None = None
     frame: Made[TargetFrame] | None = None
     """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
@@ -103,7 +109,7 @@ def reconstruct(
     runtime: Runtime = Runtime(),  # noqa: B008 - frozen
     listener: Listener = silent,
     cancel: CancelToken | None = None,
-    until: Stage = Stage.MESH,
+    until: Stage | None = None,
 ) -> Results:
     """Turn photos into a mesh; whatever the workspace already holds is not computed again.
 
@@ -115,7 +121,7 @@ def reconstruct(
         runtime: Device, threads and memory; never changes what is computed.
         listener: Told of every step.
         cancel: Set it from any thread to stop within about a second.
-        until: Last stage to run.
+        until: Last stage to run; None goes as far as the outputs need, to the mesh at least.
 
     Raises:
         ReconError: the photos, files or settings cannot give a mesh; says why and what to do.
@@ -124,6 +130,8 @@ def reconstruct(
     given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
     export.check_outputs(outputs)
     results = Results(workspace)
+    if until is None:
+        until = Stage.TEXTURE if outputs.hold_texture else Stage.MESH
 
     def tell(event: Event) -> None:
         if event.kind == "warning":
@@ -134,6 +142,8 @@ def reconstruct(
     with explain_missing_libraries(), open_workspace(workspace, tell, token) as work:
         try:
             _run_stages(work, given, config, runtime, until, results)
+            if until >= Stage.TEXTURE:
+                _texture(work, config, results)
             _find_frame(work, config, results)
             results.written = write_outputs(results, outputs, config.export, work.task("export"))
             work.remember_run(results.reached)
@@ -172,6 +182,7 @@ def _run_stages(
     )
     if until < Stage.POSE:
         return
+    frame.check_photos(config.frame, album.value)
     given = read_given_cameras(album.value, inputs.intrinsics, inputs.poses)
     made.posed = posed = work.stage(
         "pose",
@@ -240,13 +251,16 @@ def _run_stages(
     )
     if until < Stage.MESH:
         return
-    made.mesh = work.stage(
-        "mesh",
-        version=mesh.VERSION,
-        config=config.mesh,
-        upstream=[surface.key],
-        work=lambda folder, task: mesh.clean_mesh(surface.value[0], config.mesh, folder, task),
-        read=mesh.read_mesh,
+    settings = config.mesh
+    if settings.unseen == "auto" and config.fuse.surface == "poisson":
+        settings = replace(settings, unseen="keep")
+    _clean(
+        work,
+        replace(config, mesh=settings),
+        made,
+        lambda crop, folder, task: mesh.clean_mesh(
+            posed.value.scene, surface.value[0], crop, settings, folder, task
+        ),
     )
 
 
@@ -288,15 +302,65 @@ def _make_relief(
     if until < Stage.MESH:
         return
     (view,) = posed.value.scene.views
+    _clean(
+        work,
+        config,
+        made,
+        lambda crop, folder, task: mesh.clean_relief(
+            surface.value[0], view.cam_from_world, crop, config.mesh, folder, task
+        ),
+    )
+
+
+def _clean(
+    work: Workspace,
+    config: Config,
+    made: Results,
+    clean: Callable[[Box | None, Path, Task], None],
+) -> None:
+    """From the raw surface to the clean mesh, and on to the part of it that is wanted."""
+    assert made.surface
+    upstream = [made.surface.key]
     made.mesh = work.stage(
         "mesh",
         version=mesh.VERSION,
-        config=config.mesh,
-        upstream=[surface.key],
-        work=lambda folder, task: mesh.clean_relief(
-            surface.value[0], view.cam_from_world, config.mesh, folder, task
-        ),
+        config=replace(config.mesh, crop=None),
+        upstream=upstream,
+        work=lambda folder, task: clean(None, folder, task),
         read=mesh.read_mesh,
+    )
+    if config.mesh.crop is None:
+        return
+    # The box is given in the frame of the whole model, which stays that of the cropped one.
+    # Cleaning starts from the raw surface again, so that all faces go into the part.
+    _find_frame(work, config, made)
+    assert made.frame
+    low, high = np.split(np.array(config.mesh.crop, np.float64), 2)
+    box = Box(made.frame.value.target_from_world, low, high)
+    made.mesh = work.stage(
+        "crop",
+        version=mesh.VERSION,
+        config=config.mesh,
+        upstream=[*upstream, made.frame.key],
+        work=lambda folder, task: clean(box, folder, task),
+        read=mesh.read_mesh,
+    )
+
+
+def _texture(work: Workspace, config: Config, made: Results) -> None:
+    """The photos onto the mesh."""
+    assert made.posed
+    assert made.mesh
+    posed, surface = made.posed, made.mesh
+    made.textured = work.stage(
+        "texture",
+        version=texture.VERSION,
+        config=config.texture,
+        upstream=[posed.key, surface.key, version("open3d")],
+        work=lambda folder, task: texture.texture_mesh(
+            posed.value, surface.value, config.texture, folder, task
+        ),
+        read=texture.read_texture,
     )
 
 
@@ -309,8 +373,9 @@ def in_unit_of_depth(
 
 def _find_frame(work: Workspace, config: Config, made: Results) -> None:
     """How the latest stage that was reached is to stand."""
-    if not (posed := made.posed):
+    if made.frame or not (made.album and (posed := made.posed)):
         return
+    album = made.album.value
     surface, _ = _latest_surface(made)
     latest = made.mesh or made.surface or posed
     made.frame = work.stage(
@@ -319,10 +384,13 @@ def _find_frame(work: Workspace, config: Config, made: Results) -> None:
         config=config.frame,
         upstream=[posed.key, latest.key],
         work=lambda folder, task: frame.find_frame(
-            posed.value, surface.vertices, config.frame, folder, task
+            posed.value, album, surface, config.frame, folder, task
         ),
         read=frame.read_frame,
     )
+    # On every run: a model from the cache is no better measured than a new one.
+    for doubt in frame.doubts(made.frame.value):
+        work.task("frame").warn(doubt)
 
 
 def _latest_surface(made: Results) -> tuple[Mesh, PointCloud]:
@@ -346,7 +414,10 @@ def write_outputs(
         return ()
     depth_maps = made.depth.value if made.depth else {}
     surface, cloud = _latest_surface(made)
-    exportable = export.Exportable(made.posed.value, surface, cloud, depth_maps, made.frame.value)
+    textured = made.textured.value if made.textured else None
+    exportable = export.Exportable(
+        made.posed.value, surface, cloud, depth_maps, made.frame.value, textured
+    )
     return export.export(exportable, outputs, config, task)
 
 
@@ -357,6 +428,8 @@ def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError
         posed=made.posed.value if made.posed else None,
         depth=made.depth.value if made.depth else None,
         mesh=made.mesh.value if made.mesh else None,
+        textured=made.textured.value if made.textured else None,
+        frame=made.frame.value if made.frame else None,
         costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},
         warnings=made.warnings,
         settings=asdict(config),

@@ -13,25 +13,19 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.errors import ConfigError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
-from recon3d.core.smoothing import normal_noise_deg, smooth_keeping_edges
-from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.core.surface import vertex_normals
 from recon3d.core.transform import Rigid
 from recon3d.io import depth_files
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
+from recon3d.stages.cleaning.pieces import drop_small_pieces
 from recon3d.stages.fuse import FuseConfig, depth_noise, fuse_depth, read_surface
-from recon3d.stages.mesh import (
-    MeshConfig,
-    clean_mesh,
-    decimate,
-    drop_small_components,
-    fill_holes,
-    read_mesh,
-)
+from recon3d.stages.mesh import MeshConfig
 from recon3d.stages.refine import RefineConfig, read_scene_depth, refine_depth
 
 sys.path.append(str(Path(__file__).parent))
 import plane_scene
+from solids import is_closed
 
 CENTRES = ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0), (-0.4, 0.0, 0.0), (0.0, 0.35, 0.0))
 
@@ -189,7 +183,7 @@ def test_poisson_closes_a_sphere_seen_from_all_sides(tmp_path: Path) -> None:
     config = FuseConfig(surface="poisson", voxel_size=0.03, min_weight=1)
     fuse_depth(posed, maps, config, tmp_path, task(), Runtime(device="cpu"))
     mesh, _ = read_surface(tmp_path)
-    assert is_closed(drop_small_components(mesh, 0.1).faces)
+    assert is_closed(drop_small_pieces(mesh, 0.1).faces)
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 1.0, atol=0.05)
 
 
@@ -227,98 +221,6 @@ def _axis_turns() -> list[np.ndarray]:
     quarter = np.pi / 2
     sideways = [about_y(turn * quarter) for turn in (1, 2, 3)]
     return [*sideways, about_x(quarter), about_x(-quarter)]
-
-
-def grid_mesh(side: int, z: np.ndarray) -> Mesh:
-    """A square sheet of (side - 1)^2 cells with heights z."""
-    y, x = np.mgrid[:side, :side].astype(np.float32)
-    index = np.arange(side * side, dtype=np.int32).reshape(side, side)
-    a, b, c, d = (
-        part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:])
-    )
-    faces = np.concatenate([np.column_stack([a, b, c]), np.column_stack([b, d, c])])
-    vertices = np.column_stack([x.ravel(), y.ravel(), z.ravel()]).astype(np.float32)
-    rgb = np.full((side * side, 3), 77, np.uint8)
-    return Mesh(vertices, faces, rgb=rgb)
-
-
-def is_closed(faces: np.ndarray) -> bool:
-    """Every directed edge meets its opposite once: watertight and wound the same way all over."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).tolist()
-    directed = {tuple(edge) for edge in edges}
-    return len(directed) == len(edges) and all((b, a) in directed for a, b in directed)
-
-
-def test_small_pieces_go_and_the_large_ones_stay() -> None:
-    large = grid_mesh(20, np.zeros((20, 20)))
-    small = grid_mesh(3, np.full((3, 3), 9.0))
-    both = Mesh(
-        np.concatenate([large.vertices, small.vertices]),
-        np.concatenate([large.faces, small.faces + len(large.vertices)]),
-    )
-    kept = drop_small_components(both, 0.05)
-    assert len(kept.faces) == len(large.faces)
-    assert len(kept.vertices) == len(large.vertices)
-    assert len(drop_small_components(both, 0.0).faces) == len(both.faces)
-
-
-def test_a_hole_is_closed_with_faces_that_look_outwards() -> None:
-    import trimesh
-
-    sphere = trimesh.creation.icosphere(subdivisions=3)
-    below = np.asarray(sphere.triangles_center)[:, 2] < 0.9
-    cut = np.asarray(sphere.faces, np.int32)[below]
-    mesh = Mesh(np.asarray(sphere.vertices, np.float32), cut, rgb=np.full((642, 3), 9, np.uint8))
-    assert not is_closed(mesh.faces)
-    filled = fill_holes(mesh, 0.5)
-    assert is_closed(filled.faces)
-    assert len(filled.vertices) == len(mesh.vertices)
-    assert len(fill_holes(mesh, 0.0).faces) == len(cut)
-
-
-def test_decimation_keeps_the_shape_and_the_colours() -> None:
-    bumps = np.sin(np.arange(60) / 9)[None] * np.cos(np.arange(60) / 7)[:, None]
-    mesh = grid_mesh(60, 5 * bumps)
-    small = decimate(mesh, 1000)
-    assert len(small.faces) <= 1000
-    assert small.rgb is not None
-    np.testing.assert_array_equal(np.unique(small.rgb), [77])
-    spread = np.ptp(small.vertices, axis=0) / np.ptp(mesh.vertices, axis=0)
-    np.testing.assert_allclose(spread, 1, atol=0.02)
-
-
-def test_smoothing_takes_the_noise_and_leaves_the_edge() -> None:
-    side = 60
-    rng = np.random.default_rng(2)
-    step = np.where(np.arange(side) < side // 2, 0.0, np.arange(side) - side // 2)
-    roof = np.broadcast_to(step, (side, side))
-    noisy = grid_mesh(side, roof + 0.1 * rng.standard_normal((side, side)))
-    smooth = smooth_keeping_edges(noisy, 2)
-    error_before = np.abs(noisy.vertices[:, 2] - roof.ravel())
-    error_after = np.abs(smooth.vertices[:, 2] - roof.ravel())
-    assert normal_noise_deg(smooth) < 0.4 * normal_noise_deg(noisy)
-    assert error_after.mean() < 0.7 * error_before.mean()
-    # A 45 degree crease that is rounded off by plain Laplacian smoothing stands 0.5 too high.
-    crease = smooth.vertices[:, 2].reshape(side, side)[5:-5, side // 2]
-    assert abs(crease.mean()) < 0.25
-
-
-def test_cleaning_reports_its_steps_and_gives_normals(tmp_path: Path) -> None:
-    events: list[Event] = []
-    mesh = grid_mesh(40, np.zeros((40, 40)))
-    # Closing the hole must not lift the number of faces over the limit again.
-    mesh = replace(mesh, faces=np.delete(mesh.faces, np.arange(700, 706), axis=0))
-    clean_mesh(
-        mesh,
-        MeshConfig(faces=500, hole_size=0.2),
-        tmp_path,
-        Task("mesh", events.append, CancelToken()),
-    )
-    cleaned = read_mesh(tmp_path)
-    assert cleaned.normals is not None
-    np.testing.assert_allclose(np.abs(cleaned.normals[:, 2]), 1, atol=1e-5)
-    assert len(cleaned.faces) <= 500
-    assert [event.done for event in events] == [1, 2, 3, 4]
 
 
 def test_impossible_settings_are_refused_by_name() -> None:

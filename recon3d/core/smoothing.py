@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from recon3d.core.surface import Mesh, face_areas
+from recon3d.core.topology import edge_uses, face_neighbours, half_edges
 
 _VERTEX_STEPS = 8
 _NORMAL_STEPS_PER_PASS = 3
@@ -20,7 +23,7 @@ def smooth_keeping_edges(mesh: Mesh, passes: int) -> Mesh:
     """
     if passes <= 0 or len(mesh.faces) == 0:
         return mesh
-    neighbours = _face_neighbours(mesh.faces)
+    neighbours = face_neighbours(mesh.faces)
     vertices = mesh.vertices.astype(np.float64)
     normals = _unit(_cross(vertices, mesh.faces))
     area = face_areas(mesh)[:, None]
@@ -34,8 +37,9 @@ def smooth_keeping_edges(mesh: Mesh, passes: int) -> Mesh:
             weight = np.exp(-difference / (2 * (2 * np.sin(np.radians(_SIGMA_DEG) / 2)) ** 2))
             summed += np.where(known, weight * area[other] * normals[other], 0)
         normals = _unit(summed)
-    moved = _fit_vertices(vertices, mesh.faces, normals, _border_vertices(mesh.faces, neighbours))
-    return Mesh(moved.astype(np.float32), mesh.faces, rgb=mesh.rgb)
+    fixed = np.unique(half_edges(mesh.faces)[edge_uses(mesh.faces).borders])
+    moved = _fit_vertices(vertices, mesh.faces, normals, fixed)
+    return replace(mesh, vertices=moved.astype(np.float32), normals=None)
 
 
 def normal_noise_deg(mesh: Mesh) -> float:
@@ -43,7 +47,7 @@ def normal_noise_deg(mesh: Mesh) -> float:
 
     The median: edges and corners are the minority of faces.
     """
-    neighbours = _face_neighbours(mesh.faces)
+    neighbours = face_neighbours(mesh.faces)
     normals = _unit(_cross(mesh.vertices.astype(np.float64), mesh.faces))
     mean = _unit(np.where((neighbours >= 0)[..., None], normals[neighbours], 0).sum(1))
     inner = (neighbours >= 0).all(1)
@@ -74,31 +78,6 @@ def _fit_vertices(
         move[fixed] = 0
         vertices = vertices + move
     return vertices
-
-
-def _face_neighbours(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "f 3"]:
-    """The face across each edge (0-1, 1-2, 2-0); -1 at borders and where more than two meet."""
-    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], -1), -1).reshape(-1, 2)
-    code = edges[:, 0].astype(np.int64) * (int(faces.max()) + 1) + edges[:, 1]
-    order = np.argsort(code, kind="stable")
-    ordered = code[order]
-    same = ordered[1:] == ordered[:-1]
-    # Where three faces share an edge, a code equals both its neighbours: not a clean pair.
-    crowded = np.zeros(len(code), bool)
-    crowded[1:-1] = same[1:] & same[:-1]
-    pair = np.flatnonzero(same)
-    pair = pair[~(crowded[pair] | crowded[pair + 1])]
-    first, second = order[pair], order[pair + 1]
-    neighbours = np.full(len(code), -1, np.int64)
-    neighbours[first], neighbours[second] = second // 3, first // 3
-    return neighbours.reshape(-1, 3)
-
-
-def _border_vertices(
-    faces: Int[np.ndarray, "f 3"], neighbours: Int[np.ndarray, "f 3"]
-) -> Int[np.ndarray, "b"]:
-    face, edge = np.nonzero(neighbours < 0)
-    return np.unique(np.concatenate([faces[face, edge], faces[face, (edge + 1) % 3]]))
 
 
 def _cross(

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from recon3d.core.errors import TooLittleDepthError, require
+from recon3d.core.errors import require
+from recon3d.core.region import Box, region_of_interest
 from recon3d.core.relief import as_seen, from_seen
+from recon3d.core.scene import PosedScene
 from recon3d.core.smoothing import normal_noise_deg, smooth_keeping_edges
-from recon3d.core.surface import Mesh, face_areas, vertex_normals
+from recon3d.core.surface import Mesh, vertex_normals
 from recon3d.core.transform import Rigid
 from recon3d.io.surface_files import load_mesh, save_mesh
+from recon3d.run.files import write_json
 from recon3d.run.task import Task
-from recon3d.stages.pieces import keep_faces, piece_of_face
+from recon3d.stages.cleaning.chain import Link, run_chain
+from recon3d.stages.cleaning.crossings import count_crossing_faces
+from recon3d.stages.cleaning.decimation import decimate
+from recon3d.stages.cleaning.floaters import count_spikes, drop_unseen, flatten_spikes
+from recon3d.stages.cleaning.holes import count_holes, fill_holes
+from recon3d.stages.cleaning.pieces import count_pieces, drop_small_pieces, keep_inside
+from recon3d.stages.cleaning.repair import count_faulty_edges, make_manifold
 
-VERSION = 2
+VERSION = 3
 
-_MESH = "mesh.npz"
+_MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
+
+Crop = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +43,18 @@ class MeshConfig:
 
     faces: int = 300_000
     """Decimate to at most this many triangles; 0 keeps all."""
+
+    region: Literal["auto", "all"] = "auto"
+    """auto drops what lies far beyond the thing that the cameras circle, if they circle one; all
+    keeps everything."""
+
+    crop: Crop | None = None
+    """Keep only a box: its smallest x, y and z, then its largest, as read off the exported model
+    without crop (the z-up formats). The model stays where it is."""
+
+    unseen: Literal["auto", "drop", "keep"] = "auto"
+    """What to do with faces that no camera could have seen; auto drops them, but keeps them where
+    fuse.surface is poisson, which closes the model on purpose."""
 
     min_component: float = 0.02
     """Drop pieces smaller than this share of the largest one's area."""
@@ -45,25 +71,59 @@ class MeshConfig:
         require(0 <= self.min_component <= 1, "mesh.min_component", self.min_component, "0 to 1")
         require(self.smoothing >= -1, "mesh.smoothing", self.smoothing, "-1 or more")
         require(0 <= self.hole_size < 1, "mesh.hole_size", self.hole_size, "0 up to 1")
+        if self.crop:
+            low, high = np.array(self.crop[:3]), np.array(self.crop[3:])
+            expected = "xmin ymin zmin xmax ymax zmax, each minimum below its maximum"
+            # Also false for NaN.
+            require(bool((low < high).all()), "mesh.crop", self.crop, expected)
 
 
-def clean_mesh(raw: Mesh, config: MeshConfig, folder: Path, task: Task) -> None:
-    """Write the cleaned mesh into `folder`.
+def clean_mesh(
+    scene: PosedScene,
+    raw: Mesh,
+    crop: Box | None,
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    """Write the cleaned mesh into `folder`; config.crop counts only as `crop`, in its own frame.
 
     Raises:
         TooLittleDepthError: nothing is left.
     """
-    chain = (
-        ("without small pieces", lambda m: drop_small_components(m, config.min_component)),
-        ("with holes closed", lambda m: fill_holes(m, config.hole_size)),
-        ("decimated", lambda m: decimate(m, config.faces)),
-        ("smoothed", lambda m: smooth(m, config.smoothing)),
-    )
-    _write_changed(raw, chain, folder, task)
+    region = region_of_interest(scene) if config.region == "auto" else None
+    wanted = [
+        Link("keep the region", partial(keep_inside, region=region)) if region else None,
+        Link("crop", partial(keep_inside, region=crop)) if crop else None,
+        # First, as links below go by edges, and by sheets that hang together.
+        _REPAIR,
+        Link("drop what no camera saw", lambda mesh: drop_unseen(mesh, scene.views, task))
+        if config.unseen != "keep"
+        else None,
+        Link(
+            "drop small pieces",
+            lambda mesh: drop_small_pieces(mesh, config.min_component),
+            "pieces",
+            count_pieces,
+        ),
+        Link("close holes", lambda mesh: fill_holes(mesh, config.hole_size), "holes", count_holes),
+        Link("decimate", lambda mesh: decimate(mesh, config.faces)),
+        # Decimation makes spikes of what was only rough.
+        Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
+        _smoothing(config.smoothing),
+        # Last, as unwrapping relies on it, and merging vertices may join sheets.
+        _REPAIR,
+    ]
+    _write_cleaned(raw, [link for link in wanted if link], folder, task)
 
 
 def clean_relief(
-    raw: Mesh, cam_from_world: Rigid, config: MeshConfig, folder: Path, task: Task
+    raw: Mesh,
+    cam_from_world: Rigid,
+    crop: Box | None,
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
 ) -> None:
     """Write the relief of a single photo, cleaned, into `folder`.
 
@@ -86,11 +146,13 @@ def clean_relief(
         points_cam = from_seen(fewer.vertices, middle_z)
         return replace(fewer, vertices=(world_from_cam @ points_cam).astype(np.float32))
 
-    chain = (
-        ("decimated", decimate_seen),
-        ("smoothed", lambda m: smooth(m, max(0, config.smoothing))),
-    )
-    _write_changed(raw, chain, folder, task)
+    wanted = [
+        Link("crop", partial(keep_inside, region=crop)) if crop else None,
+        Link("decimate", decimate_seen),
+        _smoothing(max(0, config.smoothing)),
+        _REPAIR,
+    ]
+    _write_cleaned(raw, [link for link in wanted if link], folder, task)
 
 
 def read_mesh(folder: Path) -> Mesh:
@@ -98,23 +160,10 @@ def read_mesh(folder: Path) -> Mesh:
     return load_mesh(folder / _MESH)
 
 
-def _write_changed(
-    raw: Mesh, chain: Sequence[tuple[str, Callable[[Mesh], Mesh]]], folder: Path, task: Task
-) -> None:
-    mesh = raw
-    for done, (result, change) in enumerate(chain, start=1):
-        mesh = change(mesh)
-        if len(mesh.faces) == 0:
-            raise TooLittleDepthError("No face of the mesh is left after cleaning.")
-        task.step(done, len(chain), f"{len(mesh.faces):,} faces {result}")
-    save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))
-
-
-def drop_small_components(mesh: Mesh, min_share: float) -> Mesh:
-    """Keep connected pieces whose area is at least min_share of the largest one's."""
-    face_label = piece_of_face(mesh)
-    area = np.bincount(face_label, face_areas(mesh))
-    return keep_faces(mesh, area[face_label] >= min_share * area.max())
+def read_effects(folder: Path) -> Mapping[str, Any]:
+    """What each link of the chain did, for people; see `chain.Effect`."""
+    effects: dict[str, Any] = json.loads((folder / _EFFECTS).read_text(encoding="utf-8"))
+    return effects
 
 
 def smooth(mesh: Mesh, passes: int) -> Mesh:
@@ -124,26 +173,17 @@ def smooth(mesh: Mesh, passes: int) -> Mesh:
     return smooth_keeping_edges(mesh, passes)
 
 
-def decimate(mesh: Mesh, faces: int) -> Mesh:
-    """Quadric edge collapse (Garland and Heckbert 1997) to at most `faces` triangles; 0 = all."""
-    from recon3d.io.open3d_mesh import from_open3d, to_open3d
-
-    if not 0 < faces < len(mesh.faces):
-        return mesh
-    return from_open3d(to_open3d(mesh).simplify_quadric_decimation(faces))
+_REPAIR = Link("make manifold", make_manifold, "faulty edges", count_faulty_edges)
 
 
-def fill_holes(mesh: Mesh, hole_size: float) -> Mesh:
-    """Close holes whose radius is below hole_size times the model's diagonal; no new vertices."""
-    import open3d as o3d
+def _smoothing(passes: int) -> Link:
+    return Link("smooth", lambda mesh: smooth(mesh, passes), "noise in degrees", normal_noise_deg)
 
-    from recon3d.io.open3d_mesh import to_open3d
 
-    if hole_size == 0:
-        return mesh
-    diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
-    tensor = o3d.t.geometry.TriangleMesh.from_legacy(to_open3d(mesh))
-    faces = tensor.fill_holes(hole_size=hole_size * diagonal).triangle.indices.numpy()
-    added = faces[len(mesh.faces) :].astype(np.int32)
-    # VTK winds what it adds the wrong way round as seen from its neighbours.
-    return replace(mesh, faces=np.concatenate([mesh.faces, added[:, ::-1]]))
+def _write_cleaned(raw: Mesh, chain: Sequence[Link], folder: Path, task: Task) -> None:
+    mesh, effects = run_chain(raw, chain, task)
+    crossing = count_crossing_faces(mesh)
+    filled = 0 if mesh.filled is None else int(mesh.filled.sum())
+    content = {"links": effects, "crossing_faces": crossing, "filled_faces": filled}
+    write_json(folder / _EFFECTS, content)
+    save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))

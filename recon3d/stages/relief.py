@@ -20,7 +20,7 @@ from recon3d.core.surface import Mesh, PointCloud, vertex_normals
 from recon3d.io import depth_files, surface_files
 from recon3d.run.files import FileMapping
 from recon3d.run.task import Task
-from recon3d.stages.pieces import keep_faces, piece_of_face
+from recon3d.stages.cleaning.pieces import keep_faces, piece_of_face
 
 VERSION = 1
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Bool, Int
 
-from recon3d.core.surface import Mesh
+from recon3d.core.region import Ball, Box
+from recon3d.core.surface import Mesh, face_areas
 
 
 def piece_of_face(mesh: Mesh) -> Int[np.ndarray, "f"]:
@@ -25,10 +28,30 @@ def keep_faces(mesh: Mesh, kept: Bool[np.ndarray, "f"]) -> Mesh:
     faces = mesh.faces[kept]
     used = np.zeros(len(mesh.vertices), bool)
     used[faces] = True
+    if used.all():
+        return replace(mesh, faces=faces, filled=None if mesh.filled is None else mesh.filled[kept])
     index = np.cumsum(used, dtype=np.int32) - 1
     return Mesh(
         mesh.vertices[used],
         index[faces],
         None if mesh.normals is None else mesh.normals[used],
         None if mesh.rgb is None else mesh.rgb[used],
+        None if mesh.filled is None else mesh.filled[kept],
     )
+
+
+def drop_small_pieces(mesh: Mesh, min_share: float) -> Mesh:
+    """Keep connected pieces whose area is at least min_share of the largest one's."""
+    piece = piece_of_face(mesh)
+    area = np.bincount(piece, face_areas(mesh))
+    return keep_faces(mesh, area[piece] >= min_share * area.max(initial=0))
+
+
+def count_pieces(mesh: Mesh) -> int:
+    """How many pieces there are that share no vertex."""
+    return len(np.unique(piece_of_face(mesh)))
+
+
+def keep_inside(mesh: Mesh, region: Box | Ball) -> Mesh:
+    """Keep the faces whose corners all lie in the region."""
+    return keep_faces(mesh, region.holds(mesh.vertices)[mesh.faces].all(1))

@@ -1,0 +1,85 @@
+"""Rays against a mesh: what hides what, what lies nearest, what crosses what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int
+
+from recon3d.core.surface import Mesh
+
+_RAYS_AT_ONCE = 1 << 18
+
+
+class MeshRays:
+    """Holds a mesh ready for rays; works in float32, in slices that bound the memory."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        """Needs at least one face."""
+        import open3d as o3d
+
+        self._tensor = o3d.core.Tensor.from_numpy
+        self._scene = o3d.t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            self._tensor(np.ascontiguousarray(mesh.vertices)),
+            self._tensor(mesh.faces.astype(np.uint32)),
+        )
+
+    def hidden(
+        self,
+        origin: Float[np.ndarray, "3"],
+        points: Float32[np.ndarray, "n 3"],
+        tolerance: float,
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether the mesh stands between origin and points, more than tolerance before them."""
+        blocked = np.zeros(len(points), bool)
+        for rows in _slices(len(points)):
+            direction = points[rows] - origin.astype(np.float32)
+            distance = np.linalg.norm(direction, axis=1, keepdims=True)
+            unit = direction / np.where(distance > 0, distance, 1)
+            # From the point towards the camera, so that each ray ends where it may.
+            start = points[rows] - tolerance * unit
+            reach = np.maximum(distance - tolerance, 0)
+            rays = np.hstack([start, -unit * reach]).astype(np.float32)
+            blocked[rows] = self._scene.test_occlusions(self._tensor(rays), tfar=1.0).numpy()
+        return blocked
+
+    def nearest(
+        self, points: Float32[np.ndarray, "n 3"]
+    ) -> tuple[Int[np.ndarray, "n"], Float32[np.ndarray, "n 3"]]:
+        """The face nearest to each point, and the weights of its corners there."""
+        face = np.zeros(len(points), np.int64)
+        weights = np.zeros((len(points), 3), np.float32)
+        for rows in _slices(len(points)):
+            found = self._scene.compute_closest_points(
+                self._tensor(np.ascontiguousarray(points[rows]))
+            )
+            uv = found["primitive_uvs"].numpy()
+            face[rows] = found["primitive_ids"].numpy()
+            weights[rows] = np.column_stack([1 - uv.sum(1), uv])
+        return face, weights
+
+    def crossings(
+        self, starts: Float32[np.ndarray, "n 3"], ends: Float32[np.ndarray, "n 3"]
+    ) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "k"]]:
+        """The faces that segments pass through: (index of the segment, index of the face).
+
+        Within a ten-thousandth of its ends a segment meets nothing, as faces that share a vertex
+        with it would be met there.
+        """
+        segments, faces = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for rows in _slices(len(starts)):
+            rays = np.hstack([starts[rows], ends[rows] - starts[rows]])
+            met: dict[str, Any] = self._scene.list_intersections(self._tensor(rays))
+            share = met["t_hit"].numpy()
+            inner = (share > 1e-4) & (share < 1 - 1e-4)
+            segments.append(met["ray_ids"].numpy()[inner].astype(np.int64) + rows.start)
+            faces.append(met["primitive_ids"].numpy()[inner].astype(np.int64))
+        return np.concatenate(segments), np.concatenate(faces)
+
+
+def _slices(count: int) -> Iterator[slice]:
+    for start in range(0, count, _RAYS_AT_ONCE):
+        yield slice(start, min(count, start + _RAYS_AT_ONCE))

@@ -1,0 +1,63 @@
+"""A chain of changes to a mesh, and what each of them did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.surface import Mesh
+from recon3d.run.task import Task
+
+
+@dataclass(frozen=True)
+class Link:
+    """One change, named by what it does, and what can be counted to show that it did."""
+
+    name: str
+    change: Callable[[Mesh], Mesh]
+    counted: str = ""
+    count: Callable[[Mesh], int | float] | None = None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one link did; the counts are None where it counts nothing but faces."""
+
+    name: str
+    faces_before: int
+    faces_after: int
+    counted: str
+    before: int | float | None
+    after: int | float | None
+
+    def __str__(self) -> str:
+        """For the progress line."""
+        told = f"{self.name}: {self.faces_after:,} faces"
+        if self.before is None or self.after is None:
+            return told
+        return f"{told}, {self.counted} {self.before:,.4g} to {self.after:,.4g}"
+
+
+def run_chain(raw: Mesh, chain: Sequence[Link], task: Task) -> tuple[Mesh, list[dict[str, object]]]:
+    """The mesh after all links, and their effects as plain values.
+
+    Raises:
+        TooLittleDepthError: a link has left no face.
+    """
+    mesh, effects = raw, []
+    for done, link in enumerate(chain, start=1):
+        before = link.count and link.count(mesh)
+        faces_before = len(mesh.faces)
+        mesh = link.change(mesh)
+        if len(mesh.faces) == 0:
+            raise TooLittleDepthError(
+                f'No face of the mesh is left by the step of cleaning "{link.name}".',
+                hint="Look at the raw surface with `recon3d fuse`, or set the step's setting "
+                "less strictly.",
+            )
+        after = link.count and link.count(mesh)
+        effect = Effect(link.name, faces_before, len(mesh.faces), link.counted, before, after)
+        task.step(done, len(chain), str(effect))
+        effects.append(asdict(effect))
+    return mesh, effects
