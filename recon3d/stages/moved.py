@@ -29,11 +29,15 @@ def moved_model(
     model: Mesh | TexturedMesh, target_from_world: Similarity, *, y_up: bool
 ) -> Mesh | TexturedMesh:
     """The mesh with or without its texture; y_up turns a z-up target to its formats' up axis."""
-    if isinstance(model, TexturedMesh):
-        return replace(model, mesh=moved_model(model.mesh, target_from_world, y_up=y_up))
     moved = _Y_UP_FROM_Z_UP @ target_from_world if y_up else target_from_world
-    normals = None if model.normals is None else _turned(model.normals, moved)
-    return replace(model, vertices=_moved(model.vertices, moved), normals=normals)
+    if isinstance(model, TexturedMesh):
+        return replace(model, mesh=_moved_mesh(model.mesh, moved))
+    return _moved_mesh(model, moved)
+
+
+def _moved_mesh(mesh: Mesh, moved: Similarity) -> Mesh:
+    normals = None if mesh.normals is None else _turned(mesh.normals, moved)
+    return replace(mesh, vertices=_moved(mesh.vertices, moved), normals=normals)
 
 
 def moved_cloud(cloud: PointCloud, target_from_world: Similarity) -> PointCloud:
