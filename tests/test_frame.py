@@ -31,6 +31,7 @@ from recon3d.core.transform import Rigid, Similarity
 from recon3d.io.undistortion import undistorted_camera
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.stages.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
+from recon3d.stages.report import write_report
 
 sys.path.append(str(Path(__file__).parent))
 from marker_scene import CAMERA, around, marker_corners, photograph
@@ -364,6 +365,30 @@ def test_a_name_that_two_folders_have_needs_its_folder(views: list[View]) -> Non
     with pytest.raises(InputError, match="2 are called so"):
         check_photos(FrameConfig(scale="a.jpg:1,2 a.jpg:3,4 = 1"), album_of(views))
     check_photos(FrameConfig(scale="y/a.jpg:1,2 y/a.jpg:3,4 = 1"), album_of(views))
+
+
+def test_the_report_shows_what_told_scale_and_up(
+    tmp_path: Path, views: list[View], table: Mesh
+) -> None:
+    text = f"{pixel(views[0], SPOTS['corner'])} {pixel(views[0], SPOTS['other'])} = 1; 9"
+    posed, album = posed_of(views), album_of(views)
+    frame = frame_of(tmp_path, posed, album, table, FrameConfig(scale=text))
+    write_report(
+        tmp_path / "report.html", album=album, posed=posed, depth=None, mesh=table, frame=frame,
+        costs={}, warnings=[], settings={}, written=[], failure=None, copy_to=None,
+    )  # fmt: skip
+    page = (tmp_path / "report.html").read_text()
+    assert "Scale and up" in page
+    assert "on the ground plane" in page
+    rejected = [cue for cue in frame.report["scale"]["cues"] if not cue["used"]]
+    assert len(rejected) == 1
+    assert rejected[0]["reason"] in page
+    facts = json.loads((tmp_path / "report.json").read_text())
+    assert facts["mesh"]["unit"] == "metre"
+    # Box and table; half a degree of lean lifts an edge of the table by 1 cm.
+    grown = frame.target_from_world.scale / METRES_PER_UNIT
+    assert facts["mesh"]["size"][2] == pytest.approx(0.42 * grown, rel=0.03)
+    assert facts["frame"]["up"]["cues"]
 
 
 def test_the_same_input_gives_the_same_file(tmp_path: Path, views: list[View], table: Mesh) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import tyro
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from recon3d.cli.display import Display, Style
 from recon3d.cli.supervisor import GRACE_SECONDS
@@ -115,6 +115,13 @@ class PhotoCommand(Computation):
     """Folder of masks named like the photos, white = keep."""
     depth: OptionalPath = None
     """Folder of a depth camera's maps, named like the photos; needs --poses and --intrinsics."""
+    scale: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TEXT")] = ()
+    """A known distance: two pixels of your photos and the metres between them, for example
+    "a.jpg:812,440 a.jpg:1210,455 = 0.42"; may be given several times. --frame.scale says more."""
+    marker_size: Annotated[float | None, NO_DEFAULT] = None
+    """Short for --frame.marker-size: edge in metres of ArUco or AprilTag markers in the scene."""
+    up: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --frame.up: auto, none, or an axis of your poses such as +z (write --up=-y)."""
     workspace: OptionalPath = None
     """Folder that keeps finished work, so that nothing is computed twice. Default: beside the
     first output, with its name and the ending .recon3d."""
@@ -149,7 +156,14 @@ class PhotoCommand(Computation):
     @property
     def effective(self) -> Config:
         """The settings after the command's short options."""
-        return self.settings
+        frame = self.settings.frame
+        if self.scale:
+            frame = replace(frame, scale="; ".join(self.scale))
+        if self.marker_size is not None:
+            frame = replace(frame, marker_size=self.marker_size)
+        if self.up is not None:
+            frame = replace(frame, up=self.up)
+        return replace(self.settings, frame=frame)
 
     @property
     def workspace_folder(self) -> Path:

@@ -165,7 +165,7 @@ def walls_up(plumb: PlumbSurfaces) -> UpCue:
     facing, axes = np.linalg.eigh(_tangent(plumb.facing, plumb.up_world))
     known = np.clip(facing / _ENOUGH_WALL, 0, 1) / np.radians(_WALL_DEG) ** 2
     information = _tangent(axes @ np.diag(known) @ axes.T, plumb.up_world)
-    return UpCue("walls", f"{100 * plumb.share:.0f} % of the surface", plumb.up_world, information)
+    return UpCue("walls", f"{100 * plumb.share:.0f} % of the model", plumb.up_world, information)
 
 
 def _across(up: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:

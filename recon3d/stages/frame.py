@@ -135,18 +135,18 @@ def find_frame(
 def read_frame(folder: Path) -> TargetFrame:
     """Read what `find_frame` wrote."""
     stored: dict[str, Any] = json.loads((folder / _FRAME).read_text(encoding="utf-8"))
-    moved = stored["target_from_world"]
+    moved, up_world = stored["target_from_world"], stored.get("up_world")
     return TargetFrame(
         Similarity(moved["scale"], np.array(moved["rotation"]), np.array(moved["translation"])),
         stored["unit"],
         stored["report"],
-        np.array(stored["up_world"]),
+        None if up_world is None else np.array(up_world),
     )
 
 
 def doubts(frame: TargetFrame) -> list[str]:
     """What makes the frame worse than it looks, in a photographer's words."""
-    found = frame.report["warnings"]
+    found = frame.report.get("warnings")
     return [str(one) for one in found] if isinstance(found, list) else []
 
 

@@ -67,7 +67,7 @@ def find_standing(
     if ground and ground.share < _GROUND_SHARE:
         ground = None
     level = (
-        [ground_up(ground.normal_world, f"{100 * ground.share:.0f} % of the surface")]
+        [ground_up(ground.normal_world, f"{100 * ground.share:.0f} % of the model")]
         if ground
         else []
     )
