@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import struct
 import sys
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +204,17 @@ def test_a_texture_that_fails_leaves_the_old_obj_and_its_old_pictures(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("suffix", sorted(MESH_WRITERS))
+def test_the_same_model_gives_the_same_files_at_any_time(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, now in (("then", 1e9), ("now", 2e9)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        write_mesh(tmp_path / folder / f"box{suffix}", textured_box())
+    for path in (tmp_path / "then").iterdir():
+        assert path.read_bytes() == (tmp_path / "now" / path.name).read_bytes()
+
+
 @pytest.mark.parametrize("texture_format", ["jpeg", "png", "webp"])
 def test_the_validator_of_usd_accepts_a_package(texture_format: Any, tmp_path: Path) -> None:
     pytest.importorskip("pxr")
@@ -215,6 +229,13 @@ def test_the_validator_of_usd_accepts_a_package(texture_format: Any, tmp_path: P
         assert [problem.GetMessage() for problem in problems] == []
         assert UsdGeom.GetStageUpAxis(stage) == "Y"
         assert UsdGeom.GetStageMetersPerUnit(stage) == 1
+        with zipfile.ZipFile(target) as package, target.open("rb") as stream:
+            for entry in package.infolist():
+                stream.seek(entry.header_offset + 26)
+                name_length, extra_length = struct.unpack("<HH", stream.read(4))
+                # Readers map the files into memory as they lie there.
+                assert (entry.header_offset + 30 + name_length + extra_length) % 64 == 0
+                assert entry.compress_type == zipfile.ZIP_STORED
     assert {path.suffix for path in tmp_path.iterdir()} == {".usdz"}
 
 

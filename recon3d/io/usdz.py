@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from recon3d.core.charts import distinct_uv
 from recon3d.core.errors import OutputError
 from recon3d.core.surface import Mesh, TexturedMesh, normals_of
 from recon3d.io.textures import SUFFIXES, ExportConfig, encode_page, linear_from_srgb
+
+_PADDING = 0x1986  # the zip field that USD's own packer fills up with
 
 
 def check_usd() -> None:
@@ -37,7 +42,7 @@ def write_usdz(target: Path, model: Mesh | TexturedMesh, config: ExportConfig) -
         OutputError: a page does not fit into the picture format.
     """
     check_usd()
-    from pxr import Sdf, Usd, UsdGeom, UsdUtils
+    from pxr import Usd, UsdGeom
 
     # Layers and pictures refer to each other by name, so all lie in one folder before packing.
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
@@ -55,9 +60,22 @@ def write_usdz(target: Path, model: Mesh | TexturedMesh, config: ExportConfig) -
             surface = _define_mesh(stage, model)
             _put_colours(stage, surface, model)
         stage.Save()
-        del surface, root, stage
-        if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(layer)), str(target)):
-            raise OSError(f"usd-core could not pack {target}")
+        # The layer comes first: readers open whatever does.
+        _pack(target, [layer, *sorted(folder.glob("texture_*"))])
+
+
+def _pack(target: Path, files: Sequence[Path]) -> None:
+    """A zip without compression or dates, every file on a multiple of 64 bytes.
+
+    usd-core packs too, but stamps the time, so that the same model never gives the same file.
+    """
+    with target.open("wb") as stream, zipfile.ZipFile(stream, "w") as package:
+        for file in files:
+            entry = zipfile.ZipInfo(file.name)
+            # Header, name, and the head of the field that fills up the rest.
+            start = stream.tell() + 30 + len(file.name) + 4
+            entry.extra = struct.pack("<HH", _PADDING, -start % 64) + bytes(-start % 64)
+            package.writestr(entry, file.read_bytes())
 
 
 def _define_mesh(stage: Any, mesh: Mesh) -> Any:
