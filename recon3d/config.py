@@ -25,6 +25,7 @@ from recon3d.stages.depth import DepthConfig
 from recon3d.stages.frame import FrameConfig
 from recon3d.stages.fuse import FuseConfig
 from recon3d.stages.ingest import IngestConfig
+from recon3d.stages.levels import LevelsConfig
 from recon3d.stages.mesh import MeshConfig
 from recon3d.stages.pose import PoseConfig
 from recon3d.stages.refine import RefineConfig
@@ -46,6 +47,7 @@ class Config:
     fuse: FuseConfig = field(default_factory=FuseConfig)
     relief: ReliefConfig = field(default_factory=ReliefConfig)
     mesh: MeshConfig = field(default_factory=MeshConfig)
+    levels: LevelsConfig = field(default_factory=LevelsConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
     frame: FrameConfig = field(default_factory=FrameConfig)
     export: ExportConfig = field(default_factory=ExportConfig)

@@ -14,6 +14,7 @@ from recon3d.stages import (
     frame,
     fuse,
     ingest,
+    levels,
     mesh,
     pose,
     refine,
@@ -32,6 +33,7 @@ _READERS: Mapping[str, Callable[[Path], Any]] = {
     "relief": relief.read_relief,
     "mesh": mesh.read_mesh,
     "crop": mesh.read_mesh,
+    "levels": levels.read_levels,
     "texture": texture.read_texture,
     "frame": frame.read_frame,
 }

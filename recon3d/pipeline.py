@@ -33,6 +33,7 @@ from recon3d.stages import (
     frame,
     fuse,
     ingest,
+    levels,
     mesh,
     pose,
     refine,
@@ -84,6 +85,8 @@ class Results:
     surface: Made[tuple[Mesh, PointCloud]] | None = None
     mesh: Made[Mesh] | None = None
     textured: Made[TexturedMesh] | None = None
+    levels: Made[Sequence[Mesh]] | None = None
+    """Coarser versions of the mesh, where there are to be some."""
     frame: Made[TargetFrame] | None = None
     """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
@@ -144,6 +147,8 @@ def reconstruct(
             _run_stages(work, given, config, runtime, until, results)
             if until >= Stage.TEXTURE:
                 _texture(work, config, results)
+            if config.levels.count > 1 and results.mesh:
+                _make_levels(work, config, results.mesh, results)
             _find_frame(work, config, results)
             results.written = write_outputs(results, outputs, config.export, work.task("export"))
             work.remember_run(results.reached)
@@ -364,6 +369,20 @@ def _texture(work: Workspace, config: Config, made: Results) -> None:
     )
 
 
+def _make_levels(
+    work: Workspace, config: Config, surface: Made[Mesh], made: Results
+) -> None:
+    """The mesh once more, coarser and coarser."""
+    made.levels = work.stage(
+        "levels",
+        version=levels.VERSION,
+        config=config.levels,
+        upstream=[surface.key],
+        work=lambda folder, task: levels.make_levels(surface.value, config.levels, folder, task),
+        read=levels.read_levels,
+    )
+
+
 def in_unit_of_depth(
     posed: Made[PosedPhotos], predictions: Made[Mapping[str, PredictedDepth]]
 ) -> Made[PosedPhotos]:
@@ -416,7 +435,13 @@ def write_outputs(
     surface, cloud = _latest_surface(made)
     textured = made.textured.value if made.textured else None
     exportable = export.Exportable(
-        made.posed.value, surface, cloud, depth_maps, made.frame.value, textured
+        made.posed.value,
+        surface,
+        cloud,
+        depth_maps,
+        made.frame.value,
+        textured,
+        made.levels.value if made.levels else (),
     )
     return export.export(exportable, outputs, config, task)
 

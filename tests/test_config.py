@@ -31,6 +31,8 @@ def stays_valid(draw: st.DrawFn, stage: Any, setting: Field[Any]) -> Any:
     """The setting's default, or a value near it that every range allows."""
     hint = get_type_hints(type(stage))[setting.name]
     default = getattr(stage, setting.name)
+    if setting.name == "crop":
+        return draw(st.sampled_from([None, (-1.0, -2.0, 0.0, 1.0, 2.5, 3.0)]))
     if get_args(hint):
         return draw(st.sampled_from([choice for choice in get_args(hint) if choice]))
     if hint is str:

@@ -203,7 +203,7 @@ def test_decimation_keeps_gaps_edges_and_flat_parts_true(tmp_path: Path) -> None
     turn = Rigid(np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]), np.array([1.0, 2, 3]))
     posed = posed_photo(cam_from_world=turn)
     _, raw = relief_of(tmp_path, prediction(true_depth()), posed)
-    clean_relief(raw, turn, MeshConfig(faces=500), tmp_path, task())
+    clean_relief(raw, turn, None, MeshConfig(faces=500), tmp_path, task())
     mesh = read_mesh(tmp_path)
     assert len(mesh.faces) <= 500
     vertices_cam = turn @ mesh.vertices
@@ -211,7 +211,7 @@ def test_decimation_keeps_gaps_edges_and_flat_parts_true(tmp_path: Path) -> None
     assert np.minimum(plane, box).max() < 1e-4
     near_box = box < plane
     assert (near_box[mesh.faces].all(1) | ~near_box[mesh.faces].any(1)).all()
-    clean_relief(raw, turn, MeshConfig(faces=0), tmp_path, task())
+    clean_relief(raw, turn, None, MeshConfig(faces=0), tmp_path, task())
     np.testing.assert_array_equal(read_mesh(tmp_path).vertices, raw.vertices)
 
 
@@ -220,7 +220,7 @@ def test_a_detail_in_front_outlives_bumps_far_away(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     depth_z = np.where(np.arange(160) < 80, 1.0, 10.0) * (1 + 0.005 * rng.random((120, 160)))
     _, raw = relief_of(tmp_path, prediction(depth_z))
-    clean_relief(raw, Rigid.identity(), MeshConfig(faces=8000), tmp_path, task())
+    clean_relief(raw, Rigid.identity(), None, MeshConfig(faces=8000), tmp_path, task())
     z = read_mesh(tmp_path).vertices[:, 2]
     assert 0.3 < np.mean(z < 5) < 0.9
 
@@ -394,7 +394,7 @@ def test_a_photo_becomes_an_upright_relief_and_a_second_run_repeats_only_the_war
     inputs = Inputs(photos=photo.parent)
     first = run(monkeypatch, Knows(), inputs, tmp_path / "work", outputs=outputs)
     assert [made.stage for made in first.stages] == [
-        "ingest", "pose", "depth", "scale", "relief", "mesh",
+        "ingest", "pose", "depth", "scale", "relief", "mesh", "frame",
     ]  # fmt: skip
     assert first.posed is not None
     assert first.posed.value.scene.unit == "metre"

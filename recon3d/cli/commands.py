@@ -17,6 +17,7 @@ from tyro.extras import subcommand_type_from_defaults
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.export import Export
+from recon3d.cli.mesh_info import MeshInfo
 from recon3d.cli.models import models_group
 from recon3d.cli.options import (
     NO_DEFAULT,
@@ -31,6 +32,7 @@ from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.pipeline import Stage
 from recon3d.run.task import CancelToken
 from recon3d.stages.export import Outputs
+from recon3d.stages.mesh import Crop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class DepthCommand(PhotoCommand):
     @property
     def effective(self) -> Config:
         """The settings with --depth-model."""
-        config = self.settings
+        config = super().effective
         if self.depth_model is None:
             return config
         return replace(config, depth=replace(config.depth, model=self.depth_model))
@@ -76,6 +78,12 @@ class Mesh(DepthCommand):
     """Short for --fuse.surface: tsdf leaves unseen places open, poisson closes everything."""
     faces: Annotated[int | None, NO_DEFAULT] = None
     """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
+    lod: Annotated[int | None, NO_DEFAULT] = None
+    """Short for --levels.count: also write scene_lod1.ply and so on, up to this many meshes, each
+    with a quarter of the faces."""
+    crop: Annotated[Crop | None, NO_DEFAULT] = None
+    """Short for --mesh.crop: keep only a box, xmin ymin zmin xmax ymax zmax in the exported model
+    (the z-up formats)."""
     no_texture: bool = False
     """Leave .glb, .obj and .usdz with the colours of their vertices."""
 
@@ -99,12 +107,16 @@ class Mesh(DepthCommand):
 
     @property
     def effective(self) -> Config:
-        """The settings with --depth-model, --surface and --faces."""
+        """The settings with the short options above."""
         config = super().effective
         if self.surface is not None:
             config = replace(config, fuse=replace(config.fuse, surface=self.surface))
         if self.faces is not None:
             config = replace(config, mesh=replace(config.mesh, faces=self.faces))
+        if self.crop is not None:
+            config = replace(config, mesh=replace(config.mesh, crop=self.crop))
+        if self.lod is not None:
+            config = replace(config, levels=replace(config.levels, count=self.lod))
         return config
 
 
@@ -264,6 +276,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "depth": Depth(photos=tyro.MISSING, settings=base),
         "fuse": Fuse(photos=tyro.MISSING, settings=base),
         "config": ShowConfig(settings=base),
+        "mesh-info": MeshInfo(files=tyro.MISSING),
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
         "export": Export(workspace=tyro.MISSING, to=tyro.MISSING),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,8 @@ class Exportable:
     depth: Mapping[str, SceneDepth]
     frame: TargetFrame
     textured: TexturedMesh | None = None
+    levels: Sequence[Mesh] = ()
+    """Coarser versions of the mesh, written beside it."""
 
 
 def check_outputs(outputs: Outputs) -> None:
@@ -137,17 +139,28 @@ def export(
         )
     scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
 
+    def write(target: Path, model: Mesh | TexturedMesh) -> None:
+        y_up = target.suffix.lower() in Y_UP_SUFFIXES
+        write_mesh(target, moved_model(model, moved, y_up=y_up), config)
+
     def write_model(target: Path) -> None:
-        suffix = target.suffix.lower()
-        model = made.textured if made.textured and suffix in TEXTURE_SUFFIXES else made.mesh
-        write_mesh(target, moved_model(model, moved, y_up=suffix in Y_UP_SUFFIXES), config)
+        can_hold = target.suffix.lower() in TEXTURE_SUFFIXES
+        write(target, made.textured if made.textured and can_hold else made.mesh)
 
     folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
-    singles = len(outputs.meshes) + bool(outputs.cloud)
+    coarser = [
+        (target.with_stem(f"{target.stem}_lod{number}"), number)
+        for target in outputs.meshes
+        for number in range(1, len(made.levels) + 1)
+    ]
+    singles = len(outputs.meshes) + len(coarser) + bool(outputs.cloud)
     steps = _Steps(task, singles + len(scene.views) * sum(map(bool, folders)))
     for target in outputs.meshes:
         steps.next(target.name)
         write_model(target)
+    for target, number in coarser:
+        steps.next(target.name)
+        write(target, made.levels[number - 1])
     if outputs.cloud:
         steps.next(outputs.cloud.name)
         write_cloud(outputs.cloud, moved_cloud(made.cloud, moved))
@@ -161,7 +174,8 @@ def export(
         writer = write_model if len(made.mesh.faces) else None
         write_blender(outputs.blender, scene, made.posed, writer, steps.next)
     steps.finish()
-    return (*outputs.meshes, *filter(None, (outputs.cloud, *folders)))
+    written = (*outputs.meshes, *(target for target, _ in coarser))
+    return (*written, *filter(None, (outputs.cloud, *folders)))
 
 
 class _Steps:

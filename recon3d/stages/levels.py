@@ -1,0 +1,53 @@
+"""The same mesh with fewer and fewer faces, for engines that show far things coarsely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recon3d.core.errors import require
+from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.io.surface_files import load_mesh, save_mesh
+from recon3d.run.files import FileSequence
+from recon3d.run.task import Task
+from recon3d.stages.cleaning.decimation import decimate
+from recon3d.stages.cleaning.repair import make_manifold
+
+VERSION = 1
+
+_SHARE = 4
+_MIN_FACES = 64
+"""Fewer say nothing of any shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelsConfig:
+    """Levels of detail."""
+
+    count: int = 1
+    """How many meshes to make: the first is the mesh itself, each further one has a quarter of
+    the faces of the one before."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        require(1 <= self.count <= 8, "levels.count", self.count, "1 to 8")
+
+
+def make_levels(mesh: Mesh, config: LevelsConfig, folder: Path, task: Task) -> None:
+    """Write the coarser levels of a mesh into `folder`; fewer where too few faces would be left."""
+    coarser = mesh
+    for done in range(1, config.count):
+        faces = len(coarser.faces) // _SHARE
+        if faces < _MIN_FACES:
+            task.warn(f"Only {done} levels of detail: the next would have {faces} faces.")
+            break
+        coarser = make_manifold(decimate(coarser, faces))
+        coarser = replace(coarser, normals=vertex_normals(coarser))
+        save_mesh(folder / f"{done}.npz", coarser)
+        task.step(done, config.count - 1, f"level {done}: {len(coarser.faces):,} faces")
+
+
+def read_levels(folder: Path) -> Sequence[Mesh]:
+    """The coarser levels, finest first, each read when asked."""
+    return FileSequence(sorted(folder.glob("*.npz")), load_mesh)
