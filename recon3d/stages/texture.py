@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,14 @@ _TEXELS_PER_PIXEL = 1.3
 _DENSITY_RANGE = (0.25, 3.0)
 """Texels per unit of a chart, as multiples of the median chart's: a far wall needs few, a close-up
 may have more."""
+_PARTS = {
+    "looking at the photos": 30,
+    "choosing a photo for every face": 15,
+    "unwrapping": 25,
+    "levelling seams": 15,
+    "painting": 15,
+}
+"""Percent of the time that each part takes, about."""
 _CACHE_BYTES = 1 << 30
 
 
@@ -96,12 +103,12 @@ def texture_mesh(
             "No photo sees any part of the mesh.",
             hint="Check that the poses belong to these photos.",
         )
-    task.step(0, 1, "choosing a photo for every face")
+    _step(task, "choosing a photo for every face")
     chosen = choose_photos(mesh, found, task.check)
-    task.step(0, 1, "unwrapping")
+    _step(task, "unwrapping")
     area_px = _area_in_chosen(found, chosen)
     atlas, charts = _lay_out(mesh, chosen, area_px, config, task)
-    task.step(0, 1, "levelling seams")
+    _step(task, "levelling seams")
     blend = soften(mesh.faces, chosen, found, len(mesh.vertices), spread=6 if config.seams else 0)
     texel_area = _doubled_area(atlas.uv) / 2 * atlas.page_px**2
     per_texel = _pixels_per_texel(chosen, area_px, texel_area, len(views))
@@ -172,8 +179,8 @@ def _look(posed: PosedPhotos, mesh: Mesh, task: Task) -> Candidates:
     sight = Sight(mesh)
     found = Candidates.none(len(mesh.faces))
     views = posed.scene.views
-    steps = task.each(views, len(views), lambda view: f"looking at {view.photo_id}")
-    for number, view in enumerate(steps):
+    for number, view in enumerate(views):
+        _step(task, "looking at the photos", number / len(views))
         mask = posed.masks.get(view.photo_id)
         found.add(number, *sight.look(view, posed.rgb[view.photo_id], mask))
     return found
@@ -246,15 +253,17 @@ def _bake(
     shot = _Cache(make)
     total, done = blocks(paint.atlas), count()
     for page in range(paint.atlas.pages):
-        note = f"painting page {page + 1} of {paint.atlas.pages}"
-        picture = bake_page(paint, page, shot, partial(_step, task, done, total, note))
+        picture = bake_page(paint, page, shot, lambda: _step(task, "painting", next(done) / total))
         with atomic_path(_page_path(folder, page)) as part:
             cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    task.step(total, total)
+    task.step(100, 100)
 
 
-def _step(task: Task, done: Iterator[int], total: int, note: str) -> None:
-    task.step(next(done), total, note)
+def _step(task: Task, part: str, done: float = 0.0) -> None:
+    """Report progress in percent, counted over parts of different length; done is 0 to 1."""
+    parts = list(_PARTS)
+    before = sum(_PARTS[name] for name in parts[: parts.index(part)])
+    task.step(round(before + _PARTS[part] * done), 100, part)
 
 
 class _Cache:

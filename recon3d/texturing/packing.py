@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Bool, Float, Float32, Int32
 
 from recon3d.texturing.unwrap import Charts
 
 _COLUMNS = 1024
 """A page is packed on a grid of this many columns."""
+_SMALL_CELLS = 32
+"""Charts up to this size go into the gaps that larger ones leave."""
+_SLOTS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, _SMALL_CELLS])
 _ANGLES_DEG = np.arange(0, 90, 7.5)
 _TRIES = 12
 
@@ -41,7 +44,7 @@ def pack(
     """Place charts at about the wanted size, all enlarged or reduced alike to fill the pages.
 
     "Tetris" packing (Levy et al. 2002, section 3): tall charts first, each where its lower outline
-    leaves the least room above the outline of what lies there.
+    leaves the least room above the outline of what lies there; small ones into the gaps.
     """
     xy = _turned(charts) * texels_per_unit[charts.chart_of_face, None, None]
     low, high = _bounds(xy, charts)
@@ -143,7 +146,7 @@ class _Boxes:
     @property
     def gutter_px(self) -> float:
         """Empty texels around every chart."""
-        return max(2.0, self.page_px / 1024)
+        return max(2.0, self.page_px / 2048)
 
 
 def _place(
@@ -159,25 +162,90 @@ def _place(
     place = np.zeros((charts.count, 2))
     heights = []
     for page in range(int(boxes.page_of_chart.max()) + 1):
-        skyline = np.zeros(_COLUMNS, np.int64)
         members = np.flatnonzero(boxes.page_of_chart == page)
-        for turn, chart in enumerate(members[np.argsort(-cells[members, 1], kind="stable")]):
-            if turn % 256 == 0:
-                check()
-            width = cells[chart, 0]
-            columns = slice(start[chart], start[chart] + width)
-            under, over = bottom[columns], top[columns]
-            windows = np.lib.stride_tricks.sliding_window_view(skyline, width)
-            level = (windows - under).max(1)
-            # The lowest top wins; among equals the one that wastes least below it.
-            rise = level + over.max()
-            low = np.flatnonzero(rise == rise.min())
-            waste = (level[low, None] + under - windows[low]).sum(1) if len(low) < 64 else low
-            column = low[waste.argmin()]
-            place[chart] = column, level[column]
-            skyline[column : column + width] = level[column] + over
-        heights.append(int(skyline.max()))
+        members = members[np.argsort(-cells[members, 1], kind="stable")]
+        is_small = cells[members].max(1) <= _SMALL_CELLS
+        floor = _Floor()
+
+        def drop(chart: int, floor: _Floor = floor) -> None:
+            check()
+            columns = slice(start[chart], start[chart] + cells[chart, 0])
+            place[chart] = floor.drop(bottom[columns], top[columns])
+
+        for chart in members[~is_small]:
+            drop(chart)
+        small = members[is_small]
+        place[small], filled = floor.fill_gaps(cells[small])
+        for chart in small[~filled]:
+            drop(chart)
+        heights.append(floor.height)
     return heights, place
+
+
+class _Floor:
+    """A page that is filled from below, cell by cell."""
+
+    def __init__(self) -> None:
+        self._skyline = np.zeros(_COLUMNS, np.int64)
+        self._taken = np.zeros((_COLUMNS, _COLUMNS), bool)
+
+    @property
+    def height(self) -> int:
+        """Cells that are used, gaps included."""
+        return int(self._skyline.max())
+
+    def drop(self, under: np.ndarray, over: np.ndarray) -> tuple[int, int]:
+        """Put a chart where its top comes lowest; among equals where least is wasted below it.
+
+        under, over: its lower outline and the first free cells above, by column.
+        """
+        width = len(under)
+        windows = np.lib.stride_tricks.sliding_window_view(self._skyline, width)
+        level = (windows - under).max(1)
+        rise = level + over.max()
+        low = np.flatnonzero(rise == rise.min())[:64]
+        column = int(low[(level[low, None] + under - windows[low]).sum(1).argmin()])
+        row = int(level[column])
+        self._grow_to(row + int(over.max()))
+        columns = np.arange(column, column + width)
+        self._skyline[columns] = row + over
+        rows = np.arange(len(self._taken))[:, None]
+        self._taken[:, columns] |= (rows >= row + under) & (rows < row + over)
+        return column, row
+
+    def fill_gaps(self, sizes: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, "n"]]:
+        """Put boxes of (width, height) below the skyline, the largest first.
+
+        Returns:
+            The boxes' corners, and for which of them there was a place.
+        """
+        place = np.zeros((len(sizes), 2), np.int64)
+        filled = np.zeros(len(sizes), bool)
+        # Few different sizes, so that many boxes are placed at once.
+        slot = _SLOTS[np.searchsorted(_SLOTS, sizes)]
+        kinds, kind = np.unique(slot, axis=0, return_inverse=True)
+        free = ~self._taken & (np.arange(len(self._taken))[:, None] < self._skyline)
+        for index in np.argsort(-kinds.prod(1), kind="stable"):
+            boxes = np.flatnonzero(kind.ravel() == index)
+            corner = _claim(free, int(kinds[index, 0]), int(kinds[index, 1]), len(boxes))
+            place[boxes[: len(corner)]] = corner
+            filled[boxes[: len(corner)]] = True
+        return place, filled
+
+    def _grow_to(self, height: int) -> None:
+        if height > len(self._taken):
+            more = np.zeros((height - len(self._taken), _COLUMNS), bool)
+            self._taken = np.concatenate([self._taken, more])
+
+
+def _claim(free: Bool[np.ndarray, "h w"], width: int, height: int, count: int) -> np.ndarray:
+    """Corners (column, row) of up to count free rectangles on a lattice; marks them as taken."""
+    rows, columns = free.shape[0] // height, free.shape[1] // width
+    lattice = free[: rows * height, : columns * width].reshape(rows, height, columns, width)
+    corner: np.ndarray = np.argwhere(lattice.all((1, 3)))[:count] * [height, width]
+    for row, column in corner:
+        free[row : row + height, column : column + width] = False
+    return corner[:, ::-1]
 
 
 def _outlines(
