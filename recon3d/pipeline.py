@@ -369,9 +369,7 @@ def _texture(work: Workspace, config: Config, made: Results) -> None:
     )
 
 
-def _make_levels(
-    work: Workspace, config: Config, surface: Made[Mesh], made: Results
-) -> None:
+def _make_levels(work: Workspace, config: Config, surface: Made[Mesh], made: Results) -> None:
     """The mesh once more, coarser and coarser."""
     made.levels = work.stage(
         "levels",
@@ -455,6 +453,7 @@ def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError
         mesh=made.mesh.value if made.mesh else None,
         textured=made.textured.value if made.textured else None,
         frame=made.frame.value if made.frame else None,
+        cleaning=mesh.read_effects(made.mesh.folder) if made.mesh else None,
         costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},
         warnings=made.warnings,
         settings=asdict(config),

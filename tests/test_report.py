@@ -281,3 +281,16 @@ def test_a_room_shows_its_inside_when_backs_are_looked_through(ball: Mesh) -> No
     # Bluish outside, clay inside.
     assert outside.clay[30, 40, 2] > outside.clay[30, 40, 0]
     assert inside.clay[30, 40, 2] < inside.clay[30, 40, 0]
+
+
+def test_the_clean_up_is_told_step_by_step(tmp_path: Path) -> None:
+    link = {
+        "name": "close holes", "faces_before": 1000, "faces_after": 1234, "counted": "holes",
+        "before": 7, "after": None,
+    }  # fmt: skip
+    cleaning = {"links": [link], "filled_faces": 234, "crossing_faces": 5}
+    page, facts = write(tmp_path / "report.html", cleaning=cleaning)
+    assert facts["cleaning"] == cleaning
+    assert "close holes" in page
+    assert "1\u202f234" in page
+    assert "234 triangles close holes; 5 are crossed" in page

@@ -44,6 +44,8 @@ _TITLES = {
     "scale": "Settle the scale",
     "relief": "Build the relief",
     "mesh": "Clean the mesh",
+    "crop": "Crop and clean",
+    "levels": "Make levels of detail",
     "export": "Write the files",
 }
 _SECONDS_BETWEEN_LINES = 5.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
@@ -31,6 +32,7 @@ def write_report(
     copy_to: Path | None,
     textured: TexturedMesh | None = None,
     frame: TargetFrame | None = None,
+    cleaning: Mapping[str, Any] | None = None,
 ) -> None:
     """Write report.html and, beside it, report.json; None marks stages that were not reached.
 
@@ -44,7 +46,18 @@ def write_report(
         OutputError: a place cannot be written.
     """
     run = Run(
-        album, posed, depth, mesh, textured, frame, costs, warnings, settings, written, failure
+        album,
+        posed,
+        depth,
+        mesh,
+        textured,
+        frame,
+        cleaning,
+        costs,
+        warnings,
+        settings,
+        written,
+        failure,
     )
     facts = collect_facts(run)
     page = draw_page(run, facts)

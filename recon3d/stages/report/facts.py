@@ -35,6 +35,8 @@ class Run:
     mesh: Mesh | None
     textured: TexturedMesh | None
     frame: TargetFrame | None
+    cleaning: Mapping[str, Any] | None
+    """What each link of the clean-up did."""
     costs: Mapping[str, tuple[Cost, bool]]
     warnings: Sequence[str]
     settings: Mapping[str, object]
@@ -61,6 +63,7 @@ def collect_facts(run: Run) -> Facts:
         "poses": run.posed and _poses(run.posed),
         "depth": _depth(coverage) if run.depth is not None else None,
         "mesh": run.mesh and _mesh(run.mesh, run.frame),
+        "cleaning": run.cleaning,
         "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
         "texture": run.textured and _texture(run.textured),
         "stages": {
