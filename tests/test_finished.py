@@ -26,8 +26,8 @@ def run(folder: Path, until: Stage = Stage.MESH) -> Path:
     photos, depth = folder / "photos", folder / "depth"
     photos.mkdir(exist_ok=True)
     depth.mkdir(exist_ok=True)
-    Image.fromarray(rng.integers(0, 255, (72, 96, 3), np.uint8)).save(photos / "ü.png")
-    slope = np.linspace(900, 1500, 96 * 72).reshape(72, 96).astype(np.uint16)
+    Image.fromarray(rng.integers(0, 255, (64, 64, 3), np.uint8)).save(photos / "ü.png")
+    slope = np.linspace(900, 1500, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(slope).save(depth / "ü.png")
     outputs = Outputs(meshes=(folder / "first.ply",) if until >= Stage.MESH else ())
     inputs = Inputs(photos=photos / "ü.png", sensor_depth=depth)
