@@ -13,6 +13,8 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
+from recon3d.cli.commands import parse
+from recon3d.cli.options import PhotoCommand
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import Cancelled, ConfigError, InputError
 from recon3d.core.frame import TargetFrame
@@ -389,6 +391,15 @@ def test_the_report_shows_what_told_scale_and_up(
     grown = frame.target_from_world.scale / METRES_PER_UNIT
     assert facts["mesh"]["size"][2] == pytest.approx(0.42 * grown, rel=0.03)
     assert facts["frame"]["up"]["cues"]
+
+
+def test_the_command_line_takes_several_distances_and_short_options() -> None:
+    line = ["mesh", "x", "--scale", "a.jpg:1,2 b.jpg:3,4 = 1", "--scale", "2", "--up=-y"]
+    command = parse([*line, "--marker-size", "0.05", "--faces", "9"])
+    assert isinstance(command, PhotoCommand)
+    frame = FrameConfig(scale="a.jpg:1,2 b.jpg:3,4 = 1; 2", marker_size=0.05, up="-y")
+    assert command.effective.frame == frame
+    assert command.effective.mesh.faces == 9
 
 
 def test_the_same_input_gives_the_same_file(tmp_path: Path, views: list[View], table: Mesh) -> None:

@@ -14,16 +14,15 @@ from recon3d.core.upright import level_axes, up_in_world
 
 UpSource = Literal["given", "gravity sensor", "gps", "cameras", "ground", "walls"]
 
-# Nobody holds cameras more level than this.
-_LEAST_ROLL_DEG = 1.0
+# Hands hold no camera more level than this.
+_LEAST_ROLL_DEG = 2.0
 # Photos that all look one way leave open how far they look up or down.
 _PITCH_DEG = 12.0
 # Accelerometers in phones and drones after the factory, held still; alike in all the photos.
 _SENSOR_BIAS_DEG = 0.7
 _LEAST_SENSOR_DEG = 1.0
-# Floors and tables are truer than this, streets and fields are not.
-_GROUND_DEG = 2.0
-_WALL_DEG = 1.5
+# Floors and walls are truer than this, but not all that is taken for one is one.
+_PLANE_DEG = 1.0
 # Share of the surface from which walls facing one way count in full.
 _ENOUGH_WALL = 0.05
 # A cue that ends further away than this many of its error bars speaks of something else.
@@ -156,14 +155,14 @@ def gps_up(
 
 def ground_up(normal_world: Float[np.ndarray, "3"], detail: str) -> UpCue:
     """A level plane: up is its normal."""
-    information = _across(normal_world) / np.radians(_GROUND_DEG) ** 2
+    information = _across(normal_world) / np.radians(_PLANE_DEG) ** 2
     return UpCue("ground", detail, normal_world, information)
 
 
 def walls_up(plumb: PlumbSurfaces) -> UpCue:
     """Up lies in every wall: walls that all face one way leave open how far they lean sideways."""
     facing, axes = np.linalg.eigh(_tangent(plumb.facing, plumb.up_world))
-    known = np.clip(facing / _ENOUGH_WALL, 0, 1) / np.radians(_WALL_DEG) ** 2
+    known = np.clip(facing / _ENOUGH_WALL, 0, 1) / np.radians(_PLANE_DEG) ** 2
     information = _tangent(axes @ np.diag(known) @ axes.T, plumb.up_world)
     return UpCue("walls", f"{100 * plumb.share:.0f} % of the model", plumb.up_world, information)
 
