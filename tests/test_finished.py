@@ -85,6 +85,9 @@ def test_an_unknown_kind_names_the_known_ones(finished: Path, tmp_path: Path) ->
     with pytest.raises(InputError, match="maya") as caught:
         perform(finished, tmp_path / "m", "maya")
     assert "blender, colmap, nerfstudio" in caught.value.hint
+    with pytest.raises(InputError, match="named") as caught:
+        perform(finished, tmp_path / "m")
+    assert "--to" in caught.value.hint
     assert not (tmp_path / "m").exists()
 
 

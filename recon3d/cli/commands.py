@@ -279,7 +279,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "mesh-info": MeshInfo(files=tyro.MISSING),
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
-        "export": Export(workspace=tyro.MISSING, to=tyro.MISSING),
+        "export": Export(workspace=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
     }

@@ -36,7 +36,7 @@ class Export(Command):
 
     workspace: Positional[Path]
     """The folder ending in .recon3d."""
-    to: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="WHAT")]
+    to: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="WHAT")] = ()
     """blender (a folder that opens with cameras and photos), colmap, nerfstudio, depth, or a mesh
     to write, such as scene.glb. Repeat it for more than one."""
     output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
@@ -76,8 +76,13 @@ class Export(Command):
         """What to write.
 
         Raises:
-            InputError: --to names something unknown.
+            InputError: --to is missing or names something unknown.
         """
+        if not self.to:
+            raise InputError(
+                "Nothing to write was named.",
+                hint=f"Add --to with {', '.join(_FOLDERS)}, or a file, such as scene.glb.",
+            )
         folder = self.output or Path(self.workspace.resolve().stem)
         meshes = [folder / name for name in self.to if Path(name).suffix]
         kinds = [name for name in self.to if not Path(name).suffix]
