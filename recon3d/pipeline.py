@@ -445,8 +445,7 @@ def write_outputs(
 
 
 def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError | None) -> None:
-    report.write_report(
-        made.workspace / "report.html",
+    run = report.Run(
         album=made.album.value if made.album else None,
         posed=made.posed.value if made.posed else None,
         depth=made.depth.value if made.depth else None,
@@ -459,5 +458,5 @@ def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError
         settings=asdict(config),
         written=made.written,
         failure=failure,
-        copy_to=outputs.report,
     )
+    report.write_report(made.workspace / "report.html", run, outputs.report)

@@ -33,7 +33,7 @@ from recon3d.core.transform import Rigid, Similarity
 from recon3d.io.undistortion import undistorted_camera
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.stages.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
-from recon3d.stages.report import write_report
+from recon3d.stages.report import Run, write_report
 
 sys.path.append(str(Path(__file__).parent))
 from marker_scene import CAMERA, around, marker_corners, photograph
@@ -375,10 +375,8 @@ def test_the_report_shows_what_told_scale_and_up(
     text = f"{pixel(views[0], SPOTS['corner'])} {pixel(views[0], SPOTS['other'])} = 1; 9"
     posed, album = posed_of(views), album_of(views)
     frame = frame_of(tmp_path, posed, album, table, FrameConfig(scale=text))
-    write_report(
-        tmp_path / "report.html", album=album, posed=posed, depth=None, mesh=table, frame=frame,
-        costs={}, warnings=[], settings={}, written=[], failure=None, copy_to=None,
-    )  # fmt: skip
+    run = Run(album=album, posed=posed, mesh=table, frame=frame)
+    write_report(tmp_path / "report.html", run)
     page = (tmp_path / "report.html").read_text()
     assert "Scale and up" in page
     assert "on the ground plane" in page

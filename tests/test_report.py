@@ -34,7 +34,7 @@ from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.transform import Rigid
 from recon3d.io.stills import BACKGROUND, StillRenderer, turntable
 from recon3d.run.cost import Cost
-from recon3d.stages.report import write_report
+from recon3d.stages.report import Run, write_report
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 IDS = ("a.jpg", "<script>alert(1)</script>.jpg", "山/ü \" onload='x' b.png", "bytes\udcff.jpg")
@@ -84,12 +84,8 @@ def depth() -> dict[str, SceneDepth]:
     return {i: SceneDepth(half, np.ones_like(half), CAMERA, i) for i in IDS}
 
 
-def write(target: Path, **parts: Any) -> tuple[str, Mapping[str, Any]]:
-    given: dict[str, Any] = {
-        "album": None, "posed": None, "depth": None, "mesh": None, "costs": {}, "warnings": [],
-        "settings": {}, "written": [], "failure": None, "copy_to": None,
-    }  # fmt: skip
-    write_report(target, **given | parts)
+def write(target: Path, copy_to: Path | None = None, **parts: Any) -> tuple[str, Mapping[str, Any]]:
+    write_report(target, Run(**parts), copy_to)
     facts = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
     return target.read_text(encoding="utf-8"), facts
 

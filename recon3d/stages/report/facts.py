@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,23 +25,24 @@ Facts = dict[str, Any]
 """The content of report.json."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
     """Whatever a run has made; None for the stages it did not reach."""
 
-    album: Album | None
-    posed: PosedPhotos | None
-    depth: Mapping[str, SceneDepth] | None
-    mesh: Mesh | None
-    textured: TexturedMesh | None
-    frame: TargetFrame | None
-    cleaning: Mapping[str, Any] | None
+    album: Album | None = None
+    posed: PosedPhotos | None = None
+    depth: Mapping[str, SceneDepth] | None = None
+    mesh: Mesh | None = None
+    cleaning: Mapping[str, Any] | None = None
     """What each link of the clean-up did."""
-    costs: Mapping[str, tuple[Cost, bool]]
-    warnings: Sequence[str]
-    settings: Mapping[str, object]
-    written: Sequence[Path]
-    failure: ReconError | None
+    textured: TexturedMesh | None = None
+    frame: TargetFrame | None = None
+    costs: Mapping[str, tuple[Cost, bool]] = field(default_factory=dict)
+    """By stage name: what computing it took, and whether it came from the cache."""
+    warnings: Sequence[str] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    written: Sequence[Path] = ()
+    failure: ReconError | None = None
 
 
 def collect_facts(run: Run) -> Facts:
