@@ -486,3 +486,34 @@ def test_the_shipped_network_makes_a_relief_of_an_example_photo(
     # Half a pixel in, as far as the outermost pixel centres; decimation may move a border a little.
     assert (uv_px > -1).all()
     assert (uv_px < np.array([view.camera.width_px, view.camera.height_px]) + 1).all()
+
+
+def test_a_crop_keeps_its_place_and_coarser_levels_lie_beside_the_mesh(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, work = Inputs(photos=photo.parent), tmp_path / "work"
+    whole = tmp_path / "whole.ply"
+    run(monkeypatch, Knows(), inputs, work, outputs=Outputs(meshes=(whole,)))
+    full = np.asarray(trimesh.load(whole, process=False).vertices)
+    low, high = full.min(0), full.max(0)
+    half = (*low.tolist(), float(low[0] + high[0]) / 2, *high[1:].tolist())
+    config = replace(
+        Config(),
+        mesh=replace(Config().mesh, crop=half, faces=2000),
+        levels=replace(Config().levels, count=2),
+    )
+    monkeypatch.setattr("recon3d.pipeline.make_estimator", lambda *_: Knows())
+    part = tmp_path / "part.ply"
+    result = reconstruct(inputs, work, config, outputs=Outputs(meshes=(part,)))
+    coarser = tmp_path / "part_lod1.ply"
+    assert result.written == (part, coarser)
+    mesh = trimesh.load(part, process=False)
+    # It ends where the box does, give or take a triangle, and has not moved.
+    assert mesh.bounds[0][0] == pytest.approx(low[0], abs=0.05)
+    assert mesh.bounds[1][0] == pytest.approx(half[3], abs=0.05)
+    assert mesh.bounds[1][0] <= half[3] + 1e-4
+    kept = full[full[:, 0] <= half[3]]
+    np.testing.assert_allclose(mesh.bounds, [kept.min(0), kept.max(0)], atol=0.05)
+    # All faces that are asked for go into the part.
+    assert 1900 <= len(mesh.faces) <= 2000
+    assert len(trimesh.load(coarser, process=False).faces) <= 500

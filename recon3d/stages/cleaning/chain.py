@@ -36,7 +36,11 @@ class Effect:
         told = f"{self.name}: {self.faces_after:,} faces"
         if self.before is None or self.after is None:
             return told
-        return f"{told}, {self.counted} {self.before:,.4g} to {self.after:,.4g}"
+        return f"{told}, {self.counted} {_number(self.before)} to {_number(self.after)}"
+
+
+def _number(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
 def run_chain(raw: Mesh, chain: Sequence[Link], task: Task) -> tuple[Mesh, list[dict[str, object]]]:

@@ -12,9 +12,8 @@ from recon3d.io.rays import MeshRays
 from recon3d.stages.cleaning.floaters import median_edge
 
 _COLOUR_HEIGHT = 3.0
-"""Median edges by which white is lifted above black while triangles are merged. On the example at
-100,000 faces 4 takes a third off the error of the vertex colours (7.5 to 5.1 of 255) for 0.001 of
-the F score at 0.5 %; 20 gains no more and costs ten times that."""
+"""Median edges by which white is lifted above black while triangles are merged. Higher keeps more
+of the colours and less of the shape: docs/MESH.md has the numbers."""
 _BRIGHTNESS = np.array([0.299, 0.587, 0.114]) / 255
 _PULL = 0.05
 """Weight of a vertex's own colour in samples; only what no sample lies near keeps it."""
