@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from recon3d.cli.commands import parse
+from recon3d.cli.display import JsonLines, PlainLines
 from recon3d.core.errors import InputError
 from recon3d.core.surface import Mesh
 from recon3d.io.foreign_meshes import read_foreign_mesh
 from recon3d.io.meshes import write_mesh
+from recon3d.run.task import CancelToken
 from recon3d.stages.cleaning.pieces import keep_faces
 from recon3d.stages.cleaning.survey import Survey, survey
 
@@ -119,14 +124,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
-    write_mesh(tmp_path / "ball 1.ply", sphere(2))
-    command = [sys.executable, "-m", "recon3d", "mesh-info", str(tmp_path / "ball 1.ply")]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "watertight" in said
-    assert "320" in said
-    lines = subprocess.run(
-        [*command, "--json"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    (mesh,) = json.loads(lines[-1])["meshes"]
+    target = tmp_path / "ball 1.ply"
+    write_mesh(target, sphere(2))
+    command, said = parse(["mesh-info", str(target)]), io.StringIO()
+    command.run(PlainLines(Console(file=io.StringIO()), said), CancelToken())
+    assert "ball 1.ply" in said.getvalue()
+    assert re.search(r"watertight +yes", said.getvalue())
+    assert re.search(r"faces +320", said.getvalue())
+    lines = io.StringIO()
+    command.run(JsonLines(Console(file=io.StringIO()), lines), CancelToken())
+    (mesh,) = json.loads(lines.getvalue().splitlines()[-1])["meshes"]
     assert mesh["faces"] == 320
     assert mesh["watertight"] is True

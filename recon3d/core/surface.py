@@ -73,6 +73,12 @@ def vertex_normals(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
     return (summed / np.where(length > 0, length, 1)).astype(np.float32)
 
 
+def median_edge(mesh: Mesh) -> float:
+    """Length of a typical edge; of a raw surface about a voxel."""
+    ends = mesh.vertices[mesh.faces[:, :2]]
+    return float(np.median(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)))
+
+
 def normals_of(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
     """The mesh's own normals, or computed ones where it has none."""
     return vertex_normals(mesh) if mesh.normals is None else mesh.normals

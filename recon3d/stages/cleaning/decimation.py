@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
-from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.core.surface import Mesh, median_edge, vertex_normals
 from recon3d.io.rays import MeshRays
-from recon3d.stages.cleaning.floaters import median_edge
 
 _COLOUR_HEIGHT = 3.0
 """Median edges by which white is lifted above black while triangles are merged. Higher keeps more

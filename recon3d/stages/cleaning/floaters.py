@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from recon3d.core.camera import project
 from recon3d.core.scene import View
-from recon3d.core.surface import Mesh
+from recon3d.core.surface import Mesh, median_edge
 from recon3d.core.topology import edge_uses, half_edges
 from recon3d.io.rays import MeshRays
 from recon3d.run.task import Task
@@ -80,12 +80,6 @@ def flatten_spikes(mesh: Mesh) -> Mesh:
 def count_spikes(mesh: Mesh) -> int:
     """Vertices around which the surface folds up, those on borders included."""
     return int((_flatness(mesh.vertices.astype(np.float64), mesh.faces) < _SPIKE).sum())
-
-
-def median_edge(mesh: Mesh) -> float:
-    """Length of a typical edge."""
-    ends = mesh.vertices[mesh.faces[:, :2]]
-    return float(np.median(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)))
 
 
 def _in_picture(points: Float[np.ndarray, "n 3"], view: View) -> Bool[np.ndarray, "n"]:

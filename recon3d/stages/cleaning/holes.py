@@ -131,7 +131,6 @@ def _with_smooth_vertices(mesh: Mesh, patches: Int[np.ndarray, "f 3"], added: in
     faces = np.concatenate([mesh.faces, patches])
     if added == 0:
         return replace(mesh, faces=faces, normals=None)
-    own = len(mesh.vertices)
     values = mesh.vertices.astype(np.float64)
     if mesh.rgb is not None:
         values = np.hstack([values, mesh.rgb])
@@ -140,7 +139,6 @@ def _with_smooth_vertices(mesh: Mesh, patches: Int[np.ndarray, "f 3"], added: in
     if mesh.rgb is None:
         return Mesh(vertices, faces)
     colours = np.rint(new[:, 3:].clip(0, 255)).astype(np.uint8)
-    assert len(vertices) == own + added
     return Mesh(vertices, faces, rgb=np.concatenate([mesh.rgb, colours]))
 
 
