@@ -34,6 +34,7 @@ from recon3d.io.undistortion import undistorted_camera
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.stages.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
 from recon3d.stages.report import Run, write_report
+from recon3d.stages.scale import told_cues
 
 sys.path.append(str(Path(__file__).parent))
 from marker_scene import CAMERA, around, marker_corners, photograph
@@ -147,29 +148,35 @@ def test_a_distance_between_two_pixels_gives_metres(
 
 
 def test_clicks_that_miss_by_a_pixel_are_covered_by_the_error_bar(
-    tmp_path: Path, views: list[View], table: Mesh
+    views: list[View], table: Mesh
 ) -> None:
     hits = 0
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        places = []
+        points, places = [], []
         # In front of the box, where every camera that is asked sees the table.
         for x, y in rng.uniform([-0.5, -0.7], [0.5, -0.2], (2, 2)):
-            point = np.array([x, y, 0.0])
+            points.append(np.array([x, y, 0.0]))
             view = views[int(rng.integers(2))]
-            shown = WORLD_FROM_TRUTH @ point
+            shown = WORLD_FROM_TRUTH @ points[-1]
             ((u, v),) = project(view.cam_from_world @ shown[None], view.camera)[0]
             u, v = np.array([u, v]) + rng.normal(0, 0.7, 2) - 0.5
-            places.append((point, f"{view.photo_id}:{u:.2f},{v:.2f}"))
-        length = np.linalg.norm(places[0][0] - places[1][0])
-        text = f"{places[0][1]} {places[1][1]} = {length}"
-        frame = frame_of(
-            tmp_path / str(seed), posed_of(views), album_of(views), table, FrameConfig(scale=text)
-        )
-        (cue,) = frame.report["scale"]["cues"]
-        error = abs(np.log((cue["metres_per_unit"] or 1) / METRES_PER_UNIT))
-        hits += cue["used"] and error < 2 * cue["error_percent"] / 100
+            places.append(f"{view.photo_id}:{u:.2f},{v:.2f}")
+        text = f"{' '.join(places)} = {np.linalg.norm(points[0] - points[1])}"
+        (cue,) = told_cues(text, posed_of(views), album_of(views), table, [])
+        assert not cue.doubt
+        hits += abs(np.log(cue.metres_per_unit / METRES_PER_UNIT)) < 2 * cue.sigma
     assert hits >= 45
+
+
+def test_the_metres_of_one_photo_are_a_guess(
+    tmp_path: Path, views: list[View], table: Mesh
+) -> None:
+    posed = posed_of(views[:1])
+    posed = replace(posed, scene=replace(posed.scene, unit="metre"))
+    frame = frame_of(tmp_path, posed, album_of(views[:1]), table)
+    assert frame.target_from_world.scale == 1
+    assert frame.report["scale"]["error_percent"] > 10
 
 
 def test_pixels_of_a_distorted_photo_are_where_the_user_sees_them(

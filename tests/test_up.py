@@ -350,7 +350,7 @@ def test_error_bars_of_gps_are_true_in_9_of_10_cases() -> None:
     scale_hits = turn_hits = 0
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        centres, readings, truth = scattered(rng, 20, 60, 4)
+        centres, readings, truth = scattered(rng, 10, 60, 4)
         fit = fit_gps(centres, readings, rng)
         assert fit
         scale_hits += abs(np.log(fit.enu_from_world.scale / truth.scale)) < 2 * fit.sigma

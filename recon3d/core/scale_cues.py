@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-ScaleSource = Literal["distance", "factor", "markers", "metric poses", "gps"]
+ScaleSource = Literal["distance", "factor", "markers", "metric poses", "gps", "depth network"]
 
 _TRUST: dict[ScaleSource, int] = {
     "distance": 0, "factor": 0, "markers": 0, "metric poses": 1, "gps": 2,
+    "depth network": 3,
 }  # fmt: skip
-"""Lower is believed first: what the user measured for this scene, then instruments."""
+"""Lower is believed first: what the user measured, then instruments, then guesses."""
 
 # Where two cues are further apart than this many of their joint error bars, one of them is wrong.
 _CONTRADICTION = 3.0

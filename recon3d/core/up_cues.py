@@ -118,7 +118,12 @@ def cameras_up(cam_from_world: Float[np.ndarray, "n 3 3"]) -> UpCue:
     pitch = _across(up) / np.radians(_PITCH_DEG) ** 2
     # Who holds one photo askew holds the next one so too: more photos hardly make it surer.
     information = _blunted(_tangent(held, up) + pitch, up, float(np.degrees(scatter)))
-    return UpCue("cameras", f"{len(cam_from_world)} photos", up, information)
+    return UpCue(
+        "cameras",
+        f"{len(cam_from_world)} photo{'s' if len(cam_from_world) > 1 else ''}",
+        up,
+        information,
+    )
 
 
 def gravity_up(ups_world: Float[np.ndarray, "n 3"]) -> UpCue:

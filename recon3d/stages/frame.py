@@ -36,7 +36,7 @@ from recon3d.stages.lifting import find_photo
 from recon3d.stages.scale import fit_cameras_to_gps, gps_doubt, measured_cues, told_cues
 from recon3d.stages.standing import Standing, find_standing
 
-VERSION = 2
+VERSION = 3
 
 _FRAME = "frame.json"
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -110,7 +110,10 @@ def find_frame(
     scale = fuse_scales([*told, *measured])
     believed = gps if gps is not None and not gps_doubt(gps) else None
     given = None if config.up in ("auto", "none") else _direction(config.up)
-    standing = find_standing(posed.scene, album, mesh, believed, given)
+    is_alone = len(posed.scene.views) == 1
+    # The walls and floors of one photo are as true as the guess of its lens and depth.
+    is_measured = not is_alone or bool(posed.sensor_depth)
+    standing = find_standing(posed.scene, album, mesh if is_measured else None, believed, given)
     upright = _upright(posed, mesh, standing, config, believed)
     frame = TargetFrame(
         Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0),
@@ -122,7 +125,7 @@ def find_frame(
             "north_deg": _bearing_deg(upright, believed),
             "warnings": [
                 *scale_warnings(scale, told, measured),
-                *up_warnings(standing.up, is_given=given is not None),
+                *(() if given is not None or is_alone else up_warnings(standing.up)),
                 *(north_warnings() if config.front == "north" and believed is None else ()),
             ],
         },

@@ -74,7 +74,9 @@ def scale_warnings(
         f"The scale from {one.cue.source} ({one.cue.detail}) contradicts the rest: {one.reason}."
         for one in contradictions(scale)
     ]
-    if scale.sigma > _UNSURE_SCALE:
+    # Of what is guessed from one photo its relief has warned already.
+    measured_at_all = any(one.used and one.cue.source != "depth network" for one in scale.cues)
+    if scale.sigma > _UNSURE_SCALE and measured_at_all:
         found.append(
             f"The size of the model is known only to {100 * scale.sigma:.0f} %. Give --scale a "
             "distance between points that are far apart, each seen in two photos."
@@ -82,10 +84,8 @@ def scale_warnings(
     return found
 
 
-def up_warnings(up: FusedUp, *, is_given: bool) -> list[str]:
+def up_warnings(up: FusedUp) -> list[str]:
     """Where the model may lean."""
-    if is_given:
-        return []
     by_source = {one.cue.source: one for one in up.cues}
     sensors, cameras = by_source.get("gravity sensor"), by_source["cameras"]
     if sensors and not cameras.used:

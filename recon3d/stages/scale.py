@@ -20,6 +20,8 @@ from recon3d.stages.lifting import Lifter, NoPlaceError
 
 # Depth cameras and surveyed poses are good to about this.
 _METRIC_SIGMA = 0.01
+# Of networks that see one photo, where the lens is known.
+_GUESSED_SIGMA = 0.15
 _WORST_GPS_SIGMA = 0.2
 # The cameras must have moved this many times further than GPS errs.
 _GPS_REACH = 3.0
@@ -37,8 +39,7 @@ def measured_cues(
     """
     cues = []
     if posed.scene.unit == "metre":
-        source = "a depth camera" if posed.sensor_depth else "the poses' own unit"
-        cues.append(ScaleCue("metric poses", source, 1.0, _METRIC_SIGMA))
+        cues.append(_metric_cue(posed))
     if marker_size:
         cues.append(_marker_cue(posed, marker_size, family, task))
     if gps is not None:
@@ -85,6 +86,15 @@ def gps_doubt(gps: GpsFit) -> str:
             f"the cameras were only {gps.spread_m:.0f} m apart, GPS is good to {gps.sigma_m:.0f} m"
         )
     return f"its error bar is {100 * gps.sigma:.0f} %" if gps.sigma > _WORST_GPS_SIGMA else ""
+
+
+def _metric_cue(posed: PosedPhotos) -> ScaleCue:
+    if posed.sensor_depth:
+        return ScaleCue("metric poses", "a depth camera", 1.0, _METRIC_SIGMA)
+    if len(posed.scene.views) == 1:
+        # No pose gives a photo that stands alone a size; its metres are those of its depth.
+        return ScaleCue("depth network", "its metres are a guess", 1.0, _GUESSED_SIGMA)
+    return ScaleCue("metric poses", "the poses' own unit", 1.0, _METRIC_SIGMA)
 
 
 def _gps_cue(gps: GpsFit, *, is_metric: bool) -> ScaleCue:

@@ -42,13 +42,13 @@ class Standing:
 def find_standing(
     scene: PosedScene,
     album: Album,
-    mesh: Mesh,
+    mesh: Mesh | None,
     gps: GpsFit | None,
     given: Float[np.ndarray, "3"] | None,
 ) -> Standing:
     """Ask the user, the photos' sensors, the model's walls and ground, and the cameras.
 
-    mesh: of the surface, or the sparse points without faces.
+    mesh: of the surface, or the sparse points without faces; None where it is bent by guesses.
     gps: how the cameras fit their readings, where they may be believed.
     given: the direction that the user says is up, in the world frame.
     """
@@ -59,8 +59,8 @@ def find_standing(
         sure.append(gps_up(gps.enu_from_world.rotation[2], gps.turn_covariance_world))
     cameras = cameras_up(np.stack([view.cam_from_world.rotation for view in scene.views]))
     rng = np.random.default_rng(0)
-    samples = sample_surface(mesh, _SAMPLES, rng)
-    if len(samples.points) < _FEWEST:
+    samples = sample_surface(mesh, _SAMPLES, rng) if mesh else None
+    if not samples or len(samples.points) < _FEWEST:
         return Standing(fuse_ups([*sure, cameras]), None)
     up = fuse_ups([*sure, cameras])
     ground = find_ground(samples, up.up_world, _gate_deg(up), rng)
