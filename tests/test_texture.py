@@ -199,6 +199,24 @@ def test_a_mesh_that_no_photo_sees_is_refused(tmp_path: Path) -> None:
         textured(tmp_path, nothing, photographed(FLAT, AROUND, [1, 1, 1]))
 
 
+def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
+    class Torn(dict[str, np.ndarray]):
+        def __getitem__(self, name: str) -> np.ndarray:
+            if name == "1.png":
+                raise FileNotFoundError(2, "No such file or directory", name)
+            return super().__getitem__(name)
+
+    posed = photographed(FLAT, AROUND, [1, 1, 1])
+    said: list[Event] = []
+    task = Task("texture", said.append, CancelToken())
+    texture_mesh(replace(posed, rgb=Torn(posed.rgb)), FLAT, TextureConfig(), tmp_path, task)
+    warnings = [event.note for event in said if event.kind == "warning"]
+    assert any("1.png" in warning for warning in warnings)
+    assert 1 not in read_photo_of_face(tmp_path)
+    found, true = colours_of_faces(read_texture(tmp_path))
+    assert np.abs(found - true).mean() < 1.5
+
+
 def test_faces_without_area_do_no_harm(tmp_path: Path) -> None:
     flat = np.concatenate([FLAT.faces, [[0, 0, 1], [5, 5, 5], [0, 1, 2]]]).astype(np.int32)
     model = textured(tmp_path, replace(FLAT, faces=flat), photographed(FLAT, AROUND, [1, 1, 1]))

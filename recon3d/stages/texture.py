@@ -101,7 +101,7 @@ def texture_mesh(
     if not (found.view >= 0).any():
         raise TooLittleDepthError(
             "No photo sees any part of the mesh.",
-            hint="Check that the poses belong to these photos.",
+            hint="Check that the poses belong to these photos, and what the warnings say.",
         )
     _step(task, "choosing a photo for every face")
     chosen = choose_photos(mesh, found, task.check)
@@ -181,8 +181,15 @@ def _look(posed: PosedPhotos, mesh: Mesh, task: Task) -> Candidates:
     views = posed.scene.views
     for number, view in enumerate(views):
         _step(task, "looking at the photos", number / len(views))
-        mask = posed.masks.get(view.photo_id)
-        found.add(number, *sight.look(view, posed.rgb[view.photo_id], mask))
+        try:
+            rgb, mask = posed.rgb[view.photo_id], posed.masks.get(view.photo_id)
+        except OSError as error:
+            task.warn(
+                f"{view.photo_id} gives no colours, because its picture in the workspace cannot be "
+                f"read any more ({error.strerror or 'it is broken'})."
+            )
+            continue
+        found.add(number, *sight.look(view, rgb, mask))
     return found
 
 
