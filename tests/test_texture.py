@@ -217,6 +217,17 @@ def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
     assert np.abs(found - true).mean() < 1.5
 
 
+def test_a_page_too_small_for_all_charts_grows_and_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    crumpled = grid(70, lambda x, y: rng.uniform(-0.2, 0.2, x.shape))
+    said: list[Event] = []
+    task = Task("texture", said.append, CancelToken())
+    posed = photographed(crumpled, AROUND, [1, 1, 1])
+    texture_mesh(posed, crumpled, TextureConfig(size_px=256), tmp_path, task)
+    assert read_texture(tmp_path).pages[0].shape[0] > 256
+    assert any("do not fit" in event.note for event in said if event.kind == "warning")
+
+
 def test_faces_without_area_do_no_harm(tmp_path: Path) -> None:
     flat = np.concatenate([FLAT.faces, [[0, 0, 1], [5, 5, 5], [0, 1, 2]]]).astype(np.int32)
     model = textured(tmp_path, replace(FLAT, faces=flat), photographed(FLAT, AROUND, [1, 1, 1]))

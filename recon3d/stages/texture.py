@@ -24,7 +24,7 @@ from recon3d.run.task import Task
 from recon3d.texturing.baking import Paint, Shot, bake_page, blocks, make_shot
 from recon3d.texturing.exposure import find_outliers, solve_gains
 from recon3d.texturing.graph import face_neighbours
-from recon3d.texturing.packing import Atlas, pack
+from recon3d.texturing.packing import Atlas, PageTooSmallError, pack
 from recon3d.texturing.paint import choose_photos, node_colours, vertex_colours
 from recon3d.texturing.seams import level, soften
 from recon3d.texturing.sight import Candidates, Sight
@@ -36,6 +36,7 @@ VERSION = 1
 
 _MESH, _ATLAS, _REPORT = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
+_LARGEST_PX = 16384
 _FILL = 0.48
 """Of a page, as packing usually gets."""
 _TEXELS_PER_PIXEL = 1.3
@@ -75,7 +76,7 @@ class TextureConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         require(
-            self.size_px == 0 or 256 <= self.size_px <= 16384,
+            self.size_px == 0 or 256 <= self.size_px <= _LARGEST_PX,
             "texture.size_px", self.size_px, "0, or 256 to 16384",
         )  # fmt: skip
         require(1 <= self.pages <= 64, "texture.pages", self.pages, "1 to 64")
@@ -223,7 +224,14 @@ def _lay_out(
         wanted = np.sqrt(_TEXELS_PER_PIXEL * float(area_px[seen].sum()) / _FILL / config.pages)
         enough = (size for size in _AUTO_SIZES_PX if size >= wanted)
         size_px = next(enough, _AUTO_SIZES_PX[-1])
-    return pack(charts, density, size_px, config.pages, task.check), charts
+    while True:
+        try:
+            return pack(charts, density, size_px, config.pages, task.check), charts
+        except PageTooSmallError as error:
+            size_px *= 2
+            if size_px > _LARGEST_PX:
+                raise
+            task.warn(f"{error} Pages of {size_px} px are made instead.")
 
 
 def _doubled_area(xy: Float32[np.ndarray, "f 3 2"]) -> np.ndarray:

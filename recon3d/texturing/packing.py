@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int32
 
+from recon3d.core.errors import ReconError
 from recon3d.texturing.unwrap import Charts
 
 _COLUMNS = 1024
@@ -17,6 +18,16 @@ _SMALL_CELLS = 32
 _SLOTS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, _SMALL_CELLS])
 _ANGLES_DEG = np.arange(0, 90, 7.5)
 _TRIES = 12
+
+
+class PageTooSmallError(ReconError):
+    """So many charts that the empty texels around them alone fill the pages."""
+
+    def __init__(self, charts: int, page_px: int, pages: int) -> None:
+        super().__init__(
+            f"{charts:,} pieces of surface do not fit on {pages} page(s) of {page_px} px.",
+            hint="Raise --texture.size-px or --texture.pages, or lower --faces.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +56,9 @@ def pack(
 
     "Tetris" packing (Levy et al. 2002, section 3): tall charts first, each where its lower outline
     leaves the least room above the outline of what lies there; small ones into the gaps.
+
+    Raises:
+        PageTooSmallError: there is no scale at which they fit.
     """
     xy = _turned(charts) * texels_per_unit[charts.chart_of_face, None, None]
     low, high = _bounds(xy, charts)
@@ -69,7 +83,7 @@ def pack(
         if not too_small < scale < too_large:
             scale = np.sqrt(max(too_small, too_large / 2) * too_large)
     if best is None:
-        raise ValueError("page_px: too small for the number of charts")
+        raise PageTooSmallError(charts.count, page_px, pages)
     scale, place = best
     corner = place[charts.chart_of_face, None] * boxes.cell_px + boxes.gutter_px
     uv = (xy * scale + corner) / page_px
