@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Int, UInt8
 from recon3d.core.surface import Mesh, median_edge, vertex_normals
 from recon3d.io.rays import MeshRays
 
-_COLOUR_HEIGHT = 3.0
+_COLOUR_HEIGHT = 2.0
 """Median edges by which white is lifted above black while triangles are merged. Higher keeps more
 of the colours and less of the shape: docs/MESH.md has the numbers."""
 _BRIGHTNESS = np.array([0.299, 0.587, 0.114]) / 255
