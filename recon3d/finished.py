@@ -35,6 +35,7 @@ _READERS: Mapping[str, Callable[[Path], Any]] = {
     "crop": mesh.read_mesh,
     "levels": levels.read_levels,
     "texture": texture.read_texture,
+    "level textures": texture.read_textured_levels,
     "frame": frame.read_frame,
 }
 

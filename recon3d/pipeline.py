@@ -87,6 +87,7 @@ class Results:
     textured: Made[TexturedMesh] | None = None
     levels: Made[Sequence[Mesh]] | None = None
     """Coarser versions of the mesh, where there are to be some."""
+    textured_levels: Made[Sequence[TexturedMesh]] | None = None
     frame: Made[TargetFrame] | None = None
     """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
@@ -147,8 +148,8 @@ def reconstruct(
             _run_stages(work, given, config, runtime, until, results)
             if until >= Stage.TEXTURE:
                 _texture(work, config, results)
-            if config.levels.count > 1 and results.mesh:
-                _make_levels(work, config, results.mesh, results)
+            if config.levels.count > 1:
+                _make_levels(work, config, results)
             _find_frame(work, config, results)
             results.written = write_outputs(results, outputs, config.export, work.task("export"))
             work.remember_run(results.reached)
@@ -369,15 +370,30 @@ def _texture(work: Workspace, config: Config, made: Results) -> None:
     )
 
 
-def _make_levels(work: Workspace, config: Config, surface: Made[Mesh], made: Results) -> None:
-    """The mesh once more, coarser and coarser."""
-    made.levels = work.stage(
+def _make_levels(work: Workspace, config: Config, made: Results) -> None:
+    """The mesh once more, coarser and coarser, with textures where it has one."""
+    if not (made.posed and (surface := made.mesh)):
+        return
+    posed = made.posed
+    made.levels = coarser = work.stage(
         "levels",
         version=levels.VERSION,
         config=config.levels,
         upstream=[surface.key],
         work=lambda folder, task: levels.make_levels(surface.value, config.levels, folder, task),
         read=levels.read_levels,
+    )
+    if not (finest := made.textured):
+        return
+    made.textured_levels = work.stage(
+        "level textures",
+        version=texture.VERSION,
+        config=config.texture,
+        upstream=[finest.key, coarser.key],
+        work=lambda folder, task: texture.texture_levels(
+            posed.value, coarser.value, finest.value, config.texture, folder, task
+        ),
+        read=texture.read_textured_levels,
     )
 
 
@@ -440,6 +456,7 @@ def write_outputs(
         made.frame.value,
         textured,
         made.levels.value if made.levels else (),
+        made.textured_levels.value if made.textured_levels else (),
     )
     return export.export(exportable, outputs, config, task)
 

@@ -440,8 +440,11 @@ def test_a_changed_setting_recomputes_what_depends_on_it_and_nothing_else(
         assert all(Path(path).stat().st_size > 10_000 for path in result["written"])
         return [event["stage"] for event in events if event["event"] == "stage_started"]
 
-    assert computed() == ["ingest", "pose", "depth", "refine", "fuse", "mesh", "frame"]
+    last = ["mesh", "texture", "frame"]
+    assert computed() == ["ingest", "pose", "depth", "refine", "fuse", *last]
     assert computed() == []
-    assert computed("--faces", "5000") == ["mesh", "frame"]
-    assert computed("--refine.min-views", "1") == ["refine", "fuse", "mesh", "frame"]
+    assert computed("--faces", "5000") == last
+    assert computed("--refine.min-views", "1") == ["refine", "fuse", *last]
+    assert computed("--texture.size-px", "512") == ["texture"]
+    assert computed("--export.texture-format", "png") == []
     assert computed("--workers", "1", "--frame.up", "none") == ["frame"]

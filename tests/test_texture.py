@@ -17,7 +17,14 @@ from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.surface_colour import TextureColour
 from recon3d.core.transform import Rigid
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.texture import TextureConfig, read_photo_of_face, read_texture, texture_mesh
+from recon3d.stages.texture import (
+    TextureConfig,
+    read_photo_of_face,
+    read_texture,
+    read_textured_levels,
+    texture_levels,
+    texture_mesh,
+)
 from recon3d.texturing.baking import spread
 from recon3d.texturing.exposure import find_outliers, solve_gains
 from recon3d.texturing.graph import face_neighbours, patches
@@ -226,6 +233,26 @@ def test_a_page_too_small_for_all_charts_grows_and_says_so(tmp_path: Path) -> No
     texture_mesh(posed, crumpled, TextureConfig(size_px=256), tmp_path, task)
     assert read_texture(tmp_path).pages[0].shape[0] > 256
     assert any("do not fit" in event.note for event in said if event.kind == "warning")
+
+
+def test_every_level_of_detail_gets_a_smaller_texture_of_the_same_colours(tmp_path: Path) -> None:
+    posed = photographed(FLAT, AROUND, [1, 1, 1])
+    config = TextureConfig(size_px=1024)
+    finest = textured(tmp_path, FLAT, posed, config)
+    coarser = [grid(13, lambda x, y: 0 * x), grid(7, lambda x, y: 0 * x)]
+    said: list[Event] = []
+    task = Task("level textures", said.append, CancelToken())
+    (tmp_path / "levels").mkdir()
+    texture_levels(posed, coarser, finest, config, tmp_path / "levels", task)
+    levels = read_textured_levels(tmp_path / "levels")
+    assert [level.pages[0].shape[0] for level in levels] == [512, 256]
+    for level, mesh in zip(levels, coarser, strict=True):
+        np.testing.assert_array_equal(level.mesh.faces, mesh.faces)
+        found, true = colours_of_faces(level)
+        assert np.abs(found - true).mean() < 1.5
+    progress = [event.done / event.total for event in said if event.kind == "progress"]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
 
 
 def test_faces_without_area_do_no_harm(tmp_path: Path) -> None:

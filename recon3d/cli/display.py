@@ -45,7 +45,10 @@ _TITLES = {
     "relief": "Build the relief",
     "mesh": "Clean the mesh",
     "crop": "Crop and clean",
+    "texture": "Texture the mesh",
     "levels": "Make levels of detail",
+    "level textures": "Texture the levels",
+    "frame": "Find up and scale",
     "export": "Write the files",
 }
 _SECONDS_BETWEEN_LINES = 5.0

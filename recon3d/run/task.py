@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from recon3d.core.errors import Cancelled
@@ -87,6 +87,17 @@ class Task:
         """
         self._listener(Event("progress", self.stage, done, total, note, self.seconds))
         self.check()
+
+    def part(self, index: int, count: int) -> Task:
+        """The task of one of several equal parts, whose progress is that share of this one's."""
+
+        def listen(event: Event) -> None:
+            if event.kind == "progress" and event.total:
+                done = round(100 * (index + event.done / event.total) / count)
+                event = replace(event, done=done, total=100, seconds=self.seconds)
+            self._listener(event)
+
+        return Task(self.stage, listen, self._cancel)
 
     def warn(self, note: str) -> None:
         """Say that the result may be worse than it looks."""

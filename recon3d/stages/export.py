@@ -66,6 +66,8 @@ class Exportable:
     textured: TexturedMesh | None = None
     levels: Sequence[Mesh] = ()
     """Coarser versions of the mesh, written beside it."""
+    textured_levels: Sequence[TexturedMesh] = ()
+    """The same with textures, where the mesh has one."""
 
 
 def check_outputs(outputs: Outputs) -> None:
@@ -139,13 +141,12 @@ def export(
         )
     scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
 
-    def write(target: Path, model: Mesh | TexturedMesh) -> None:
-        y_up = target.suffix.lower() in Y_UP_SUFFIXES
-        write_mesh(target, moved_model(model, moved, y_up=y_up), config)
-
-    def write_model(target: Path) -> None:
-        can_hold = target.suffix.lower() in TEXTURE_SUFFIXES
-        write(target, made.textured if made.textured and can_hold else made.mesh)
+    def write_model(target: Path, level: int = 0) -> None:
+        suffix = target.suffix.lower()
+        model: Mesh | TexturedMesh = made.levels[level - 1] if level else made.mesh
+        if suffix in TEXTURE_SUFFIXES and made.textured:
+            model = made.textured_levels[level - 1] if level else made.textured
+        write_mesh(target, moved_model(model, moved, y_up=suffix in Y_UP_SUFFIXES), config)
 
     folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
     coarser = [
@@ -160,7 +161,7 @@ def export(
         write_model(target)
     for target, number in coarser:
         steps.next(target.name)
-        write(target, made.levels[number - 1])
+        write_model(target, number)
     if outputs.cloud:
         steps.next(outputs.cloud.name)
         write_cloud(outputs.cloud, moved_cloud(made.cloud, moved))

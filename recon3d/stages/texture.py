@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ VERSION = 1
 
 _MESH, _ATLAS, _REPORT = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
-_LARGEST_PX = 16384
+_SMALLEST_PX, _LARGEST_PX = 256, 16384
 _FILL = 0.48
 """Of a page, as packing usually gets."""
 _TEXELS_PER_PIXEL = 1.3
@@ -76,7 +76,7 @@ class TextureConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         require(
-            self.size_px == 0 or 256 <= self.size_px <= _LARGEST_PX,
+            self.size_px == 0 or _SMALLEST_PX <= self.size_px <= _LARGEST_PX,
             "texture.size_px", self.size_px, "0, or 256 to 16384",
         )  # fmt: skip
         require(1 <= self.pages <= 64, "texture.pages", self.pages, "1 to 64")
@@ -90,6 +90,75 @@ def texture_mesh(
     Raises:
         TooLittleDepthError: the mesh has no faces, or no photo sees any of them.
     """
+    report = _texture(posed, mesh, config, folder, task)
+    logger.info(
+        "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
+        report["page_px"], report["page_px"], report["pages"], report["charts"],
+        100 * report["seen"],
+    )  # fmt: skip
+    if report["scale"] < 0.5:
+        task.warn(
+            f"The texture has {report['scale']:.0%} of the photos' resolution; "
+            "raise --texture.size-px or --texture.pages for all of it."
+        )
+
+
+def texture_levels(
+    posed: PosedPhotos,
+    levels: Sequence[Mesh],
+    finest: TexturedMesh,
+    config: TextureConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    """Texture coarser versions of a mesh, each on pages half as wide as those of the one before.
+
+    Raises:
+        TooLittleDepthError: as `texture_mesh`.
+    """
+    size_px = finest.pages[0].shape[0]
+    for number, coarser in enumerate(levels):
+        size_px = max(_SMALLEST_PX, size_px // 2)
+        place = folder / str(number)
+        place.mkdir(exist_ok=True)
+        smaller = replace(config, size_px=size_px)
+        _texture(posed, coarser, smaller, place, task.part(number, len(levels)))
+
+
+def read_textured_levels(folder: Path) -> Sequence[TexturedMesh]:
+    """Read what `texture_levels` wrote, finest first, each when asked."""
+    return FileSequence(sorted(path.parent for path in folder.glob(f"*/{_ATLAS}")), read_texture)
+
+
+def read_texture(folder: Path) -> TexturedMesh:
+    """Read what `texture_mesh` wrote, pages one file when asked."""
+    with np.load(folder / _ATLAS, allow_pickle=False) as arrays:
+        pages = int(arrays["page_of_face"].max()) + 1
+        return TexturedMesh(
+            load_mesh(folder / _MESH),
+            arrays["uv"],
+            arrays["page_of_face"],
+            FileSequence([_page_path(folder, page) for page in range(pages)], _read_page),
+            arrays["seen"],
+        )
+
+
+def read_photo_of_face(folder: Path) -> Int32[np.ndarray, "f"]:
+    """Which view each face takes its colours from, by its place in the scene; -1 = none."""
+    with np.load(folder / _ATLAS, allow_pickle=False) as arrays:
+        photo: Int32[np.ndarray, "f"] = arrays["photo"]
+    return photo
+
+
+def read_texture_report(folder: Path) -> dict[str, Any]:
+    """Numbers for people about what `texture_mesh` wrote."""
+    report: dict[str, Any] = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
+    return report
+
+
+def _texture(
+    posed: PosedPhotos, mesh: Mesh, config: TextureConfig, folder: Path, task: Task
+) -> dict[str, Any]:
     if len(mesh.faces) == 0:
         raise TooLittleDepthError("The mesh has no faces to put a texture on.")
     views = posed.scene.views
@@ -131,40 +200,6 @@ def texture_mesh(
         np.savez(stream, uv=atlas.uv, page_of_face=atlas.page_of_face, seen=seen, photo=chosen)
     report = _describe(mesh, atlas, charts, chosen, outliers, gains, posed)
     write_json(folder / _REPORT, report)
-    logger.info(
-        "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
-        atlas.page_px, atlas.page_px, atlas.pages, charts.count, 100 * report["seen"],
-    )  # fmt: skip
-    if report["scale"] < 0.5:
-        task.warn(
-            f"The texture has {report['scale']:.0%} of the photos' resolution; "
-            "raise --texture.size-px or --texture.pages for all of it."
-        )
-
-
-def read_texture(folder: Path) -> TexturedMesh:
-    """Read what `texture_mesh` wrote, pages one file when asked."""
-    with np.load(folder / _ATLAS, allow_pickle=False) as arrays:
-        pages = int(arrays["page_of_face"].max()) + 1
-        return TexturedMesh(
-            load_mesh(folder / _MESH),
-            arrays["uv"],
-            arrays["page_of_face"],
-            FileSequence([_page_path(folder, page) for page in range(pages)], _read_page),
-            arrays["seen"],
-        )
-
-
-def read_photo_of_face(folder: Path) -> Int32[np.ndarray, "f"]:
-    """Which view each face takes its colours from, by its place in the scene; -1 = none."""
-    with np.load(folder / _ATLAS, allow_pickle=False) as arrays:
-        photo: Int32[np.ndarray, "f"] = arrays["photo"]
-    return photo
-
-
-def read_texture_report(folder: Path) -> dict[str, Any]:
-    """Numbers for people about what `texture_mesh` wrote."""
-    report: dict[str, Any] = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
     return report
 
 
