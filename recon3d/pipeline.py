@@ -468,6 +468,7 @@ def _report(made: Results, config: Config, outputs: Outputs, failure: ReconError
         depth=made.depth.value if made.depth else None,
         mesh=made.mesh.value if made.mesh else None,
         textured=made.textured.value if made.textured else None,
+        texturing=texture.read_numbers(made.textured.folder) if made.textured else None,
         frame=made.frame.value if made.frame else None,
         cleaning=mesh.read_effects(made.mesh.folder) if made.mesh else None,
         costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},

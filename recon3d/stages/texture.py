@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 
-_MESH, _ATLAS, _REPORT = "mesh.npz", "atlas.npz", "texture.json"
+_MESH, _ATLAS, _NUMBERS = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _SMALLEST_PX, _LARGEST_PX = 256, 16384
 _FILL = 0.48
@@ -90,15 +90,14 @@ def texture_mesh(
     Raises:
         TooLittleDepthError: the mesh has no faces, or no photo sees any of them.
     """
-    report = _texture(posed, mesh, config, folder, task)
+    made = _texture(posed, mesh, config, folder, task)
     logger.info(
         "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
-        report["page_px"], report["page_px"], report["pages"], report["charts"],
-        100 * report["seen"],
+        made["page_px"], made["page_px"], made["page_count"], made["charts"], 100 * made["seen"],
     )  # fmt: skip
-    if report["scale"] < 0.5:
+    if made["scale"] < 0.5:
         task.warn(
-            f"The texture has {report['scale']:.0%} of the photos' resolution; "
+            f"The texture has {made['scale']:.0%} of the photos' resolution; "
             "raise --texture.size-px or --texture.pages for all of it."
         )
 
@@ -150,10 +149,10 @@ def read_photo_of_face(folder: Path) -> Int32[np.ndarray, "f"]:
     return photo
 
 
-def read_texture_report(folder: Path) -> dict[str, Any]:
+def read_numbers(folder: Path) -> dict[str, Any]:
     """Numbers for people about what `texture_mesh` wrote."""
-    report: dict[str, Any] = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
-    return report
+    numbers: dict[str, Any] = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))
+    return numbers
 
 
 def _texture(
@@ -198,9 +197,9 @@ def _texture(
     save_mesh(folder / _MESH, mesh)
     with atomic_path(folder / _ATLAS) as part, part.open("wb") as stream:
         np.savez(stream, uv=atlas.uv, page_of_face=atlas.page_of_face, seen=seen, photo=chosen)
-    report = _describe(mesh, atlas, charts, chosen, outliers, gains, posed)
-    write_json(folder / _REPORT, report)
-    return report
+    numbers = _describe(mesh, atlas, charts, chosen, outliers, gains, posed)
+    write_json(folder / _NUMBERS, numbers)
+    return numbers
 
 
 def _page_path(folder: Path, page: int) -> Path:
@@ -352,7 +351,7 @@ def _describe(
     use = np.bincount(chosen[chosen >= 0], area[chosen >= 0], len(ids)) / area.sum()
     return {
         "page_px": atlas.page_px,
-        "pages": atlas.pages,
+        "page_count": atlas.pages,
         "charts": charts.count,
         "fill": atlas.fill,
         "scale": atlas.scale,

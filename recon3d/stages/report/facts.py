@@ -36,6 +36,8 @@ class Run:
     cleaning: Mapping[str, Any] | None = None
     """What each link of the clean-up did."""
     textured: TexturedMesh | None = None
+    texturing: Mapping[str, Any] | None = None
+    """Numbers of making the texture: size, charts, what each photo gave."""
     frame: TargetFrame | None = None
     costs: Mapping[str, tuple[Cost, bool]] = field(default_factory=dict)
     """By stage name: what computing it took, and whether it came from the cache."""
@@ -66,7 +68,7 @@ def collect_facts(run: Run) -> Facts:
         "mesh": run.mesh and _mesh(run.mesh, run.frame),
         "cleaning": run.cleaning,
         "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
-        "texture": run.textured and _texture(run.textured),
+        "texture": run.textured and {**(run.texturing or {}), **_texture(run.textured)},
         "stages": {
             stage: {**asdict(cost), "cached": cached} for stage, (cost, cached) in run.costs.items()
         },
