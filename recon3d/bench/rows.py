@@ -192,7 +192,8 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "depth": made(DepthErrors, fields["depth"]),
             "trust": tuple(TrustBin(**bin_) for bin_ in fields.get("trust", ())),
             "surface": surface,
-            "texture": made(TextureScores, fields.get("texture")),
+            # Its missing numbers are unknown, not undefined.
+            "texture": TextureScores(**fields["texture"]) if fields.get("texture") else None,
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
             "notes": tuple(fields["notes"]),
         }
