@@ -375,7 +375,7 @@ def test_gains_of_a_chain_of_photos_are_found_despite_outliers() -> None:
     found.rgb[::7, 0] = 200
     gains = solve_gains(found, 6)
     ratio = gains / true
-    assert np.std(ratio / ratio.mean(0), axis=0).max() < 0.03
+    assert np.std(ratio / ratio.mean(0), axis=0).max() < 0.05
 
 
 def test_outliers_need_three_witnesses() -> None:

@@ -66,9 +66,10 @@ def texture_scores(textured: TexturedMesh, photo_of_face: Int[np.ndarray, "f"]) 
     neighbours = face_neighbours(textured.mesh.faces)
     differs = photo_of_face[:, None] != photo_of_face[neighbours]
     differs &= (photo_of_face >= 0)[:, None] & (photo_of_face[neighbours] >= 0)
-    photos = _seam_contrast(textured.mesh, colour, neighbours, differs, 1 / density)
+    texel = np.sqrt(area / np.maximum(texels, 1e-30))
+    photos = _seam_contrast(textured.mesh, colour, neighbours, differs, texel)
     parts = _parting(textured, neighbours) & ~differs
-    charts = _seam_contrast(textured.mesh, colour, neighbours, parts, 1 / density)
+    charts = _seam_contrast(textured.mesh, colour, neighbours, parts, texel)
     return TextureScores(
         page_px, len(textured.pages), density,
         float(area[textured.seen].sum() / area.sum()), photos, charts,
@@ -115,9 +116,11 @@ def _seam_contrast(
     colour: SurfaceColour,
     neighbours: Int[np.ndarray, "f 3"],
     seam: Bool[np.ndarray, "f 3"],
-    texel: float,
+    texel_of_face: Float[np.ndarray, "f"],
 ) -> float | None:
     """Step across over step beside, both between points a texel and a half apart.
+
+    The texels of two charts may differ in size; the larger one counts.
 
     Only edges between faces that are large enough to hold the points; None without any.
     """
@@ -127,10 +130,11 @@ def _seam_contrast(
     length = np.maximum(np.linalg.norm(end - start, axis=1), 1e-30)
     height = 2 * face_areas(mesh)
     other = neighbours[face, side]
+    texel = np.maximum(texel_of_face[face], texel_of_face[other])
     roomy = (np.minimum(height[face], height[other]) / length > 2.6 * texel) & (face < other)
-    face, side, other = face[roomy], side[roomy], other[roomy]
-    every = max(1, len(face) // _SEAM_SAMPLES)
-    face, side, other = face[::every], side[::every], other[::every]
+    kept = np.flatnonzero(roomy)
+    kept = kept[:: max(1, len(kept) // _SEAM_SAMPLES)]
+    face, side, other, texel = face[kept], side[kept], other[kept], texel[kept]
     if len(face) == 0:
         return None
     back = (neighbours[other] == face[:, None]).argmax(1)
@@ -149,7 +153,7 @@ def _inward(
     corners: Float[np.ndarray, "f 3 3"],
     face: Int[np.ndarray, "n"],
     side: Int[np.ndarray, "n"],
-    distance: float,
+    distance: Float[np.ndarray, "n"],
 ) -> np.ndarray:
     """Weights of the point this far from the middle of an edge, towards the opposite corner."""
     rows = np.arange(len(face))

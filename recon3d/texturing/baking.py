@@ -23,8 +23,8 @@ _FINE_SIGMA_PX = 5.0
 _RIM_PX = 2
 _REDUCE_FROM = 1.4
 """Pixels a texel."""
-_SHARPEN = 8
-"""Power of the weights that detail is blended with: it changes photo within an eighth of the
+_SHARPEN = 4
+"""Power of the weights that detail is blended with: it changes photo within a quarter of the
 strip that colour fades over."""
 
 

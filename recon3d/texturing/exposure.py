@@ -13,7 +13,7 @@ _DARK, _BRIGHT = 12, 245
 """Colours beyond these say nothing about exposure: noise, or cut off."""
 _OUTLIER = 0.1
 """Of the logarithm of colour: a difference of this size counts half (Geman and McClure 1987)."""
-_PRIOR = 0.005
+_PRIOR = 0.02
 """Weight of "no gain", as a share of a photo's samples: a chain of photos must not drift."""
 _LIMIT = np.log(2.5)
 _MIN_DISAGREEMENT = 28.0

@@ -5,7 +5,7 @@ vertex gets a weight for each photo near it (`soften`), and every photo an offse
 vertices so that photos agree where they meet (`level`: the global step of Waechter et al. 2014,
 section 4.3, over the whole strip of shared vertices instead of the seam alone). The texels are
 then blended in two bands of frequency (Burt and Adelson 1983): coarse colour fades over the
-strip, fine detail changes photo within a few texels, so that it is neither stepped nor doubled.
+strip, fine detail changes photo within a quarter of it, so that it is neither stepped nor doubled.
 """
 
 from __future__ import annotations
