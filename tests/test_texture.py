@@ -33,6 +33,7 @@ from recon3d.texturing.packing import pack
 from recon3d.texturing.sight import Candidates
 from recon3d.texturing.unwrap import unwrap
 
+SMALL = TextureConfig(size_px=512)
 CAMERA = PinholeCamera.centred(160, 120, 150.0)
 
 
@@ -85,7 +86,7 @@ def photographed(
 def textured(
     folder: Path, mesh: Mesh, posed: PosedPhotos, config: TextureConfig | None = None
 ) -> TexturedMesh:
-    texture_mesh(posed, mesh, config or TextureConfig(), folder, quiet())
+    texture_mesh(posed, mesh, config or SMALL, folder, quiet())
     return read_texture(folder)
 
 
@@ -106,7 +107,8 @@ AROUND = [(-0.4, -0.3, -3.0), (0.4, -0.3, -2.8), (0.0, 0.4, -2.6)]
 
 
 def test_a_texture_has_the_true_colours(tmp_path: Path) -> None:
-    model = textured(tmp_path, FLAT, photographed(FLAT, AROUND, [1, 1, 1]))
+    fine = TextureConfig(size_px=1024)
+    model = textured(tmp_path, FLAT, photographed(FLAT, AROUND, [1, 1, 1]), fine)
     found, true = colours_of_faces(model)
     assert model.seen.all()
     # Half a step of rounding in the photo and in the page each, and a little interpolation.
@@ -122,15 +124,16 @@ def test_different_exposures_leave_no_seams(tmp_path: Path) -> None:
     found, true = colours_of_faces(model)
     # The mean exposure is anybody's guess; relative to it colours must agree.
     assert np.std(found.mean(1) / true.mean(1)) < 0.01
-    raw = textured(tmp_path / "raw", FLAT, posed, TextureConfig(exposure=False, seams=False))
+    raw = textured(tmp_path / "raw", FLAT, posed, replace(SMALL, exposure=False, seams=False))
     found_raw, _ = colours_of_faces(raw)
     assert np.std(found_raw.mean(1) / true.mean(1)) > 0.05
 
 
 def test_seams_are_levelled_even_without_gains(tmp_path: Path) -> None:
+    fine = TextureConfig(size_px=1024)
     posed = photographed(FLAT, AROUND, [0.9, 1.0, 1.1])
-    level = textured(tmp_path / "level", FLAT, posed, TextureConfig(exposure=False))
-    plain = textured(tmp_path / "plain", FLAT, posed, TextureConfig(exposure=False, seams=False))
+    level = textured(tmp_path / "level", FLAT, posed, replace(fine, exposure=False))
+    plain = textured(tmp_path / "plain", FLAT, posed, replace(fine, exposure=False, seams=False))
     found = texture_scores(level, read_photo_of_face(tmp_path / "level")).photo_seams
     before = texture_scores(plain, read_photo_of_face(tmp_path / "plain")).photo_seams
     assert found is not None
@@ -216,7 +219,7 @@ def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
     posed = photographed(FLAT, AROUND, [1, 1, 1])
     said: list[Event] = []
     task = Task("texture", said.append, CancelToken())
-    texture_mesh(replace(posed, rgb=Torn(posed.rgb)), FLAT, TextureConfig(), tmp_path, task)
+    texture_mesh(replace(posed, rgb=Torn(posed.rgb)), FLAT, SMALL, tmp_path, task)
     warnings = [event.note for event in said if event.kind == "warning"]
     assert any("1.png" in warning for warning in warnings)
     assert 1 not in read_photo_of_face(tmp_path)
@@ -226,7 +229,7 @@ def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
 
 def test_a_page_too_small_for_all_charts_grows_and_says_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    crumpled = grid(70, lambda x, y: rng.uniform(-0.2, 0.2, x.shape))
+    crumpled = grid(50, lambda x, y: rng.uniform(-0.2, 0.2, x.shape))
     said: list[Event] = []
     task = Task("texture", said.append, CancelToken())
     posed = photographed(crumpled, AROUND, [1, 1, 1])
@@ -272,7 +275,7 @@ def test_texturing_can_be_stopped(tmp_path: Path) -> None:
 
     posed = photographed(FLAT, AROUND, [1, 1, 1])
     with pytest.raises(Cancelled):
-        texture_mesh(posed, FLAT, TextureConfig(), tmp_path, Task("texture", stop, cancel))
+        texture_mesh(posed, FLAT, SMALL, tmp_path, Task("texture", stop, cancel))
     assert not list(tmp_path.glob("*.png"))
 
 

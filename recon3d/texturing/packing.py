@@ -16,6 +16,8 @@ _COLUMNS = 1024
 _SMALL_CELLS = 32
 """Charts up to this size go into the gaps that larger ones leave."""
 _SLOTS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, _SMALL_CELLS])
+_HOPELESS = 2
+"""Pages' heights from where on a try is given up: its scale was far too large."""
 _ANGLES_DEG = np.arange(0, 90, 7.5)
 _TRIES = 12
 
@@ -65,6 +67,8 @@ def pack(
     xy = xy - low[charts.chart_of_face, None]
     page_of_chart = _share_out(charts, xy, pages)
     boxes = _Boxes(charts, xy, high - low, page_of_chart, page_px)
+    if (2 * boxes.gutter_px) ** 2 * charts.count > pages * page_px**2:
+        raise PageTooSmallError(charts.count, page_px, pages)
     area = float(_area(xy))
     scale = np.sqrt(0.6 * pages * page_px**2 / max(area, 1e-30))
     too_small, too_large, best = 0.0, np.inf, None
@@ -188,10 +192,14 @@ def _place(
 
         for chart in members[~is_small]:
             drop(chart)
+            if floor.height > _HOPELESS * _COLUMNS:
+                return [floor.height], place
         small = members[is_small]
         place[small], filled = floor.fill_gaps(cells[small])
         for chart in small[~filled]:
             drop(chart)
+            if floor.height > _HOPELESS * _COLUMNS:
+                return [floor.height], place
         heights.append(floor.height)
     return heights, place
 
@@ -221,10 +229,10 @@ class _Floor:
         column = int(low[(level[low, None] + under - windows[low]).sum(1).argmin()])
         row = int(level[column])
         self._grow_to(row + int(over.max()))
-        columns = np.arange(column, column + width)
+        columns = slice(column, column + width)
         self._skyline[columns] = row + over
-        rows = np.arange(len(self._taken))[:, None]
-        self._taken[:, columns] |= (rows >= row + under) & (rows < row + over)
+        rows = np.arange(over.max())[:, None]
+        self._taken[row : row + len(rows), columns] |= (rows >= under) & (rows < over)
         return column, row
 
     def fill_gaps(self, sizes: np.ndarray) -> tuple[np.ndarray, Bool[np.ndarray, "n"]]:
@@ -248,7 +256,7 @@ class _Floor:
 
     def _grow_to(self, height: int) -> None:
         if height > len(self._taken):
-            more = np.zeros((height - len(self._taken), _COLUMNS), bool)
+            more = np.zeros((2 * height - len(self._taken), _COLUMNS), bool)
             self._taken = np.concatenate([self._taken, more])
 
 
