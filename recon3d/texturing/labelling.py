@@ -63,12 +63,15 @@ def choose_labels(
 
 def merge_small(
     chosen: Int32[np.ndarray, "f"],
-    labels: Int32[np.ndarray, "f k"],
+    allowed: Callable[[np.ndarray, np.ndarray], np.ndarray],
     neighbours: Int32[np.ndarray, "f 3"],
     min_faces: int,
     rounds: int = 3,
 ) -> Int32[np.ndarray, "f"]:
-    """Give regions of fewer faces to the neighbour they share most edges with, where they may."""
+    """Give regions of fewer faces to the neighbour they share most edges with, where they may.
+
+    allowed: says for an array of faces and one of labels which of them go together.
+    """
     out = chosen.copy()
     for _ in range(rounds):
         count, region = patches(neighbours, out)
@@ -86,9 +89,10 @@ def merge_small(
         _, first = np.unique(votes[order] // top, return_index=True)
         winner = np.full(count, -1, np.int64)
         winner[votes[order][first] // top] = votes[order][first] % top
-        new = winner[region]
-        may = (new >= 0) & (labels == new[:, None]).any(1)
-        out[may] = new[may]
+        face = np.flatnonzero(winner[region] >= 0)
+        new = winner[region[face]]
+        may = allowed(face, new)
+        out[face[may]] = new[may]
     return out
 
 

@@ -40,7 +40,11 @@ def choose_photos(
     typical = max(float(np.median(length)), 1e-30)
     change = (_CHANGE_COST * np.clip(length / typical, 0.2, 3)).astype(np.float32)
     chosen = choose_labels(view, cost, neighbours, change, check)
-    return merge_small(chosen, view, neighbours, _SMALL)
+    return merge_small(chosen, _listed_in(view), neighbours, _SMALL)
+
+
+def _listed_in(view: Int32[np.ndarray, "f k"]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    return lambda face, label: (view[face] == label[:, None]).any(1)
 
 
 def node_colours(

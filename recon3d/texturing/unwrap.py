@@ -47,16 +47,18 @@ def unwrap(mesh: Mesh, check: Callable[[], None]) -> Charts:
     unit = normal / np.maximum(area, 1e-30)[:, None]
     neighbours = face_neighbours(mesh.faces)
     directions = _directions()
-    facing = (unit @ directions.T).astype(np.float32)
-    offered = np.argsort(-facing, axis=1)[:, :_OFFERED].astype(np.int32)
-    cost = 1 - np.take_along_axis(facing, offered, 1)
+    offered, cost = _offer(unit, directions)
     # Long edges are dear to cut, short ones cheap: seams are counted by length.
     length = np.linalg.norm(corners - corners[:, [1, 2, 0]], axis=2)
     typical = max(float(np.median(length)), 1e-30)
     change = (_CHANGE_COST * np.minimum(length / typical, 3)).astype(np.float32)
     chosen = choose_labels(offered, cost, neighbours, change, check)
-    allowed = np.where(facing > _MIN_COSINE, np.arange(len(directions), dtype=np.int32), -1)
-    chosen = merge_small(chosen, allowed, neighbours, _SMALL)
+
+    def faces_that_way(face: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        cosine = np.einsum("ij,ij->i", unit[face], directions[direction])
+        return np.asarray(cosine > _MIN_COSINE)
+
+    chosen = merge_small(chosen, faces_that_way, neighbours, _SMALL)
     count, chart = patches(neighbours, chosen)
     for _ in range(_REPAIRS):
         check()
@@ -82,6 +84,20 @@ def _directions() -> Float[np.ndarray, "26 3"]:
     steps = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
     steps = steps[np.abs(steps).sum(1) > 0].astype(np.float64)
     return steps / np.linalg.norm(steps, axis=1, keepdims=True)
+
+
+def _offer(
+    unit: Float[np.ndarray, "f 3"], directions: Float[np.ndarray, "d 3"]
+) -> tuple[Int32[np.ndarray, "f k"], Float32[np.ndarray, "f k"]]:
+    """The directions nearest to each face's own, and one minus the cosine between them."""
+    offered = np.empty((len(unit), _OFFERED), np.int32)
+    cost = np.empty((len(unit), _OFFERED), np.float32)
+    # In pieces: all cosines at once would take more memory than all else here.
+    for rows in np.array_split(np.arange(len(unit)), 1 + len(unit) // 200_000):
+        facing = unit[rows] @ directions.T
+        offered[rows] = np.argsort(-facing, axis=1)[:, :_OFFERED]
+        cost[rows] = 1 - np.take_along_axis(facing, offered[rows], 1)
+    return offered, cost
 
 
 def _flattened(
