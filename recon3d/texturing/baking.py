@@ -21,6 +21,7 @@ _BLOCK_PX = 2048
 _FINE_SIGMA_PX = 5.0
 """Detail is what a blur of this many texels takes away."""
 _RIM_PX = 2
+_STRIPE_PX = 512
 _REDUCE_FROM = 1.4
 """Pixels a texel."""
 _SHARPEN = 4
@@ -266,22 +267,37 @@ def spread(picture: UInt8[np.ndarray, "h w 3"], covered: Bool[np.ndarray, "h w"]
     """
     import cv2
 
-    levels = [(picture, covered.astype(np.float32))]
+    levels = [(picture, covered)]
     while max(levels[-1][0].shape[:2]) > 1:
-        colour, weight = levels[-1]
-        size = (max(1, colour.shape[1] // 2), max(1, colour.shape[0] // 2))
-        product = colour * weight[..., None]
-        total = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-        mean = cv2.resize(product, size, interpolation=cv2.INTER_AREA)
-        mean = mean / np.maximum(total, 1e-6)[..., None]
-        levels.append((mean.astype(np.float32), (total > 0).astype(np.float32)))
-    filled = levels[-1][0]
-    for colour, weight in levels[-2::-1]:
-        size = (colour.shape[1], colour.shape[0])
-        upper = cv2.resize(filled, size, interpolation=cv2.INTER_NEAREST)
-        gap = weight == 0
-        if colour.dtype == np.uint8:
-            colour[gap] = np.rint(upper[gap]).astype(np.uint8)
-        else:
-            colour[gap] = upper[gap]
-        filled = colour
+        levels.append(_halved(*levels[-1]))
+    for (fine, known), (coarse, _) in zip(levels[-2::-1], levels[:0:-1], strict=True):
+        for rows in _stripes(len(fine)):
+            size = (fine.shape[1], rows.stop - rows.start)
+            below = coarse[rows.start // 2 : (rows.stop + 1) // 2]
+            larger = cv2.resize(below, size, interpolation=cv2.INTER_NEAREST)
+            gap = ~known[rows]
+            fine[rows][gap] = larger.reshape(*size[::-1], 3)[gap]
+
+
+def _halved(
+    colour: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]
+) -> tuple[UInt8[np.ndarray, "h2 w2 3"], Bool[np.ndarray, "h2 w2"]]:
+    """The mean of what is known in each two by two."""
+    import cv2
+
+    height, width = (max(1, side // 2) for side in known.shape)
+    half, half_known = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), bool)
+    for rows in _stripes(len(known)):
+        weight = known[rows].astype(np.float32)
+        target = slice(rows.start // 2, max(rows.start // 2 + 1, rows.stop // 2))
+        size = (width, target.stop - target.start)
+        total = cv2.resize(weight, size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
+        summed = cv2.resize(colour[rows] * weight[..., None], size, interpolation=cv2.INTER_AREA)
+        mean = summed.reshape(*size[::-1], 3) / np.maximum(total, 1e-6)[..., None]
+        half[target], half_known[target] = np.rint(mean), total > 0
+    return half, half_known
+
+
+def _stripes(height: int) -> Iterator[slice]:
+    """Rows in pieces that take little memory, each of an even number."""
+    return (slice(top, min(top + _STRIPE_PX, height)) for top in range(0, height, _STRIPE_PX))
