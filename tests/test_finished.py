@@ -35,7 +35,7 @@ def run(folder: Path, until: Stage = Stage.MESH) -> Path:
     return folder / "work.recon3d"
 
 
-def perform(workspace: Path, output: Path, *to: str) -> None:
+def perform(workspace: Path, output: Path | None, *to: str) -> None:
     """`recon3d export` without a process of its own."""
     with make_display("quiet") as display:
         Export(workspace=workspace, to=to, output=output).run(display, CancelToken())
@@ -81,6 +81,18 @@ def test_one_kind_of_folder_fills_the_folder_and_several_get_one_each(
     assert json.loads((tmp_path / "all/depth/depth.json").read_text())["unit"] == "metre"
 
 
+def test_without_a_folder_named_nothing_lands_among_the_photos(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Photos in church/ give church.recon3d; the export must not go into church/.
+    (tmp_path / finished.stem).mkdir()
+    monkeypatch.chdir(tmp_path)
+    perform(finished, None, "blender", "again.ply")
+    assert not list((tmp_path / finished.stem).iterdir())
+    assert (tmp_path / f"{finished.stem}_blender/scene.glb").is_file()
+    assert (tmp_path / "again.ply").is_file()
+
+
 def test_an_unknown_kind_names_the_known_ones(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="maya") as caught:
         perform(finished, tmp_path / "m", "maya")
@@ -107,11 +119,16 @@ def test_a_later_run_of_fewer_stages_does_not_mix_with_an_earlier_one(tmp_path: 
     assert results.depth is not None
 
 
-def test_a_mesh_of_a_run_without_one_is_refused_with_advice(tmp_path: Path) -> None:
+def test_a_mesh_of_a_run_without_one_is_refused_with_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     workspace = run(tmp_path, Stage.DEPTH)
     with pytest.raises(InputError, match="before there was a surface") as caught:
         perform(workspace, tmp_path / "mesh", "a.ply")
     assert not (tmp_path / "mesh").exists()
     assert "recon3d mesh" in caught.value.hint
-    perform(workspace, tmp_path / "cameras", "blender")
+    command = Export(workspace=workspace, to=("blender",), output=tmp_path / "cameras")
+    with make_display("json") as display:
+        command.run(display, CancelToken())
+    assert "no surface" in capsys.readouterr().out
     assert not (tmp_path / "cameras/scene.glb").exists()

@@ -29,7 +29,7 @@ _FOLDERS: Mapping[str, str] = {
 class Export(Command):
     """Write files of a finished run again, in other formats; its photos are not needed.
 
-    recon3d export church.recon3d --to blender -o church_blender; or --to church.usdz.
+    recon3d export church.recon3d --to blender; or --to church.usdz.
     """
 
     supervised: ClassVar[bool] = True
@@ -40,8 +40,8 @@ class Export(Command):
     """blender (a folder that opens with cameras and photos), colmap, nerfstudio, depth, or a mesh
     to write, such as scene.glb. Repeat it for more than one."""
     output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
-    """Folder to write to; of several kinds of folder each gets one of its own in it. Default: the
-    workspace's name."""
+    """Folder to write to; of several kinds of folder each gets one of its own in it. Default: files
+    go here, folders are called after the workspace and the kind, such as church_blender."""
     export: ExportConfig = field(default_factory=ExportConfig)
 
     def run(self, display: Display, cancel: CancelToken) -> None:
@@ -62,7 +62,9 @@ class Export(Command):
                 )
         check_outputs(outputs)
         task = Task("export", display, cancel)
-        if outputs.hold_texture and not results.textured:
+        if outputs.blender and not results.surface:
+            task.warn("The run made no surface, so there are only cameras, photos and points.")
+        elif outputs.hold_texture and not results.textured:
             task.warn(
                 "The run made no texture, so the model gets the colours of its vertices; "
                 "`recon3d mesh` with -o scene.glb makes one."
@@ -83,8 +85,7 @@ class Export(Command):
                 "Nothing to write was named.",
                 hint=f"Add --to with {', '.join(_FOLDERS)}, or a file, such as scene.glb.",
             )
-        folder = self.output or Path(self.workspace.resolve().stem)
-        meshes = [folder / name for name in self.to if Path(name).suffix]
+        meshes = [(self.output or Path()) / name for name in self.to if Path(name).suffix]
         kinds = [name for name in self.to if not Path(name).suffix]
         for kind in kinds:
             if kind not in _FOLDERS:
@@ -94,6 +95,10 @@ class Export(Command):
                 )
         folders: dict[str, Any] = {}
         for kind in kinds:
-            place = folder if len(kinds) == 1 else folder / kind
+            if self.output is None:
+                # The bare name is often that of the folder of photos.
+                place = Path(f"{self.workspace.resolve().stem}_{kind}")
+            else:
+                place = self.output if len(kinds) == 1 else self.output / kind
             folders[_FOLDERS[kind]] = place / "transforms.json" if kind == "nerfstudio" else place
         return replace(Outputs(meshes=tuple(meshes)), **folders)
