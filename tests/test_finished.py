@@ -120,7 +120,7 @@ def test_a_later_run_of_fewer_stages_does_not_mix_with_an_earlier_one(tmp_path: 
 
 
 def test_a_mesh_of_a_run_without_one_is_refused_with_advice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     workspace = run(tmp_path, Stage.DEPTH)
     with pytest.raises(InputError, match="before there was a surface") as caught:
@@ -130,5 +130,5 @@ def test_a_mesh_of_a_run_without_one_is_refused_with_advice(
     command = Export(workspace=workspace, to=("blender",), output=tmp_path / "cameras")
     with make_display("json") as display:
         command.run(display, CancelToken())
-    assert "no surface" in capsys.readouterr().out
+    assert "no surface" in capfd.readouterr().out
     assert not (tmp_path / "cameras/scene.glb").exists()
