@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float32, Int32
 
 from recon3d.texturing.sight import Candidates
 
-_SAMPLES = 200_000
+_SAMPLES = 60_000
 _ROUNDS = 6
 _DARK, _BRIGHT = 12, 245
 """Colours beyond these say nothing about exposure: noise, or cut off."""

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int32
 
 from recon3d.texturing.graph import patches
 
-_ROUNDS = 24
+_ROUNDS = 16
 _DAMPING = 0.5
 _NEVER = np.float32(1e6)
 """Cost of a label that a face does not have."""
