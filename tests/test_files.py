@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recon3d.core.errors import OutputError
-from recon3d.run.files import FileMapping, atomic_path, write_json
+from recon3d.run.files import FileMapping, atomic_files, atomic_path, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,6 +91,17 @@ except OutputError as error:
     assert "too large for this disk" in done.stdout
     assert '"old"' in target.read_text()
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_run_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+    # In a container the next run often has the same process number.
+    leftover = tmp_path / f".{tmp_path.name}.{os.getpid()}.part"
+    leftover.mkdir()
+    (leftover / "half.glb").touch()
+    (tmp_path / "mine.txt").touch()
+    with atomic_files(tmp_path) as folder:
+        (folder / "whole.glb").touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.txt", "whole.glb"}
 
 
 def test_a_file_mapping_reads_when_asked_and_keeps_nothing(tmp_path: Path) -> None:

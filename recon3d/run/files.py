@@ -96,6 +96,8 @@ def atomic_files(folder: Path) -> Iterator[Path]:
     # On the same disk; a folder that is there may be one of its own.
     home = folder if folder.is_dir() else folder.parent
     part = home / f".{folder.name}.{os.getpid()}.part"
+    # In a container the next run often has the number of the one that was killed.
+    shutil.rmtree(part, ignore_errors=True)
     try:
         with explain_write_errors(folder):
             part.mkdir(parents=True)
