@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
-from recon3d.core.surface import Mesh, TexturedMesh, vertex_normals
+from recon3d.core.surface import Mesh, TexturedMesh, normals_of
 from recon3d.core.surface_colour import SurfaceColour, TextureColour, VertexColour, interpolated
 from recon3d.core.transform import Rigid
 from recon3d.run.files import atomic_path
@@ -60,7 +60,7 @@ class StillRenderer:
             self._tensor(mesh.faces.astype(np.uint32)),
         )
         self._faces = mesh.faces
-        self._normals = vertex_normals(mesh) if mesh.normals is None else mesh.normals
+        self._normals = normals_of(mesh)
         self._samples = _SAMPLES
         self._colour: SurfaceColour | None = None
         if isinstance(model, TexturedMesh):
