@@ -46,6 +46,17 @@ class MeshRays:
             blocked[rows] = self._scene.test_occlusions(self._tensor(rays), tfar=1.0).numpy()
         return blocked
 
+    def distances(
+        self, origin: Float[np.ndarray, "3"], directions: Float[np.ndarray, "n 3"]
+    ) -> Float32[np.ndarray, "n"]:
+        """How far along each unit direction the mesh is first met; infinite where it is not."""
+        distance = np.zeros(len(directions), np.float32)
+        for rows in _slices(len(directions)):
+            starts = np.broadcast_to(origin, directions[rows].shape)
+            rays = np.hstack([starts, directions[rows]]).astype(np.float32)
+            distance[rows] = self._scene.cast_rays(self._tensor(rays))["t_hit"].numpy()
+        return distance
+
     def nearest(
         self, points: Float32[np.ndarray, "n 3"]
     ) -> tuple[Int[np.ndarray, "n"], Float32[np.ndarray, "n 3"]]:

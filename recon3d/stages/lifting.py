@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +14,7 @@ from recon3d.core.known_scale import PhotoPixel
 from recon3d.core.scene import Album, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.core.triangulation import LocatedPoint, ray_in_world, triangulate
+from recon3d.io.rays import MeshRays
 from recon3d.io.undistortion import undistort_pixels, undistorted_camera
 
 # How well people click.
@@ -118,35 +118,24 @@ class Lifter:
         self, view: View, uv_px: np.ndarray, pixel: PhotoPixel
     ) -> tuple[np.ndarray, np.ndarray]:
         """Where the ray meets the mesh, and how far a click beside it would have landed."""
-        import open3d as o3d
-
         offsets = np.array([[0, 0], *((u, v) for u in (-1, 0, 1) for v in (-1, 0, 1))])
         directions = np.stack([ray_in_world(view, uv_px + CLICK_PX * step) for step in offsets])
-        start = np.broadcast_to(view.centre_world, directions.shape)
-        rays = np.hstack([start, directions]).astype(np.float32)
-        distance = self._rays.cast_rays(o3d.core.Tensor.from_numpy(rays))["t_hit"].numpy()
+        distance = self._rays.distances(view.centre_world, directions)
         if not np.isfinite(distance[0]):
             raise NoPlaceError(
                 f"the model has a hole at {pixel.column:g},{pixel.row:g} of {pixel.photo}; name "
                 "the same point in a second photo, joined by +"
             )
         met = np.isfinite(distance)
-        points = start[met] + directions[met] * distance[met, None].astype(np.float64)
+        points = view.centre_world + directions[met] * distance[met, None].astype(np.float64)
         away = points[1:] - points[0]
         # The nine clicks have two thirds of the variance of one pixel in each direction.
         spread = away.T @ away / max(1, len(away)) * 1.5
         return points[0], spread
 
     @cached_property
-    def _rays(self) -> Any:
-        import open3d as o3d
-
-        scene = o3d.t.geometry.RaycastingScene()
-        scene.add_triangles(
-            o3d.core.Tensor.from_numpy(np.ascontiguousarray(self._mesh.vertices)),
-            o3d.core.Tensor.from_numpy(self._mesh.faces.astype(np.uint32)),
-        )
-        return scene
+    def _rays(self) -> MeshRays:
+        return MeshRays(self._mesh)
 
     def _among_points(
         self, view: View, uv_px: np.ndarray, pixel: PhotoPixel
