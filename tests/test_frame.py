@@ -325,6 +325,9 @@ def test_none_keeps_the_frame_of_the_cameras_but_takes_the_scale(
     np.testing.assert_array_equal(frame.target_from_world.rotation, np.eye(3))
     np.testing.assert_array_equal(frame.target_from_world.translation, np.zeros(3))
     assert frame.target_from_world.scale == pytest.approx(0.37)
+    # Nothing is told of a ground or a north that the model does not stand by.
+    assert frame.report["ground"] is None
+    assert frame.report["north_deg"] is None
     # Pictures of it still stand upright.
     up = WORLD_FROM_TRUTH.rotation @ [0, 0, 1]
     assert frame.up_world @ up > 0.999

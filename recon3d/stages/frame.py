@@ -36,7 +36,7 @@ from recon3d.stages.lifting import find_photo
 from recon3d.stages.scale import fit_cameras_to_gps, gps_doubt, measured_cues, told_cues
 from recon3d.stages.standing import Standing, find_standing
 
-VERSION = 3
+VERSION = 4
 
 _FRAME = "frame.json"
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -115,17 +115,19 @@ def find_frame(
     is_measured = not is_alone or bool(posed.sensor_depth)
     standing = find_standing(posed.scene, album, mesh if is_measured else None, believed, given)
     upright = _upright(posed, mesh, standing, config, believed)
+    stays = config.up == "none"
+    ground = "plane" if standing.ground else "lowest points"
     frame = TargetFrame(
         Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0),
         "metre" if scale else posed.scene.unit,
         {
             "scale": describe_scale(scale, [*told, *measured]),
             "up": describe_up(standing.up),
-            "ground": "plane" if standing.ground else "lowest points",
-            "north_deg": _bearing_deg(upright, believed),
+            "ground": None if stays else ground,
+            "north_deg": None if stays else _bearing_deg(upright, believed),
             "warnings": [
                 *scale_warnings(scale, told, measured),
-                *(() if given is not None or is_alone else up_warnings(standing.up)),
+                *(() if config.up != "auto" or is_alone else up_warnings(standing.up)),
                 *(north_warnings() if config.front == "north" and believed is None else ()),
             ],
         },
