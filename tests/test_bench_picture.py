@@ -46,7 +46,7 @@ def made(value: object) -> Made:
 def results_of(camera: PinholeCamera) -> Results:
     mesh = hill()
     views = tuple(
-        View(str(k), camera, Rigid(np.eye(3), np.array([0.3 * k - 0.6, 0, 0]))) for k in range(5)
+        View(str(k), camera, Rigid(np.eye(3), np.array([0.6 * k - 0.6, 0, 0]))) for k in range(3)
     )
     renderer = StillRenderer(mesh)
     rgb = {v.photo_id: renderer.render(Viewpoint(camera, v.cam_from_world)).colour for v in views}
@@ -88,7 +88,7 @@ def test_a_photo_and_the_model_below_it_show_the_same(
 
 
 def test_photos_that_nobody_has_freed_are_not_shown(tmp_path: Path) -> None:
-    camera = PinholeCamera.centred(320, 240, 300.0)
+    camera = PinholeCamera.centred(32, 24, 30.0)
     draw(tmp_path / "still.png", results_of(camera), BenchSet(what="a hill"))
     assert len(rows_of(tmp_path / "still.png")) == 3
     testing_only = ("fountain", "kitchen_rgbd", "kitchen_posed", "office_rgbd", "office_posed")
