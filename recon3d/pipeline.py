@@ -368,6 +368,9 @@ def _texture(work: Workspace, config: Config, made: Results) -> None:
         ),
         read=texture.read_texture,
     )
+    # On every run: a texture from the cache is no finer than a new one.
+    for doubt in texture.doubts(made.textured.folder):
+        work.task("texture").warn(doubt)
 
 
 def _make_levels(work: Workspace, config: Config, made: Results) -> None:

@@ -19,6 +19,7 @@ from recon3d.core.transform import Rigid
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.stages.texture import (
     TextureConfig,
+    doubts,
     read_photo_of_face,
     read_texture,
     read_textured_levels,
@@ -256,6 +257,17 @@ def test_every_level_of_detail_gets_a_smaller_texture_of_the_same_colours(tmp_pa
     progress = [event.done / event.total for event in said if event.kind == "progress"]
     assert progress == sorted(progress)
     assert progress[-1] == 1
+
+
+def test_a_texture_much_coarser_than_the_photos_is_doubted(tmp_path: Path) -> None:
+    near = photographed(FLAT, [(0.0, 0.0, -0.5)], [1])
+    sharp = replace(near, scene=replace(near.scene, views=tuple(
+        replace(view, camera=CAMERA.resized(1600, 1200)) for view in near.scene.views
+    )), rgb={name: rgb.repeat(10, 0).repeat(10, 1) for name, rgb in near.rgb.items()})  # fmt: skip
+    textured(tmp_path / "coarse", FLAT, sharp, TextureConfig(size_px=256))
+    textured(tmp_path / "fine", FLAT, near, TextureConfig(size_px=1024))
+    assert "resolution" in doubts(tmp_path / "coarse")[0]
+    assert doubts(tmp_path / "fine") == []
 
 
 def test_faces_without_area_do_no_harm(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ _PARTS = {
     "painting": 15,
 }
 """Percent of the time that each part takes, about."""
+_ENOUGH_SCALE = 0.5
+"""Texels per photo pixel, along a line."""
 _CACHE_BYTES = 1 << 30
 
 
@@ -95,11 +97,17 @@ def texture_mesh(
         "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
         made["page_px"], made["page_px"], made["page_count"], made["charts"], 100 * made["seen"],
     )  # fmt: skip
-    if made["scale"] < 0.5:
-        task.warn(
-            f"The texture has {made['scale']:.0%} of the photos' resolution; "
-            "raise --texture.size-px or --texture.pages for all of it."
-        )
+
+
+def doubts(folder: Path) -> list[str]:
+    """What makes a texture that `texture_mesh` wrote worse than it could be."""
+    scale = read_numbers(folder)["scale"]
+    if scale >= _ENOUGH_SCALE:
+        return []
+    return [
+        f"The texture has {scale:.0%} of the photos' resolution; "
+        "raise --texture.size-px or --texture.pages for all of it."
+    ]
 
 
 def texture_levels(
@@ -303,8 +311,10 @@ def _bake(
     total, done = blocks(paint.atlas), count()
     for page in range(paint.atlas.pages):
         picture = bake_page(paint, page, shot, lambda: _step(task, "painting", next(done) / total))
+        # Encoded apart from writing: imwrite knows neither umlauts on Windows nor full disks.
+        _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         with atomic_path(_page_path(folder, page)) as part:
-            cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            part.write_bytes(encoded.tobytes())
     task.step(100, 100)
 
 
@@ -355,7 +365,7 @@ def _describe(
         "charts": charts.count,
         "fill": atlas.fill,
         "scale": atlas.scale,
-        "texels_per_unit": float(np.sqrt(texels.sum() / max(area.sum(), 1e-30))),
+        "texels_per_scene_unit": float(np.sqrt(texels.sum() / max(area.sum(), 1e-30))),
         "seen": float(area[chosen >= 0].sum() / area.sum()),
         "rejected": float(outliers.any(1).mean()),
         "photos": {
