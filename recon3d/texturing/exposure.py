@@ -14,7 +14,8 @@ _DARK, _BRIGHT = 12, 245
 _OUTLIER = 0.1
 """Of the logarithm of colour: a difference of this size counts half (Geman and McClure 1987)."""
 _PRIOR = 0.02
-"""Weight of "no gain", as a share of a photo's samples: a chain of photos must not drift."""
+"""Weight of "no gain", as a share of a photo's samples and of a usual photo's: a chain of photos
+must not drift, and one with a few samples not take their colour."""
 _LIMIT = np.log(2.5)
 _MIN_DISAGREEMENT = 28.0
 """Steps of 255 by which a photo must differ from the others to be called an outlier."""
@@ -65,7 +66,8 @@ def _solve_channel(
                     view[:, a] * views + view[:, b], weight[:, a] * weight[:, b] / total, views**2
                 )
                 matrix -= pair.reshape(views, views)
-        prior = _PRIOR * np.bincount(view.ravel(), weight.ravel(), views) + 1e-6
+        samples = np.bincount(view.ravel(), weight.ravel(), views)
+        prior = _PRIOR * (samples + samples.mean())
         gain = np.clip(np.linalg.solve(matrix + np.diag(prior), right), -_LIMIT, _LIMIT)
     return gain
 
