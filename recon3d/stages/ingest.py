@@ -40,7 +40,7 @@ from recon3d.stages.album_files import (
 
 __all__ = ["VERSION", "IngestConfig", "ingest", "read_album"]
 
-VERSION = 2
+VERSION = 3
 
 _log = logging.getLogger(__name__)
 
