@@ -203,7 +203,7 @@ def _paint_alone(
 ) -> None:
     """Texels of faces that one photo colours."""
     for number, texel in _by_view(paint.blend.view[face[texels], 0], texels):
-        offset = _mixed(paint.offset[paint.blend.node[face[texel], :, 0]], weights[texel])
+        offset = _offsets(paint, paint.blend.node[face[texel], :, 0], weights[texel])
         out[texel] = shot(number).fine(_points(paint.mesh, face[texel], weights[texel])) + offset
 
 
@@ -229,13 +229,20 @@ def _paint_blended(
             points = _points(paint.mesh, face[texel], weights[texel])
             shown = shot(number)
             blurred = shown.blurred(points)
-            offset = _mixed(paint.offset[node] * (node >= 0)[..., None], weights[texel])
+            offset = _offsets(paint, node, weights[texel])
             sharp = share**_SHARPEN
             coarse[texel] += share * (blurred + offset)
             detail[texel] += sharp * (shown.fine(points) - blurred)
             coarse_sum[texel] += share
             detail_sum[texel] += sharp
     out[texels] = coarse[texels] / coarse_sum[texels] + detail[texels] / detail_sum[texels]
+
+
+def _offsets(
+    paint: Paint, node: np.ndarray, weights: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, "n 3"]:
+    """Between the corners' offsets; corners without a node (-1) have none."""
+    return _mixed(paint.offset[node] * (node >= 0)[..., None].astype(np.float32), weights)
 
 
 def _points(
