@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from enum import IntEnum
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from recon3d.config import Config
-from recon3d.core.depth import PredictedDepth, SceneDepth
+from recon3d.core.depth import PredictedDepth
 from recon3d.core.errors import ReconError
-from recon3d.core.frame import TargetFrame
 from recon3d.core.region import Box
-from recon3d.core.scene import Album, PosedPhotos
-from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
+from recon3d.core.scene import PosedPhotos
+from recon3d.core.surface import Mesh, PointCloud, sparse_surface
 from recon3d.depthnet.registry import make_estimator
 from recon3d.io.cameras import read_given_cameras
 from recon3d.io.photos import find_files
 from recon3d.io.textures import ExportConfig
+from recon3d.results import Inputs, Results, Stage
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, Task, silent
@@ -43,65 +41,7 @@ from recon3d.stages import (
 )  # fmt: skip
 from recon3d.stages.export import Outputs
 
-
-class Stage(IntEnum):
-    """Where a run may end; each includes the ones before it."""
-
-    INGEST = 1
-    POSE = 2
-    DEPTH = 3
-    FUSE = 4
-    MESH = 5
-    TEXTURE = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """The user's files; only `photos` is needed."""
-
-    photos: Path | Sequence[Path]
-    """A folder (searched recursively), a video, or a list of photo files."""
-    intrinsics: Path | None = None
-    """File of the camera's intrinsics; without it they are estimated."""
-    poses: Path | None = None
-    """File or folder of known camera poses; replaces structure from motion."""
-    masks: Path | None = None
-    """Folder of masks named like the photos, white = keep."""
-    sensor_depth: Path | None = None
-    """Folder of a depth camera's maps in millimetres; needs poses and intrinsics."""
-
-
-@dataclass(eq=False)
-class Results:
-    """What a run has made so far; None for the stages it did not reach."""
-
-    workspace: Path
-    album: Made[Album] | None = None
-    posed: Made[PosedPhotos] | None = None
-    predictions: Made[Mapping[str, PredictedDepth]] | None = None
-    aligned: Made[Mapping[str, PredictedDepth]] | None = None
-    """The predictions in scene units; themselves, where they already are."""
-    depth: Made[Mapping[str, SceneDepth]] | None = None
-    surface: Made[tuple[Mesh, PointCloud]] | None = None
-    mesh: Made[Mesh] | None = None
-    textured: Made[TexturedMesh] | None = None
-    levels: Made[Sequence[Mesh]] | None = None
-    """Coarser versions of the mesh, where there are to be some."""
-    textured_levels: Made[Sequence[TexturedMesh]] | None = None
-    frame: Made[TargetFrame] | None = None
-    """Of whatever the run has reached; how it is exported."""
-    written: tuple[Path, ...] = ()
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def reached(self) -> dict[str, Made[Any]]:
-        """What the run has come to, in order, by the names of the fields above."""
-        return {name: made for name, made in vars(self).items() if isinstance(made, Made)}
-
-    @property
-    def stages(self) -> list[Made[Any]]:
-        """The stages that were reached, in order."""
-        return [*dict.fromkeys(self.reached.values())]
+__all__ = ["Inputs", "Results", "Stage", "in_unit_of_depth", "reconstruct", "write_outputs"]
 
 
 def reconstruct(

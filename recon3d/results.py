@@ -1,0 +1,75 @@
+"""What goes into a run and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from recon3d.core.depth import PredictedDepth, SceneDepth
+from recon3d.core.frame import TargetFrame
+from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.run.workspace import Made
+
+
+class Stage(IntEnum):
+    """Where a run may end; each includes the ones before it."""
+
+    INGEST = 1
+    POSE = 2
+    DEPTH = 3
+    FUSE = 4
+    MESH = 5
+    TEXTURE = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The user's files; only `photos` is needed."""
+
+    photos: Path | Sequence[Path]
+    """A folder (searched recursively), a video, or a list of photo files."""
+    intrinsics: Path | None = None
+    """File of the camera's intrinsics; without it they are estimated."""
+    poses: Path | None = None
+    """File or folder of known camera poses; replaces structure from motion."""
+    masks: Path | None = None
+    """Folder of masks named like the photos, white = keep."""
+    sensor_depth: Path | None = None
+    """Folder of a depth camera's maps in millimetres; needs poses and intrinsics."""
+
+
+@dataclass(eq=False)
+class Results:
+    """What a run has made so far; None for the stages it did not reach."""
+
+    workspace: Path
+    album: Made[Album] | None = None
+    posed: Made[PosedPhotos] | None = None
+    predictions: Made[Mapping[str, PredictedDepth]] | None = None
+    aligned: Made[Mapping[str, PredictedDepth]] | None = None
+    """The predictions in scene units; themselves, where they already are."""
+    depth: Made[Mapping[str, SceneDepth]] | None = None
+    surface: Made[tuple[Mesh, PointCloud]] | None = None
+    mesh: Made[Mesh] | None = None
+    textured: Made[TexturedMesh] | None = None
+    levels: Made[Sequence[Mesh]] | None = None
+    """Coarser versions of the mesh, where there are to be some."""
+    textured_levels: Made[Sequence[TexturedMesh]] | None = None
+    frame: Made[TargetFrame] | None = None
+    """Of whatever the run has reached; how it is exported."""
+    written: tuple[Path, ...] = ()
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def reached(self) -> dict[str, Made[Any]]:
+        """What the run has come to, in order, by the names of the fields above."""
+        return {name: made for name, made in vars(self).items() if isinstance(made, Made)}
+
+    @property
+    def stages(self) -> list[Made[Any]]:
+        """The stages that were reached, in order."""
+        return [*dict.fromkeys(self.reached.values())]
