@@ -1,0 +1,1 @@
+"""What a person works on: photos, settings and runs, with undo, in a file."""

@@ -1,0 +1,81 @@
+"""A project: the user's files, settings and finished runs. Never changed, only replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+from recon3d.config import Config, Preset, preset, updated
+from recon3d.run.device import Device
+
+Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
+Changes: TypeAlias = Mapping[str, Mapping[str, Value]]
+"""Settings that a person has set, {stage: {name: value}}; all others are the preset's."""
+
+LASTING = frozenset({"workspace", "runs", "view"})
+"""Fields that undo leaves alone: what has happened, and where one looks from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A finished run, which can be looked at again as long as the workspace holds it."""
+
+    name: str
+    finished_at: datetime
+    preset: Preset
+    changes: Changes
+    reached: Mapping[str, str]
+    """By stage: the key under which the workspace keeps its result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """Everything that a project file keeps.
+
+    Raises:
+        ConfigError: `changes` has an unknown name or an impossible value.
+    """
+
+    sources: tuple[Path, ...] = ()
+    """Files and folders as they were dropped, or one video."""
+    excluded: frozenset[str] = frozenset()
+    """Ids of photos that are left out."""
+    intrinsics: Path | None = None
+    poses: Path | None = None
+    masks: Path | None = None
+    sensor_depth: Path | None = None
+    preset: Preset = "balanced"
+    changes: Changes = field(default_factory=dict)
+    device: Device = "auto"
+    workspace: Path
+    runs: tuple[RunRecord, ...] = ()
+    """Oldest first."""
+    view: Mapping[str, Value] = field(default_factory=dict)
+    """The camera of the 3D view, as the viewer describes it."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no run would take."""
+        _ = self.config
+
+    @cached_property
+    def config(self) -> Config:
+        """What to compute: the preset with the changes."""
+        return updated(preset(self.preset), self.changes)
+
+    def changes_with(self, stage: str, **settings: Value) -> Changes:
+        """The changes, with some settings of one stage set; what the preset says anyway is dropped.
+
+        Raises:
+            ConfigError: an unknown name or an impossible value.
+        """
+        base = preset(self.preset)
+        now = updated(base, {stage: {**self.changes.get(stage, {}), **settings}})
+        wanted, usual = asdict(getattr(now, stage)), asdict(getattr(base, stage))
+        kept = [name for name in self.changes.get(stage, {}) if name not in settings]
+        kept += [name for name in settings if wanted[name] != usual[name]]
+        others = {name: changed for name, changed in self.changes.items() if name != stage}
+        return {**others, stage: {name: wanted[name] for name in kept}} if kept else others
