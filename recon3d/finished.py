@@ -52,3 +52,13 @@ def reopen(workspace: Path) -> Results:
     if results.posed and results.predictions and results.depth and results.depth.stage == "scale":
         results.posed = in_unit_of_depth(results.posed, results.predictions)
     return results
+
+
+def read_stage(stage: str, folder: Path) -> Any:
+    """What one finished stage has made, from the folder that a run named (Event.folder).
+
+    Raises:
+        KeyError: no stage has that name.
+        OSError: the folder is gone, or its files cannot be read.
+    """
+    return _READERS[stage](folder)
