@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import UInt8
 
-from recon3d.core.errors import OutputError, require
+from recon3d.core.errors import OutputError
+from recon3d.core.ranges import Range, check_ranges
 
 TextureFormat = Literal["jpeg", "png", "webp"]
 
@@ -26,7 +27,7 @@ class ExportConfig:
     """jpeg is small and read everywhere, png keeps every level but is some ten times larger, webp
     is the smallest, but older programs do not read it (USDZ gets JPEG instead)."""
 
-    texture_quality: int = 92
+    texture_quality: Annotated[int, Range(least=1, most=100)] = 92
     """Of JPEG and WebP, 1 to 100; below about 80 fine grain turns to blocks."""
 
     unlit: bool = False
@@ -35,8 +36,7 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        quality = self.texture_quality
-        require(1 <= quality <= 100, "export.texture_quality", quality, "1 to 100")
+        check_ranges(self, "export")
 
 
 def encode_page(rgb: UInt8[np.ndarray, "h w 3"], form: TextureFormat, quality: int) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
@@ -22,7 +23,8 @@ from recon3d.core.anchors import Anchors, point_anchors, point_sigmas, seen_from
 from recon3d.core.camera import backproject
 from recon3d.core.covisibility import rank_neighbours
 from recon3d.core.depth import PredictedDepth
-from recon3d.core.errors import AlignmentError, TooLittleDepthError, require
+from recon3d.core.errors import AlignmentError, TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.spline import LEAST_NODES
 from recon3d.depthnet.cleanup import without_flying_pixels
@@ -47,25 +49,20 @@ logger = logging.getLogger(__name__)
 class AlignConfig:
     """How the depth of monocular networks is brought to the scene's scale."""
 
-    least_points: int = 30
+    least_points: Annotated[int, Range(least=3)] = 30
     """A photo whose depth map is hit by fewer points of the scene is left out. Fewer than 30
     cannot tell a good fit from a lucky one."""
 
-    columns: int = 12
+    columns: Annotated[int, Range(least=LEAST_NODES, besides=0)] = 12
     """Nodes, across the photo, of the field that takes out how a network bends the scene. More
     follow the points more closely; 0 fits scale and shift only."""
 
-    neighbours: int = 8
+    neighbours: Annotated[int, Range(least=0)] = 8
     """Other photos whose depth each one is brought to agree with. 0 looks at the points only."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(self.least_points >= 3, "align.least_points", self.least_points, "3 or more")
-        require(
-            self.columns == 0 or self.columns >= LEAST_NODES,
-            "align.columns", self.columns, f"0, or {LEAST_NODES} or more",
-        )  # fmt: skip
-        require(self.neighbours >= 0, "align.neighbours", self.neighbours, "0 or more")
+        check_ranges(self, "align")
 
 
 def is_needed(predictions: Mapping[str, PredictedDepth]) -> bool:

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from recon3d.core.anchors import point_sigmas
 from recon3d.core.covisibility import depth_range, rank_neighbours
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
-from recon3d.core.errors import TooLittleDepthError, require
+from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.io.depth_files import depth_file_paths, read_prediction, write_prediction
 from recon3d.run.files import FileMapping
@@ -31,30 +33,27 @@ class DepthConfig:
     own maps where there are some, resnet for a single photo, else planesweep. multiview is
     better in rooms and on plain surfaces, planesweep cuts out objects more sharply."""
 
-    resolution_px: int = 1600
+    resolution_px: Annotated[int, Range(least=64)] = 1600
     """Longest side of the depth maps in pixels. Halving it is about four times faster and
     loses fine detail."""
 
-    source_views: int = 5
+    source_views: Annotated[int, Range(least=1)] = 5
     """Other photos that each one is compared with. More help where things hide each other."""
 
-    planes: int = 128
+    planes: Annotated[int, Range(least=8)] = 128
     """At most this many depths are tried per pixel in planesweep's first pass."""
 
     flip: bool = True
     """Whether networks from the hub look at each photo's mirror image too. Twice the time, steadier
     depth, and known doubt."""
 
-    tiles: int = 1
+    tiles: Annotated[int, Range(least=1, most=8)] = 1
     """Pieces that each side of the photo is cut into for networks from the hub. 2 shows them twice
     the detail in five times the time; 1 shows them the whole photo only."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(self.resolution_px >= 64, "depth.resolution_px", self.resolution_px, "64 or more")
-        require(self.source_views >= 1, "depth.source_views", self.source_views, "1 or more")
-        require(self.planes >= 8, "depth.planes", self.planes, "8 or more")
-        require(1 <= self.tiles <= 8, "depth.tiles", self.tiles, "1 to 8")
+        check_ranges(self, "depth")
 
 
 def choose_model(config: DepthConfig, *, measured: bool, one_photo: bool) -> str:

@@ -6,16 +6,17 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.core.errors import ConfigError, require
+from recon3d.core.errors import ConfigError
 from recon3d.core.frame import TargetFrame
 from recon3d.core.geodesy import GpsFit
 from recon3d.core.known_scale import KnownLength, parse_scale
 from recon3d.core.planes import Plane
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scale_cues import fuse_scales
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh
@@ -55,7 +56,7 @@ class FrameConfig:
     points of the model as it is written without this: "0.1,0,0.3 0.9,0.1,0.3 = 1.5". Or the metres
     of one unit of your poses: "1"."""
 
-    marker_size: float = 0.0
+    marker_size: Annotated[float, Range(least=0, below=100)] = 0.0
     """Edge in metres of the ArUco or AprilTag markers that lie in the scene, measured across the
     black square; all must be of one size. 0 looks for none."""
 
@@ -75,9 +76,7 @@ class FrameConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be understood."""
         parse_scale(self.scale)
-        require(
-            0 <= self.marker_size < 100, "frame.marker_size", self.marker_size, "metres, 0 or more"
-        )
+        check_ranges(self, "frame")
         check_family(self.markers, "frame.markers")
         if self.up not in ("auto", "none"):
             _direction(self.up)

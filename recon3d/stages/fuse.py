@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,7 +13,8 @@ from jaxtyping import UInt8
 from recon3d.core.camera import backproject, project
 from recon3d.core.covisibility import rank_neighbours
 from recon3d.core.depth import SceneDepth
-from recon3d.core.errors import TooLittleDepthError, require
+from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
 from recon3d.io.surface_files import load_cloud, load_mesh, save_cloud, save_mesh
@@ -41,38 +42,30 @@ class FuseConfig:
     surface: Literal["tsdf", "poisson"] = "tsdf"
     """tsdf keeps what was seen and leaves the rest open; poisson closes everything."""
 
-    voxel_pixels: float = 2.2
+    voxel_pixels: Annotated[float, Range(above=0)] = 2.2
     """Voxel edge in units of a depth pixel's footprint at the median distance. Larger is
     smoother, lighter and faster."""
 
-    voxel_size: float = 0.0
+    voxel_size: Annotated[float, Range(least=0)] = 0.0
     """Voxel edge in scene units (metres where the scene has metres); 0 takes voxel_pixels."""
 
-    truncation_voxels: float = 0.0
+    truncation_voxels: Annotated[float, Range(least=1, besides=0)] = 0.0
     """How far around a surface space is touched, in voxels; 0 measures how much the depth maps
     disagree and takes 4 to 12. Raise it for noisy depth, lower it for thin walls."""
 
-    min_weight: int = 0
+    min_weight: Annotated[int, Range(least=0)] = 0
     """Depth maps that must have seen a voxel; 0 chooses 1 for few photos, 3 for many."""
 
-    max_distance: float = 2.0
+    max_distance: Annotated[float, Range(above=0)] = 2.0
     """Depth beyond this many times the scene's median is left out: few voxels per photo pixel
     there, much noise. Raise it for long streets; a depth camera's maps are never cut."""
 
-    memory_gib: float = 4.0
+    memory_gib: Annotated[float, Range(above=0)] = 4.0
     """Most memory for the voxel grid; voxels grow when the scene would need more."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(self.voxel_pixels > 0, "fuse.voxel_pixels", self.voxel_pixels, "above 0")
-        require(self.voxel_size >= 0, "fuse.voxel_size", self.voxel_size, "0 or more")
-        require(
-            self.truncation_voxels == 0 or self.truncation_voxels >= 1,
-            "fuse.truncation_voxels", self.truncation_voxels, "0, or 1 and more",
-        )  # fmt: skip
-        require(self.min_weight >= 0, "fuse.min_weight", self.min_weight, "0 or more")
-        require(self.max_distance > 0, "fuse.max_distance", self.max_distance, "above 0")
-        require(self.memory_gib > 0, "fuse.memory_gib", self.memory_gib, "above 0")
+        check_ranges(self, "fuse")
 
 
 def fuse_depth(

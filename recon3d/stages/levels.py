@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-from recon3d.core.errors import require
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.surface import Mesh, vertex_normals
 from recon3d.io.surface_files import load_mesh, save_mesh
 from recon3d.run.files import FileSequence
@@ -25,13 +26,13 @@ _MIN_FACES = 64
 class LevelsConfig:
     """Levels of detail."""
 
-    count: int = 1
+    count: Annotated[int, Range(least=1, most=8)] = 1
     """How many meshes to make: the first is the mesh itself, each further one has a quarter of
     the faces of the one before."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(1 <= self.count <= 8, "levels.count", self.count, "1 to 8")
+        check_ranges(self, "levels")
 
 
 def make_levels(mesh: Mesh, config: LevelsConfig, folder: Path, task: Task) -> None:

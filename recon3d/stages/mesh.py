@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from recon3d.core.errors import require
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.region import Box, region_of_interest
 from recon3d.core.relief import as_seen, from_seen
 from recon3d.core.scene import PosedScene
@@ -41,7 +42,7 @@ Crop = tuple[float, float, float, float, float, float]
 class MeshConfig:
     """How the surface is cleaned."""
 
-    faces: int = 300_000
+    faces: Annotated[int, Range(least=0)] = 300_000
     """Decimate to at most this many triangles; 0 keeps all."""
 
     region: Literal["auto", "all"] = "auto"
@@ -56,21 +57,18 @@ class MeshConfig:
     """What to do with faces that no camera could have seen; auto drops them, but keeps them where
     fuse.surface is poisson, which closes the model on purpose."""
 
-    min_component: float = 0.02
+    min_component: Annotated[float, Range(least=0, most=1)] = 0.02
     """Drop pieces smaller than this share of the largest one's area."""
 
-    smoothing: int = -1
+    smoothing: Annotated[int, Range(least=-1)] = -1
     """Passes of feature-preserving smoothing; -1 chooses by the measured noise."""
 
-    hole_size: float = 0.01
+    hole_size: Annotated[float, Range(least=0, below=1)] = 0.01
     """Close holes whose radius is below this share of the model's diagonal; 0 closes none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(self.faces >= 0, "mesh.faces", self.faces, "0 or more")
-        require(0 <= self.min_component <= 1, "mesh.min_component", self.min_component, "0 to 1")
-        require(self.smoothing >= -1, "mesh.smoothing", self.smoothing, "-1 or more")
-        require(0 <= self.hole_size < 1, "mesh.hole_size", self.hole_size, "0 up to 1")
+        check_ranges(self, "mesh")
         if self.crop:
             low, high = np.array(self.crop[:3]), np.array(self.crop[3:])
             expected = "xmin ymin zmin xmax ymax zmax, each minimum below its maximum"

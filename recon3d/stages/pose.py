@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from recon3d.core.depth import DepthEstimator
-from recon3d.core.errors import require
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import (
     Album,
     GivenCameras,
@@ -34,33 +34,29 @@ VERSION = 1
 class PoseConfig:
     """How photos are placed in space."""
 
-    feature_px: int = 1600
+    feature_px: Annotated[int, Range(least=200)] = 1600
     """Longest side, in pixels, at which features are found. Higher finds more in sharp
     photos and costs time with its square."""
 
-    features: int = 8000
+    features: Annotated[int, Range(least=100)] = 8000
     """About this many features per photo at most. More help weakly overlapping photos."""
 
     matching: Literal["auto", "exhaustive", "sequential", "retrieval"] = "auto"
     """Which pairs of photos are compared. auto: every pair below about 80 photos, neighbours
     for a video, similar photos otherwise."""
 
-    neighbours: int = 20
+    neighbours: Annotated[int, Range(least=2)] = 20
     """Photos that each one is compared with when not all pairs are. More is slower and safer."""
 
-    attempts: int = 2
+    attempts: Annotated[int, Range(least=1)] = 2
     """How often placing is tried, each time with looser thresholds, before giving up."""
 
-    seed: int = 0
+    seed: Annotated[int, Range(least=0)] = 0
     """Same photos and same seed give the same cameras."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
-        require(self.feature_px >= 200, "pose.feature_px", self.feature_px, "200 or more")
-        require(self.features >= 100, "pose.features", self.features, "100 or more")
-        require(self.neighbours >= 2, "pose.neighbours", self.neighbours, "2 or more")
-        require(self.attempts >= 1, "pose.attempts", self.attempts, "1 or more")
-        require(self.seed >= 0, "pose.seed", self.seed, "0 or more")
+        check_ranges(self, "pose")
 
 
 def place_photos(

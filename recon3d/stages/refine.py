@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,7 +14,8 @@ from jaxtyping import Bool, Float
 from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.covisibility import rank_neighbours
 from recon3d.core.depth import PredictedDepth, SceneDepth
-from recon3d.core.errors import Cancelled, TooLittleDepthError, require
+from recon3d.core.errors import Cancelled, TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.transform import Rigid
 from recon3d.io import depth_files
@@ -42,24 +44,19 @@ _SPECKLE_SHARE = 2e-4
 class RefineConfig:
     """When a depth is believed."""
 
-    min_views: int = 2
+    min_views: Annotated[int, Range(least=1)] = 2
     """Other views that must confirm a pixel, one less where the estimator itself is sure.
     1 keeps more surface and more noise; with three photos or fewer, 1 is all there can be."""
 
-    max_error_px: float = 1.5
+    max_error_px: Annotated[float, Range(above=0)] = 1.5
     """A confirming view brings the pixel back to within this distance, in pixels."""
 
-    max_depth_error: float = 0.015
+    max_depth_error: Annotated[float, Range(above=0, below=1)] = 0.015
     """A confirming view agrees on the depth within this share of it."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(self.min_views >= 1, "refine.min_views", self.min_views, "1 or more")
-        require(self.max_error_px > 0, "refine.max_error_px", self.max_error_px, "above 0")
-        require(
-            0 < self.max_depth_error < 1,
-            "refine.max_depth_error", self.max_depth_error, "between 0 and 1",
-        )  # fmt: skip
+        check_ranges(self, "refine")
 
 
 def refine_depth(

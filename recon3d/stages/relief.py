@@ -7,13 +7,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from recon3d.core.camera import PinholeCamera, backproject
 from recon3d.core.depth import DepthEstimator, PredictedDepth, SceneDepth
-from recon3d.core.errors import EstimatorError, TooLittleDepthError, require
+from recon3d.core.errors import EstimatorError, TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.relief import depth_of_relative, relief_faces, without_horizon
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, vertex_normals
@@ -51,38 +53,31 @@ logger = logging.getLogger(__name__)
 class ReliefConfig:
     """How the depth of a single photo becomes a surface."""
 
-    steepest_deg: float = 80.0
+    steepest_deg: Annotated[float, Range(above=0, below=90)] = 80.0
     """Angle between the line of sight and the surface's normal from which a jump of depth is cut
     open. Lower it where objects still drag skirts behind them; higher keeps steeper floors."""
 
-    jump: float = 0.05
+    jump: Annotated[float, Range(least=0)] = 0.05
     """Change of depth within a few pixels, as a share of it, from which a steep surface is cut."""
 
-    farthest: float = 50.0
+    farthest: Annotated[float, Range(above=1)] = 50.0
     """What is this many times farther away than the nearest things is taken for the sky and left
     out."""
 
-    reach: float = 10.0
+    reach: Annotated[float, Range(above=1)] = 10.0
     """For networks whose depth knows neither scale nor shift: how many times farther than the
     nearest things the farthest ones are at most. A guess; higher makes the model deeper."""
 
-    min_island: float = 0.002
+    min_island: Annotated[float, Range(least=0, below=1)] = 0.002
     """Drop pieces that cover less than this share of the photo."""
 
-    raw_faces: int = 1_600_000
+    raw_faces: Annotated[int, Range(least=0)] = 1_600_000
     """At most this many triangles before decimation, which takes about 20 seconds a million. Larger
     depth maps give a vertex for every second or third pixel only; 0 takes every pixel."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(
-            0 < self.steepest_deg < 90, "relief.steepest_deg", self.steepest_deg, "between 0 and 90"
-        )
-        require(self.jump >= 0, "relief.jump", self.jump, "0 or more")
-        require(self.farthest > 1, "relief.farthest", self.farthest, "above 1")
-        require(self.reach > 1, "relief.reach", self.reach, "above 1")
-        require(0 <= self.min_island < 1, "relief.min_island", self.min_island, "0 up to 1")
-        require(self.raw_faces >= 0, "relief.raw_faces", self.raw_faces, "0 or more")
+        check_ranges(self, "relief")
 
 
 def check_estimator(estimator: DepthEstimator) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
-from recon3d.core.errors import TooLittleDepthError, require
+from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.io.pictures import read_upright
@@ -61,11 +62,11 @@ _CACHE_BYTES = 1 << 30
 class TextureConfig:
     """How the photos are put onto the mesh."""
 
-    size_px: int = 0
+    size_px: Annotated[int, Range(least=_SMALLEST_PX, most=_LARGEST_PX, besides=0)] = 0
     """Side of a square page in texels, 256 to 16384; 0 takes what the photos' resolution is worth,
     8192 at most."""
 
-    pages: int = 1
+    pages: Annotated[int, Range(least=1, most=64)] = 1
     """Spread the texture over this many pages, for more detail than one can hold. Each becomes a
     material of its own."""
 
@@ -77,11 +78,7 @@ class TextureConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        require(
-            self.size_px == 0 or _SMALLEST_PX <= self.size_px <= _LARGEST_PX,
-            "texture.size_px", self.size_px, "0, or 256 to 16384",
-        )  # fmt: skip
-        require(1 <= self.pages <= 64, "texture.pages", self.pages, "1 to 64")
+        check_ranges(self, "texture")
 
 
 def texture_mesh(

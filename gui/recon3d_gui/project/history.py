@@ -119,7 +119,7 @@ def _difference(before: Project, after: Project) -> set[object]:
         for field in fields(Project)
         if getattr(before, field.name) != getattr(after, field.name)
     }
-    touched: set[object] = {*differing} - {"changes", "excluded"}
+    touched: set[object] = {*(differing - {"changes", "excluded"})}
     touched |= {("excluded", photo) for photo in before.excluded ^ after.excluded}
     return touched | {
         (stage, name)
