@@ -109,7 +109,8 @@ def _run_stages(
     until: Stage,
     made: Results,
 ) -> None:
-    files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, work.task("ingest"))
+    task = work.task("ingest")
+    files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, task, inputs.excluded)
     alone = files.is_one_photo and until >= Stage.DEPTH
     if until >= Stage.DEPTH:
         # Early: a wrong name or missing weights must not cost an hour of placing photos.
@@ -124,8 +125,9 @@ def _run_stages(
         config=config.ingest,
         upstream=[files.digest],
         work=lambda folder, task: ingest.ingest(files, config.ingest, folder, task, runtime),
-        read=ingest.read_album,
+        read=lambda folder: ingest.read_album(folder, inputs.excluded),
     )
+    ingest.check_excluded(album.value, inputs.excluded, task)
     if until < Stage.POSE:
         return
     frame.check_photos(config.frame, album.value)
@@ -135,7 +137,7 @@ def _run_stages(
         version=pose.VERSION,
         config=config.pose,
         upstream=[
-            *(album.key, given.digest, version("pycolmap")),
+            *(album.key, *album.value.excluded, given.digest, version("pycolmap")),
             *([estimator.digest] if alone else []),
         ],
         work=lambda folder, task: (

@@ -31,7 +31,7 @@ class Inputs:
     """The user's files; only `photos` is needed."""
 
     photos: Path | Sequence[Path]
-    """A folder (searched recursively), a video, or a list of photo files."""
+    """A folder (searched recursively), a video, or several folders and photo files."""
     intrinsics: Path | None = None
     """File of the camera's intrinsics; without it they are estimated."""
     poses: Path | None = None
@@ -40,6 +40,9 @@ class Inputs:
     """Folder of masks named like the photos, white = keep."""
     sensor_depth: Path | None = None
     """Folder of a depth camera's maps in millimetres; needs poses and intrinsics."""
+    excluded: frozenset[str] = frozenset()
+    """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
+    `blurred/*`."""
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,21 @@ def test_a_few_small_photos_become_a_mesh_and_a_second_run_computes_nothing(
     ]
     assert changed.mesh is not None
     assert len(changed.mesh.value.faces) <= 500
+
+
+def test_a_photo_left_out_is_not_placed_and_is_read_only_once(
+    few_photos: Path, tmp_path: Path
+) -> None:
+    config = quick(preset("draft"))
+    fewer = Inputs(photos=few_photos, excluded=frozenset({"*_08.jpg"}))
+    without = reconstruct(fewer, tmp_path / "work", config, until=Stage.POSE)
+    assert without.posed is not None
+    assert len(without.posed.value.scene.views) == 4
+    report = json.loads((tmp_path / "work" / "report.json").read_text(encoding="utf-8"))
+    (left_out,) = (photo for photo in report["photos"] if photo["verdict"] != "used")
+    assert (left_out["id"], left_out["reason"]) == ("ruin_08.jpg", "you left it out")
+    every = reconstruct(few_photos, tmp_path / "work", config, until=Stage.INGEST)
+    assert cached_stages(every) == {"ingest": True}
 
 
 def bench_row(name: str, folder: Path, workspace: Path, config: Config) -> BenchRow:

@@ -25,7 +25,7 @@ from recon3d.io.pictures import read_upright
 from recon3d.io.video import pick_frames, read_frames
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.ingest import IngestConfig, ingest, read_album
+from recon3d.stages.ingest import IngestConfig, check_excluded, ingest, read_album
 
 
 def scene(seed: int = 0, size: tuple[int, int] = (160, 120)) -> np.ndarray:
@@ -382,3 +382,48 @@ def test_read_frames_gives_the_wanted_frames_in_order(imgs: Path) -> None:
     read = {index: int(rgb.mean()) for index, rgb in read_frames(path, [3, 7, 19])}
     assert read == {3: pytest.approx(30, abs=3), 7: pytest.approx(70, abs=3),
                     19: pytest.approx(190, abs=3)}  # fmt: skip
+
+
+# Photos left out on purpose
+
+
+def test_photos_left_out_get_a_verdict_and_nothing_is_computed_again(imgs: Path, out: Path) -> None:
+    for number in range(3):
+        save(imgs / f"{number}.jpg", scene(number))
+    whole = make_album(imgs, out)
+    album = read_album(out, ["1.jpg"])
+    assert [photo.id for photo in album.photos] == ["0.jpg", "2.jpg"]
+    assert list(album.pictures) == ["0.jpg", "2.jpg"]
+    assert reasons(album) == {"1.jpg": "you left it out"}
+    assert album.excluded == ("1.jpg",)
+    assert whole.excluded == ()
+
+
+def test_a_copy_takes_the_place_of_the_photo_that_is_left_out(imgs: Path, out: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        save(imgs / name, scene())
+    save(imgs / "d.jpg", scene(1))
+    make_album(imgs, out)
+    album = read_album(out, ["a.jpg"])
+    assert [photo.id for photo in album.photos] == ["b.jpg", "d.jpg"]
+    assert reasons(album) == {"a.jpg": "you left it out", "c.jpg": "it is a copy of b.jpg"}
+
+
+def test_leaving_out_a_bad_photo_is_no_change_of_what_is_used(imgs: Path, out: Path) -> None:
+    save(imgs / "good.jpg", scene())
+    (imgs / "bad.jpg").touch()
+    make_album(imgs, out)
+    assert read_album(out, ["bad.jpg"]).excluded == ()
+
+
+def test_leaving_out_everything_is_an_error_and_a_wrong_name_a_warning(
+    imgs: Path, out: Path
+) -> None:
+    save(imgs / "a.jpg", scene())
+    make_album(imgs, out)
+    events: list[Event] = []
+    task = Task("ingest", events.append, CancelToken())
+    check_excluded(read_album(out, ["x.jpg"]), ["x.jpg"], task)
+    assert [e.note for e in events] == ["no photo is called x.jpg, so nothing was left out"]
+    with pytest.raises(InputError, match="left out all 1"):
+        check_excluded(read_album(out, ["*"]), ["*"], task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import unicodedata
 import zlib
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import InputError
-from recon3d.io.naming import match_by_name
-from recon3d.io.photos import FoundFiles, find_files
+from recon3d.io.naming import match_by_name, named
+from recon3d.io.photos import FoundFiles, find_files, list_photos
 from recon3d.io.pictures import read_depth_mm, read_mask, read_picture, read_upright
 from recon3d.run.task import CancelToken, Event, Task, silent
 
@@ -376,3 +377,49 @@ def test_heic_without_its_package_names_the_package(
     with pytest.raises(InputError) as caught:
         read_picture(path)
     assert "recon3d[heic]" in caught.value.hint
+
+
+# Several places at once, and photos left out
+
+
+def test_folders_and_files_together_are_named_below_their_common_parent(tmp_path: Path) -> None:
+    for name in ("trip/day 1/a.jpg", "trip/day 1/notes.txt", "trip/day 2/a.jpg", "trip/c.jpg"):
+        photo(tmp_path / name) if name.endswith("jpg") else (tmp_path / name).touch()
+    given = [tmp_path / "trip" / name for name in ("day 2", "day 1", "c.jpg", "day 1/a.jpg")]
+    assert list_photos(given) == {
+        name: tmp_path / "trip" / name for name in ("c.jpg", "day 1/a.jpg", "day 2/a.jpg")
+    }
+    assert list_photos(given) == list_photos(given[::-1])
+
+
+def test_one_folder_in_a_list_names_its_photos_like_the_folder_alone(tmp_path: Path) -> None:
+    photo(tmp_path / "a" / "b" / "1.jpg")
+    assert list(list_photos([tmp_path / "a"])) == list(list_photos(tmp_path / "a")) == ["b/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("a[1].jpg", ["a[1].jpg"]),
+        ("a[2].jpg", ["a2.jpg"]),
+        ("blurred/*", ["blurred/a.jpg", "blurred/b/c.jpg"]),
+        (unicodedata.normalize("NFD", "ü.jpg"), ["ü.jpg"]),
+        ("nothing", []),
+    ],
+)
+def test_a_name_means_that_photo_or_else_what_fits_it_as_a_pattern(
+    name: str, meant: list[str]
+) -> None:
+    ids = ["a1.jpg", "a2.jpg", "a[1].jpg", "blurred/a.jpg", "blurred/b/c.jpg", "ü.jpg"]
+    assert named(ids, [name]) == {name: meant}
+
+
+def test_photos_left_out_change_neither_the_digest_nor_the_list(tmp_path: Path) -> None:
+    for number in range(3):
+        photo(tmp_path / f"{number}.jpg", seed=number)
+    task = Task("ingest", silent, CancelToken())
+    every, one = (find_files(tmp_path, None, None, task, out) for out in ((), ("0.jpg", "[2-9]*")))
+    assert (one.digest, one.paths) == (every.digest, every.paths)
+    assert one.excluded == {"0.jpg", "2.jpg"}
+    assert one.is_one_photo
+    assert not every.is_one_photo

@@ -105,7 +105,10 @@ class PhotoCommand(Computation):
     """A run of the pipeline, or of its first stages."""
 
     photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS", help_behavior_hint="")]
-    """A folder (searched through), a video, or photo files."""
+    """Folders (searched through), photo files, or a video."""
+    exclude: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="PHOTO")] = ()
+    """A photo to leave out: its path below the folder, or a pattern such as "blurred/*"; may be
+    given several times."""
     intrinsics: OptionalPath = None
     """Camera calibration: our JSON, a 3x3 matrix, or a file of OpenCV, COLMAP, nerfstudio or
     Open3D. Estimated from the photos where it is missing."""
@@ -141,6 +144,7 @@ class PhotoCommand(Computation):
             poses=self.poses,
             masks=self.masks,
             sensor_depth=self.depth,
+            excluded=frozenset(self.exclude),
         )
 
     @property

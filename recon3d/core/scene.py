@@ -144,7 +144,7 @@ class Album:
 
     photos: tuple[Photo, ...]
     verdicts: tuple[Verdict, ...]
-    """On every file that was left out, and why."""
+    """On every file that was left out, and why; files that the user leaves out among them."""
     sequential: bool
     """True for the frames of a video: neighbours in order overlap."""
     pictures: Mapping[str, Path]
@@ -153,6 +153,8 @@ class Album:
     """By photo id: a PNG of the picture's size, 255 = keep; photos without a mask are absent."""
     sensor_depth: Mapping[str, Float32[np.ndarray, "h w"]]
     """By photo id: metres, 0 = unknown; empty without a depth camera."""
+    excluded: tuple[str, ...] = ()
+    """Ids of good photos that the user leaves out."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 PHOTO_SUFFIXES = frozenset({
@@ -18,6 +19,20 @@ VIDEO_SUFFIXES = frozenset({
 
 _SUFFIXES = PHOTO_SUFFIXES | {".txt", ".json"}
 _ROLES = ("color", "colour", "rgb", "depth", "mask", "pose")
+
+
+def named(photo_ids: Collection[str], names: Iterable[str]) -> dict[str, list[str]]:
+    """The photos that each name means: the one of that id, or else those that fit it as a pattern.
+
+    An id outranks a pattern, so `a[1].jpg` does not mean `a1.jpg` as well where there are both.
+    """
+    composed = {_composed(photo_id): photo_id for photo_id in photo_ids}
+    return {
+        name: [composed[_composed(name)]]
+        if _composed(name) in composed
+        else [photo for key, photo in composed.items() if fnmatchcase(key, _composed(name))]
+        for name in names
+    }
 
 
 def match_by_name(photo_ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path, PurePath
 
 from recon3d.core.errors import InputError
-from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES, match_by_name, split_role
+from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES, match_by_name, named, split_role
 from recon3d.run.task import Task
 
 # Sidecars, calibrations and our own results lie beside photos and are none.
@@ -23,7 +24,11 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """The user's files by photo id, not yet opened, with a digest of all their contents."""
+    """The user's files by photo id, not yet opened, with a digest of all their contents.
+
+    Photos that the user leaves out are among them: taking them in again must not mean reading all
+    photos again.
+    """
 
     paths: Mapping[str, Path]
     """Every candidate photo or the single video, by id (posix path below the input folder)."""
@@ -32,6 +37,8 @@ class FoundFiles:
     masks: Mapping[str, Path] = field(default_factory=dict)
     sensor_depth: Mapping[str, Path] = field(default_factory=dict)
     digest: str = ""
+    excluded: frozenset[str] = frozenset()
+    """Ids of photos that the user leaves out; without frames of a video, not yet known."""
 
     @property
     def video(self) -> Path | None:
@@ -41,19 +48,24 @@ class FoundFiles:
 
     @property
     def is_one_photo(self) -> bool:
-        """Whether nothing but a single photo was given."""
-        return len(self.paths) == 1 and not self.video
+        """Whether nothing but a single photo is to be used."""
+        return len(self.paths) - len(self.excluded) == 1 and not self.video
 
 
 def find_files(
-    photos: Path | Sequence[Path], masks: Path | None, sensor_depth: Path | None, task: Task
+    photos: Path | Sequence[Path],
+    masks: Path | None,
+    sensor_depth: Path | None,
+    task: Task,
+    excluded: Collection[str] = (),
 ) -> FoundFiles:
     """List and hash the user's files.
 
-    Hidden files, workspaces (*.recon3d), sidecars and results are not photos, nor are the masks
-    and depth images themselves when they lie in the same folder. Masks and depth images are
-    matched by name (`match_by_name`); depth images of which no name matches are taken in sorted
-    order when their number agrees.
+    Photos are those of `list_photos`, without the masks and depth images themselves when they
+    lie in the same folder. Masks and depth images are matched by name (`match_by_name`); depth
+    images of which no name matches are taken in sorted order when their number agrees.
+
+    excluded: photos to leave out, as `named` understands them.
 
     Raises:
         InputError: a path is missing or unreadable, there are no photos, or masks or depth
@@ -64,7 +76,7 @@ def find_files(
     taken = {path.resolve() for path in (*mask_files.values(), *depth_files.values())}
     paths = {
         photo_id: path
-        for photo_id, path in _list_photos(photos).items()
+        for photo_id, path in list_photos(photos).items()
         if path.resolve() not in taken
     }
     if not paths:
@@ -77,39 +89,67 @@ def find_files(
     for kind, found in (("mask", found_masks), ("depth image", found_depth)):
         if found and len(found) < len(paths):
             task.warn(f"{len(paths) - len(found)} of {len(paths)} photos have no {kind}")
-    return _hashed(paths, found_masks, found_depth, task)
+    left_out = frozenset(chain.from_iterable(named(paths, excluded).values()))
+    return replace(_hashed(paths, found_masks, found_depth, task), excluded=left_out)
 
 
-def _list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
-    if isinstance(photos, PurePath):
-        if photos.is_dir():
-            return {
-                name: path
-                for name, path in _files_below(photos)
-                if path.suffix.lower() not in _IGNORED_SUFFIXES
-            }
-        photos = [photos]
-    files = list(dict.fromkeys(path.absolute() for path in photos))
-    for path in files:
+def list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
+    """Every candidate photo or video by its id, sorted, each file once; nothing is opened.
+
+    Ids are posix paths below the folder that was given, or below the common parent of several
+    folders and files (`common_folder`). In folders, hidden files, workspaces (*.recon3d), sidecars
+    and results are no photos; a file that is given by itself always is a candidate.
+
+    Raises:
+        InputError: a path is missing or unreadable, or the only file is no photo and no video.
+    """
+    given = _absolute(photos)
+    for path in given:
         if not path.exists():
             raise InputError(f"{path} does not exist.", hint="Check the spelling of the path.")
+    if len(given) == 1 and not given[0].is_dir():
+        _check_alone(given[0])
+    parent = common_folder(given)
+    found: dict[str, Path] = {}
+    for path in given:
         if path.is_dir():
-            raise InputError(f"{path} is a folder.", hint="Give one folder, or a list of files.")
-    if len(files) == 1 and files[0].suffix.lower() not in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
+            found |= {
+                id_below(parent, file): file
+                for _, file in _files_below(path)
+                if file.suffix.lower() not in _IGNORED_SUFFIXES
+            }
+        else:
+            found[id_below(parent, path)] = path
+    return dict(sorted(found.items()))
+
+
+def common_folder(photos: Path | Sequence[Path]) -> Path | None:
+    """The folder below which `list_photos` names the photos; None for files of several drives."""
+    folders = [path if path.is_dir() else path.parent for path in _absolute(photos)]
+    try:
+        return Path(os.path.commonpath(folders)) if folders else None
+    except ValueError:  # on Windows: files of several drives
+        return None
+
+
+def id_below(folder: Path | None, file: Path) -> str:
+    """What `list_photos` calls a file; folder: what `common_folder` says."""
+    if folder is None:
+        return file.as_posix().replace(":", "")
+    return Path(os.path.relpath(file, folder)).as_posix()
+
+
+def _absolute(photos: Path | Sequence[Path]) -> list[Path]:
+    given = [photos] if isinstance(photos, PurePath) else photos
+    return list(dict.fromkeys(path.absolute() for path in given))
+
+
+def _check_alone(file: Path) -> None:
+    if file.suffix.lower() not in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
         raise InputError(
-            f"{files[0].name} is neither a photo nor a video that recon3d knows.",
+            f"{file.name} is neither a photo nor a video that recon3d knows.",
             hint="Give a folder of photos, or a video such as .mp4 or .mov.",
         )
-    return _below_common_parent(files)
-
-
-def _below_common_parent(files: Sequence[Path]) -> dict[str, Path]:
-    try:
-        parent = os.path.commonpath([path.parent for path in files]) if files else ""
-    except ValueError:  # on Windows: files of several drives
-        parent = ""
-    names = {Path(os.path.relpath(path, parent) if parent else path): path for path in files}
-    return {name.as_posix().replace(":", ""): names[name] for name in sorted(names)}
 
 
 def _files_below(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -6,12 +6,14 @@ Numbers instead of names, because not every library opens a path with umlauts.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from recon3d.core.scene import Album, Exif, Photo, Verdict
+from recon3d.io.naming import named
 from recon3d.io.pictures import read_depth_mm
 from recon3d.run.files import FileMapping, write_json
 
@@ -34,6 +36,8 @@ class Item:
     reason: str = ""
     """Why it is left out; empty for a good photo."""
     advice: str = ""
+    copy_of: str = ""
+    """Id of the photo that it is left out for; good if that one is not used."""
 
     @property
     def verdict(self) -> Verdict:
@@ -49,10 +53,14 @@ def write_album(folder: Path, items: Sequence[Item], *, sequential: bool) -> Non
     )
 
 
-def read_album(folder: Path) -> Album:
-    """Read what `ingest` wrote; depth one file at a time."""
+def read_album(folder: Path, excluded: Collection[str] = ()) -> Album:
+    """Read what `ingest` wrote; depth one file at a time.
+
+    excluded: photos to leave out, as `named` understands them.
+    """
     content = json.loads((folder / "album.json").read_text(encoding="utf-8"))
-    items = [_item_from_json(fields) for fields in content["items"]]
+    judged = [_item_from_json(fields) for fields in content["items"]]
+    items = _without(judged, excluded)
     good = [item for item in items if not item.reason]
     return Album(
         photos=tuple(_photo(item) for item in good),
@@ -64,7 +72,31 @@ def read_album(folder: Path) -> Album:
             {item.id: depth_path(folder, item.number) for item in good if item.has_depth},
             read_depth_mm,
         ),
+        excluded=tuple(
+            before.id
+            for before, after in zip(judged, items, strict=True)
+            if after.reason and not before.reason
+        ),
     )
+
+
+def _without(items: Sequence[Item], excluded: Collection[str]) -> list[Item]:
+    """The items, some left out on purpose; the next copy of such a photo takes its place."""
+    left_out = {*chain.from_iterable(named([item.id for item in items], excluded).values())}
+    kept: list[Item] = []
+    heirs: dict[str, str] = {}
+    for item in items:
+        if item.id in left_out:
+            item = replace(item, reason="you left it out", advice="Include it to use it again.")
+        elif item.copy_of in left_out:
+            heir = heirs.setdefault(item.copy_of, item.id)
+            item = (
+                replace(item, reason="", advice="", copy_of="")
+                if heir == item.id
+                else replace(item, reason=f"it is a copy of {heir}", copy_of=heir)
+            )
+        kept.append(item)
+    return kept
 
 
 def read_item(folder: Path, number: int) -> Item | None:

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,8 +18,8 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from recon3d.core.errors import InputError, require
-from recon3d.core.scene import Verdict
-from recon3d.io.naming import split_role
+from recon3d.core.scene import Album, Verdict
+from recon3d.io.naming import named, split_role
 from recon3d.io.photos import FoundFiles
 from recon3d.io.pictures import Picture, read_depth_mm, read_mask, read_picture
 from recon3d.io.sharpness import sharpness
@@ -38,7 +38,7 @@ from recon3d.stages.album_files import (
     write_item,
 )
 
-__all__ = ["VERSION", "IngestConfig", "ingest", "read_album"]
+__all__ = ["VERSION", "IngestConfig", "check_excluded", "ingest", "read_album"]
 
 VERSION = 3
 
@@ -92,6 +92,24 @@ def ingest(
         task.warn(f"left out {len(bad)} of {len(items)} files: {_counted(bad)}")
     _log.info("%d of %d files are photos, %.1f s", len(items) - len(bad), len(items), task.seconds)
     write_album(folder, items, sequential=files.video is not None)
+
+
+def check_excluded(album: Album, excluded: Collection[str], task: Task) -> None:
+    """Say what the user leaves out in vain.
+
+    Raises:
+        InputError: no photo is left.
+    """
+    ids = [photo.id for photo in album.photos] + [verdict.photo_id for verdict in album.verdicts]
+    unknown = sorted(name for name, meant in named(ids, excluded).items() if not meant)
+    if unknown:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        task.warn(f"no photo is called {', '.join(unknown[:3])}{more}, so nothing was left out")
+    if not album.photos:
+        raise InputError(
+            f"You left out all {len(album.excluded)} good photos.",
+            hint="Include at least two that show the same from different places.",
+        )
 
 
 def _ingest_photos(files: FoundFiles, folder: Path, task: Task, runtime: Runtime) -> list[Item]:
@@ -229,7 +247,12 @@ def _leave_out(items: Sequence[Item], config: IngestConfig) -> list[Item]:
         if item.reason:
             pass
         elif twin:
-            item = replace(item, reason=f"it is a copy of {twin}", advice="One of them is enough.")
+            item = replace(
+                item,
+                reason=f"it is a copy of {twin}",
+                advice="One of them is enough.",
+                copy_of=twin,
+            )
         elif not few and item.sharpness < config.blur_limit * usual:
             share = item.sharpness / usual
             item = replace(
