@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from statistics import median
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from recon3d.core.errors import InputError, require
+from recon3d.core.errors import InputError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import Album, Verdict
 from recon3d.io.naming import named, split_role
 from recon3d.io.photos import FoundFiles
@@ -53,18 +55,17 @@ _FEWEST_TO_JUDGE_BLUR = 4
 class IngestConfig:
     """Which files become photos."""
 
-    blur_limit: float = 0.2
+    blur_limit: Annotated[float, Range(least=0, below=1)] = 0.2
     """Leave out a photo whose sharpness is below this share of the album's median.
     0 keeps everything; raise it to be stricter."""
 
-    video_frames: int = 150
+    video_frames: Annotated[int, Range(least=2)] = 150
     """At most this many frames are picked from a video, sharp ones that overlap well.
     More frames cost time in every later stage."""
 
     def __post_init__(self) -> None:
         """Refuse shares and counts that mean nothing."""
-        require(0 <= self.blur_limit < 1, "ingest.blur_limit", self.blur_limit, "0 up to 1")
-        require(self.video_frames >= 2, "ingest.video_frames", self.video_frames, "2 or more")
+        check_ranges(self, "ingest")
 
 
 def ingest(
