@@ -12,6 +12,7 @@ import numpy as np
 from recon3d.config import Config
 from recon3d.core.depth import PredictedDepth
 from recon3d.core.errors import ReconError
+from recon3d.core.frame import TargetFrame
 from recon3d.core.region import Box
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, sparse_surface
@@ -19,11 +20,11 @@ from recon3d.depthnet.registry import make_estimator
 from recon3d.io.cameras import read_given_cameras
 from recon3d.io.photos import find_files
 from recon3d.io.textures import ExportConfig
-from recon3d.results import Inputs, Results, Stage
+from recon3d.results import Forecast, Inputs, Results, Stage
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, Task, silent
-from recon3d.run.workspace import Made, Workspace, open_workspace
+from recon3d.run.workspace import Foresight, Made, NotMadeError, Workspace, open_workspace
 from recon3d.stages import (
     align,
     depth,
@@ -41,7 +42,16 @@ from recon3d.stages import (
 )  # fmt: skip
 from recon3d.stages.export import Outputs
 
-__all__ = ["Inputs", "Results", "Stage", "in_unit_of_depth", "reconstruct", "write_outputs"]
+__all__ = [
+    "Forecast",
+    "Inputs",
+    "Results",
+    "Stage",
+    "forecast",
+    "in_unit_of_depth",
+    "reconstruct",
+    "write_outputs",
+]
 
 
 def reconstruct(
@@ -74,8 +84,7 @@ def reconstruct(
     given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
     export.check_outputs(outputs)
     results = Results(workspace)
-    if until is None:
-        until = Stage.TEXTURE if outputs.hold_texture else Stage.MESH
+    last = _last_stage(outputs, until)
 
     def tell(event: Event) -> None:
         if event.kind == "warning":
@@ -85,12 +94,7 @@ def reconstruct(
     token = cancel or CancelToken()
     with explain_missing_libraries(), open_workspace(workspace, tell, token) as work:
         try:
-            _run_stages(work, given, config, runtime, until, results)
-            if until >= Stage.TEXTURE:
-                _texture(work, config, results)
-            if config.levels.count > 1:
-                _make_levels(work, config, results)
-            _find_frame(work, config, results)
+            _run_stages(work, given, config, runtime, last, results)
             results.written = write_outputs(results, outputs, config.export, work.task("export"))
             work.remember_run(results.reached)
         except ReconError as error:
@@ -101,13 +105,53 @@ def reconstruct(
     return results
 
 
+def forecast(
+    inputs: Inputs | Path,
+    workspace: Path,
+    config: Config = Config(),  # noqa: B008 - frozen
+    *,
+    outputs: Outputs = Outputs(),  # noqa: B008 - frozen
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    cancel: CancelToken | None = None,
+    until: Stage | None = None,
+) -> Forecast:
+    """Tell what `reconstruct` with the same arguments would compute; nothing is written or locked.
+
+    Photos are read to know their contents, once in the life of a process.
+
+    Raises:
+        ReconError: the run would fail at its start.
+        Cancelled: `cancel` was set.
+    """
+    given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
+    work = Foresight(workspace, cancel or CancelToken())
+    complete = True
+    with explain_missing_libraries():
+        try:
+            last = _last_stage(outputs, until)
+            _run_stages(work, given, config, runtime, last, Results(workspace))
+        except NotMadeError:
+            complete = False
+    return Forecast(tuple(work.kept), tuple(work.missing), complete)
+
+
+def _last_stage(outputs: Outputs, until: Stage | None) -> Stage:
+    return until or (Stage.TEXTURE if outputs.hold_texture else Stage.MESH)
+
+
 def _run_stages(
-    work: Workspace,
-    inputs: Inputs,
-    config: Config,
-    runtime: Runtime,
-    until: Stage,
-    made: Results,
+    work: Workspace, inputs: Inputs, config: Config, runtime: Runtime, until: Stage, made: Results
+) -> None:
+    _run_to_mesh(work, inputs, config, runtime, until, made)
+    if until >= Stage.TEXTURE:
+        _texture(work, config, made)
+    if config.levels.count > 1:
+        _make_levels(work, config, made)
+    _find_frame(work, config, made)
+
+
+def _run_to_mesh(
+    work: Workspace, inputs: Inputs, config: Config, runtime: Runtime, until: Stage, made: Results
 ) -> None:
     task = work.task("ingest")
     files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, task, inputs.excluded)
@@ -222,9 +266,7 @@ def _make_relief(
 ) -> None:
     """From the depth of a single photo to its mesh."""
     made.posed = posed = in_unit_of_depth(posed, predictions)
-    # On every run: a relief from the cache is no better measured than a new one.
-    for assumption in relief.assumptions(posed.value, predictions.value):
-        work.task("relief").warn(assumption)
+    work.doubt("relief", lambda: relief.assumptions(posed.value, predictions.value))
     made.depth = settled = work.stage(
         "scale",
         version=relief.VERSION,
@@ -249,15 +291,12 @@ def _make_relief(
     )
     if until < Stage.MESH:
         return
-    (view,) = posed.value.scene.views
-    _clean(
-        work,
-        config,
-        made,
-        lambda crop, folder, task: mesh.clean_relief(
-            surface.value[0], view.cam_from_world, crop, config.mesh, folder, task
-        ),
-    )
+
+    def clean(crop: Box | None, folder: Path, task: Task) -> None:
+        (view,) = posed.value.scene.views
+        mesh.clean_relief(surface.value[0], view.cam_from_world, crop, config.mesh, folder, task)
+
+    _clean(work, config, made, clean)
 
 
 def _clean(
@@ -281,16 +320,17 @@ def _clean(
         return
     # The box is given in the frame of the whole model, which stays that of the cropped one.
     # Cleaning starts from the raw surface again, so that all faces go into the part.
-    _find_frame(work, config, made)
-    assert made.frame
+    standing = _find_frame(work, config, made)
+    assert standing
     low, high = np.split(np.array(config.mesh.crop, np.float64), 2)
-    box = Box(made.frame.value.target_from_world, low, high)
     made.mesh = work.stage(
         "crop",
         version=mesh.VERSION,
         config=config.mesh,
-        upstream=[*upstream, made.frame.key],
-        work=lambda folder, task: clean(box, folder, task),
+        upstream=[*upstream, standing.key],
+        work=lambda folder, task: clean(
+            Box(standing.value.target_from_world, low, high), folder, task
+        ),
         read=mesh.read_mesh,
     )
 
@@ -310,9 +350,8 @@ def _texture(work: Workspace, config: Config, made: Results) -> None:
         ),
         read=texture.read_texture,
     )
-    # On every run: a texture from the cache is no finer than a new one.
-    for doubt in texture.doubts(made.textured.folder):
-        work.task("texture").warn(doubt)
+    folder = made.textured.folder
+    work.doubt("texture", lambda: texture.doubts(folder))
 
 
 def _make_levels(work: Workspace, config: Config, made: Results) -> None:
@@ -349,26 +388,23 @@ def in_unit_of_depth(
     return replace(posed, read=lambda: relief.in_unit_of_depth(posed.value, predictions.value))
 
 
-def _find_frame(work: Workspace, config: Config, made: Results) -> None:
+def _find_frame(work: Workspace, config: Config, made: Results) -> Made[TargetFrame] | None:
     """How the latest stage that was reached is to stand."""
-    if made.frame or not (made.album and (posed := made.posed)):
-        return
-    album = made.album.value
-    surface, _ = _latest_surface(made)
+    if made.frame or not ((album := made.album) and (posed := made.posed)):
+        return made.frame
     latest = made.mesh or made.surface or posed
-    made.frame = work.stage(
+    made.frame = found = work.stage(
         "frame",
         version=frame.VERSION,
         config=config.frame,
         upstream=[posed.key, latest.key],
         work=lambda folder, task: frame.find_frame(
-            posed.value, album, surface, config.frame, folder, task
+            posed.value, album.value, _latest_surface(made)[0], config.frame, folder, task
         ),
         read=frame.read_frame,
     )
-    # On every run: a model from the cache is no better measured than a new one.
-    for doubt in frame.doubts(made.frame.value):
-        work.task("frame").warn(doubt)
+    work.doubt("frame", lambda: frame.doubts(found.value))
+    return found
 
 
 def _latest_surface(made: Results) -> tuple[Mesh, PointCloud]:

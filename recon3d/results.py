@@ -76,3 +76,15 @@ class Results:
     def stages(self) -> list[Made[Any]]:
         """The stages that were reached, in order."""
         return [*dict.fromkeys(self.reached.values())]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would do with a workspace as it is, in the names of stages."""
+
+    kept: tuple[str, ...]
+    """Finished there already."""
+    computed: tuple[str, ...]
+    """To be computed."""
+    complete: bool
+    """False where more stages follow, which depend on what those will find."""

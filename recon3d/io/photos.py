@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 
 from recon3d.core.errors import InputError
+from recon3d.io.digests import sha256_of
 from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES, match_by_name, named, split_role
 from recon3d.run.task import Task
 
@@ -19,7 +20,6 @@ _IGNORED_SUFFIXES = frozenset({
     ".txt", ".json", ".yaml", ".yml", ".toml", ".xml", ".xmp", ".csv", ".npy", ".npz", ".ini",
     ".db", ".md", ".html", ".log", ".bin", ".aae", ".thm", ".ply", ".obj", ".mtl", ".glb", ".stl",
 })  # fmt: skip
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -218,15 +218,10 @@ def _hashed(
 
 
 def _sha256(path: Path, task: Task) -> str:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                task.check()
+        return sha256_of(path, task.check)
     except OSError:  # ingest gives it a verdict
         return ""
-    return digest.hexdigest()
 
 
 def _is_video(path: Path) -> bool:

@@ -26,6 +26,8 @@ class Event:
     note: str = ""
     seconds: float = 0.0
     """Since the stage started."""
+    folder: str = ""
+    """Where the result lies, of stages that are finished or cached."""
 
 
 Listener = Callable[[Event], None]

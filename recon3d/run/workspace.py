@@ -10,17 +10,19 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
+from typing_extensions import override
+
 from recon3d.core.errors import InputError, WorkspaceBusyError
 from recon3d.run.cost import Cost, measured
 from recon3d.run.files import explain_write_errors, write_json
-from recon3d.run.task import CancelToken, Event, Listener, Task
+from recon3d.run.task import CancelToken, Event, Listener, Task, silent
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -96,7 +98,7 @@ class Workspace:
         folder = self.root / stage / key
         cached = (folder / _MANIFEST).exists()
         if cached:
-            self._listener(Event("stage_cached", stage))
+            self._listener(Event("stage_cached", stage, folder=str(folder)))
         else:
             self._compute(stage, key, folder, work)
         return Made(stage, key, folder, lambda: read(folder), _read_cost(folder), cached)
@@ -120,7 +122,15 @@ class Workspace:
             # Only someone who deleted the manifest by hand has left a folder here.
             shutil.rmtree(folder, ignore_errors=True)
             part.replace(folder)
-        self._listener(Event("stage_finished", stage, seconds=task.seconds))
+        self._listener(Event("stage_finished", stage, seconds=task.seconds, folder=str(folder)))
+
+    def doubt(self, stage: str, doubts: Callable[[], Iterable[str]]) -> None:
+        """Warn of what makes a result worse than it looks.
+
+        On every run: a result from the cache is no better than a new one.
+        """
+        for doubt in doubts():
+            self.task(stage).warn(doubt)
 
     def remember_run(self, reached: Mapping[str, Made[Any]]) -> None:
         """Note which folders the latest finished run uses, for `recon3d clean` and `last_run`.
@@ -131,6 +141,55 @@ class Workspace:
         write_json(self.root / _LATEST, {**_latest_keys(self.root), **self._keys})
         run = {name: {"stage": made.stage, "key": made.key} for name, made in reached.items()}
         write_json(self.root / _RUN, run)
+
+
+class NotMadeError(Exception):
+    """Someone needs the result of a stage that has only been foreseen."""
+
+
+class Foresight(Workspace):
+    """Stages that are only looked up: the same code then tells what it would compute.
+
+    Nothing is locked or written, and nobody is told anything. Keys need no results, so stages go
+    on being looked up until one is needed that does not exist.
+    """
+
+    def __init__(self, root: Path, cancel: CancelToken) -> None:
+        super().__init__(root, silent, cancel)
+        self.kept: list[str] = []
+        self.missing: list[str] = []
+
+    @override
+    def stage(
+        self,
+        stage: str,
+        *,
+        version: int,
+        config: DataclassInstance,
+        upstream: Sequence[str],
+        work: Callable[[Path, Task], None],
+        read: Callable[[Path], T],
+    ) -> Made[T]:
+        """Look a stage up.
+
+        Raises:
+            NotMadeError: by the value of what is returned, where the workspace does not hold it.
+        """
+        key = stage_key(stage, version, config, upstream)
+        folder = self.root / stage / key
+        if (folder / _MANIFEST).exists():
+            self.kept.append(stage)
+            return Made(stage, key, folder, lambda: read(folder), _read_cost(folder), True)
+        self.missing.append(stage)
+
+        def refuse() -> T:
+            raise NotMadeError(stage)
+
+        return Made(stage, key, folder, refuse, Cost(0, 0, 0), False)
+
+    @override
+    def doubt(self, stage: str, doubts: Callable[[], Iterable[str]]) -> None:
+        """Nothing has been made that could be doubted."""
 
 
 @contextmanager
