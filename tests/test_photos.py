@@ -14,7 +14,13 @@ from PIL import Image
 from recon3d.core.errors import InputError
 from recon3d.io.naming import match_by_name, named
 from recon3d.io.photos import FoundFiles, find_files, list_photos
-from recon3d.io.pictures import read_depth_mm, read_mask, read_picture, read_upright
+from recon3d.io.pictures import (
+    read_depth_mm,
+    read_mask,
+    read_picture,
+    read_preview,
+    read_upright,
+)
 from recon3d.run.task import CancelToken, Event, Task, silent
 
 SCENE = np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8)
@@ -423,3 +429,30 @@ def test_photos_left_out_change_neither_the_digest_nor_the_list(tmp_path: Path) 
     assert one.excluded == {"0.jpg", "2.jpg"}
     assert one.is_one_photo
     assert not every.is_one_photo
+
+
+# Previews for the screen
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_preview_is_the_upright_picture_made_small(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    big = Image.fromarray(SCENE[::8, ::8]).resize((1280, 960), Image.Resampling.BICUBIC)
+    big.save(tmp_path / "a.jpg", quality=95, exif=exif)
+    whole, preview = read_picture(tmp_path / "a.jpg"), read_preview(tmp_path / "a.jpg", 160)
+    assert (preview.height_px, preview.width_px) == whole.rgb.shape[:2]
+    assert max(preview.rgb.shape) == 160
+    small = Image.fromarray(whole.rgb).resize(preview.rgb.shape[1::-1])
+    # 8 grey levels: the decoder's own shrinking and a good filter differ a little.
+    assert np.abs(np.asarray(small, int) - preview.rgb).mean() < 8
+
+
+def test_a_preview_is_never_larger_than_the_photo(tmp_path: Path) -> None:
+    assert read_preview(photo(tmp_path / "a.png"), 1000).rgb.shape == (96, 128, 3)
+
+
+def test_broken_files_have_no_preview_but_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    with pytest.raises(InputError, match="not a photo"):
+        read_preview(tmp_path / "a.jpg", 160)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,6 +50,17 @@ class Picture:
     """The file itself, byte by byte, is an upright 8-bit RGB or grey JPEG."""
 
 
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A photo made small for a screen, upright."""
+
+    rgb: UInt8[np.ndarray, "h w 3"]
+    width_px: int
+    """Of the whole photo, upright."""
+    height_px: int
+    exif: Exif
+
+
 def read_picture(path: Path) -> Picture:
     """Decode a photo, apply its EXIF orientation once, and bring it to 8-bit RGB.
 
@@ -59,22 +72,34 @@ def read_picture(path: Path) -> Picture:
         InputError: the file is no image, is broken, or is larger than MAX_PIXELS. The message is
             a reason to be read beside the photo's name.
     """
-    try:
-        _open_heif_too()
-        with Image.open(path) as image:
-            _check_size(image)
-            exif = read_exif(image)
-            mode = image.mode
-            upright = ImageOps.exif_transpose(image)
-            image.load()
-            is_jpeg = image.format in ("JPEG", "MPO") and mode in ("RGB", "L")
-            is_upright = _orientation(image) == 1
-            rgb, opaque = _to_rgb(upright)
-    except Image.DecompressionBombError as error:
-        raise _too_large() from error
-    except _BROKEN as error:
-        raise _unreadable(path) from error
+    with _opened(path) as image:
+        exif = read_exif(image)
+        mode = image.mode
+        upright = ImageOps.exif_transpose(image)
+        image.load()
+        is_jpeg = image.format in ("JPEG", "MPO") and mode in ("RGB", "L")
+        is_upright = _orientation(image) == 1
+        rgb, opaque = _to_rgb(upright)
     return Picture(rgb, opaque, exif, mode, is_jpeg and is_upright)
+
+
+def read_preview(path: Path, longest_px: int) -> Preview:
+    """Decode a photo as `read_picture` does, its longer side at most `longest_px`.
+
+    Raises:
+        InputError: as `read_picture`.
+    """
+    with _opened(path) as image:
+        exif = read_exif(image)
+        sides = image.size[::-1] if _orientation(image) >= 5 else image.size
+        factor = min(1.0, longest_px / max(sides))
+        size = (max(1, round(sides[0] * factor)), max(1, round(sides[1] * factor)))
+        # A JPEG decoder skips most of the work where an eighth of the size will do.
+        image.draft("RGB", size[::-1] if sides != image.size else size)
+        rgb, _ = _to_rgb(ImageOps.exif_transpose(image))
+        if rgb.shape[1::-1] != size:
+            rgb = np.asarray(Image.fromarray(rgb).resize(size, reducing_gap=2.0))
+    return Preview(rgb, *sides, exif)
 
 
 def read_upright(path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -84,6 +109,27 @@ def read_upright(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         InputError: as `read_picture`.
     """
     return read_picture(path).rgb
+
+
+def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
+    """Grey pixels as they are stored, not turned by EXIF: calibration is about the sensor.
+
+    Raises:
+        InputError: as `read_picture`.
+    """
+    try:
+        _open_heif_too()
+        with Image.open(path) as image:
+            _check_size(image)
+            if image.mode.startswith("I") or image.mode == "F":
+                return _to_8_bit(np.asarray(image))
+            # A JPEG then skips the colours.
+            image.draft("L", None)
+            return np.asarray(image.convert("L"))
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
+    except _BROKEN as error:
+        raise _unreadable(path) from error
 
 
 def read_orientation(path: Path) -> int:
@@ -146,6 +192,20 @@ def read_depth_mm(path: Path) -> Float32[np.ndarray, "h w"]:
         ) from error
     known = (depth_mm > 0) & (depth_mm < 65535)
     return np.where(known, depth_mm / 1000, 0).astype(np.float32)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The image, not yet decoded; what goes wrong with it becomes a reason in words."""
+    try:
+        _open_heif_too()
+        with Image.open(path) as image:
+            _check_size(image)
+            yield image
+    except Image.DecompressionBombError as error:
+        raise _too_large() from error
+    except _BROKEN as error:
+        raise _unreadable(path) from error
 
 
 def _to_rgb(
