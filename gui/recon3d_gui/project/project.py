@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from recon3d.config import Config, Preset, preset, updated
+from recon3d.results import Inputs
 from recon3d.run.device import Device
 
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
@@ -65,6 +66,18 @@ class Project:
     def config(self) -> Config:
         """What to compute: the preset with the changes."""
         return updated(preset(self.preset), self.changes)
+
+    @property
+    def inputs(self) -> Inputs:
+        """The user's files, as a run takes them."""
+        return Inputs(
+            photos=self.sources,
+            intrinsics=self.intrinsics,
+            poses=self.poses,
+            masks=self.masks,
+            sensor_depth=self.sensor_depth,
+            excluded=self.excluded,
+        )
 
     def changes_with(self, stage: str, **settings: Value) -> Changes:
         """The changes, with some settings of one stage set; what the preset says anyway is dropped.

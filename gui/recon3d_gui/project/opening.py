@@ -1,0 +1,162 @@
+"""Projects from what a person drops or picks: a project file, a workspace, a mesh, photos."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+from platformdirs import user_documents_path
+
+from recon3d.config import Config, Preset, preset, updated
+from recon3d.core.errors import ConfigError, InputError
+from recon3d.core.scene import Album
+from recon3d.io.photos import list_photos
+from recon3d_gui.project.file import SUFFIX, Opened, read_project
+from recon3d_gui.project.project import Changes, Project, RunRecord
+
+WORKSPACE_SUFFIX = ".recon3d"
+MESH_SUFFIXES = frozenset({".ply", ".obj", ".glb", ".stl", ".usdz"})
+_MAX_REPORT_BYTES = 256 << 20
+
+
+def is_project(path: Path) -> bool:
+    """Whether `open_project` is the one to ask, by the name alone."""
+    return path.suffix.lower() in {SUFFIX, WORKSPACE_SUFFIX, *MESH_SUFFIXES}
+
+
+def new_project(sources: Iterable[Path] = ()) -> Project:
+    """A project of photos, whose workspace lies beside them where one may write there."""
+    return with_sources(Project(workspace=_home() / f"untitled{WORKSPACE_SUFFIX}"), sources)
+
+
+def with_sources(project: Project, added: Iterable[Path]) -> Project:
+    """Add files and folders. The first ones decide where a project works that is still empty."""
+    known = {path.absolute() for path in project.sources}
+    added = [Path(os.path.normpath(path.absolute())) for path in added]
+    new = [path for path in dict.fromkeys(added) if path not in known]
+    is_new = not (project.sources or project.runs)
+    workspace = workspace_for(new[0]) if is_new and new else project.workspace
+    return replace(project, sources=(*project.sources, *new), workspace=workspace)
+
+
+def workspace_for(source: Path) -> Path:
+    """Beside a folder, or in the folder of a file, named like it; else in the user's documents."""
+    name = (source.name if source.is_dir() else source.stem) or "scene"
+    place = source.parent if os.access(source.parent, os.W_OK) else _home()
+    return place / f"{name}{WORKSPACE_SUFFIX}"
+
+
+def open_project(path: Path) -> Opened:
+    """Open a project file, a workspace, or a mesh that recon3d has written.
+
+    A workspace whose project file lies beside it is opened by that. Disks may be slow: not for
+    the main thread.
+
+    Raises:
+        InputError: it cannot be read, or belongs to no project; says what to do.
+    """
+    path = Path(os.path.normpath(path.absolute()))
+    if path.suffix.lower() == SUFFIX:
+        return read_project(path)
+    workspace = path.with_suffix(WORKSPACE_SUFFIX)
+    if path.suffix.lower() in MESH_SUFFIXES and not workspace.is_dir():
+        raise InputError(
+            f"{path.name} has no workspace beside it ({workspace.name}).",
+            hint="Drop the photos that it was made from, or a folder ending in .recon3d.",
+        )
+    saved = workspace.with_suffix(SUFFIX)
+    if saved.is_file():
+        opened = read_project(saved)
+        if opened.project.workspace == workspace:
+            return opened
+    return _from_workspace(workspace)
+
+
+def _from_workspace(workspace: Path) -> Opened:
+    from recon3d.finished import reopen
+
+    results = reopen(workspace)
+    reached = {made.stage: made.key for made in results.stages}
+    notes = []
+    settings = _reported_settings(workspace)
+    if settings is None:
+        notes.append(f"{workspace.name}: its report is damaged, so settings are the usual ones.")
+    chosen, changes = _closest_preset(settings or Config())
+    finished_at = datetime.fromtimestamp((workspace / "run.json").stat().st_mtime, UTC)
+    album = results.album.value if results.album else None
+    if album and (missing := [p.path for p in album.photos if not Path(p.path).exists()]):
+        notes.append(f"{len(missing)} photos are no longer there, such as {missing[0]}.")
+    if results.posed and any(
+        c.source == "given" for c in results.posed.value.scene.cameras.values()
+    ):
+        notes.append("This run was given a camera file: add it again before you start another.")
+    project = Project(
+        sources=_sources(album) if album else (),
+        excluded=frozenset(album.excluded) if album else frozenset(),
+        preset=chosen,
+        changes=changes,
+        workspace=workspace,
+        runs=(
+            RunRecord(
+                name="Run 1",
+                finished_at=finished_at,
+                preset=chosen,
+                changes=changes,
+                reached=reached,
+            ),
+        ),
+    )
+    return Opened(project, tuple(notes))
+
+
+def _reported_settings(workspace: Path) -> Config | None:
+    """What the report says; None where it is damaged."""
+    report = workspace / "report.json"
+    try:
+        if report.stat().st_size > _MAX_REPORT_BYTES:
+            return None
+        settings = json.loads(report.read_text(encoding="utf-8"))["settings"]
+        return updated(Config(), settings)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
+        return None
+
+
+def _closest_preset(config: Config) -> tuple[Preset, Changes]:
+    names: tuple[Preset, ...] = get_args(Preset)
+    by_preset = {name: _differences(preset(name), config) for name in names}
+    chosen = min(names, key=lambda name: sum(map(len, by_preset[name].values())))
+    return chosen, by_preset[chosen]
+
+
+def _differences(base: Config, config: Config) -> Changes:
+    usual: Mapping[str, dict[str, Any]] = asdict(base)
+    found = {
+        stage: {name: value for name, value in settings.items() if value != usual[stage][name]}
+        for stage, settings in asdict(config).items()
+    }
+    return {stage: settings for stage, settings in found.items() if settings}
+
+
+def _sources(album: Album) -> tuple[Path, ...]:
+    """The folder that all photos come from, if it holds no others; else the files."""
+    files = {photo.id: Path(photo.path) for photo in album.photos}
+    roots = {_without_end(path, photo_id) for photo_id, path in files.items()}
+    root = roots.pop()
+    everything = {*files, *album.excluded, *(verdict.photo_id for verdict in album.verdicts)}
+    if not roots and root and root.is_dir() and list_photos(root).keys() == everything:
+        return (root,)
+    return tuple(dict.fromkeys(files.values()))
+
+
+def _without_end(path: Path, photo_id: str) -> Path | None:
+    depth = len(Path(photo_id).parts)
+    return path.parents[depth - 1] if path.as_posix().endswith(f"/{photo_id}") else None
+
+
+def _home() -> Path:
+    return user_documents_path() / "recon3d"
