@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -54,18 +55,25 @@ def check_family(name: str, setting: str) -> None:
         )
 
 
-def find_markers(rgb: UInt8[np.ndarray, "h w 3"], family: str) -> list[Marker]:
-    """Every marker of a family in an undistorted picture; auto looks for the usual families."""
+def marker_dictionary(family: str) -> Any:
+    """OpenCV's patterns of a family that `check_family` knows."""
     import cv2
 
     # Newer versions of OpenCV write the codes in capitals only.
     known = {name.upper(): value for name, value in vars(cv2.aruco).items() if "DICT_" in name}
+    return cv2.aruco.getPredefinedDictionary(known[f"DICT_{_OPENCV_NAMES[family]}".upper()])
+
+
+def find_markers(rgb: UInt8[np.ndarray, "h w 3"], family: str) -> list[Marker]:
+    """Every marker of a family in an undistorted picture; auto looks for the usual families."""
+    import cv2
+
     parameters = cv2.aruco.DetectorParameters()
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     found = []
     for name in _USUAL if family == "auto" else (family,):
-        dictionary = cv2.aruco.getPredefinedDictionary(known[f"DICT_{_OPENCV_NAMES[name]}".upper()])
-        corners, numbers, _ = cv2.aruco.ArucoDetector(dictionary, parameters).detectMarkers(grey)
+        detector = cv2.aruco.ArucoDetector(marker_dictionary(name), parameters)
+        corners, numbers, _ = detector.detectMarkers(grey)
         for corners_px, number in zip(corners, () if numbers is None else numbers, strict=True):
             square = np.asarray(corners_px, np.float64).reshape(4, 2)
             sharp = _sharpened(grey, square)

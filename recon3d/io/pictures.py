@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from recon3d.core.errors import InputError
 from recon3d.core.scene import Exif
 from recon3d.io.exif import read_exif
-from recon3d.io.naming import VIDEO_SUFFIXES
+from recon3d.io.naming import RAW_SUFFIXES, VIDEO_SUFFIXES
 
 MAX_PIXELS = 250_000_000
 # Pillow warns on stderr from 89 megapixels on, which a good camera has, and of every odd tag;
@@ -31,9 +31,6 @@ _BROKEN = (
     SyntaxError, EOFError, NotImplementedError, MemoryError, struct.error,
 )  # fmt: skip
 _WHITES = (1.0, 255.0, 4095.0, 65535.0)
-_RAW_SUFFIXES = frozenset({
-    ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +252,7 @@ def _unreadable(path: Path) -> InputError:
     suffix = path.suffix.lower()
     if not path.exists() or path.stat().st_size == 0:
         return InputError("the file is empty", hint="Copy it from the camera again.")
-    if suffix in _RAW_SUFFIXES:
+    if suffix in RAW_SUFFIXES:
         return InputError("it is a raw photo", hint="Export it as JPEG, TIFF or PNG.")
     if suffix in VIDEO_SUFFIXES:
         return InputError("it is a video among photos", hint="Give the video alone.")

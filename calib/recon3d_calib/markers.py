@@ -1,0 +1,79 @@
+"""Boards whose markers say which corner is which: they may be cut off or half covered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from recon3d.io.markers import find_markers, marker_dictionary
+from recon3d_calib.board import Board
+from recon3d_calib.seen import Points, Seen, enlarged, sharpened, shrunk
+
+_FEWEST_CORNERS = 6
+_MIRRORED = "it is mirrored: its markers can be read in a looking glass only"
+
+
+def find_charuco(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
+    """The chessboard corners beside markers that could be read."""
+    small, factor = shrunk(grey)
+    corners, numbers = charuco_corners(small, board)
+    if len(numbers) < _FEWEST_CORNERS:
+        if len(charuco_corners(np.ascontiguousarray(small[:, ::-1]), board)[1]) >= _FEWEST_CORNERS:
+            return Seen(reason=_MIRRORED)
+        few = f"only {len(numbers)} corners" if len(numbers) else "no corners"
+        return Seen(reason=f"{few} of a ChArUco board of {board.size} squares were found in it")
+    places = board.points[numbers]
+    rough = enlarged(corners, factor)
+    return Seen(Points(sharpened(grey, rough, _spacing(rough, places)), places, numbers, True))
+
+
+def charuco_corners(small: UInt8[np.ndarray, "h w"], board: Board) -> tuple[np.ndarray, np.ndarray]:
+    """Corners and their numbers, as OpenCV finds them; empty where there are none."""
+    import cv2
+
+    detector = cv2.aruco.CharucoDetector(opencv_charuco(board))
+    corners, numbers, _, _ = detector.detectBoard(small)
+    if numbers is None or corners is None:
+        return np.empty((0, 2)), np.empty(0, np.int64)
+    return np.asarray(corners).reshape(-1, 2), np.asarray(numbers, np.int64).ravel()
+
+
+def opencv_charuco(board: Board) -> Any:
+    """OpenCV's own description of a ChArUco board, in squares."""
+    import cv2
+
+    drawn = cv2.aruco.CharucoBoard(
+        (board.columns, board.rows), 1.0, board.marker_share, marker_dictionary(board.family)
+    )
+    drawn.setLegacyPattern(board.legacy)
+    return drawn
+
+
+def find_apriltags(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
+    """The corners of the tags, as the meeting of their edges."""
+    small, factor = shrunk(grey)
+    px, numbers = _tag_corners(small, board)
+    if len(numbers) < _FEWEST_CORNERS:
+        if len(_tag_corners(np.ascontiguousarray(small[:, ::-1]), board)[1]) >= _FEWEST_CORNERS:
+            return Seen(reason=_MIRRORED)
+        return Seen(reason=f"no grid of tags of the family {board.family} was found in it")
+    return Seen(Points(enlarged(px, factor), board.points[numbers], numbers, True))
+
+
+def _tag_corners(small: UInt8[np.ndarray, "h w"], board: Board) -> tuple[np.ndarray, np.ndarray]:
+    rgb = np.repeat(small[..., None], 3, axis=2)
+    known = board.columns * board.rows
+    tags = [tag for tag in find_markers(rgb, board.family) if tag.number < known]
+    if not tags:
+        return np.empty((0, 2)), np.empty(0, np.int64)
+    px = np.concatenate([tag.corners_px for tag in tags]) - 0.5
+    return px, np.concatenate([4 * tag.number + np.arange(4) for tag in tags])
+
+
+def _spacing(px: np.ndarray, places: np.ndarray) -> float:
+    """Pixels from one corner of the board to the next."""
+    from scipy.spatial.distance import pdist
+
+    return float(np.min(pdist(px) / pdist(places)))

@@ -1,0 +1,175 @@
+"""Which board is it? Looks at a few photos, where the user did not say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from recon3d.core.errors import InputError
+from recon3d.io.markers import find_markers
+from recon3d.io.pictures import read_grey
+from recon3d.run.task import Task
+from recon3d_calib.board import Board, BoardKind
+from recon3d_calib.chessboard import any_grid
+from recon3d_calib.circles import find_circles
+from recon3d_calib.errors import BoardError
+from recon3d_calib.markers import charuco_corners
+from recon3d_calib.seen import shrunk
+
+_PHOTOS = 10
+_FEWEST_MARKERS = 4
+# Every family is tried, and markers are seen well or not at all.
+_MARKED_PHOTOS = 3
+# Of the board's size in the picture; lenses bend planes by less, wrong sizes by more.
+_MOST_OFF_PLANE = 0.02
+# Sizes that are printed and sold; circles cannot be counted without a size.
+_CIRCLES = ((4, 11), (4, 9), (3, 9), (3, 7), (4, 5), (5, 9))
+_STRAIGHT_CIRCLES = ((7, 5), (9, 7), (11, 9), (8, 6), (7, 6), (6, 5), (5, 4), (4, 4), (7, 7))
+
+Grey = UInt8[np.ndarray, "h w"]
+
+
+def find_board(paths: Mapping[str, Path], kind: BoardKind | None, task: Task) -> Board:
+    """The board that most of a few photos show.
+
+    kind: what it is, where the user knows that much.
+
+    Raises:
+        BoardError: none of the photos shows a board that recon3d knows.
+        Cancelled: the task was stopped.
+    """
+    chosen = list(paths.values())[:: max(1, len(paths) // _PHOTOS)][:_PHOTOS]
+    greys: list[Grey] = []
+    for path in task.each(chosen, len(chosen), lambda path: path.name):
+        with suppress(InputError):
+            greys.append(shrunk(read_grey(path))[0])
+    searches: tuple[tuple[tuple[BoardKind, ...], Callable[[list[Grey], Task], Board | None]], ...]
+    searches = (
+        (("charuco", "apriltags"), _marked_board),
+        (("chessboard",), _chessboard),
+        (("circles", "asymmetric-circles"), _circles),
+    )
+    # One after the other: the next is needed only where the one before finds nothing.
+    found = (search(greys, task) for kinds, search in searches if kind in (None, *kinds))
+    board = next((board for board in found if board and kind in (None, board.kind)), None)
+    if board is None:
+        raise BoardError(
+            f"No calibration board was found in {len(greys)} photos.",
+            hint="The whole board must be seen, flat, sharp and evenly lit, with its white border. "
+            "If it is a grid of circles or small in the photos, give its kind and size. "
+            "`recon3d board` prints one.",
+        )
+    return board
+
+
+def _chessboard(greys: Sequence[Grey], task: Task) -> Board | None:
+    sizes: Counter[tuple[int, int]] = Counter()
+    for grey in greys:
+        task.check()
+        if (grid := any_grid(grey)) is not None:
+            rows, columns = sorted(grid.shape[:2])
+            sizes[columns, rows] += 1
+    if not sizes:
+        return None
+    # Cut-off boards are smaller than the board, and are in the minority; of equals the larger.
+    (columns, rows), _ = max(sizes.items(), key=lambda item: (item[1], item[0][0] * item[0][1]))
+    return Board(columns=columns, rows=rows)
+
+
+def _marked_board(greys: Sequence[Grey], task: Task) -> Board | None:
+    counts: Counter[str] = Counter()
+    numbers: dict[str, set[int]] = {}
+    best: tuple[int, Grey] | None = None
+    for grey in greys[:_MARKED_PHOTOS]:
+        task.check()
+        markers = find_markers(np.repeat(grey[..., None], 3, axis=2), "auto")
+        for marker in markers:
+            counts[marker.family] += 1
+            numbers.setdefault(marker.family, set()).add(marker.number)
+        if len(markers) >= _FEWEST_MARKERS and (best is None or len(markers) > best[0]):
+            best = len(markers), grey
+    if best is None:
+        return None
+    family = counts.most_common(1)[0][0]
+    return _charuco(best[1], family, max(numbers[family]) + 1) or _tag_grid(
+        best[1], family, max(numbers[family]) + 1
+    )
+
+
+def _charuco(grey: Grey, family: str, markers: int) -> Board | None:
+    """The size and pattern that explain most corners of the best photo."""
+    sizes = [
+        (columns, rows)
+        for columns in range(3, 31)
+        for rows in range(3, 31)
+        if columns * rows // 2 in (markers, markers + 1)
+        or (columns * rows + 1) // 2 in (markers, markers + 1)
+    ]
+    best, most = None, _FEWEST_MARKERS
+    for columns, rows in sizes:
+        for legacy in (False, True) if rows % 2 == 0 else (False,):
+            board = Board(kind="charuco", columns=columns, rows=rows, family=family, legacy=legacy)
+            corners, found = charuco_corners(grey, board)
+            if len(found) > most and _is_one_plane(board.points[found], corners):
+                best, most = board, len(found)
+    return best
+
+
+def _tag_grid(grey: Grey, family: str, tags: int) -> Board | None:
+    """The number of columns and the gap for which all tags lie in one plane."""
+    markers = [
+        marker
+        for marker in find_markers(np.repeat(grey[..., None], 3, axis=2), family)
+        if marker.number < tags
+    ]
+    if len(markers) < _FEWEST_MARKERS:
+        return None
+    corners = np.concatenate([marker.corners_px for marker in markers])
+    numbers = np.concatenate([4 * marker.number + np.arange(4) for marker in markers])
+    base = Board(kind="apriltags", columns=tags, rows=1, family=family)
+    trials = [
+        replace(base, columns=columns, rows=-(-tags // columns), marker_share=share)
+        for columns in range(1, tags + 1)
+        for share in (0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
+        if tags % columns == 0
+    ]
+    errors = [_plane_error(trial.points[numbers], corners) for trial in trials]
+    least = int(np.argmin(errors))
+    return trials[least] if errors[least] < _MOST_OFF_PLANE else None
+
+
+def _is_one_plane(places: np.ndarray, corners: np.ndarray) -> bool:
+    return _plane_error(places, corners) < _MOST_OFF_PLANE
+
+
+def _plane_error(places: np.ndarray, corners: np.ndarray) -> float:
+    """How far the points miss a plane's picture, as a share of their extent."""
+    import cv2
+
+    turn, _ = cv2.findHomography(places.astype(np.float32), corners.astype(np.float32))
+    if turn is None:
+        return np.inf
+    shown = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ turn.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        misses = np.linalg.norm(shown[:, :2] / shown[:, 2:] - corners, axis=1)
+    return float(np.median(misses) / np.ptp(corners, axis=0).max())
+
+
+def _circles(greys: Sequence[Grey], task: Task) -> Board | None:
+    kinds: tuple[tuple[BoardKind, Sequence[tuple[int, int]]], ...] = (
+        ("asymmetric-circles", _CIRCLES),
+        ("circles", _STRAIGHT_CIRCLES),
+    )
+    for kind, sizes in kinds:
+        for columns, rows in sizes:
+            board = Board(kind=kind, columns=columns, rows=rows)
+            task.check()
+            if sum(find_circles(grey, board).points is not None for grey in greys[:4]) >= 2:
+                return board
+    return None
