@@ -16,6 +16,9 @@ VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
     ".3gp",
 })  # fmt: skip
+RAW_SUFFIXES = frozenset({
+    ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw",
+})  # fmt: skip
 
 _SUFFIXES = PHOTO_SUFFIXES | {".txt", ".json"}
 _ROLES = ("color", "colour", "rgb", "depth", "mask", "pose")

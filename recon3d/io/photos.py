@@ -24,7 +24,7 @@ _IGNORED_SUFFIXES = frozenset({
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """The user's files by photo id, not yet opened, with a digest of all their contents.
+    """The user's files by photo id, with a digest of all their contents once they are hashed.
 
     Photos that the user leaves out are among them: taking them in again must not mean reading all
     photos again.
@@ -33,7 +33,7 @@ class FoundFiles:
     paths: Mapping[str, Path]
     """Every candidate photo or the single video, by id (posix path below the input folder)."""
     sha256: Mapping[str, str]
-    """By photo id; empty text where a file was not or could not be read."""
+    """By photo id; empty before hashing, and empty text where a file could not be read."""
     masks: Mapping[str, Path] = field(default_factory=dict)
     sensor_depth: Mapping[str, Path] = field(default_factory=dict)
     digest: str = ""
@@ -61,11 +61,28 @@ def find_files(
 ) -> FoundFiles:
     """List and hash the user's files.
 
+    excluded: photos to leave out, as `named` understands them.
+
+    Raises:
+        InputError: as `list_files`.
+    """
+    files = list_files(photos, masks, sensor_depth)
+    for kind, found in (("mask", files.masks), ("depth image", files.sensor_depth)):
+        if found and len(found) < len(files.paths):
+            missing = len(files.paths) - len(found)
+            task.warn(f"{missing} of {len(files.paths)} photos have no {kind}")
+    left_out = frozenset(chain.from_iterable(named(files.paths, excluded).values()))
+    return replace(_hashed(files, task), excluded=left_out)
+
+
+def list_files(
+    photos: Path | Sequence[Path], masks: Path | None, sensor_depth: Path | None
+) -> FoundFiles:
+    """List the user's files by photo id; nothing is opened or hashed.
+
     Photos are those of `list_photos`, without the masks and depth images themselves when they
     lie in the same folder. Masks and depth images are matched by name (`match_by_name`); depth
     images of which no name matches are taken in sorted order when their number agrees.
-
-    excluded: photos to leave out, as `named` understands them.
 
     Raises:
         InputError: a path is missing or unreadable, there are no photos, or masks or depth
@@ -86,11 +103,7 @@ def find_files(
         )
     found_masks = _belonging(mask_files, paths, f"masks in {masks}")
     found_depth = _belonging(depth_files, paths, f"depth images in {sensor_depth}", in_order=True)
-    for kind, found in (("mask", found_masks), ("depth image", found_depth)):
-        if found and len(found) < len(paths):
-            task.warn(f"{len(paths) - len(found)} of {len(paths)} photos have no {kind}")
-    left_out = frozenset(chain.from_iterable(named(paths, excluded).values()))
-    return replace(_hashed(paths, found_masks, found_depth, task), excluded=left_out)
+    return FoundFiles(paths, {}, found_masks, found_depth)
 
 
 def list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
@@ -198,22 +211,18 @@ def _belonging(
     return found
 
 
-def _hashed(
-    paths: Mapping[str, Path], masks: Mapping[str, Path], depth: Mapping[str, Path], task: Task
-) -> FoundFiles:
-    kinds = {"photo": paths, "mask": masks, "depth": depth}
-    todo = [(kind, name, path) for kind, files in kinds.items() for name, path in files.items()]
+def _hashed(files: FoundFiles, task: Task) -> FoundFiles:
+    kinds = {"photo": files.paths, "mask": files.masks, "depth": files.sensor_depth}
+    todo = [(kind, name, path) for kind, paths in kinds.items() for name, path in paths.items()]
     # A video among photos only gets a verdict, so its gigabytes need no reading.
     digests = [
-        (kind, name, "" if _is_video(path) and len(paths) > 1 else _sha256(path, task))
+        (kind, name, "" if _is_video(path) and len(files.paths) > 1 else _sha256(path, task))
         for kind, name, path in task.each(todo, len(todo), lambda item: item[1])
     ]
-    return FoundFiles(
-        paths,
-        {name: digest for kind, name, digest in digests if kind == "photo"},
-        masks,
-        depth,
-        hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
+    return replace(
+        files,
+        sha256={name: digest for kind, name, digest in digests if kind == "photo"},
+        digest=hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
     )
 
 
