@@ -1,0 +1,242 @@
+"""The photos of the project, kept up to date in the background; free of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from recon3d_gui.photos.latest import Latest
+from recon3d_gui.photos.rows import Filter, Found, Order, PhotoRow, arrange, make_rows
+from recon3d_gui.photos.selection import PhotoSelection
+from recon3d_gui.photos.sources import Listing, added, list_sources, removed
+from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
+from recon3d_gui.photos.thumbnails import Thumbnails
+from recon3d_gui.project.project import Project
+
+Change = Callable[..., Any]
+"""(label, **fields of the project): one step that undo takes back."""
+Tell = Callable[..., Any]
+"""(text, kind, details): a short message to the user."""
+
+_STAGES = ("ingest", "pose")
+"""Which decide what becomes of a photo."""
+
+
+def default_thumbnails() -> Thumbnails:
+    """Thumbnails that are kept in the user's cache folder."""
+    cache = ThumbnailCache(user_cache_path("recon3d", appauthor=False) / "thumbnails")
+    return Thumbnails(cache.look_at, cache.prune)
+
+
+class PhotoList:
+    """Rows of photos with what became of them; `tick` keeps them up to date.
+
+    revision grows with every change of rows, filter, order or selection.
+    """
+
+    def __init__(self, change: Change, tell: Tell, thumbnails: Thumbnails | None = None) -> None:
+        self.thumbnails = thumbnails or default_thumbnails()
+        self.selection = PhotoSelection()
+        self.revision = 0
+        self.rows: tuple[PhotoRow, ...] = ()
+        """Every photo, by name."""
+        self.shown: tuple[PhotoRow, ...] = ()
+        """Those that the filter lets through, in the chosen order."""
+        self.problem = ""
+        """Why there are no photos although there are sources."""
+        self._change = change
+        self._tell = tell
+        self._filter: Filter = "all"
+        self._order: Order = "name"
+        self._project: Project | None = None
+        self._reached: Mapping[str, Path] = {}
+        self._listing = Listing({}, {})
+        self._found = Found({}, {})
+        self._listings: Latest[Listing] = Latest("list photos")
+        self._findings: Latest[Found] = Latest("read verdicts")
+        self._by_id: dict[str, PhotoRow] = {}
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether photos are still being looked for."""
+        return self._listings.is_waiting
+
+    @property
+    def masks(self) -> Mapping[str, Path]:
+        """The user's masks by photo id."""
+        return self._listing.masks
+
+    @property
+    def filter(self) -> Filter:
+        """Which photos are shown."""
+        return self._filter
+
+    @filter.setter
+    def filter(self, shown: Filter) -> None:
+        self._filter = shown
+        self._arrange()
+
+    @property
+    def order(self) -> Order:
+        """In which order they are shown."""
+        return self._order
+
+    @order.setter
+    def order(self, order: Order) -> None:
+        self._order = order
+        self._arrange()
+
+    def row(self, photo_id: str) -> PhotoRow | None:
+        """The row of a photo; None if there is none of that id."""
+        return self._by_id.get(photo_id)
+
+    def tick(self, project: Project, reached: Mapping[str, Path], *, busy: bool = False) -> None:
+        """Take over what has changed or been found since the last call; cheap when nothing has.
+
+        reached: by stage, the finished folders of the run that is shown.
+        busy: a run is at work, so photos that nobody looks at must wait.
+        """
+        before = self._project
+        if project is not before:
+            self._project = project
+            if before is None or _files(before) != _files(project):
+                self.refresh()
+            elif before.excluded != project.excluded:
+                self._rebuild()
+        if any(reached.get(stage) != self._reached.get(stage) for stage in _STAGES):
+            self._reached = {stage: reached[stage] for stage in _STAGES if stage in reached}
+            self._find()
+        if (listing := self._listings.answer()) is not None:
+            self._take(listing)
+        if (found := self._findings.answer()) is not None:
+            self._found = found
+            self._rebuild()
+        self.thumbnails.rest(busy)
+        seen = self.thumbnails.collect()
+        if any(self._changes_rows(file) for file in seen):
+            self._rebuild()
+        elif seen:
+            self.revision += 1
+
+    def refresh(self) -> None:
+        """List the files again."""
+        assert self._project
+        files = _files(self._project)
+        if files[0]:
+            self._listings.ask(lambda: list_sources(*files))
+        else:
+            self._listings.drop()
+            self._take(Listing({}, {}))
+        self.revision += 1
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Take files and folders into the project; tells of those that are no photos."""
+        assert self._project
+        result = added(self._project.sources, self._project.excluded, paths)
+        self._change("Add photos", sources=result.sources, excluded=result.excluded)
+        self._tell_refused(result.refused, "could not be added")
+
+    def remove(self, photo_ids: Collection[str]) -> None:
+        """Take photos out of the project; the files stay where they are."""
+        assert self._project
+        result = removed(
+            self._project.sources, self._project.excluded, self._listing.files, photo_ids
+        )
+        self._change("Remove photos", sources=result.sources, excluded=result.excluded)
+        self._tell_refused(result.refused, "cannot be removed alone; exclude them instead")
+
+    def exclude(self, photo_ids: Collection[str]) -> None:
+        """Leave photos out of the next run."""
+        assert self._project
+        label = "Exclude photo" if len(photo_ids) == 1 else f"Exclude {len(photo_ids)} photos"
+        self._change(label, excluded=self._project.excluded | frozenset(photo_ids))
+
+    def include(self, photo_ids: Collection[str]) -> None:
+        """Use photos again in the next run."""
+        assert self._project
+        label = "Include photo" if len(photo_ids) == 1 else f"Include {len(photo_ids)} photos"
+        self._change(label, excluded=self._project.excluded - frozenset(photo_ids))
+
+    def toggle(self, photo_ids: Collection[str]) -> None:
+        """Exclude them, or include them where all are excluded already."""
+        assert self._project
+        if frozenset(photo_ids) <= self._project.excluded:
+            self.include(photo_ids)
+        else:
+            self.exclude(photo_ids)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self.thumbnails.close()
+
+    def _take(self, listing: Listing) -> None:
+        self._listing = listing
+        self.problem = "" if listing.files else listing.problem
+        if listing.problem:
+            self._tell(listing.problem, "warning", listing.hint)
+        self.thumbnails.forget()
+        self._rebuild()
+        self.thumbnails.survey([row.picture for row in self.rows])
+
+    def _find(self) -> None:
+        reached = dict(self._reached)
+        if reached:
+            self._findings.ask(lambda: _read_found(reached))
+        else:
+            self._findings.drop()
+            self._found = Found({}, {})
+            self._rebuild()
+
+    def _changes_rows(self, file: Path) -> bool:
+        facts = self.thumbnails.facts(file)
+        return self._order != "name" or bool(facts and facts.reason)
+
+    def _rebuild(self) -> None:
+        excluded = self._project.excluded if self._project else frozenset()
+        pictures = [row.picture for row in self.rows]
+        self.rows = tuple(
+            make_rows(self._listing.files, excluded, self._found, self.thumbnails.facts)
+        )
+        self._by_id = {row.id: row for row in self.rows}
+        self.selection.keep_only([row.id for row in self.rows])
+        if pictures != (now := [row.picture for row in self.rows]):
+            self.thumbnails.survey(now)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.shown = tuple(arrange(self.rows, self._filter, self._order, self.thumbnails.facts))
+        self.revision += 1
+
+    def _tell_refused(self, refused: Mapping[Path, str], what: str) -> None:
+        if not refused:
+            return
+        (path, reason), *others = refused.items()
+        subject = path.name if not others else f"{path.name} and {len(others)} more"
+        details = "\n".join(f"{path}: {why}" for path, why in refused.items())
+        self._tell(f"{subject} {what}: {reason}.", "warning", details)
+
+
+def _files(project: Project) -> tuple[tuple[Path, ...], Path | None, Path | None]:
+    return project.sources, project.masks, project.sensor_depth
+
+
+def _read_found(reached: Mapping[str, Path]) -> Found:
+    from recon3d.core.scene import Verdict
+    from recon3d.finished import read_stage
+
+    try:
+        album = read_stage("ingest", reached["ingest"]) if "ingest" in reached else None
+        posed = read_stage("pose", reached["pose"]) if "pose" in reached else None
+    except (OSError, ValueError, KeyError, TypeError):
+        # Deleted or damaged under our feet: the run that is shown will be told elsewhere.
+        return Found({}, {})
+    verdicts: dict[str, Verdict] = {}
+    if album:
+        verdicts |= {verdict.photo_id: verdict for verdict in album.verdicts}
+    if posed:
+        verdicts |= {verdict.photo_id: verdict for verdict in posed.verdicts}
+    frames = dict(album.pictures) if album and album.sequential else {}
+    return Found(verdicts, frames)

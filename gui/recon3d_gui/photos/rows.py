@@ -1,0 +1,141 @@
+"""The rows of the photo list: what became of each photo, which are shown, and in what order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from recon3d.core.scene import Verdict
+from recon3d_gui.photos.facts import PhotoFacts
+
+State = Literal["new", "used", "left out", "excluded"]
+Filter = Literal["all", "used", "left out", "excluded"]
+Order = Literal["name", "sharpness", "time"]
+
+FILTERS: tuple[Filter, ...] = ("all", "used", "left out", "excluded")
+ORDERS: tuple[Order, ...] = ("name", "sharpness", "time")
+
+_EXCLUDED = "You left it out."
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """One photo, or a video of which no frames are picked yet."""
+
+    id: str
+    path: Path
+    """The user's own file."""
+    picture: Path
+    """A file that shows it: its own, or a frame in the workspace."""
+    state: State = "new"
+    """What became of it in the run that is shown; excluded by the user outranks that."""
+    reason: str = ""
+    advice: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What became of it and what to do, in full sentences."""
+        if self.state == "excluded":
+            return f"{_EXCLUDED} Include it to use it in the next run."
+        if self.state == "left out":
+            return f"It was left out: {self.reason}. {self.advice}".strip()
+        if self.state == "used":
+            return "It was placed in space and used."
+        return "It will be used in the next run."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the latest run says of the photos."""
+
+    verdicts: Mapping[str, Verdict]
+    """By photo id."""
+    frames: Mapping[str, Path]
+    """Pictures by photo id of the frames picked from a video; empty for photos."""
+
+
+def make_rows(
+    files: Mapping[str, Path],
+    excluded: AbstractSet[str],
+    found: Found,
+    facts: Callable[[Path], PhotoFacts | None],
+) -> list[PhotoRow]:
+    """A row for each photo, by name as people count: 2 before 10.
+
+    files: by photo id; the single video gives way to its frames once there are some.
+    """
+    pictures = dict(files)
+    paths = dict(files)
+    if len(files) == 1 and found.frames:
+        (video,) = files.values()
+        pictures, paths = dict(found.frames), dict.fromkeys(found.frames, video)
+    rows = []
+    for photo_id in sorted(pictures, key=_as_people_count):
+        picture = pictures[photo_id]
+        state, reason, advice = _judge(
+            photo_id in excluded, found.verdicts.get(photo_id), facts(picture)
+        )
+        rows.append(PhotoRow(photo_id, paths[photo_id], picture, state, reason, advice))
+    return rows
+
+
+def arrange(
+    rows: Iterable[PhotoRow],
+    shown: Filter,
+    order: Order,
+    facts: Callable[[Path], PhotoFacts | None],
+) -> list[PhotoRow]:
+    """The rows to show: the blurred first, or the earliest; those nobody has looked at yet last."""
+    chosen = [row for row in rows if shown in ("all", row.state)]
+    if order == "name":
+        return chosen
+
+    def key(row: PhotoRow) -> tuple[bool, float, str]:
+        known = facts(row.picture)
+        if order == "sharpness":
+            return (not known, known.sharpness if known else 0.0, "")
+        return (not (known and known.taken_at), 0.0, known.taken_at if known else "")
+
+    return sorted(chosen, key=key)
+
+
+def count_line(rows: Sequence[PhotoRow]) -> str:
+    """How many photos there are and what became of them, in one line."""
+    if not rows:
+        return ""
+    states = Counter(row.state for row in rows)
+    others = [f"{states[state]} {state}" for state in ("left out", "excluded") if states[state]]
+    if states["used"]:
+        return ", ".join([f"{states['used']} of {len(rows)} used", *others])
+    photos = "1 photo" if len(rows) == 1 else f"{len(rows)} photos"
+    return ", ".join([photos, *others])
+
+
+def relative_sharpness(sharpness: float, all_sharpness: Sequence[float]) -> float:
+    """0 to 1: where half is what is usual among these photos."""
+    known = sorted(value for value in all_sharpness if value > 0)
+    if not known:
+        return 0.0
+    return min(1.0, 0.5 * sharpness / known[len(known) // 2])
+
+
+def _judge(
+    is_excluded: bool, verdict: Verdict | None, facts: PhotoFacts | None
+) -> tuple[State, str, str]:
+    if is_excluded:
+        return "excluded", "", ""
+    if verdict:
+        return "used" if verdict.used else "left out", verdict.reason, verdict.advice
+    if facts and facts.reason:
+        return "left out", facts.reason, facts.advice
+    return "new", "", ""
+
+
+def _as_people_count(photo_id: str) -> list[tuple[int, str]]:
+    parts = re.findall(r"\d+|\D+", photo_id.casefold())
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]

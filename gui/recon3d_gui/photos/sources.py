@@ -1,0 +1,125 @@
+"""Adding to and removing from the files of a project; nothing is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+from recon3d.core.errors import InputError
+from recon3d.io.naming import PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
+from recon3d.io.photos import common_folder, id_below, list_files, list_photos
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The part of a project that says which photos it is made of."""
+
+    sources: tuple[Path, ...]
+    excluded: frozenset[str]
+    refused: Mapping[Path, str]
+    """Why a path was not taken."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files behind the sources, by photo id."""
+
+    files: Mapping[str, Path]
+    masks: Mapping[str, Path]
+    problem: str = ""
+    """Why the list is not what the user wanted; empty when all is well."""
+    hint: str = ""
+
+
+def list_sources(sources: Sequence[Path], masks: Path | None, sensor_depth: Path | None) -> Listing:
+    """List the photos; where only masks or depth are at fault, without these."""
+    if not sources:
+        return Listing({}, {})
+    try:
+        found = list_files(sources, masks, sensor_depth)
+    except InputError as error:
+        try:
+            files: Mapping[str, Path] = list_photos(sources)
+        except InputError:
+            files = {}
+        return Listing(files, {}, str(error), error.hint)
+    return Listing(found.paths, found.masks)
+
+
+def added(before: Sequence[Path], excluded: AbstractSet[str], paths: Iterable[Path]) -> Sources:
+    """The sources with more files and folders; what was excluded stays so under its new name.
+
+    A video must be alone: its frames are a project's photos.
+    """
+    sources = list(before)
+    refused: dict[Path, str] = {}
+    for path in (path.absolute() for path in paths):
+        if path in sources:
+            continue
+        if reason := _refusal(path, sources):
+            refused[path] = reason
+        else:
+            sources.append(path)
+    return Sources(tuple(sources), _renamed(before, sources, excluded), refused)
+
+
+def removed(
+    before: Sequence[Path],
+    excluded: AbstractSet[str],
+    files: Mapping[str, Path],
+    photo_ids: Collection[str],
+) -> Sources:
+    """The sources without some photos.
+
+    A photo of a folder goes with the whole folder or not at all; unless all photos of its folder
+    go, it is refused.
+
+    files: all photos of the project by id.
+    """
+    gone = {files[photo_id] for photo_id in photo_ids if photo_id in files}
+    kept, refused = [], dict[Path, str]()
+    for source in before:
+        below = {path for path in files.values() if path == source or source in path.parents}
+        if not below & gone:
+            kept.append(source)
+        elif not below <= gone:
+            kept.append(source)
+            reason = f"it lies in the folder {source.name}, which the project takes as a whole"
+            refused |= dict.fromkeys(below & gone, reason)
+    left = {photo for photo in excluded if photo in files and files[photo] not in gone}
+    return Sources(tuple(kept), _renamed(before, kept, left), refused)
+
+
+def _refusal(path: Path, sources: Sequence[Path]) -> str:
+    suffix = path.suffix.lower()
+    if not path.exists():
+        return "it does not exist"
+    if suffix == ".recon3d":
+        return "it is a workspace, which holds results"
+    if any(_is_video(source) for source in sources):
+        return "the project is made of a video, which must be alone"
+    if path.is_dir() or suffix in PHOTO_SUFFIXES:
+        return ""
+    if suffix in VIDEO_SUFFIXES:
+        return "a video must be alone, in a project of its own" if sources else ""
+    if suffix in RAW_SUFFIXES:
+        return "it is a raw photo; export it as JPEG, TIFF or PNG"
+    return "it is neither a photo nor a video"
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _renamed(
+    before: Sequence[Path], after: Sequence[Path], excluded: AbstractSet[str]
+) -> frozenset[str]:
+    """Ids follow the common folder of all sources, which may be another now."""
+    if not before or not after:
+        return frozenset(excluded) if after else frozenset()
+    old, new = common_folder(before), common_folder(after)
+    if old == new or old is None:
+        return frozenset(excluded)
+    return frozenset(id_below(new, old / photo_id) for photo_id in excluded)

@@ -1,0 +1,375 @@
+"""The photo list of the window, without the window."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from recon3d_gui.photos.facts import PhotoFacts, Thumbnail, make_thumbnail
+from recon3d_gui.photos.latest import Latest
+from recon3d_gui.photos.photo_list import PhotoList
+from recon3d_gui.photos.rows import Found, PhotoRow, arrange, count_line, make_rows
+from recon3d_gui.photos.selection import PhotoSelection
+from recon3d_gui.photos.sources import added, removed
+from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
+from recon3d_gui.photos.thumbnails import MOST_PICTURES, Thumbnails
+from recon3d_gui.project.project import Project
+
+from recon3d.core.scene import Verdict
+
+
+def photo(path: Path, seed: int = 0, size: tuple[int, int] = (320, 240), **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 10.0) -> None:
+    ends = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.005)
+
+
+class Window:
+    """A project that is changed and told things as the studio does it."""
+
+    def __init__(self, workspace: Path, cache: Path) -> None:
+        self.project = Project(workspace=workspace)
+        self.labels: list[str] = []
+        self.told: list[str] = []
+        self.reached: dict[str, Path] = {}
+        self.photos = PhotoList(self._change, self._tell, Thumbnails(ThumbnailCache(cache).look_at))
+
+    def settle(self) -> None:
+        def settled() -> bool:
+            self.photos.tick(self.project, self.reached)
+            seen = [self.photos.thumbnails.facts(row.picture) for row in self.photos.rows]
+            return not self.photos.is_listing and all(seen)
+
+        settled()
+        wait_for(settled)
+
+    def _change(self, label: str, **fields: Any) -> None:
+        self.labels.append(label)
+        self.project = replace(self.project, **fields)
+        self.photos.tick(self.project, self.reached)
+
+    def _tell(self, text: str, kind: str, details: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Iterator[Window]:
+    window = Window(tmp_path / "work.recon3d", tmp_path / "cache")
+    window.settle()
+    yield window
+    window.photos.close()
+
+
+# The list
+
+
+def test_photos_are_listed_as_people_count_and_judged_before_any_run(
+    window: Window, tmp_path: Path
+) -> None:
+    for number in (10, 9, 1):
+        photo(tmp_path / "größer 写真" / f"{number}.jpg", number)
+    (tmp_path / "größer 写真" / "5.jpg").write_bytes(b"no photo")
+    window.photos.add([tmp_path / "größer 写真"])
+    window.settle()
+    rows = window.photos.rows
+    assert [(row.id, row.state) for row in rows] == [
+        ("1.jpg", "new"),
+        ("5.jpg", "left out"),
+        ("9.jpg", "new"),
+        ("10.jpg", "new"),
+    ]
+    assert rows[1].reason == "it is not a photo"
+    assert count_line(rows) == "4 photos, 1 left out"
+
+
+def test_files_that_are_no_photos_are_told_and_the_others_added(
+    window: Window, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.pdf").touch()
+    (tmp_path / "raw.CR2").touch()
+    window.photos.add([tmp_path / "plan.pdf", photo(tmp_path / "a.jpg"), tmp_path / "raw.CR2"])
+    window.settle()
+    assert [row.id for row in window.photos.rows] == ["a.jpg"]
+    (told,) = window.told
+    assert told == "plan.pdf and 1 more could not be added: it is neither a photo nor a video."
+
+
+def test_a_missing_folder_is_a_problem_in_words_not_a_crash(window: Window, tmp_path: Path) -> None:
+    window.project = replace(window.project, sources=(tmp_path / "gone",))
+    window.settle()
+    assert window.photos.rows == ()
+    assert "gone does not exist" in window.photos.problem
+
+
+def test_masks_that_fit_no_photo_are_told_and_the_photos_still_shown(
+    window: Window, tmp_path: Path
+) -> None:
+    photo(tmp_path / "photos" / "a.jpg")
+    photo(tmp_path / "masks" / "b.png")
+    window.project = replace(
+        window.project, sources=(tmp_path / "photos",), masks=tmp_path / "masks"
+    )
+    window.settle()
+    assert [row.id for row in window.photos.rows] == ["a.jpg"]
+    assert "None of the masks" in window.told[0]
+
+
+def test_one_step_excludes_many_and_the_same_key_includes_them_again(
+    window: Window, tmp_path: Path
+) -> None:
+    for number in range(4):
+        photo(tmp_path / "p" / f"{number}.jpg", number)
+    window.photos.add([tmp_path / "p"])
+    window.settle()
+    window.labels.clear()
+    window.photos.toggle(["0.jpg", "1.jpg"])
+    assert window.labels == ["Exclude 2 photos"]
+    assert count_line(window.photos.rows) == "4 photos, 2 excluded"
+    window.photos.toggle(["0.jpg", "1.jpg"])
+    assert window.project.excluded == frozenset()
+
+
+def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> None:
+    from recon3d.run.files import write_json
+    from recon3d.stages.album_files import Item, write_album
+
+    for number in range(3):
+        photo(tmp_path / "p" / f"{number}.jpg", number)
+    window.photos.add([tmp_path / "p"])
+    items = [
+        Item(number=n, id=f"{n}.jpg", path="", sha256="", reason="it is blurred" if n else "")
+        for n in range(2)
+    ]
+    write_album(tmp_path / "ingest", items, sequential=False)
+    write_json(tmp_path / "ingest" / "manifest.json", {})
+    window.reached = {"ingest": tmp_path / "ingest"}
+    window.settle()
+    wait_for(lambda: window.settle() is None and window.photos.rows[1].state == "left out")
+    assert [row.state for row in window.photos.rows] == ["new", "left out", "new"]
+    window.reached = {"ingest": tmp_path / "deleted"}
+    wait_for(lambda: window.settle() is None and window.photos.rows[1].state == "new")
+
+
+# Sources
+
+
+def test_excluded_photos_keep_their_meaning_when_a_second_folder_comes(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    photo(one / "a.jpg")
+    photo(two / "a.jpg")
+    both = added([one], frozenset({"a.jpg"}), [two])
+    assert both.excluded == {"one/a.jpg"}
+    files = {"one/a.jpg": one / "a.jpg", "two/a.jpg": two / "a.jpg"}
+    back = removed(both.sources, both.excluded, files, ["two/a.jpg"])
+    assert (back.sources, back.excluded) == ((one,), {"a.jpg"})
+
+
+def test_part_of_a_folder_cannot_be_removed_but_single_files_can(tmp_path: Path) -> None:
+    files = {name: photo(tmp_path / name) for name in ("in/a.jpg", "in/b.jpg", "alone.jpg")}
+    sources = (tmp_path / "in", tmp_path / "alone.jpg")
+    result = removed(sources, frozenset(), files, ["in/a.jpg", "alone.jpg"])
+    assert result.sources == (tmp_path / "in",)
+    assert [path.name for path in result.refused] == ["a.jpg"]
+
+
+def test_a_video_stays_alone(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    video = added([], frozenset(), [tmp_path / "a.mp4", tmp_path / "b.mp4"])
+    assert video.sources == (tmp_path / "a.mp4",)
+    assert "must be alone" in video.refused[tmp_path / "b.mp4"]
+    photos = added([photo(tmp_path / "a.jpg")], frozenset(), [tmp_path / "a.mp4"])
+    assert photos.sources == (tmp_path / "a.jpg",)
+
+
+# Rows
+
+
+def no_facts(path: Path) -> PhotoFacts | None:
+    return None
+
+
+def test_exclusion_by_the_user_outranks_the_verdict() -> None:
+    found = Found(
+        {"a": Verdict("a", False, "it is blurred", "Again."), "b": Verdict("b", True)}, {}
+    )
+    files = {name: Path(name) for name in "abc"}
+    rows = make_rows(files, {"a"}, found, no_facts)
+    assert [row.state for row in rows] == ["excluded", "used", "new"]
+    rows = make_rows(files, frozenset(), found, no_facts)
+    assert rows[0].sentence == "It was left out: it is blurred. Again."
+    assert count_line(rows) == "1 of 3 used, 1 left out"
+
+
+def test_a_video_gives_way_to_its_frames() -> None:
+    frames = {f"frame-{n}.jpg": Path(f"album/{n}.jpg") for n in (2, 10)}
+    (first, second) = make_rows(
+        {"v.mp4": Path("v.mp4")}, {"frame-10.jpg"}, Found({}, frames), no_facts
+    )
+    assert (first.id, first.path, first.picture) == (
+        "frame-2.jpg", Path("v.mp4"), Path("album/2.jpg"),
+    )  # fmt: skip
+    assert second.state == "excluded"
+
+
+def test_the_blurred_come_first_and_the_unknown_last() -> None:
+    facts = {"a": PhotoFacts(sharpness=0.5), "b": PhotoFacts(sharpness=0.1), "c": None}
+    rows = [PhotoRow(name, Path(name), Path(name)) for name in "cab"]
+    ordered = arrange(rows, "all", "sharpness", lambda path: facts[path.name])
+    assert [row.id for row in ordered] == ["b", "a", "c"]
+
+
+# Selection
+
+
+def test_shift_selects_a_range_from_the_last_plain_click() -> None:
+    selection, shown = PhotoSelection(), list("abcdef")
+    selection.click("b", shown, shift=False, ctrl=False)
+    selection.click("d", shown, shift=True, ctrl=False)
+    assert selection.ids == set("bcd")
+    selection.click("a", shown, shift=True, ctrl=False)
+    assert selection.ids == set("ab")
+    selection.click("f", shown, shift=False, ctrl=True)
+    assert selection.ids == set("abf")
+    selection.keep_only(list("bc"))
+    assert (selection.ids, selection.current) == ({"b"}, None)
+
+
+def test_arrow_keys_stop_at_the_ends_of_the_list() -> None:
+    selection, shown = PhotoSelection(), list("abc")
+    for step in (1, 1, 1, 1):
+        selection.step(step, shown)
+    assert selection.current == "c"
+    selection.step(-5, shown)
+    assert selection.ids == {"a"}
+
+
+# Thumbnails
+
+
+def test_what_is_on_the_screen_comes_first_and_what_left_it_not_at_all() -> None:
+    gate, started = threading.Semaphore(0), list[str]()
+
+    def look_at(path: Path) -> Thumbnail:
+        started.append(path.name)
+        gate.acquire()
+        return Thumbnail(PhotoFacts(width_px=1), np.zeros((1, 1, 3), np.uint8))
+
+    thumbnails = Thumbnails(look_at)
+    thumbnails.survey([Path(f"later {n}") for n in range(3)])
+    threads = min(2, os.cpu_count() or 1)
+    wait_for(lambda: len(started) == threads)
+    thumbnails.want([Path("gone")])
+    thumbnails.want([Path("screen 1"), Path("screen 2")])
+    for _ in range(5):
+        gate.release()
+    wait_for(lambda: len(started) == 5)
+    thumbnails.close()
+    assert "gone" not in started
+    assert set(started[threads : threads + 2]) == {"screen 1", "screen 2"}
+
+
+def test_pictures_in_memory_stay_within_their_bound_and_facts_stay_all() -> None:
+    thumbnails = Thumbnails(
+        lambda path: Thumbnail(PhotoFacts(width_px=1), np.zeros((1, 1, 3), np.uint8))
+    )
+    files = [Path(str(n)) for n in range(MOST_PICTURES + 50)]
+    thumbnails.survey(files)
+    wait_for(lambda: thumbnails.collect() is not None and thumbnails.facts(files[-1]) is not None)
+    assert sum(thumbnails.picture(file) is not None for file in files) == MOST_PICTURES
+    thumbnails.want(files[-1:])
+    wait_for(lambda: thumbnails.collect() is not None and thumbnails.picture(files[-1]) is not None)
+    assert sum(thumbnails.picture(file) is not None for file in files) == MOST_PICTURES
+    thumbnails.close()
+
+
+def test_a_survey_rests_while_a_run_works_but_the_screen_does_not() -> None:
+    thumbnails = Thumbnails(lambda path: Thumbnail(PhotoFacts(width_px=1), None))
+    thumbnails.rest(True)
+    thumbnails.survey([Path("later")])
+    thumbnails.want([Path("now")])
+    wait_for(lambda: thumbnails.collect() is not None and thumbnails.facts(Path("now")) is not None)
+    assert thumbnails.facts(Path("later")) is None
+    thumbnails.rest(False)
+    wait_for(lambda: bool(thumbnails.collect()) or thumbnails.facts(Path("later")) is not None)
+    thumbnails.close()
+
+
+def test_a_thumbnail_is_upright_and_knows_the_file(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0110] = 6, "NIKON CORPORATION", "NIKON D3200"
+    found = make_thumbnail(photo(tmp_path / "a.jpg", size=(640, 320), exif=exif))
+    assert found.rgb is not None
+    assert found.rgb.shape == (160, 80, 3)
+    assert found.facts.line == "NIKON D3200 · 320 × 640"
+    assert found.facts.sharpness > 0
+
+
+def test_a_thumbnail_from_the_disk_is_the_same_until_the_photo_changes(tmp_path: Path) -> None:
+    path = photo(tmp_path / "a.jpg", 1)
+    cache = ThumbnailCache(tmp_path / "cache")
+    first, again = cache.look_at(path), cache.look_at(path)
+    assert again.facts == first.facts
+    assert len(list((tmp_path / "cache").rglob("*.jpg"))) == 1
+    photo(path, 2, size=(200, 100))
+    assert cache.look_at(path).facts.width_px == 200
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    path = photo(tmp_path / "a.jpg")
+    cache = ThumbnailCache(tmp_path / "cache")
+    good = cache.look_at(path)
+    (file,) = (tmp_path / "cache").rglob("*.jpg")
+    Image.new("RGB", (10, 10)).save(file, comment=b'{"width_px": "many"}')
+    assert cache.look_at(path).facts == good.facts
+    file.write_bytes(b"torn")
+    assert cache.look_at(path).facts == good.facts
+
+
+def test_the_cache_forgets_the_oldest_beyond_its_bound(tmp_path: Path) -> None:
+    cache = ThumbnailCache(tmp_path / "cache", most_bytes=1)
+    cache.look_at(photo(tmp_path / "a.jpg"))
+    cache.prune()
+    assert not list((tmp_path / "cache").rglob("*.jpg"))
+
+
+# Questions
+
+
+def test_only_the_latest_question_is_answered_and_its_error_raised() -> None:
+    questions: Latest[str] = Latest("test")
+    gate = threading.Event()
+
+    def slow() -> str:
+        gate.wait(10)
+        return "slow"
+
+    questions.ask(slow)
+    questions.ask(lambda: "quick")
+    answers: list[str] = []
+    wait_for(
+        lambda: bool(answers.append(found) or True) if (found := questions.answer()) else False
+    )
+    gate.set()
+    time.sleep(0.05)
+    assert questions.answer() is None
+    assert answers == ["quick"]
+    questions.ask(lambda: str(1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        wait_for(lambda: questions.answer() is not None)
