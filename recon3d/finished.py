@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from recon3d.pipeline import Results, in_unit_of_depth
-from recon3d.run.workspace import last_run
+from recon3d.pipeline import in_unit_of_depth
+from recon3d.results import Results
+from recon3d.run.workspace import Made, finished_stage, last_run
 from recon3d.stages import (
     align,
     depth,
@@ -22,22 +23,24 @@ from recon3d.stages import (
     texture,
 )  # fmt: skip
 
-_READERS: Mapping[str, Callable[[Path], Any]] = {
-    "ingest": ingest.read_album,
-    "pose": pose.read_posed_photos,
-    "depth": depth.read_predictions,
-    "align": align.read_aligned,
-    "refine": refine.read_scene_depth,
-    "scale": relief.read_depth,
-    "fuse": fuse.read_surface,
-    "relief": relief.read_relief,
-    "mesh": mesh.read_mesh,
-    "crop": mesh.read_mesh,
-    "levels": levels.read_levels,
-    "texture": texture.read_texture,
-    "level textures": texture.read_textured_levels,
-    "frame": frame.read_frame,
+_STAGES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
+    "ingest": ("album", ingest.read_album),
+    "pose": ("posed", pose.read_posed_photos),
+    "depth": ("predictions", depth.read_predictions),
+    "align": ("aligned", align.read_aligned),
+    "refine": ("depth", refine.read_scene_depth),
+    "scale": ("depth", relief.read_depth),
+    "fuse": ("surface", fuse.read_surface),
+    "relief": ("surface", relief.read_relief),
+    "mesh": ("mesh", mesh.read_mesh),
+    "crop": ("mesh", mesh.read_mesh),
+    "levels": ("levels", levels.read_levels),
+    "texture": ("textured", texture.read_texture),
+    "level textures": ("textured_levels", texture.read_textured_levels),
+    "frame": ("frame", frame.read_frame),
 }
+"""By stage: its field of Results, and how its folder is read; later ones replace earlier ones."""
+_READERS = {stage: read for stage, (_, read) in _STAGES.items()}
 
 
 def reopen(workspace: Path) -> Results:
@@ -46,9 +49,31 @@ def reopen(workspace: Path) -> Results:
     Raises:
         InputError: it is not a workspace, no run has finished in it, or it is not whole.
     """
+    return _whole(workspace, last_run(workspace, _READERS))
+
+
+def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:
+    """What any run has made, finished or not, each part read when asked for.
+
+    reached: by stage: the folder of its result, as the run's events named it.
+
+    Raises:
+        InputError: a folder is gone or not whole.
+    """
+    made = {
+        field: finished_stage(stage, reached[stage], read)
+        for stage, (field, read) in _STAGES.items()
+        if stage in reached
+    }
+    if "predictions" in made:
+        made.setdefault("aligned", made["predictions"])
+    return _whole(workspace, made)
+
+
+def _whole(workspace: Path, reached: Mapping[str, Made[Any]]) -> Results:
     results = Results(workspace)
-    for name, made in last_run(workspace, _READERS).items():
-        setattr(results, name, made)
+    for field, made in reached.items():
+        setattr(results, field, made)
     if results.posed and results.predictions and results.depth and results.depth.stage == "scale":
         results.posed = in_unit_of_depth(results.posed, results.predictions)
     return results

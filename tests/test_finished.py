@@ -13,7 +13,7 @@ from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
 from recon3d.core.errors import InputError
-from recon3d.finished import reopen
+from recon3d.finished import gather, reopen
 from recon3d.io.meshes import read_mesh
 from recon3d.pipeline import Inputs, Stage, reconstruct
 from recon3d.run.task import CancelToken
@@ -132,3 +132,18 @@ def test_a_mesh_of_a_run_without_one_is_refused_with_advice(
         command.run(display, CancelToken())
     assert "no surface" in capfd.readouterr().out
     assert not (tmp_path / "cameras/scene.glb").exists()
+
+
+def test_any_run_is_gathered_from_the_folders_of_its_stages(finished: Path) -> None:
+    whole = reopen(finished)
+    reached = {made.stage: made.folder for made in whole.stages}
+    gathered = gather(finished, reached)
+    assert {name: made.folder for name, made in gathered.reached.items()} == {
+        name: made.folder for name, made in whole.reached.items()
+    }
+    assert gathered.posed is not None
+    assert gathered.posed.value.scene.unit == "metre"
+    del reached["mesh"]
+    assert gather(finished, reached).mesh is None  # as of a run that was stopped
+    with pytest.raises(InputError, match="gone"):
+        gather(finished, {"mesh": finished / "mesh" / "0123456789abcdef"})

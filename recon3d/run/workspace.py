@@ -280,6 +280,21 @@ def last_run(root: Path, readers: Mapping[str, Callable[[Path], Any]]) -> dict[s
     return made
 
 
+def finished_stage(stage: str, folder: Path, read: Callable[[Path], T]) -> Made[T]:
+    """A stage's result by its folder.
+
+    Raises:
+        InputError: the folder is gone or not whole.
+    """
+    try:
+        return Made(stage, folder.name, folder, partial(read, folder), _read_cost(folder), True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder} cannot be opened: it is gone or damaged.",
+            hint="Run again; what is finished stays.",
+        ) from error
+
+
 def _check_workspace(root: Path) -> None:
     if not (root / _LOCK).is_file():
         raise InputError(
