@@ -65,7 +65,8 @@ def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:
         for stage, (field, read) in _STAGES.items()
         if stage in reached
     }
-    if "predictions" in made:
+    if "refine" in reached and "predictions" in made:
+        # Depth that is in scene units as it is has no stage that aligns it.
         made.setdefault("aligned", made["predictions"])
     return _whole(workspace, made)
 
