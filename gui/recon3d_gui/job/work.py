@@ -1,0 +1,119 @@
+"""What the job process does for each request; free of pipes and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from recon3d.core.errors import ReconError
+from recon3d.io.naming import VIDEO_SUFFIXES, named
+from recon3d.io.photos import list_photos
+from recon3d.results import Forecast
+from recon3d.run.device import Runtime
+from recon3d.run.task import CancelToken, Listener, Task
+from recon3d_gui.job.messages import Amount, ExportRequest, RunRequest, Summary
+
+_VIDEO_MEGAPIXELS = 2.1
+
+
+def perform(
+    request: RunRequest | ExportRequest,
+    begin: Callable[[Amount], None],
+    listener: Listener,
+    cancel: CancelToken,
+) -> Summary:
+    """Do a job.
+
+    begin: called once, before the work.
+
+    Raises:
+        ReconError: the photos, files, settings or places do not allow it.
+        Cancelled: `cancel` was set.
+    """
+    if isinstance(request, RunRequest):
+        begin(amount_of(request))
+        return _run(request, listener, cancel)
+    begin(Amount())
+    return _export(request, Task("export", listener, cancel))
+
+
+def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summary:
+    from recon3d.pipeline import reconstruct
+
+    made = reconstruct(
+        request.inputs,
+        request.workspace,
+        request.config,
+        runtime=Runtime(device=request.device),
+        listener=listener,
+        cancel=cancel,
+        until=request.until,
+    )
+    given = placed = faces = 0
+    if made.album:
+        album = made.album.value
+        left_out = {verdict.photo_id for verdict in album.verdicts if not verdict.used}
+        given = len({photo.id for photo in album.photos} | left_out)
+    if made.posed:
+        placed = len(made.posed.value.scene.views)
+    if made.mesh:
+        faces = len(made.mesh.value.faces)
+    report = request.workspace / "report.html"
+    return Summary(given, placed, faces, report if report.exists() else None)
+
+
+def _export(request: ExportRequest, task: Task) -> Summary:
+    from recon3d.finished import gather
+    from recon3d.pipeline import write_outputs
+    from recon3d.stages.export import check_outputs
+
+    check_outputs(request.outputs)
+    made = gather(request.workspace, request.reached)
+    if not made.frame:
+        raise ReconError(
+            "This run ended before there was anything to save.",
+            hint="Press Start to go on with it; what is finished stays.",
+        )
+    return Summary(written=write_outputs(made, request.outputs, request.config, task))
+
+
+def foresee(request: RunRequest, cancel: CancelToken) -> Forecast:
+    """Tell what a run would compute.
+
+    Raises:
+        ReconError: it would fail at its start.
+        Cancelled: `cancel` was set.
+    """
+    from recon3d.pipeline import forecast
+
+    return forecast(
+        request.inputs,
+        request.workspace,
+        request.config,
+        runtime=Runtime(device=request.device),
+        cancel=cancel,
+        until=request.until,
+    )
+
+
+def amount_of(request: RunRequest) -> Amount:
+    """Count the photos; whatever is wrong with them, the run itself tells better."""
+    try:
+        photos = list_photos(request.inputs.photos)
+    except ReconError:
+        return Amount()
+    left_out = {photo for ids in named(photos, request.inputs.excluded).values() for photo in ids}
+    files = [path for photo, path in photos.items() if photo not in left_out]
+    if len(files) == 1 and files[0].suffix.lower() in VIDEO_SUFFIXES:
+        return Amount(request.config.ingest.video_frames, _VIDEO_MEGAPIXELS)
+    return Amount(len(files), _megapixels(files[len(files) // 2]) if files else 0.0)
+
+
+def _megapixels(photo: Path) -> float:
+    from PIL import Image
+
+    try:
+        with Image.open(photo) as image:
+            return image.width * image.height / 1e6
+    except Exception:  # Pillow raises what it likes; without a size the guess is a coarser one
+        return 0.0
