@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -295,8 +294,6 @@ def _result(
         board,
         intrinsics_of(lens, fit.values, *detections[0].size),
         lens.name,
-        MappingProxyType(
-            {n: float(s) if np.isfinite(s) else np.inf for n, s in zip(names, std, strict=True)}
-        ),
+        {n: float(s) if np.isfinite(s) else np.inf for n, s in zip(names, std, strict=True)},
         tuple(photos),
     )

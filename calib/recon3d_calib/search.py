@@ -15,7 +15,7 @@ from recon3d.core.errors import InputError
 from recon3d.io.markers import find_markers
 from recon3d.io.pictures import read_grey
 from recon3d.run.task import Task
-from recon3d_calib.board import Board, BoardKind
+from recon3d_calib.board import Board, BoardKind, parse_size
 from recon3d_calib.chessboard import any_grid
 from recon3d_calib.circles import find_circles
 from recon3d_calib.errors import BoardError
@@ -33,6 +33,29 @@ _CIRCLES = ((4, 11), (4, 9), (3, 9), (3, 7), (4, 5), (5, 9))
 _STRAIGHT_CIRCLES = ((7, 5), (9, 7), (11, 9), (8, 6), (7, 6), (6, 5), (5, 4), (4, 4), (7, 7))
 
 Grey = UInt8[np.ndarray, "h w"]
+
+
+def settle_board(paths: Mapping[str, Path], kind: BoardKind | None, size: str, task: Task) -> Board:
+    """The board that the user names, completed from the photos where that takes a look.
+
+    kind: None where the user leaves it open; a size alone means a chessboard.
+    size: columns x rows; empty where the user leaves it open.
+
+    Raises:
+        ConfigError: the size is none.
+        BoardError: the photos show no board, or another one.
+        Cancelled: the task was stopped.
+    """
+    wanted = parse_size(size) if size else None
+    if wanted and kind not in ("charuco", "apriltags"):
+        return Board(kind=kind or "chessboard", columns=wanted[0], rows=wanted[1])
+    board = find_board(paths, kind, task)
+    if wanted and sorted(wanted) != sorted((board.columns, board.rows)):
+        raise BoardError(
+            f"The photos show {board.words}, not {wanted[0]}x{wanted[1]}.",
+            hint=f"Give the size {board.size}, or leave it to recon3d.",
+        )
+    return board
 
 
 def find_board(paths: Mapping[str, Path], kind: BoardKind | None, task: Task) -> Board:

@@ -14,6 +14,7 @@ import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
 from tyro.extras import subcommand_type_from_defaults
 
+from recon3d.cli.calibrate import Calibrate
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.export import Export
@@ -282,6 +283,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "export": Export(workspace=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
+        "calibrate": Calibrate(photos=tyro.MISSING),
     }
     # Any: mypy does not follow a union that is made at run time.
     commands: Any = subcommand_type_from_defaults(

@@ -1,0 +1,26 @@
+"""A video of a board -> its sharpest frames, as photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recon3d.io.video import pick_frames, read_frames
+from recon3d.run.task import Task
+
+
+def write_frames(video: Path, folder: Path, most: int, task: Task) -> dict[str, Path]:
+    """Write frames that are sharp and differ, without loss; their paths by a name.
+
+    Raises:
+        InputError: the video cannot be decoded.
+        Cancelled: the task was stopped.
+    """
+    from PIL import Image
+
+    wanted = pick_frames(video, most, lambda done, total: task.step(done, total, "reading"))
+    paths: dict[str, Path] = {}
+    for index, rgb in task.each(read_frames(video, wanted), len(wanted), lambda item: str(item[0])):
+        name = f"frame {index:06}.png"
+        paths[name] = folder / name
+        Image.fromarray(rgb).save(paths[name], compress_level=1)
+    return paths

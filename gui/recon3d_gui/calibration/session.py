@@ -1,0 +1,218 @@
+"""What the calibration page shows: photos of a board, and what came of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from recon3d_calib.board import Board, BoardKind
+from recon3d_calib.calibrate import Calibration
+from recon3d_calib.detection import Look
+
+from recon3d.core.errors import InputError
+from recon3d.io.naming import PHOTO_SUFFIXES
+from recon3d.io.photos import list_photos
+from recon3d_gui.calibration.worker import (
+    Failed,
+    FoundBoard,
+    Looked,
+    News,
+    Progress,
+    Request,
+    Solved,
+    Stopped,
+    work,
+)
+
+State = Literal["idle", "working", "stopping"]
+_GRACE_SECONDS = 3.0
+_CRASHED = Failed(
+    "The calibration ended unexpectedly.", "Try it again; if it happens again, please report it."
+)
+
+
+class CalibrationSession:
+    """Photos, board, progress and result; `poll` it each frame."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        """Grows with every change."""
+        self.state: State = "idle"
+        self.progress = Progress(0, 0, "")
+        self.looks: dict[str, Look] = {}
+        self.thumbnails: dict[str, np.ndarray] = {}
+        self.calibration: Calibration | None = None
+        self.failure: Failed | None = None
+        self.kind: BoardKind | None = None
+        """None: find out."""
+        self.size = ""
+        """Columns x rows; empty: find out."""
+        self.found: Board | None = None
+        """The board that the photos show."""
+        self._sources: list[Path] = []
+        self._paths: dict[str, Path] = {}
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+        self._stop_at = 0.0
+
+    @property
+    def paths(self) -> Mapping[str, Path]:
+        """The photos by id."""
+        return self._paths
+
+    def add(self, sources: Sequence[Path]) -> int:
+        """Take more photos or folders of them; returns how many are new.
+
+        Raises:
+            InputError: a path cannot be read, or there are no photos.
+        """
+        together = [*self._sources, *sources]
+        photos = {
+            photo_id: path
+            for photo_id, path in list_photos(together).items()
+            if path.suffix.lower() in PHOTO_SUFFIXES
+        }
+        known = set(self._paths.values())
+        new = sum(path not in known for path in photos.values())
+        if not photos:
+            raise InputError(
+                "There are no photos among these files.",
+                hint="Add photos of the printed board: JPEG, PNG, TIFF, WebP or HEIC.",
+            )
+        # With another folder the ids change; what was seen stays with its file.
+        self._rename({path: photo_id for photo_id, path in photos.items()})
+        self._sources, self._paths = together, photos
+        self.calibration = None
+        self.revision += 1
+        return new
+
+    def clear(self) -> None:
+        """Forget all photos."""
+        self.cancel()
+        self._sources, self._paths = [], {}
+        self._forget()
+
+    def choose_board(self, kind: BoardKind | None, size: str) -> None:
+        """Say which board it is; None and an empty text leave it to the photos."""
+        if (kind, size) != (self.kind, self.size):
+            self.kind, self.size = kind, size.strip()
+            self._forget()
+
+    def start(self) -> None:
+        """Look at the photos that were not looked at yet, then calibrate.
+
+        Raises:
+            InputError: there are no photos.
+        """
+        if self.state != "idle":
+            return
+        if not self._paths:
+            raise InputError("There are no photos of a board yet.", hint="Add some first.")
+        new = {i: path for i, path in self._paths.items() if i not in self.looks}
+        request = Request(new, tuple(self.looks.values()), self.found, self.kind, self.size)
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(
+            target=work, args=(request, theirs), name="recon3d-calibration", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self.state, self.failure, self.calibration = "working", None, None
+        self.progress = Progress(0, 0, "starting")
+        self.revision += 1
+
+    def cancel(self) -> None:
+        """Ask to stop; three seconds later it is stopped."""
+        if self.state != "working" or self._pipe is None:
+            return
+        self.state, self._stop_at = "stopping", time.monotonic() + _GRACE_SECONDS
+        try:
+            self._pipe.send("stop")
+        except OSError:
+            self._end(_CRASHED)
+        self.revision += 1
+
+    def poll(self) -> None:
+        """Hear what the process has to say; never waits."""
+        if self._pipe is None or self._process is None:
+            return
+        try:
+            while self._pipe is not None and self._pipe.poll():
+                self._hear(self._pipe.recv())
+        except (EOFError, OSError):
+            self._end(Stopped() if self.state == "stopping" else _CRASHED)
+        if self.state == "stopping" and time.monotonic() > self._stop_at:
+            self._end(Stopped())
+
+    def close(self) -> None:
+        """End the process at once."""
+        if self._process is not None:
+            self._end(Stopped())
+
+    def save(self, target: Path) -> None:
+        """Write the result as a camera file.
+
+        Raises:
+            OutputError: the place cannot be written.
+        """
+        from recon3d_calib.files import save_calibration
+
+        if self.calibration is not None:
+            save_calibration(target, self.calibration)
+
+    def _hear(self, news: News) -> None:
+        self.revision += 1
+        match news:
+            case Progress():
+                self.progress = news
+            case FoundBoard(board):
+                self.found = board
+            case Looked(look, thumbnail):
+                self.looks[look.photo_id] = look
+                if thumbnail is not None:
+                    self.thumbnails[look.photo_id] = thumbnail
+            case Solved(calibration):
+                self.calibration = calibration
+                self.found = calibration.board
+                self._end(Stopped())
+            case Failed() | Stopped():
+                self._end(news)
+
+    def _end(self, news: Failed | Stopped) -> None:
+        process, pipe = self._process, self._pipe
+        self._process = self._pipe = None
+        if pipe is not None:
+            pipe.close()
+        if process is not None:
+            process.join(0.1)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self.state = "idle"
+        self.failure = news if isinstance(news, Failed) else None
+        self.revision += 1
+
+    def _forget(self) -> None:
+        self.looks, self.thumbnails = {}, {}
+        self.calibration, self.failure, self.found = None, None, None
+        self.revision += 1
+
+    def _rename(self, names: Mapping[Path, str]) -> None:
+        now = {old: names[path] for old, path in self._paths.items() if path in names}
+        self.looks = {
+            now[old]: replace(
+                look,
+                photo_id=now[old],
+                detection=look.detection and replace(look.detection, photo_id=now[old]),
+            )
+            for old, look in self.looks.items()
+            if old in now
+        }
+        self.thumbnails = {now[old]: small for old, small in self.thumbnails.items() if old in now}

@@ -1,0 +1,164 @@
+"""The process that looks for boards and calibrates; the window only hears of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import UInt8
+from recon3d_calib.board import Board, BoardKind
+from recon3d_calib.calibrate import Calibration
+from recon3d_calib.detection import Look
+
+from recon3d.core.errors import Cancelled, InputError, ReconError
+from recon3d.run.device import Runtime
+from recon3d.run.task import CancelToken, Event, Task
+
+THUMBNAIL_PX = 240
+CORNER = (40, 190, 120)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Photos of a board, and what is known of it."""
+
+    paths: Mapping[str, Path]
+    """Photos that were not looked at yet, by id."""
+    known: tuple[Look, ...]
+    """What was seen in the others."""
+    board: Board | None
+    """The board that was found before; None: find out which it is."""
+    kind: BoardKind | None
+    """What kind of board to find; None: any."""
+    size: str
+    """Columns x rows; empty: find out."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is."""
+
+    done: int
+    total: int
+    note: str
+
+
+@dataclass(frozen=True)
+class FoundBoard:
+    """The board that the photos show."""
+
+    board: Board
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """One photo was searched."""
+
+    look: Look
+    thumbnail: UInt8[np.ndarray, "h w 3"] | None
+    """With the corners painted on; None where the photo cannot be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The good end."""
+
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The bad end."""
+
+    message: str
+    hint: str
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The end that the user asked for."""
+
+
+News: TypeAlias = Progress | FoundBoard | Looked | Solved | Failed | Stopped
+
+
+def work(request: Request, window: Connection) -> None:
+    """Answer one request; anything that the window sends means stop."""
+    # Ctrl-C in the terminal is the window's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("recon3d_calib").addHandler(logging.NullHandler())
+    token = CancelToken()
+    threading.Thread(target=_listen, args=(window, token), daemon=True).start()
+
+    def tell(event: Event) -> None:
+        window.send(Progress(event.done, event.total, event.note))
+
+    try:
+        window.send(_answer(request, Task("calibrate", tell, token), window))
+    except Cancelled:
+        window.send(Stopped())
+    except ReconError as error:
+        window.send(Failed(str(error), error.hint))
+    except BrokenPipeError:
+        return
+    except Exception as error:
+        details = traceback.format_exc()
+        window.send(Failed(f"Unexpected {type(error).__name__}: {error}", "", details))
+
+
+def _answer(request: Request, task: Task, window: Connection) -> Solved:
+    from recon3d_calib.calibrate import calibrate
+    from recon3d_calib.search import settle_board
+
+    board = request.board
+    if board is None:
+        task.step(0, 0, "finding out which board it is")
+        board = settle_board(request.paths, request.kind, request.size, task)
+        window.send(FoundBoard(board))
+    looks = [*request.known]
+    with ThreadPoolExecutor(Runtime().threads) as pool:
+        try:
+            found = pool.map(lambda item: _look(item[0], item[1], board), request.paths.items())
+            for looked in task.each(found, len(request.paths), lambda each: each.look.photo_id):
+                window.send(looked)
+                looks.append(looked.look)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return Solved(calibrate(sorted(looks, key=lambda look: look.photo_id), board, task))
+
+
+def _look(photo_id: str, path: Path, board: Board) -> Looked:
+    from recon3d_calib.detection import look_at
+    from recon3d_calib.report.pictures import paint_corners, shrunk_rgb
+
+    from recon3d.io.pictures import read_grey
+
+    try:
+        grey = read_grey(path)
+    except InputError as error:
+        return Looked(Look(photo_id, reason=str(error)), None)
+    look = look_at(grey, board, photo_id)
+    rgb, factor = shrunk_rgb(grey, THUMBNAIL_PX)
+    if look.detection:
+        paint_corners(rgb, look.detection.points_px * factor, CORNER)
+    return Looked(look, rgb)
+
+
+def _listen(window: Connection, token: CancelToken) -> None:
+    try:
+        window.recv()
+    except (EOFError, OSError):
+        # The window is gone; nobody could use the result.
+        os._exit(1)
+    token.cancel()
