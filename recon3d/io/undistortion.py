@@ -51,13 +51,29 @@ def undistort_pixels(
     lens = cv2.fisheye if intrinsics.distortion.model == "fisheye" else cv2
     stored = np.ascontiguousarray((uv_px - 0.5)[:, None], np.float64)
     rays = np.asarray(lens.undistortPoints(stored, matrix, coefficients))[:, 0]
-    still = np.zeros(3)
     # OpenCV stops early enough to leave tenths of a pixel in wide lenses.
     for _ in range(_ROUNDS):
-        points = np.concatenate([rays, np.ones((len(rays), 1))], axis=1)[:, None]
-        shown, _ = lens.projectPoints(points, still, still, matrix, coefficients)
-        rays = rays + (stored - shown)[:, 0] / np.diag(matrix)[:2]
+        rays = rays + (uv_px - _taken_px(rays, intrinsics)) / np.diag(matrix)[:2]
     return rays * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px]
+
+
+def distort_pixels(
+    uv_px: Float[np.ndarray, "n 2"], intrinsics: Intrinsics, camera: PinholeCamera
+) -> Float[np.ndarray, "n 2"]:
+    """Where pixels of the pinhole camera's picture lie in the photo as it was taken."""
+    rays = (uv_px - [camera.cx_px, camera.cy_px]) / [camera.fx_px, camera.fy_px]
+    return _taken_px(rays, intrinsics)
+
+
+def _taken_px(rays: Float[np.ndarray, "n 2"], intrinsics: Intrinsics) -> Float[np.ndarray, "n 2"]:
+    """Where the lens shows rays (x, y, 1) of the camera frame."""
+    if len(rays) == 0:
+        return rays
+    matrix, coefficients = _opencv_matrix(intrinsics.pinhole), _opencv_coefficients(intrinsics)
+    lens = cv2.fisheye if intrinsics.distortion.model == "fisheye" else cv2
+    points = np.concatenate([rays, np.ones((len(rays), 1))], axis=1)[:, None]
+    shown, _ = lens.projectPoints(points, np.zeros(3), np.zeros(3), matrix, coefficients)
+    return np.asarray(shown)[:, 0] + 0.5
 
 
 class Undistorter:

@@ -15,7 +15,7 @@ from recon3d.core.scene import Album, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.core.triangulation import LocatedPoint, ray_in_world, triangulate
 from recon3d.io.rays import MeshRays
-from recon3d.io.undistortion import undistort_pixels, undistorted_camera
+from recon3d.io.undistortion import distort_pixels, undistort_pixels, undistorted_camera
 
 # How well people click.
 CLICK_PX = 1.0
@@ -62,6 +62,32 @@ def find_photo(album: Album, pixel: PhotoPixel) -> Photo:
     return photo
 
 
+def photo_pixel(
+    scene: PosedScene, album: Album, view: View, uv_px: Float[np.ndarray, "2"]
+) -> PhotoPixel:
+    """Where the user's own photo shows what its undistorted view shows at uv_px.
+
+    Raises:
+        InputError: the album does not hold the photo, or it does not reach that far.
+    """
+    photo = find_photo(album, PhotoPixel(view.photo_id, 0, 0))
+    taken_px = distort_pixels(uv_px[None], _intrinsics(scene, photo, view), view.camera)[0]
+    column, row = (taken_px - 0.5).tolist()
+    pixel = PhotoPixel(view.photo_id, column, row)
+    find_photo(album, pixel)
+    return pixel
+
+
+def _intrinsics(scene: PosedScene, photo: Photo, view: View) -> Intrinsics:
+    """Of the photo as it was taken; a group may hold several lenses that the user gave."""
+    for key, estimate in scene.cameras.items():
+        if key.partition(" #")[0] != photo.camera_group.partition(" #")[0]:
+            continue
+        if undistorted_camera(estimate.intrinsics) == view.camera:
+            return estimate.intrinsics
+    return Intrinsics(view.camera.resized(photo.width_px, photo.height_px))
+
+
 class Lifter:
     """Holds the model ready for rays."""
 
@@ -94,16 +120,8 @@ class Lifter:
             raise NoPlaceError(f"{photo.id} was not placed")
         # Viewers count pixels, we measure from the picture's corner.
         uv_px = np.array([[pixel.column + 0.5, pixel.row + 0.5]])
-        return view, undistort_pixels(uv_px, self._intrinsics(photo, view), view.camera)[0]
-
-    def _intrinsics(self, photo: Photo, view: View) -> Intrinsics:
-        """Of the photo as it was taken; a group may hold several lenses that the user gave."""
-        for key, estimate in self._scene.cameras.items():
-            if key.partition(" #")[0] != photo.camera_group.partition(" #")[0]:
-                continue
-            if undistorted_camera(estimate.intrinsics) == view.camera:
-                return estimate.intrinsics
-        return Intrinsics(view.camera.resized(photo.width_px, photo.height_px))
+        taken_with = _intrinsics(self._scene, photo, view)
+        return view, undistort_pixels(uv_px, taken_with, view.camera)[0]
 
     def _on_surface(self, view: View, uv_px: np.ndarray, pixel: PhotoPixel) -> LocatedPoint:
         if len(self._mesh.faces) == 0:

@@ -1,0 +1,274 @@
+"""The window's end of the 3D view: says what to draw, never waits, and starts it again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.transform import Rigid
+from recon3d_gui.viewer.outbox import Outbox
+from recon3d_gui.viewer.protocol import (
+    CancelSaving,
+    Canvas,
+    Command,
+    Failed,
+    Frame,
+    Gone,
+    Loaded,
+    Loading,
+    Look,
+    Pick,
+    Quit,
+    Ready,
+    Reply,
+    SavePicture,
+    SaveTurntable,
+    Show,
+    Side,
+    Style,
+    Taken,
+)
+from recon3d_gui.viewer.session import serve
+from recon3d_gui.viewer.shared import SharedPictures
+
+MOST_PX = 2560 * 1440
+"""Larger canvases get a picture that is stretched: a window copies every pixel of it."""
+_GRACE_S = 1.0
+_HEALTHY_S = 30.0
+"""A process that dies earlier, twice, is not started in the same way again."""
+
+
+class ViewerClient:
+    """All of the main thread. Nothing happens before `start`; listeners are told in `poll`."""
+
+    def __init__(self, *, allow_gl: bool = True) -> None:
+        self._allow_gl = allow_gl
+        self._process: BaseProcess | None = None
+        self._outbox: Outbox | None = None
+        self._replies: Connection | None = None
+        self._pictures: SharedPictures | None = None
+        self._began_s = 0.0
+        self._was_ready = False
+        self._early_deaths = 0
+        self._listeners: list[Callable[[Reply], None]] = []
+        self._shows: dict[Side, Show] = {}
+        self._look: Look | None = None
+        self._look_number = self._pick_number = 0
+        self._frame: Frame | None = None
+        self.style = Style()
+        """Change it with `restyle`."""
+        self.loaded: dict[Side, Loaded] = {}
+        """What each side shows."""
+        self.note = ""
+        """What is being read or computed."""
+        self.ready: Ready | None = None
+        self.is_gone = False
+        """The process could not be started again."""
+
+    def start(self) -> None:
+        """Start the process; its first picture comes when a canvas and a look are set."""
+        context = multiprocessing.get_context("spawn")
+        command_source, command_sink = context.Pipe(duplex=False)
+        reply_source, reply_sink = context.Pipe(duplex=False)
+        process = context.Process(
+            target=serve,
+            args=(command_source, reply_sink, self._allow_gl),
+            name="recon3d viewer",
+            daemon=True,
+        )
+        process.start()
+        # Only the process may hold these ends, or its death would not close the pipes.
+        command_source.close()
+        reply_sink.close()
+        self._process, self._replies = process, reply_source
+        self._outbox = Outbox(command_sink)
+        self._began_s, self._was_ready = time.monotonic(), False
+        if self._pictures:
+            self._send(Canvas(self._pictures.names))
+        self._send(self.style)
+        for show in self._shows.values():
+            self._send(show)
+        if self._look:
+            self._send(self._look)
+
+    def listen(self, listener: Callable[[Reply], None]) -> None:
+        """Have a function told every reply but pictures."""
+        self._listeners.append(listener)
+
+    def show(self, reached: Mapping[str, Path], side: Side = "a") -> None:
+        """Show finished stages, by name; what has not changed is not read again. Empty: nothing."""
+        self._show(Show(side, dict(reached)))
+
+    def open_mesh(self, path: Path, side: Side = "a") -> None:
+        """Show a mesh file of another program."""
+        self._show(Show(side, mesh_file=path))
+
+    def restyle(self, **changes: object) -> None:
+        """Change fields of the style."""
+        style = replace(self.style, **changes)  # type: ignore[arg-type]
+        if style != self.style:
+            self.style = style
+            self._send(style)
+
+    def resize(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Set the canvas; returns the size that pictures of it have at most."""
+        factor = min(1.0, (MOST_PX / max(1, width_px * height_px)) ** 0.5)
+        size = (max(1, int(width_px * factor)), max(1, int(height_px * factor)))
+        needed = size[0] * size[1]
+        if self._pictures is None or self._pictures.capacity_px < needed:
+            if self._pictures:
+                self._pictures.close()
+            self._frame = None
+            # With room to grow: a window's edge is dragged in many small steps.
+            self._pictures = SharedPictures.make(min(int(1.4 * needed) + 1, MOST_PX + 4096))
+            self._send(Canvas(self._pictures.names))
+        return size
+
+    def look(
+        self, camera: PinholeCamera, cam_from_model: Rigid, distance: float, *, is_moving: bool
+    ) -> Look:
+        """Look from somewhere.
+
+        camera: of the picture, of the size that `resize` gave or smaller.
+        distance: to the focus, in units of the model.
+        """
+        self._look_number += 1
+        self._look = Look(self._look_number, camera, cam_from_model, distance, is_moving)
+        self._send(self._look)
+        return self._look
+
+    def pick(self, look: Look, uv_px: tuple[float, float], *, in_photos: bool = False) -> int:
+        """Ask what lies under a pixel of a look's picture; returns the number of the answer."""
+        self._pick_number += 1
+        self._send(Pick(self._pick_number, look, uv_px, in_photos))
+        return self._pick_number
+
+    def save_picture(self, order: SavePicture) -> None:
+        """Write what is seen; ends in Saved or Failed."""
+        self._send(order)
+
+    def save_turntable(self, order: SaveTurntable) -> None:
+        """Write a film; ends in Saved or Failed, after many Saving."""
+        self._send(order)
+
+    def cancel_saving(self) -> None:
+        """Stop the film."""
+        self._send(CancelSaving())
+
+    def poll(self) -> None:
+        """Take what the process has said, tell the listeners, start it again if it has died."""
+        if self._replies is None or self.is_gone:
+            return
+        try:
+            while self._replies is not None and self._replies.poll():
+                self._take(self._replies.recv())
+        except (EOFError, OSError):
+            self._revive()
+
+    def take_frame(self, target: Float32[np.ndarray, "h w 4"]) -> Frame | None:
+        """Copy the newest picture into the upper left of an array, if there is a new one.
+
+        A picture that does not fit is passed over: one that does is on its way after `resize`.
+        """
+        frame, pictures = self._frame, self._pictures
+        if frame is None or pictures is None:
+            return None
+        self._frame = None
+        fits = frame.height_px <= target.shape[0] and frame.width_px <= target.shape[1]
+        if fits:
+            picture = pictures.picture(frame.slot, frame.width_px, frame.height_px)
+            target[: frame.height_px, : frame.width_px] = picture
+        self._send(Taken(frame.number))
+        return frame if fits else None
+
+    def close(self) -> None:
+        """End the process; waits a second at most."""
+        self._send(Quit())
+        if self._outbox:
+            self._outbox.close()
+        self._end_process()
+        if self._pictures:
+            self._pictures.close()
+            self._pictures = None
+
+    def _show(self, show: Show) -> None:
+        self._shows[show.side] = show
+        if not show.reached and show.mesh_file is None:
+            self.loaded.pop(show.side, None)
+        self._send(show)
+
+    def _send(self, command: Command) -> None:
+        if self._outbox:
+            self._outbox.put(command)
+
+    def _take(self, reply: Reply) -> None:
+        match reply:
+            case Frame():
+                if self._pictures and self._pictures.names == reply.canvas:
+                    self._frame = reply
+                return
+            case Ready():
+                self.ready, self._was_ready = reply, True
+            case Loaded():
+                # An answer to a wish that was taken back.
+                if self._shows.get(reply.side) in (None, Show(reply.side)):
+                    return
+                self.loaded[reply.side] = reply
+            case Loading():
+                self.note = reply.note
+        self._tell(reply)
+
+    def _tell(self, reply: Reply) -> None:
+        for listener in self._listeners:
+            listener(reply)
+
+    def _revive(self) -> None:
+        self._early_deaths += 1
+        if time.monotonic() - self._began_s > _HEALTHY_S:
+            self._early_deaths = 0
+        self._end_process()
+        self._frame, self.note = None, ""
+        if self._was_ready and self._early_deaths < 2:
+            self._tell(Failed("The 3D view stopped and was started again."))
+        elif self._allow_gl:
+            # Drivers crash too; without them it is slow but sure.
+            self._allow_gl = False
+            self._tell(
+                Failed(
+                    "The 3D view stopped and was started again without the graphics card.",
+                    hint="Update the graphics driver if it is slow.",
+                )
+            )
+        else:
+            self.is_gone = True
+            self._tell(
+                Gone(
+                    "The 3D view stopped and does not start again.",
+                    hint="Everything else works on. Save your project and restart the program.",
+                )
+            )
+            return
+        self.start()
+
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.join(_GRACE_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            process.close()
+        if self._replies:
+            with suppress(OSError):
+                self._replies.close()
+            self._replies = None

@@ -1,0 +1,127 @@
+"""A thread that reads models and makes them ready while the process goes on drawing."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Pipe
+from pathlib import Path
+
+import numpy as np
+
+from recon3d.core.errors import ReconError
+from recon3d.finished import read_stage
+from recon3d_gui.viewer.content import Content, read_content, read_mesh_file, support
+from recon3d_gui.viewer.drawing import Model, prepare
+from recon3d_gui.viewer.protocol import Failed, Loading, Show, Side
+
+
+@dataclass(frozen=True, eq=False)
+class Confidence:
+    """A wish for how sure the surface of one side is."""
+
+    side: Side
+    model: Model
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A model that has been made ready."""
+
+    side: Side
+    model: Model
+
+
+class _Superseded(Exception):  # noqa: N818 - not an error: something newer is wanted
+    pass
+
+
+class Loader:
+    """Works on the newest wish of each side; results come through `take`."""
+
+    def __init__(self) -> None:
+        self._wishes: dict[tuple[type, Side], Show | Confidence] = {}
+        self._changed = threading.Condition()
+        self._results: queue.SimpleQueue[Read | Failed | Loading] = queue.SimpleQueue()
+        self._models: dict[Side, tuple[Model, Mapping[str, Path]]] = {}
+        self.bell, self._ring = Pipe(duplex=False)
+        """`bell` is readable when there is something to take."""
+        threading.Thread(target=self._work, name="viewer loader", daemon=True).start()
+
+    def ask(self, wish: Show | Confidence) -> None:
+        """Want something; an older wish of the kind for the same side is dropped."""
+        with self._changed:
+            self._wishes[type(wish), wish.side] = wish
+            self._changed.notify()
+
+    def take(self) -> list[Read | Failed | Loading]:
+        """All results so far."""
+        while self.bell.poll():
+            self.bell.recv_bytes()
+        found = []
+        while not self._results.empty():
+            found.append(self._results.get())
+        return found
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._wishes:
+                    self._changed.wait()
+                wish = self._wishes.pop(next(iter(self._wishes)))
+            try:
+                self._fulfil(wish)
+            except _Superseded:
+                continue
+            except ReconError as error:
+                self._tell(Failed(str(error), error.hint))
+            except Exception as error:  # the thread must live on, whatever a file holds
+                self._tell(
+                    Failed(
+                        f"The model cannot be shown: {error or type(error).__name__}.",
+                        details=traceback.format_exc(),
+                    )
+                )
+            self._tell(Loading(""))
+
+    def _fulfil(self, wish: Show | Confidence) -> None:
+        def wait() -> None:
+            if (type(wish), wish.side) in self._wishes:
+                raise _Superseded
+
+        before, old = self._models.get(wish.side, (None, {}))
+        if isinstance(wish, Confidence):
+            if before is not wish.model:
+                return
+            self._tell(Loading("comparing the surface with the depth of every photo"))
+            model = prepare(_with_support(wish.model.content, wait), wish.model, wait)
+            self._models[wish.side] = (model, old)
+        else:
+            self._tell(Loading("reading the model"))
+            if wish.mesh_file is not None:
+                model = prepare(read_mesh_file(wish.mesh_file), None, wait)
+                self._models[wish.side] = (model, {})
+            else:
+                previous = before.content if before and old else None
+                content = read_content(wish.reached, previous, old)
+                model = prepare(content, before, wait)
+                self._models[wish.side] = (model, dict(wish.reached))
+        self._tell(Read(wish.side, model))
+
+    def _tell(self, result: Read | Failed | Loading) -> None:
+        self._results.put(result)
+        self._ring.send_bytes(b".")
+
+
+def _with_support(content: Content, wait: Callable[[], None]) -> Content:
+    """With the number of photos that agree at each vertex."""
+    if content.surface is None or content.depth_folder is None:
+        return content
+    depth = read_stage(*content.depth_folder)
+    counted = support(content.surface.vertices, content.views, depth, wait)
+    # 1 at least, to tell it from a surface that has not been looked at.
+    rgba = np.column_stack([content.surface.rgba[:, :3], np.maximum(counted, 1)])
+    return replace(content, surface=replace(content.surface, rgba=rgba))
