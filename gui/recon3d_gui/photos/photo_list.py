@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -23,6 +25,8 @@ Tell = Callable[..., Any]
 
 _STAGES = ("ingest", "pose")
 """Which decide what becomes of a photo."""
+_SUM_UP_SECONDS = 0.3
+"""While photos are looked at, what depends on all of them is brought up to date that often."""
 
 
 def default_thumbnails() -> Thumbnails:
@@ -47,6 +51,8 @@ class PhotoList:
         """Those that the filter lets through, in the chosen order."""
         self.problem = ""
         """Why there are no photos although there are sources."""
+        self.usual_sharpness = 0.0
+        """The median of all photos that were looked at; 0 before."""
         self._change = change
         self._tell = tell
         self._filter: Filter = "all"
@@ -58,6 +64,8 @@ class PhotoList:
         self._listings: Latest[Listing] = Latest("list photos")
         self._findings: Latest[Found] = Latest("read verdicts")
         self._by_id: dict[str, PhotoRow] = {}
+        self._seen_more = False
+        self._summed_up_at = 0.0
 
     @property
     def is_listing(self) -> bool:
@@ -115,11 +123,11 @@ class PhotoList:
             self._found = found
             self._rebuild()
         self.thumbnails.rest(busy)
-        seen = self.thumbnails.collect()
-        if any(self._changes_rows(file) for file in seen):
-            self._rebuild()
-        elif seen:
+        if self.thumbnails.collect():
+            self._seen_more = True
             self.revision += 1
+        if self._seen_more and time.monotonic() - self._summed_up_at > _SUM_UP_SECONDS:
+            self._rebuild()
 
     def refresh(self) -> None:
         """List the files again."""
@@ -168,6 +176,21 @@ class PhotoList:
         else:
             self.exclude(photo_ids)
 
+    def select(self, photo_id: str, *, shift: bool = False, ctrl: bool = False) -> None:
+        """As a click does (`PhotoSelection.click`)."""
+        self.selection.click(photo_id, self._shown_ids, shift=shift, ctrl=ctrl)
+        self.revision += 1
+
+    def step(self, by: int, *, shift: bool = False) -> None:
+        """As an arrow key does (`PhotoSelection.step`)."""
+        self.selection.step(by, self._shown_ids, shift=shift)
+        self.revision += 1
+
+    def select_all(self) -> None:
+        """Everything that is shown."""
+        self.selection.select_all(self._shown_ids)
+        self.revision += 1
+
     def close(self) -> None:
         """Stop the threads."""
         self.thumbnails.close()
@@ -190,17 +213,20 @@ class PhotoList:
             self._found = Found({}, {})
             self._rebuild()
 
-    def _changes_rows(self, file: Path) -> bool:
-        facts = self.thumbnails.facts(file)
-        return self._order != "name" or bool(facts and facts.reason)
+    @property
+    def _shown_ids(self) -> list[str]:
+        return [row.id for row in self.shown]
 
     def _rebuild(self) -> None:
+        self._seen_more, self._summed_up_at = False, time.monotonic()
         excluded = self._project.excluded if self._project else frozenset()
         pictures = [row.picture for row in self.rows]
         self.rows = tuple(
             make_rows(self._listing.files, excluded, self._found, self.thumbnails.facts)
         )
         self._by_id = {row.id: row for row in self.rows}
+        known = (self.thumbnails.facts(row.picture) for row in self.rows)
+        self.usual_sharpness = median([f.sharpness for f in known if f and f.sharpness] or [0.0])
         self.selection.keep_only([row.id for row in self.rows])
         if pictures != (now := [row.picture for row in self.rows]):
             self.thumbnails.survey(now)

@@ -116,14 +116,6 @@ def count_line(rows: Sequence[PhotoRow]) -> str:
     return ", ".join([photos, *others])
 
 
-def relative_sharpness(sharpness: float, all_sharpness: Sequence[float]) -> float:
-    """0 to 1: where half is what is usual among these photos."""
-    known = sorted(value for value in all_sharpness if value > 0)
-    if not known:
-        return 0.0
-    return min(1.0, 0.5 * sharpness / known[len(known) // 2])
-
-
 def _judge(
     is_excluded: bool, verdict: Verdict | None, facts: PhotoFacts | None
 ) -> tuple[State, str, str]:
