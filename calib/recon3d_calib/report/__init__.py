@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recon3d.run.files import atomic_path
 from recon3d_calib.calibrate import Calibration
+from recon3d_calib.plots import draw_coverage, draw_residuals, draw_tilts
 from recon3d_calib.quality import advice, covered, grade, percent, summary, worst_first
 from recon3d_calib.report.pictures import thumbnail
-from recon3d_calib.report.plots import draw_coverage, draw_residuals, draw_tilts
 
 _WORDS = {
     "fx": "focal length across, px", "fy": "focal length down, px",
@@ -36,6 +38,7 @@ def write_report(target: Path, calibration: Calibration, paths: Mapping[str, Pat
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["strokes"] = _strokes
     used = worst_first(calibration.used)
     out = [photo for photo in calibration.photos if not photo.used]
     pictures = {
@@ -66,3 +69,8 @@ def write_report(target: Path, calibration: Calibration, paths: Mapping[str, Pat
     with atomic_path(target) as part:
         # File names may hold bytes that are no text.
         part.write_bytes(page.encode("utf-8", "replace"))
+
+
+def _strokes(lines: Float[np.ndarray, "n 4"]) -> str:
+    """As the path of an SVG."""
+    return "".join(f"M{x:g} {y:g}L{to_x:g} {to_y:g}" for x, y, to_x, to_y in lines.tolist())

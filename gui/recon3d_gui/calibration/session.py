@@ -154,6 +154,7 @@ class CalibrationSession:
     def close(self) -> None:
         """End the process at once."""
         if self._process is not None:
+            self._process.kill()
             self._end(Stopped())
 
     def save(self, target: Path) -> None:
@@ -190,11 +191,9 @@ class CalibrationSession:
         self._process = self._pipe = None
         if pipe is not None:
             pipe.close()
-        if process is not None:
-            process.join(0.1)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        # One that has said its last word ends by itself; to wait for it would stop the window.
+        if process is not None and self.state == "stopping":
+            process.kill()
         self.state = "idle"
         self.failure = news if isinstance(news, Failed) else None
         self.revision += 1

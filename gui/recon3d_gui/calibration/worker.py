@@ -24,7 +24,7 @@ from recon3d.core.errors import Cancelled, InputError, ReconError
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
 
-THUMBNAIL_PX = 240
+THUMBNAIL_PX = 192
 CORNER = (40, 190, 120)
 
 

@@ -1,18 +1,19 @@
-"""Plots as plain numbers; the page draws them as SVG."""
+"""Plots as plain numbers, for the report and for the window."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.quality import coverage
 
-_WIDTH = 640
+WIDTH = 640
+"""Of every plot; its height follows from the photo's shape."""
 # The longest arrow that most corners get, as a share of the picture's width.
 _ARROW = 0.035
-_MOST_ARROWS = 4000
 _TILT_STEP_DEG = 10
 
 
@@ -25,13 +26,14 @@ class Cells:
     """x, y, width, height and opacity."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arrows:
     """Where corners should be, from where they were seen, magnified."""
 
     height: int
-    path: str
-    dropped: str
+    kept: Float[np.ndarray, "n 4"]
+    """From x, y to x, y."""
+    dropped: Float[np.ndarray, "m 4"]
     """Of the corners that the result does not rest on."""
     magnified: float
 
@@ -40,16 +42,16 @@ def draw_coverage(calibration: Calibration) -> Cells:
     """Darker where more corners were seen."""
     counts = coverage(calibration)
     camera = calibration.intrinsics.pinhole
-    height = round(_WIDTH * camera.height_px / camera.width_px)
+    height = round(WIDTH * camera.height_px / camera.width_px)
     rows, columns = counts.shape
     strength = np.where(counts > 0, 0.25 + 0.75 * np.sqrt(counts / max(counts.max(), 1)), 0)
     return Cells(
         height,
         tuple(
             (
-                round(column * _WIDTH / columns, 1),
+                round(column * WIDTH / columns, 1),
                 round(row * height / rows, 1),
-                round(_WIDTH / columns - 1, 1),
+                round(WIDTH / columns - 1, 1),
                 round(height / rows - 1, 1),
                 round(float(strength[row, column]), 2),
             )
@@ -60,21 +62,21 @@ def draw_coverage(calibration: Calibration) -> Cells:
     )
 
 
-def draw_residuals(calibration: Calibration) -> Arrows:
+def draw_residuals(calibration: Calibration, most: int = 4000) -> Arrows:
     """All photos in one picture: a pattern in it is what the lens model does not explain."""
     camera = calibration.intrinsics.pinhole
-    scale = _WIDTH / camera.width_px
+    scale = WIDTH / camera.width_px
     points = np.concatenate([photo.points_px for photo in calibration.used]) * scale
     misses = np.concatenate([photo.residuals_px for photo in calibration.used])
     kept = np.concatenate([photo.kept for photo in calibration.used])
     usual = max(float(np.percentile(np.linalg.norm(misses[kept], axis=1), 90)), 1e-6)
-    magnified = _magnification(_ARROW * _WIDTH / scale / usual)
-    some = np.arange(len(points))[:: -(-len(points) // _MOST_ARROWS)]
-    ends = points + misses * scale * magnified
+    magnified = _magnification(_ARROW * WIDTH / scale / usual)
+    some = np.arange(len(points))[:: -(-len(points) // most)]
+    lines = np.concatenate([points, points + misses * scale * magnified], axis=1).round(1)
     return Arrows(
         round(camera.height_px * scale),
-        _lines(points, ends, some[kept[some]]),
-        _lines(points, ends, some[~kept[some]]),
+        lines[some[kept[some]]],
+        lines[some[~kept[some]]],
         magnified,
     )
 
@@ -96,9 +98,3 @@ def _magnification(wanted: float) -> float:
     """The next smaller round number."""
     power = 10 ** np.floor(np.log10(max(wanted, 1)))
     return float(max(step * power for step in (1, 2, 5) if step * power <= max(wanted, 1)))
-
-
-def _lines(starts: np.ndarray, ends: np.ndarray, which: np.ndarray) -> str:
-    return "".join(
-        f"M{starts[i, 0]:.1f} {starts[i, 1]:.1f}L{ends[i, 0]:.1f} {ends[i, 1]:.1f}" for i in which
-    )

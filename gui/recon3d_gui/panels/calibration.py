@@ -1,0 +1,249 @@
+"""The page "calibration": photos of a printed board -> intrinsics, and whether to trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dearpygui.dearpygui as dpg
+from recon3d_calib.quality import advice, grade, summary
+
+from recon3d.core.errors import ReconError
+from recon3d_gui.calibration.session import CalibrationSession
+from recon3d_gui.calibration.words import KINDS, rows
+from recon3d_gui.panels.calibration_cards import PhotoCards
+from recon3d_gui.panels.calibration_plots import CalibrationPlots
+
+if TYPE_CHECKING:
+    from recon3d_calib.calibrate import Calibration
+
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+_RESULT_PX, _LEAST_RESULT_PX, _HEADER_PX = 360, 280, 104
+_NAME_PX = 136
+_COLOURS = {"good": "good", "fair": "warning", "poor": "bad"}
+_EMPTY = (
+    "Drop photos of a printed calibration board here, or press Add photos.\n\n"
+    "1.  Print a board, glue it to something flat and stiff.\n"
+    "2.  Take 15 to 25 photos with the camera, zoom and focus of your project.\n"
+    "3.  Tilt the board in most of them, and bring it into every corner of the picture.\n"
+    "4.  Keep it sharp and evenly lit; it may be cut off a little at the edges."
+)
+_WAITING = "The camera, with error bars, appears here."
+
+
+class CalibrationPanel:
+    """Add photos, watch the boards being found, judge the result, use it."""
+
+    def __init__(self, studio: Studio, ui: Ui) -> None:
+        self._studio, self._ui = studio, ui
+        self._session: CalibrationSession = studio.calibration
+        self._cards = PhotoCards(self._session, ui)
+        self._plots = CalibrationPlots(ui)
+        self._seen = -1
+        self._shown: Calibration | None = None
+        self._result_px = ui.px(_RESULT_PX)
+        ui.on_theme(self._redraw)
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets."""
+        px = self._ui.px
+        with dpg.group(parent=parent, tag="calibration"):
+            with dpg.group(horizontal=True):
+                title = dpg.add_text("Calibrate the camera")
+                dpg.add_text("", tag="calibration.status", color=self._ui.colour("muted"))
+            dpg.bind_item_font(title, self._ui.font("title"))
+            with dpg.group(horizontal=True):
+                dpg.add_button(label="Add photos", tag="calibration.add", callback=self._add)
+                dpg.add_button(label="Clear", tag="calibration.clear", callback=self._clear)
+                dpg.add_spacer(width=px(8))
+                dpg.add_text("Board", color=self._ui.colour("muted"))
+                dpg.add_combo(
+                    list(KINDS),
+                    default_value="Find out",
+                    tag="calibration.kind",
+                    width=px(136),
+                    callback=self._choose,
+                )
+                dpg.add_input_text(
+                    tag="calibration.size",
+                    hint="9x6",
+                    width=px(64),
+                    on_enter=False,
+                    callback=self._choose,
+                )
+                dpg.add_spacer(width=px(8))
+                dpg.add_button(
+                    label="Calibrate",
+                    tag="calibration.start",
+                    width=px(104),
+                    callback=self._start_or_stop,
+                )
+            dpg.add_progress_bar(tag="calibration.progress", height=px(4))
+            with dpg.group(horizontal=True):
+                with dpg.child_window(tag="calibration.photos", border=False):
+                    dpg.add_text(_EMPTY, tag="calibration.empty", color=self._ui.colour("muted"))
+                with dpg.child_window(tag="calibration.result", border=False):
+                    self._build_result()
+        self._cards.build("calibration.photos")
+        with dpg.tooltip("calibration.size", delay=0.5):
+            dpg.add_text(
+                "Columns x rows: inner corners of a chessboard, circles, or squares of a ChArUco "
+                "board. Leave it empty to have it found.",
+                wrap=px(320),
+            )
+
+    def update(self) -> None:
+        """Follow the session."""
+        self._session.poll()
+        self._cards.update()
+        if self._session.revision == self._seen:
+            return
+        self._seen = self._session.revision
+        busy = self._session.state != "idle"
+        dpg.configure_item("calibration.empty", show=not self._session.paths)
+        dpg.configure_item(
+            "calibration.start",
+            label={"idle": "Calibrate", "working": "Cancel", "stopping": "Stopping"}[
+                self._session.state
+            ],
+            enabled=bool(self._session.paths) and self._session.state != "stopping",
+        )
+        for tag in ("calibration.add", "calibration.clear"):
+            dpg.configure_item(tag, enabled=not busy)
+        self._show_progress(busy)
+        self._show_result()
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """Photos left, the result right."""
+        px = self._ui.px
+        self._result_px = max(px(_LEAST_RESULT_PX), min(px(_RESULT_PX), round(width_px * 0.4)))
+        room = max(px(160), width_px - self._result_px - px(8))
+        height = max(px(120), height_px - px(_HEADER_PX))
+        dpg.configure_item("calibration.photos", width=room, height=height)
+        dpg.configure_item("calibration.result", width=self._result_px, height=height)
+        dpg.configure_item("calibration.empty", wrap=room - px(16))
+        dpg.configure_item("calibration.progress", width=width_px)
+        self._cards.resize(room)
+        self._redraw()
+
+    def accept(self, paths: Sequence[Path]) -> None:
+        """Take photos and folders that were dropped on the page."""
+        if self._session.state != "idle":
+            self._studio.toast("The calibration is still at work.", kind="warning")
+            return
+        try:
+            new = self._session.add(paths)
+        except ReconError as error:
+            self._studio.toast(str(error), kind="warning", details=error.hint)
+            return
+        if new:
+            self._session.start()
+
+    def _build_result(self) -> None:
+        headline = dpg.add_text("", tag="calibration.headline")
+        dpg.bind_item_font(headline, self._ui.font("normal"))
+        dpg.add_text("", tag="calibration.hint", color=self._ui.colour("muted"))
+        with dpg.group(horizontal=True, tag="calibration.actions", show=False):
+            dpg.add_button(label="Use for this project", tag="calibration.use", callback=self._use)
+            dpg.add_button(label="Save as", tag="calibration.save", callback=self._save_as)
+        dpg.add_group(tag="calibration.values")
+        dpg.add_group(tag="calibration.advice")
+        dpg.add_spacer(height=self._ui.px(8))
+        self._plots.build(dpg.add_group(tag="calibration.plots"))
+
+    def _show_progress(self, busy: bool) -> None:
+        progress, found = self._session.progress, self._session.found
+        share = progress.done / progress.total if progress.total else 0.0
+        dpg.set_value("calibration.progress", share if busy else 0.0)
+        if busy:
+            count = f"{progress.done} of {progress.total}  " if progress.total > 1 else ""
+            text = f"{count}{progress.note}"
+        elif found:
+            text = found.words[0].upper() + found.words[1:]
+        else:
+            text = f"{len(self._session.paths)} photos" if self._session.paths else ""
+        dpg.set_value("calibration.status", text)
+
+    def _show_result(self) -> None:
+        calibration, failure = self._session.calibration, self._session.failure
+        if calibration:
+            texts = summary(calibration), ""
+            colour = _COLOURS[grade(calibration)]
+        elif failure:
+            texts, colour = (failure.message, failure.hint), "bad"
+        else:
+            texts, colour = ("", _WAITING if self._session.paths else ""), "text"
+        for tag, text in zip(("calibration.headline", "calibration.hint"), texts, strict=True):
+            dpg.configure_item(tag, wrap=self._wrap, show=bool(text))
+            dpg.set_value(tag, text)
+        dpg.configure_item("calibration.headline", color=self._ui.colour(colour))
+        dpg.configure_item("calibration.actions", show=calibration is not None)
+        if calibration is self._shown:
+            return
+        self._shown = calibration
+        for group in ("calibration.values", "calibration.advice"):
+            dpg.delete_item(group, children_only=True)
+        if calibration:
+            self._show_values(calibration)
+        self._plots.show(calibration, self._wrap)
+
+    def _show_values(self, calibration: Calibration) -> None:
+        with dpg.table(
+            header_row=False, policy=dpg.mvTable_SizingFixedFit, parent="calibration.values"
+        ):
+            dpg.add_table_column(width_fixed=True, init_width_or_weight=self._ui.px(_NAME_PX))
+            dpg.add_table_column(width_stretch=True)
+            for name, value in rows(calibration):
+                with dpg.table_row():
+                    dpg.add_text(name, color=self._ui.colour("muted"))
+                    dpg.add_text(value)
+        for sentence in advice(calibration):
+            with dpg.group(horizontal=True, parent="calibration.advice"):
+                dpg.add_text("•", color=self._ui.colour("warning"))
+                dpg.add_text(sentence, wrap=self._wrap)
+
+    @property
+    def _wrap(self) -> int:
+        return self._result_px - self._ui.px(24)
+
+    def _redraw(self) -> None:
+        self._seen, self._shown = -1, None
+        self._cards.redraw()
+
+    def _choose(self, *_: Any) -> None:
+        if self._session.state == "idle":
+            kind = KINDS[dpg.get_value("calibration.kind")]
+            self._session.choose_board(kind, dpg.get_value("calibration.size"))
+
+    def _start_or_stop(self, *_: Any) -> None:
+        if self._session.state == "working":
+            self._session.cancel()
+        elif self._session.paths:
+            self._session.start()
+
+    def _clear(self, *_: Any) -> None:
+        self._session.clear()
+
+    def _add(self, *_: Any) -> None:
+        self._studio.ask_files("Photos of the board", self.accept)
+
+    def _use(self, *_: Any) -> None:
+        workspace = self._studio.project.workspace
+        target = workspace.with_name(f"{workspace.stem}.K.json")
+        if self._save(target):
+            self._studio.change("Use calibration", intrinsics=target)
+            self._studio.toast(f"The project uses {target.name} now.", kind="good")
+
+    def _save_as(self, *_: Any) -> None:
+        self._studio.ask_save("Save the calibration", "K.json", self._save)
+
+    def _save(self, target: Path) -> bool:
+        try:
+            self._session.save(target)
+        except ReconError as error:
+            self._studio.toast(str(error), kind="bad", details=error.hint)
+            return False
+        return True
