@@ -101,7 +101,8 @@ class JobController:
         if self.busy:
             raise ValueError("start: a job is going on")
         known = self.outlook if self.outlook and self.outlook.request == request else None
-        self._load = Load(known.amount if known else Amount(), request.config, request.device)
+        amount = self.outlook.amount if self.outlook else Amount()
+        self._load = Load(amount, request.config, request.device)
         self.progress = RunProgress(steps_until(request.until), self._expected, self._now)
         if known:
             self.progress.expect(known.stages)

@@ -23,8 +23,10 @@ _SECONDS = {
 """Per unit of work (`_work`). Measured with 2 cores without a GPU, balanced, on 24 photos of 0.6
 megapixels and 11 of 1.6; the two agree within a third, but for depth (5.9 and 4.2)."""
 
-_NEW = 0.6
-"""Weight of the latest run against those before: the next one is most likely on the same photos."""
+_MOST_NEW = 0.8
+"""Weight of the latest run against all before: the next one is most likely on the same photos ..."""
+_STEADY_SECONDS = 5.0
+"""... but what took less than about this was mostly starting up."""
 _QUICKER, _SLOWER = 1 / 50, 50.0
 """How far from the measured machine any other may be; beyond it something was wrong."""
 _MAX_BYTES = 1 << 16
@@ -58,8 +60,8 @@ class Costs:
             return
         name = _name(stage, load)
         factor = min(max(seconds / usual, _QUICKER), _SLOWER)
-        before = self._factors.get(name, factor)
-        self._factors[name] = _NEW * factor + (1 - _NEW) * before
+        weight = min(_MOST_NEW, seconds / (seconds + _STEADY_SECONDS))
+        self._factors[name] = weight * factor + (1 - weight) * self._factors.get(name, 1.0)
 
     def save(self) -> None:
         """Write what was learnt; where that fails, the next start guesses again."""

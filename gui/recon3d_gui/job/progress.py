@@ -57,6 +57,7 @@ class RunProgress:
         self._spent = self._planned = 0.0
         self._shown_left: float | None = None
         self._shown_share = 0.0
+        self._heard = False
 
     def expect(self, computed: Iterable[str]) -> None:
         """Plan with the stages that a forecast has named."""
@@ -64,6 +65,7 @@ class RunProgress:
 
     def take(self, event: Event) -> None:
         """Take one event in."""
+        self._heard = True
         match event.kind:
             case "stage_cached":
                 self._forget(event.stage)
@@ -76,7 +78,7 @@ class RunProgress:
             case "progress" if event.stage == self._stage:
                 if event.total > 0:
                     self._stage_share = min(1.0, event.done / event.total)
-                    if self._found_share is None:
+                    if self._found_share is None and event.stage in _EVEN:
                         self._found_share = self._stage_share
                 self._set(
                     event.stage, "running", done=event.done, total=event.total, note=event.note
@@ -126,7 +128,7 @@ class RunProgress:
     def share(self) -> float:
         """Of the whole run, 0 to 1; never falls."""
         left, passed = self._guess_left(), self.elapsed_seconds
-        if passed + left > 0:
+        if self._heard and passed + left > 0:
             self._shown_share = max(self._shown_share, passed / (passed + left))
         return self._shown_share
 

@@ -1,0 +1,81 @@
+"""Small favours of the desktop; where it does not grant them, nothing happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+_SECONDS = 20.0
+
+# The texts come by the environment: nothing of them is ever read as a command.
+_TOAST = """
+$null = [Windows.UI.Notifications.ToastNotificationManager, Windows.UI.Notifications, ContentType=WindowsRuntime]
+$toast = [Windows.UI.Notifications.ToastNotificationManager]::GetTemplateContent(1)
+$lines = $toast.GetElementsByTagName("text")
+$null = $lines.Item(0).AppendChild($toast.CreateTextNode($env:RECON3D_TITLE))
+$null = $lines.Item(1).AppendChild($toast.CreateTextNode($env:RECON3D_TEXT))
+$app = "{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\\WindowsPowerShell\\v1.0\\powershell.exe"
+[Windows.UI.Notifications.ToastNotificationManager]::CreateToastNotifier($app).Show($toast)
+"""  # noqa: E501
+
+
+def notify(title: str, text: str) -> None:
+    """Show a notification of the desktop."""
+    environment = {}
+    if sys.platform == "darwin":
+        show = "display notification (item 2 of argv) with title (item 1 of argv)"
+        command = ["osascript", "-e", "on run argv", "-e", show, "-e", "end run", title, text]
+    elif sys.platform == "win32":
+        command = ["powershell", "-NoProfile", "-NonInteractive", "-Command", _TOAST]
+        environment = {"RECON3D_TITLE": title, "RECON3D_TEXT": text}
+    else:
+        command = ["notify-send", "--app-name=recon3d", "--", title, text]
+    _run_quietly(command, environment)
+
+
+def open_file(file: Path) -> None:
+    """Open a file with the program that the desktop has for it."""
+    if sys.platform == "win32":
+        with suppress(OSError):
+            os.startfile(file.absolute())
+        return
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+    _run_quietly([opener, os.fspath(file.absolute())])
+
+
+def show_in_folder(path: Path) -> None:
+    """Open the file manager where a file or folder lies."""
+    path = path.absolute()
+    if sys.platform == "win32":
+        _run_quietly(["explorer", f"/select,{path}"])
+    elif sys.platform == "darwin":
+        _run_quietly(["open", "-R", os.fspath(path)])
+    else:
+        _run_quietly(["xdg-open", os.fspath(path if path.is_dir() else path.parent)])
+
+
+def _run_quietly(command: Sequence[str], environment: Mapping[str, str] = {}) -> None:
+    program = shutil.which(command[0])
+    if program is None:
+        return
+
+    def run() -> None:
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                [program, *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **environment},
+                timeout=_SECONDS,
+                check=False,
+                **({"creationflags": 0x08000000} if sys.platform == "win32" else {}),
+            )
+
+    threading.Thread(target=run, daemon=True).start()

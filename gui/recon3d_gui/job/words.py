@@ -1,0 +1,121 @@
+"""What the run strip says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from recon3d_gui.job.controller import JobController
+from recon3d_gui.job.costs import clock, in_words
+from recon3d_gui.job.messages import Summary
+from recon3d_gui.job.outlook import Outlook
+from recon3d_gui.job.progress import StepProgress
+from recon3d_gui.job.steps import Step
+
+
+def start_label(jobs: JobController) -> str:
+    """What the button says that begins a run."""
+    stopped = jobs.state in ("cancelled", "failed") and jobs.outlook and jobs.outlook.kept
+    return "Go on" if stopped else "Start"
+
+
+def headline(jobs: JobController) -> str:
+    """The first line: what is going on, or what has come of it."""
+    progress = jobs.progress
+    if jobs.saving.busy:
+        return "Saving"
+    match jobs.state:
+        case "starting":
+            return "Getting ready"
+        case "cancelling":
+            return "Stopping"
+        case "running" if progress:
+            shown = progress.running
+            return _at_work(shown) if shown else "Finishing"
+        case "done" if jobs.run.summary and progress:
+            return f"Done in {clock(progress.elapsed_seconds)}"
+        case "cancelled":
+            return "Stopped; finished steps are kept"
+        case "failed" if jobs.run.failure:
+            return jobs.run.failure.message
+    return "Ready" if jobs.outlook and not jobs.outlook.problem else ""
+
+
+def second_line(jobs: JobController) -> str:
+    """The time that is left, what a run has found, or what the next one would compute."""
+    if jobs.state in ("starting", "running") and jobs.progress:
+        passed = clock(jobs.progress.elapsed_seconds)
+        if jobs.state == "starting" or jobs.progress.running is None:
+            return passed
+        return f"{passed}, {in_words(jobs.progress.seconds_left())} left"
+    if jobs.state == "cancelling":
+        return "The work so far is kept."
+    if jobs.state == "failed" and jobs.run.failure:
+        return jobs.run.failure.hint
+    outlook = jobs.outlook
+    if outlook and not outlook.nothing_to_do:
+        return outlook_words(outlook)
+    if jobs.state == "done" and jobs.run.summary:
+        return result_words(jobs.run.summary, len(jobs.warnings))
+    return outlook_words(outlook) if outlook else "Add photos to begin."
+
+
+def outlook_words(outlook: Outlook) -> str:
+    """What pressing Start would do."""
+    if outlook.problem:
+        return outlook.problem.message
+    if outlook.nothing_to_do:
+        return "Everything is up to date."
+    if not outlook.computed:
+        return "Only turns and scales the model: a few seconds."
+    todo = f"Computes {_listed(outlook.computed)}: {in_words(outlook.seconds)}."
+    if not outlook.kept:
+        return f"Computes everything: {in_words(outlook.seconds)}."
+    return f"{todo} {_listed(outlook.kept).capitalize()} {_stay(outlook.kept)}."
+
+
+def result_words(summary: Summary, warnings: int) -> str:
+    """What a run has come to."""
+    parts = []
+    if summary.faces:
+        parts.append(f"{summary.faces:,} triangles")
+    if summary.given:
+        parts.append(f"{summary.placed} of {summary.given} photos placed")
+    if warnings:
+        parts.append("1 warning" if warnings == 1 else f"{warnings} warnings")
+    return ", ".join(parts)
+
+
+def step_words(shown: StepProgress) -> str:
+    """Below a step's name: its count, its time, or nothing."""
+    match shown.state:
+        case "running" if shown.total:
+            return f"{shown.done} / {shown.total}"
+        case "running":
+            return "..."
+        case "done":
+            return clock(shown.seconds) if shown.seconds >= 1 else "done"
+        case "cached":
+            return "kept"
+        case "failed":
+            return "failed"
+    return ""
+
+
+def mentioned(text: str, photo_ids: Iterable[str]) -> str | None:
+    """The photo that a message speaks of, if any; of several names the longest that fits."""
+    return max((photo for photo in photo_ids if photo in text), key=len, default=None)
+
+
+def _at_work(shown: StepProgress) -> str:
+    note = shown.note if len(shown.note) <= 48 else shown.note[:47] + "…"
+    return f"{shown.step.title}: {note}" if note else shown.step.title
+
+
+def _listed(steps: Sequence[Step]) -> str:
+    names = [step.title.lower() for step in steps]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _stay(steps: Sequence[Step]) -> str:
+    plural = len(steps) > 1 or steps[0] in (Step.PHOTOS, Step.CAMERAS)
+    return "stay" if plural else "stays"
