@@ -74,7 +74,8 @@ def test_numbers_have_ranges_and_what_lies_outside_is_told_at_the_field(each: Se
 def test_the_meaning_of_zero_has_a_word() -> None:
     smoothing, faces, size = map(setting, ("mesh.smoothing", "mesh.faces", "texture.size_px"))
     assert smoothing.text(-1) == "automatic"
-    assert smoothing.text(0) == "0"
+    assert smoothing.text(0) == "0 passes"
+    assert smoothing.read("3 passes") == smoothing.read("3") == 3
     assert faces.read("All") == 0
     assert faces.read("") == 0
     assert size.read("automatic") == 0

@@ -39,10 +39,10 @@ def read_given_cameras(album: Album, intrinsics: Path | None, poses: Path | None
         placed = _place(album, posed, poses)
     if intrinsics:
         file = read_camera_file(intrinsics, usual_size)
-        cameras = _cameras(album.photos, file, intrinsics)
+        cameras = fit_to_photos(album.photos, file, intrinsics)
     elif poses and posed.intrinsics:
         photos = [photo for photo in album.photos if photo.id in placed]
-        cameras = _cameras(photos, CameraFile(by_name=posed.intrinsics), poses)
+        cameras = fit_to_photos(photos, CameraFile(by_name=posed.intrinsics), poses)
     return GivenCameras(
         cameras,
         placed,
@@ -74,7 +74,12 @@ def fit_to_photo(intrinsics: Intrinsics, photo: Photo, source: Path) -> Intrinsi
     )
 
 
-def _cameras(photos: Sequence[Photo], file: CameraFile, source: Path) -> dict[str, Intrinsics]:
+def fit_to_photos(photos: Sequence[Photo], file: CameraFile, source: Path) -> dict[str, Intrinsics]:
+    """The camera of every photo, by photo id: the one of its name or size, or the only one.
+
+    Raises:
+        IntrinsicsError: a photo has no camera in the file, or one of another shape.
+    """
     if file.shared:
         return {p.id: fit_to_photo(_choose(file.shared, p, source), p, source) for p in photos}
     names = match_by_name([photo.id for photo in photos], file.by_name)

@@ -49,7 +49,7 @@ class Setting:
 
     def usual(self, project: Project) -> Value:
         """What the project's preset says."""
-        return _of(preset(project.preset), self)
+        return _of(_preset(project.preset), self)
 
     def is_changed(self, project: Project) -> bool:
         """Whether the two differ."""
@@ -63,7 +63,9 @@ class Setting:
             return self.options[str(value)]
         if isinstance(value, tuple):
             return ", ".join(map(write_number, value))
-        return str(value) if isinstance(value, str | bool) else write_number(value or 0)
+        if isinstance(value, str | bool):
+            return str(value)
+        return f"{write_number(value or 0)} {self.words.unit}".rstrip()
 
     def read(self, text: str) -> Value:
         """The value that a person has typed; says only whether it can be read.
@@ -71,7 +73,7 @@ class Setting:
         Raises:
             ConfigError: it cannot.
         """
-        text = text.strip()
+        text = text.strip().removesuffix(self.words.unit).rstrip()
         if self.words.zero and text.casefold() in ("", self.words.zero.casefold()):
             return self._zero
         match self.kind:
@@ -130,6 +132,16 @@ class Section:
     title: str
     settings: tuple[Setting, ...]
 
+    @property
+    def everyday(self) -> list[Setting]:
+        """Those that are shown at once."""
+        return [each for each in self.settings if each.words.everyday]
+
+    @property
+    def expert(self) -> list[Setting]:
+        """Those that fold out."""
+        return [each for each in self.settings if not each.words.everyday]
+
 
 @cache
 def sections() -> tuple[Section, ...]:
@@ -169,12 +181,15 @@ def changed_settings(project: Project) -> list[Setting]:
 def told_switch(project: Project, chosen: Preset) -> str:
     """What switching to a preset leaves as it is; empty if the preset decides everything."""
     stay = [each for part in sections() for each in part.settings if _is_set(project, each)]
-    stay = [each for each in stay if each.value(project) != _of(preset(chosen), each)]
+    stay = [each for each in stay if each.value(project) != _of(_preset(chosen), each)]
     if not stay:
         return ""
     names = [f"{each.words.label} ({each.text(each.value(project))})" for each in stay[:3]]
     more = f" and {len(stay) - 3} more" if len(stay) > 3 else ""
     return f"What you have set stays: {', '.join(names)}{more}."
+
+
+_preset = cache(preset)
 
 
 def _is_set(project: Project, each: Setting) -> bool:

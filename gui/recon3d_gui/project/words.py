@@ -46,7 +46,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             options={
                 "auto": "automatic",
                 "exhaustive": "all with all",
-                "sequential": "neighbours in order",
+                "sequential": "in order",
                 "retrieval": "similar ones",
             },
         ),
@@ -96,7 +96,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "mesh.region": Words(
             label="Surroundings",
             everyday=True,
-            options={"auto": "drop what is far away", "all": "keep everything"},
+            options={"auto": "drop far away", "all": "keep all"},
         ),
         "mesh.crop": _everyday("Crop box", zero="none"),
         "mesh.hole_size": _everyday("Close holes below", "of size", "none"),
@@ -128,14 +128,14 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         ),
         "frame.front": Words(
             label="Front",
-            options={"cameras": "where photos look", "north": "north (GPS)"},
+            options={"cameras": "as photos look", "north": "north (GPS)"},
         ),
     },
     "Export": {
         "export.texture_format": Words(
             label="Texture files",
             everyday=True,
-            options={"jpeg": "JPEG, small", "png": "PNG, lossless", "webp": "WebP, smallest"},
+            options={"jpeg": "JPEG (small)", "png": "PNG (exact)", "webp": "WebP (smallest)"},
         ),
         "export.texture_quality": _everyday("Quality"),
         "export.unlit": _everyday("Without lighting"),

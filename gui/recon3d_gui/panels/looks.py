@@ -1,0 +1,62 @@
+"""Quiet looks for forms: buttons that read as text, texts of one colour, tooltips in lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dearpygui.dearpygui as dpg
+
+if TYPE_CHECKING:
+    from recon3d_gui.theme import Ui
+
+_CLEAR = (0, 0, 0, 0)
+_TOOLTIP_PX = 320
+_TOOLTIP_SECONDS = 0.5
+
+
+class Looks:
+    """Themes for items of a form, in the colours of the window's theme, which may change."""
+
+    def __init__(self, ui: Ui) -> None:
+        self._ui = ui
+        self._colours: list[tuple[int | str, str]] = []
+        self.label = self._button("text", "", 0.0)
+        """A button that reads as text: unlike text it stands level with the widget beside it."""
+        self.value = self._button("muted", "", 0.0)
+        """The same for what is less important."""
+        self.dot = self._button("accent", "", 0.5)
+        self.icon = self._button("muted", "raised", 0.5)
+        self.muted = self._text("muted")
+        self.good = self._text("good")
+        self.warning = self._text("warning")
+        self.bad = self._text("bad")
+        ui.on_theme(self._recolour)
+
+    def explain(self, item: int | str, text: str) -> None:
+        """Give an item a tooltip."""
+        with dpg.tooltip(item, delay=_TOOLTIP_SECONDS):
+            dpg.add_text(text, wrap=self._ui.px(_TOOLTIP_PX))
+
+    def _button(self, colour: str, hovered: str, align: float) -> int | str:
+        with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):
+            dpg.add_theme_color(dpg.mvThemeCol_Button, _CLEAR)
+            for state in (dpg.mvThemeCol_ButtonHovered, dpg.mvThemeCol_ButtonActive):
+                self._colour(state, hovered)
+            self._colour(dpg.mvThemeCol_Text, colour)
+            dpg.add_theme_style(dpg.mvStyleVar_ButtonTextAlign, align, 0.5)
+            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, 0, self._ui.px(4))
+        return theme
+
+    def _text(self, colour: str) -> int | str:
+        with dpg.theme() as theme, dpg.theme_component(dpg.mvText):
+            self._colour(dpg.mvThemeCol_Text, colour)
+        return theme
+
+    def _colour(self, target: int, name: str) -> None:
+        item = dpg.add_theme_color(target, self._ui.colour(name) if name else _CLEAR)
+        if name:
+            self._colours.append((item, name))
+
+    def _recolour(self) -> None:
+        for item, name in self._colours:
+            dpg.set_value(item, self._ui.colour(name))
