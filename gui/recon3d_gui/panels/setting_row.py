@@ -136,7 +136,9 @@ class SettingRow:
 
     def _refuse(self, error: ConfigError) -> None:
         self._shown = _NOTHING
-        self._tell(f"{error} {error.hint}".strip())
+        value = self.setting.text(self.setting.value(self._studio.project))
+        parts = (str(error), error.hint, f"It stays {value}.")
+        self._tell(" ".join(part for part in parts if part))
 
     def _tell(self, trouble: str) -> None:
         dpg.set_value(f"{self.tag}.error", trouble)

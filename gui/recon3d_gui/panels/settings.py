@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 
 from recon3d.config import Preset
 from recon3d.run.device import Device
+from recon3d_gui.job.words import outlook_words
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.setting_row import SettingRow, handle_texts
 from recon3d_gui.photos.latest import Latest
@@ -16,6 +17,7 @@ from recon3d_gui.project.machine import find_gpu
 from recon3d_gui.project.words import PRESETS
 
 if TYPE_CHECKING:
+    from recon3d_gui.job.outlook import Outlook
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
@@ -43,7 +45,7 @@ class SettingsPanel:
         }
         self._gpu: Latest[str] = Latest("find the GPU")
         self._seen = -1
-        self._forecast: str | None = None
+        self._outlook: Outlook | None = None
 
     def build(self, parent: int | str) -> None:
         """Make the widgets, once."""
@@ -63,8 +65,8 @@ class SettingsPanel:
             )
         dpg.bind_item_theme("settings.reset", looks.icon)
         looks.explain("settings.reset", "Reset all settings to what the preset says")
-        dpg.add_text(tag="settings.forecast", show=False)
-        dpg.bind_item_theme("settings.forecast", looks.muted)
+        dpg.add_text(tag="settings.outlook", show=False)
+        dpg.bind_item_theme("settings.outlook", looks.muted)
 
     def _build_choice(
         self, label: str, tag: str, choices: list[str], callback: object, looks: Looks
@@ -120,7 +122,7 @@ class SettingsPanel:
             dpg.set_item_width(tag, room_px - px(_LABEL_PX + _RESET_PX))
             dpg.configure_item(f"{tag}.about", wrap=room_px)
         dpg.set_item_width("settings.search", width_px - px(_RESET_PX))
-        dpg.configure_item("settings.forecast", wrap=width_px)
+        dpg.configure_item("settings.outlook", wrap=width_px)
         dpg.configure_item("settings.form", width=width_px)
         for row in self._rows.values():
             row.resize(inside_px)
@@ -130,10 +132,10 @@ class SettingsPanel:
         if (gpu := self._gpu.answer()) is not None:
             found = f"Found: {gpu}." if gpu else "No NVIDIA GPU found: the processor does it all."
             dpg.set_value("settings.device.about", found)
-        if self._studio.forecast != self._forecast:
-            self._forecast = self._studio.forecast
-            dpg.set_value("settings.forecast", self._forecast)
-            dpg.configure_item("settings.forecast", show=bool(self._forecast))
+        if (outlook := self._studio.jobs.outlook) is not self._outlook:
+            self._outlook = outlook
+            dpg.set_value("settings.outlook", outlook_words(outlook) if outlook else "")
+            dpg.configure_item("settings.outlook", show=outlook is not None)
         if self._studio.revision != self._seen:
             self._seen = self._studio.revision
             self._show()
