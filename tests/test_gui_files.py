@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 from recon3d_gui.project.autosave import QUIET_SECONDS, Autosave, abandoned_projects
 from recon3d_gui.project.file import read_project, save_project
-from recon3d_gui.project.opening import new_project, open_project, with_sources
+from recon3d_gui.project.opening import new_project, open_project
 from recon3d_gui.project.preferences import (
     RECENT,
     Preferences,
@@ -207,14 +208,21 @@ def test_recent_projects_are_latest_first_each_once_and_tell_what_is_gone(tmp_pa
     assert found[0].name == "5"
 
 
-def test_the_first_photos_decide_where_an_empty_project_works(tmp_path: Path) -> None:
+def test_a_new_project_works_beside_its_photos(tmp_path: Path) -> None:
     photos = tmp_path / "Fotos 写真"
     photos.mkdir()
-    project = new_project([photos])
+    project = new_project([photos / ".." / "Fotos 写真", tmp_path / "b.jpg"])
+    assert project.sources == (photos, tmp_path / "b.jpg")
     assert project.workspace == tmp_path / "Fotos 写真.recon3d"
-    more = with_sources(project, [photos, tmp_path / "b" / ".." / "b.jpg"])
-    assert more.sources == (photos, tmp_path / "b.jpg")
-    assert more.workspace == project.workspace
+    assert new_project([tmp_path / "film.mp4"]).workspace == tmp_path / "film.recon3d"
+
+
+def test_photos_on_a_card_that_cannot_be_written_work_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    assert new_project([tmp_path]).workspace.parent.name == "recon3d"
+    assert not new_project([tmp_path]).workspace.is_relative_to(tmp_path.parent)
 
 
 def make_run(root: Path, photos: Path, names: list[str], *, settings: dict[str, object]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -30,24 +30,22 @@ def is_project(path: Path) -> bool:
 
 
 def new_project(sources: Iterable[Path] = ()) -> Project:
-    """A project of photos, whose workspace lies beside them where one may write there."""
-    return with_sources(Project(workspace=_home() / f"untitled{WORKSPACE_SUFFIX}"), sources)
+    """A project of files and folders that nothing was computed for yet."""
+    paths = tuple(Path(os.path.normpath(path.absolute())) for path in sources)
+    return Project(sources=paths, workspace=workspace_for(paths))
 
 
-def with_sources(project: Project, added: Iterable[Path]) -> Project:
-    """Add files and folders. The first ones decide where a project works that is still empty."""
-    known = {path.absolute() for path in project.sources}
-    added = [Path(os.path.normpath(path.absolute())) for path in added]
-    new = [path for path in dict.fromkeys(added) if path not in known]
-    is_new = not (project.sources or project.runs)
-    workspace = workspace_for(new[0]) if is_new and new else project.workspace
-    return replace(project, sources=(*project.sources, *new), workspace=workspace)
+def workspace_for(sources: Sequence[Path]) -> Path:
+    """Where a project of these files works until a person says otherwise.
 
-
-def workspace_for(source: Path) -> Path:
-    """Beside a folder, or in the folder of a file, named like it; else in the user's documents."""
-    name = (source.name if source.is_dir() else source.stem) or "scene"
-    place = source.parent if os.access(source.parent, os.W_OK) else _home()
+    Beside the first folder or in the folder of the first file, and named like it, if one may write
+    there; else in the user's documents.
+    """
+    if not sources:
+        return _home() / f"untitled{WORKSPACE_SUFFIX}"
+    first = sources[0]
+    name = (first.name if first.is_dir() else first.stem) or "scene"
+    place = first.parent if os.access(first.parent, os.W_OK) else _home()
     return place / f"{name}{WORKSPACE_SUFFIX}"
 
 
