@@ -87,6 +87,7 @@ def test_photos_are_listed_as_people_count_and_judged_before_any_run(
     (tmp_path / "größer 写真" / "5.jpg").write_bytes(b"no photo")
     window.photos.add([tmp_path / "größer 写真"])
     window.settle()
+    wait_for(lambda: window.settle() is None and window.photos.rows[1].state != "new")
     rows = window.photos.rows
     assert [(row.id, row.state) for row in rows] == [
         ("1.jpg", "new"),

@@ -72,10 +72,9 @@ class PhotoList:
         """Whether photos are still being looked for."""
         return self._listings.is_waiting
 
-    @property
-    def masks(self) -> Mapping[str, Path]:
-        """The user's masks by photo id."""
-        return self._listing.masks
+    def mask(self, photo_id: str) -> Path | None:
+        """A photo's mask, white = keep: the user's, or what the run made of it."""
+        return self._listing.masks.get(photo_id) or self._found.masks.get(photo_id)
 
     @property
     def filter(self) -> Filter:
@@ -265,4 +264,4 @@ def _read_found(reached: Mapping[str, Path]) -> Found:
     if posed:
         verdicts |= {verdict.photo_id: verdict for verdict in posed.verdicts}
     frames = dict(album.pictures) if album and album.sequential else {}
-    return Found(verdicts, frames)
+    return Found(verdicts, frames, album.masks if album else {})

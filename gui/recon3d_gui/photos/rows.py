@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,8 @@ class Found:
     """By photo id."""
     frames: Mapping[str, Path]
     """Pictures by photo id of the frames picked from a video; empty for photos."""
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    """By photo id, as the run read them; cut-out photos have some without a file of the user."""
 
 
 def make_rows(

@@ -120,6 +120,12 @@ def _uri(image: Image.Image, kind: str, **options: int) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
+def depth_span(depth_z: Float[np.ndarray, "h w"]) -> tuple[float, float]:
+    """Nearest and farthest depth that gets a colour of its own; needs a known pixel."""
+    near, far = np.percentile(depth_z[depth_z > 0], [2, 98])
+    return float(near), float(far)
+
+
 def coloured_depth(depth_z: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """Near is red, far is blue, grey is unknown."""
     import cv2
@@ -128,7 +134,7 @@ def coloured_depth(depth_z: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 
     picture = np.full((*depth_z.shape, 3), 128, np.uint8)
     if known.any():
         # In inverse depth, where what is near, and matters most, gets most of the colours.
-        near, far = 1 / np.percentile(depth_z[known], [2, 98])
+        near, far = (1 / depth for depth in depth_span(depth_z))
         level = (1 / depth_z[known] - far) / max(near - far, 1e-12)
         table = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_TURBO)
         picture[known] = table[np.rint(np.clip(level, 0, 1) * 255).astype(int), 0, ::-1]

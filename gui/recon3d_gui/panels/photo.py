@@ -1,0 +1,235 @@
+"""The page that shows one photo large, with what a run found in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dearpygui.dearpygui as dpg
+
+from recon3d_gui.panels.photo_canvas import PhotoCanvas
+from recon3d_gui.photos.large import LargePhoto
+from recon3d_gui.photos.overlays import Legend, Overlay, available
+from recon3d_gui.photos.rows import PhotoRow
+from recon3d_gui.photos.textures import Texture, Textures
+from recon3d_gui.photos.zoom import Zoom
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+_HEADER, _FOOTER = 80, 88
+_LEGEND = (160, 10)
+_WORDS: dict[str, Overlay | None] = {
+    "Photo": None,
+    "Features": "features",
+    "Depth": "depth",
+    "Confidence": "confidence",
+    "Agreement": "agreement",
+    "Mask": "mask",
+    "Undistorted": "undistorted",
+}
+_EMPTY = "Choose a photo in the list on the left to see it here."
+
+
+class PhotoPanel:
+    """Shows the selected photo; holds pictures in memory only while the page is open."""
+
+    def __init__(self, studio: Studio, ui: Ui) -> None:
+        self._studio = studio
+        self._ui = ui
+        self._large = LargePhoto()
+        self._canvas = PhotoCanvas(ui)
+        self._thumbnails: Textures
+        self._overlay: Overlay | None = None
+        self._offered: list[str] = []
+        self._row: PhotoRow | None = None
+        self._is_open = False
+        self._told: tuple[object, ...] = ()
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets."""
+        self._thumbnails = Textures(2)
+        with dpg.child_window(parent=parent, tag="photo", border=False, no_scrollbar=True):
+            with dpg.group(horizontal=True, tag="photo.buttons"):
+                dpg.add_button(
+                    arrow=True,
+                    direction=dpg.mvDir_Left,
+                    tag="photo.previous",
+                    callback=lambda: self._step(-1),
+                )
+                dpg.add_button(
+                    arrow=True,
+                    direction=dpg.mvDir_Right,
+                    tag="photo.next",
+                    callback=lambda: self._step(1),
+                )
+                dpg.add_button(label="Fit", tag="photo.fit", callback=self._fit)
+                dpg.add_button(label="100 %", tag="photo.full_size", callback=self._full_size)
+                dpg.add_button(
+                    label="Show in 3D", tag="photo.in_3d", callback=self._show_in_3d, enabled=False
+                )
+                dpg.add_button(label="Exclude", tag="photo.toggle", callback=self._toggle)
+                dpg.add_text("", tag="photo.name")
+            dpg.add_radio_button(
+                ["Photo"], horizontal=True, tag="photo.overlay", callback=self._on_overlay
+            )
+            self._canvas.build("photo")
+            dpg.add_drawlist(1, self._ui.px(20), tag="photo.legend")
+            dpg.add_text("", tag="photo.verdict")
+            dpg.add_text("", tag="photo.facts", color=self._ui.colour("muted"))
+            dpg.bind_item_font("photo.facts", self._ui.font("small"))
+        with dpg.handler_registry():
+            dpg.add_mouse_wheel_handler(callback=self._on_wheel)
+            for key in (dpg.mvKey_Left, dpg.mvKey_Right):
+                dpg.add_key_press_handler(key, callback=self._on_key)
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """The space it has now."""
+        px = self._ui.px
+        dpg.configure_item("photo", width=width_px, height=height_px)
+        self._canvas.resize(width_px, height_px - px(_HEADER + _FOOTER))
+        dpg.configure_item("photo.legend", width=width_px)
+        dpg.configure_item("photo.verdict", wrap=width_px - px(16))
+
+    def update(self) -> None:
+        """Show the selected photo while the page is open."""
+        if self._studio.page != "photo":
+            self._close()
+            return
+        self._is_open = True
+        self._large.tick()
+        photos, reached = self._studio.photos, self._studio.reached
+        row = photos.row(self._studio.selected_photo) if self._studio.selected_photo else None
+        if row is None or self._row is None or row.id != self._row.id:
+            self._canvas.zoom = Zoom()
+        self._row = row
+        shown = self._large.shown
+        if shown and shown.photo:
+            self._canvas.follow_mouse(shown)
+        mask = photos.mask(row.id) if row else None
+        self._offer(available(reached, mask is not None))
+        finer = self._canvas.shown_px(shown.photo) if shown and shown.photo else 0.0
+        self._large.ask(row, self._overlay, reached, mask, finer_than_px=finer)
+        placeholder = self._placeholder(row)
+        self._canvas.draw(self._large.shown, placeholder, self._words(), self._large.revision)
+        self._tell(row)
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._large.ask(None, None, {}, None)
+            self._canvas.clear()
+            self._thumbnails.clear()
+
+    def _placeholder(self, row: PhotoRow | None) -> Texture | None:
+        if row is None or (self._large.shown and self._large.shown.photo):
+            return None
+        rgb = self._studio.photos.thumbnails.picture(row.picture)
+        if rgb is None:
+            return None
+        return self._thumbnails.find(row.picture) or self._thumbnails.make(row.picture, rgb)
+
+    def _words(self) -> str:
+        """Where there is no picture to show."""
+        if self._row is None:
+            return _EMPTY
+        return self._large.shown.note if self._large.shown else "Loading…"
+
+    def _offer(self, overlays: list[Overlay]) -> None:
+        words = [word for word, overlay in _WORDS.items() if not overlay or overlay in overlays]
+        if words != self._offered:
+            self._offered = words
+            if self._overlay not in overlays:
+                self._overlay = None
+            chosen = next(word for word, overlay in _WORDS.items() if overlay == self._overlay)
+            dpg.configure_item("photo.overlay", items=words)
+            dpg.set_value("photo.overlay", chosen)
+
+    def _tell(self, row: PhotoRow | None) -> None:
+        """The words around the photo."""
+        shown = self._large.shown
+        facts = self._studio.photos.thumbnails.facts(row.picture) if row else None
+        told = (row, facts, self._large.revision, self._large.is_loading)
+        if told == self._told:
+            return
+        self._told = told
+        dpg.set_value("photo.name", row.id if row else "")
+        dpg.set_value("photo.verdict", row.sentence if row else "")
+        note = shown.note if shown else ""
+        loading = "Loading…" if self._large.is_loading else ""
+        line = " · ".join(part for part in (facts.line if facts else "", note, loading) if part)
+        dpg.set_value("photo.facts", line)
+        for tag in ("photo.buttons", "photo.overlay"):
+            dpg.configure_item(tag, show=row is not None)
+        dpg.configure_item("photo.in_3d", enabled=row is not None and row.state == "used")
+        excluded = row is not None and row.state == "excluded"
+        dpg.configure_item("photo.toggle", label="Include" if excluded else "Exclude")
+        self._draw_legend(shown.legend if shown else None)
+
+    def _draw_legend(self, legend: Legend | None) -> None:
+        dpg.delete_item("photo.legend", children_only=True)
+        if legend is None:
+            return
+        px, font = self._ui.px, self._ui.font("small")
+        size = dpg.get_text_size("M", font=font)[1]
+        x = 0.0
+
+        def write(text: str) -> None:
+            nonlocal x
+            dpg.draw_text(
+                (x, px(2)),
+                text,
+                size=size,
+                color=self._ui.colour("muted"),
+                parent="photo.legend",
+            )
+            x += dpg.get_text_size(text, font=font)[0] + px(8)
+
+        if legend.colours is not None:
+            write(legend.low)
+            width = px(_LEGEND[0])
+            for step in range(width):
+                colour = legend.colours[step * len(legend.colours) // width].tolist()
+                dpg.draw_line(
+                    (x + step, px(4)),
+                    (x + step, px(4 + _LEGEND[1])),
+                    color=(*colour, 255),
+                    parent="photo.legend",
+                )
+            x += width + px(8)
+            write(legend.high)
+            x += px(8)
+        write(legend.title)
+
+    # What the user does
+
+    def _step(self, by: int) -> None:
+        self._studio.photos.step(by)
+        self._studio.selected_photo = self._studio.photos.selection.current
+
+    def _fit(self) -> None:
+        self._canvas.zoom = Zoom()
+
+    def _full_size(self) -> None:
+        if self._large.shown and self._large.shown.photo:
+            self._canvas.show_full_size(self._large.shown.photo)
+
+    def _toggle(self) -> None:
+        if self._row:
+            self._studio.photos.toggle([self._row.id])
+
+    def _show_in_3d(self) -> None:
+        if self._row:
+            self._studio.show_photo_in_model(self._row.id)
+
+    def _on_overlay(self, sender: str, word: str) -> None:
+        self._overlay = _WORDS[word]
+
+    def _on_wheel(self, sender: int, steps: float) -> None:
+        shown = self._large.shown
+        if self._is_open and shown and shown.photo and dpg.is_item_hovered("photo.canvas"):
+            self._canvas.zoom_by(steps, shown.photo)
+
+    def _on_key(self, sender: int, key: int) -> None:
+        if self._is_open and (dpg.is_item_focused("photo") or dpg.is_item_focused("photos.list")):
+            self._step(1 if key == dpg.mvKey_Right else -1)
