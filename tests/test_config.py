@@ -132,7 +132,9 @@ def test_every_setting_is_explained_and_has_a_default(stage: str, setting: Field
 
 @pytest.mark.parametrize(("stage", "setting"), QUANTITIES, ids=lambda x: getattr(x, "name", x))
 def test_impossible_numbers_are_refused(stage: str, setting: Field[Any]) -> None:
-    for impossible in [-1000.0, float("nan")] if is_float(stage, setting) else [-1000]:
+    for impossible in (
+        [-1000.0, float("nan"), float("inf")] if is_float(stage, setting) else [-1000]
+    ):
         with pytest.raises(ConfigError, match=setting.name):
             updated(Config(), {stage: {setting.name: impossible}})
 
