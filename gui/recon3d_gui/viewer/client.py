@@ -16,6 +16,7 @@ from jaxtyping import Float32
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.transform import Rigid
+from recon3d_gui.viewer.navigator import Navigator
 from recon3d_gui.viewer.outbox import Outbox
 from recon3d_gui.viewer.protocol import (
     CancelSaving,
@@ -38,7 +39,6 @@ from recon3d_gui.viewer.protocol import (
     Style,
     Taken,
 )
-from recon3d_gui.viewer.session import serve
 from recon3d_gui.viewer.shared import SharedPictures
 
 MOST_PX = 2560 * 1440
@@ -65,6 +65,7 @@ class ViewerClient:
         self._look: Look | None = None
         self._look_number = self._pick_number = 0
         self._frame: Frame | None = None
+        self._finest_look = 0
         self.style = Style()
         """Change it with `restyle`."""
         self.loaded: dict[Side, Loaded] = {}
@@ -74,9 +75,25 @@ class ViewerClient:
         self.ready: Ready | None = None
         self.is_gone = False
         """The process could not be started again."""
+        self.navigator = Navigator()
+        """Where one looks from; `tick` sends it."""
+
+    @property
+    def is_running(self) -> bool:
+        """It has been started and has not been closed."""
+        return self._process is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """A picture is on its way, or something is read: the window should not go to sleep."""
+        waits = self._look is not None and self._finest_look < self._look.number
+        return self.is_running and (waits or bool(self.note) or self.navigator.is_moving)
 
     def start(self) -> None:
         """Start the process; its first picture comes when a canvas and a look are set."""
+        # Only now: it knows all stages, which the window's first picture need not wait for.
+        from recon3d_gui.viewer.session import serve
+
         context = multiprocessing.get_context("spawn")
         command_source, command_sink = context.Pipe(duplex=False)
         reply_source, reply_sink = context.Pipe(duplex=False)
@@ -147,10 +164,25 @@ class ViewerClient:
         self._send(self._look)
         return self._look
 
-    def pick(self, look: Look, uv_px: tuple[float, float], *, in_photos: bool = False) -> int:
-        """Ask what lies under a pixel of a look's picture; returns the number of the answer."""
+    def tick(self, now_s: float) -> None:
+        """Draw from where the navigator has come to, if it has moved."""
+        if self.navigator.advance(now_s) and self._pictures is not None:
+            width_px, height_px = self.resize(*self.navigator.canvas_px)
+            eye = self.navigator.eye
+            camera = self.navigator.camera.resized(width_px, height_px)
+            moving = self.navigator.is_moving
+            self.look(camera, eye.cam_from_model, eye.distance, is_moving=moving)
+
+    def pick(self, uv_px: tuple[float, float], *, in_photos: bool = False) -> int:
+        """Ask what lies under a point of the canvas; returns the number of the answer (Picked).
+
+        in_photos: also find the photos that show it.
+        """
         self._pick_number += 1
-        self._send(Pick(self._pick_number, look, uv_px, in_photos))
+        if self._look is not None:
+            factor = self._look.camera.width_px / self.navigator.canvas_px[0]
+            place = (uv_px[0] * factor, uv_px[1] * factor)
+            self._send(Pick(self._pick_number, self._look, place, in_photos))
         return self._pick_number
 
     def save_picture(self, order: SavePicture) -> None:
@@ -216,6 +248,8 @@ class ViewerClient:
             case Frame():
                 if self._pictures and self._pictures.names == reply.canvas:
                     self._frame = reply
+                    if reply.is_final:
+                        self._finest_look = reply.look
                 return
             case Ready():
                 self.ready, self._was_ready = reply, True
@@ -224,6 +258,8 @@ class ViewerClient:
                 if self._shows.get(reply.side) in (None, Show(reply.side)):
                     return
                 self.loaded[reply.side] = reply
+                if reply.side == "a":
+                    self.navigator.adopt(reply)
             case Loading():
                 self.note = reply.note
         self._tell(reply)

@@ -100,6 +100,7 @@ class Composer:
             strokes=self._strokes(style, main, standing),
             backdrop=self._backdrop(look, style, main, standing),
             palette=style.palette,
+            focus_distance=look.focus_distance,
         )
 
     def _strokes(self, style: Style, model: Model | None, standing: Standing) -> tuple[Stroke, ...]:

@@ -13,8 +13,9 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.surface import PointCloud, TexturedMesh
 from recon3d.core.transform import Rigid, Similarity
 from recon3d_gui.viewer.content import Content, Surface
-from recon3d_gui.viewer.geometry import Lines, coarser
+from recon3d_gui.viewer.geometry import Lines
 from recon3d_gui.viewer.protocol import Layer, Mode, Palette
+from recon3d_gui.viewer.proxy import coarser
 
 PROXY_FACES = (300_000, 80_000)
 _MOST_PAGE_PX = 64_000_000
@@ -174,6 +175,13 @@ class Shot:
     """Smooth edges, which takes several times as long without a graphics card."""
     is_transparent: bool = False
     """Nothing behind the model."""
+
+    focus_distance: float = 1.0
+
+    @property
+    def pixels_per_unit(self) -> float:
+        """Of the model, where one looks."""
+        return self.camera.fx_px / self.focus_distance
 
     def resized(self, width_px: int, height_px: int) -> Shot:
         """The same picture with other pixels."""

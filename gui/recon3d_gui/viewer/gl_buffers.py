@@ -39,6 +39,10 @@ class SurfaceBuffers:
 
     def __init__(self, context: moderngl.Context, programs: Programs, surface: Surface) -> None:
         self.count = len(surface.faces)
+        sample = surface.vertices[surface.faces[:: max(1, self.count // 2000), :2]]
+        edges = np.linalg.norm(sample[:, 0] - sample[:, 1], axis=1)
+        self.edge = float(np.median(edges)) if self.count else 0.0
+        """A typical one's length in the world."""
         self._buffers = [
             context.buffer(np.ascontiguousarray(surface.vertices, np.float32)),
             context.buffer(_packed(surface.normals)),

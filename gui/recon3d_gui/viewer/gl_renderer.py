@@ -38,6 +38,7 @@ _POINT_REACH = 0.0022
 """Width of a cloud's points as a share of the model's radius."""
 _MOVING_POINTS = 400_000
 _PICK_PX = 7
+_WIRE_OPACITY = 0.6
 
 
 class GlRenderer:
@@ -166,9 +167,12 @@ class GlRenderer:
             self._context.enable(self._context.BLEND)
             wire = self._programs.wire
             _write(wire, "clip_from_world", clip @ _matrix(shot, part))
-            wire["ink"], wire["opacity"] = shot.palette.edge, 0.45
-            surface = part.model.levels[min(shot.level, len(part.model.levels) - 1)]
-            drawn = self._surface(surface).draw_wire(self._context, interrupted)
+            buffers = self._surface(part.model.levels[min(shot.level, len(part.model.levels) - 1)])
+            # Edges that are closer than pixels would paint the model black.
+            edge_px = buffers.edge * part.shown_from_world.scale * shot.pixels_per_unit
+            wire["ink"] = shot.palette.edge
+            wire["opacity"] = min(_WIRE_OPACITY, max(0.05, _WIRE_OPACITY * edge_px / 12))
+            drawn = buffers.draw_wire(self._context, interrupted)
             self._context.disable(self._context.BLEND)
             return drawn
         return True

@@ -185,6 +185,8 @@ class Loaded:
     ground: float
     """Height of the grid along the upright z."""
     unit: Unit
+    has_frame: bool
+    """The model stands as it will be exported; before that it is only turned upright."""
     views: tuple[View, ...]
     """Of the placed photos, in the model frame."""
     scene_key: str

@@ -305,6 +305,7 @@ def _told(side: Side, model: Model, standing: Standing) -> Loaded:
         as_rows(content.upright_from_model),
         content.ground,
         content.unit,
+        content.has_frame,
         standing.views,
         content.scene_key,
     )

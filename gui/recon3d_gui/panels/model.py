@@ -1,0 +1,342 @@
+"""The 3D page: the picture of the render process, with the mouse and keys that move it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import dearpygui.dearpygui as dpg
+import numpy as np
+
+from recon3d_gui.panels.model_bar import ModelBar
+from recon3d_gui.panels.model_overlay import ModelOverlay
+from recon3d_gui.panels.model_strip import ModelStrip
+from recon3d_gui.viewer.client import MOST_PX
+from recon3d_gui.viewer.protocol import Mode, Palette
+from recon3d_gui.viewer.workbench import Workbench
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+_BAR, _GAP = 40, 8
+_CLICK_PX = 4
+_SPLIT_PX = 8
+_FLY = {
+    dpg.mvKey_W: (0, 0, 1),
+    dpg.mvKey_S: (0, 0, -1),
+    dpg.mvKey_A: (-1, 0, 0),
+    dpg.mvKey_D: (1, 0, 0),
+    dpg.mvKey_E: (0, -1, 0),
+    dpg.mvKey_Q: (0, 1, 0),
+}
+MODES: dict[str, Mode] = {
+    "Points": "points",
+    "Cloud": "cloud",
+    "Colour": "colour",
+    "Clay": "clay",
+    "Normals": "normals",
+    "Trust": "confidence",
+}
+
+
+class ModelPanel:
+    """The page "model"."""
+
+    def __init__(self, studio: Studio, ui: Ui) -> None:
+        self._studio, self._ui = studio, ui
+        self.bench = Workbench(studio)
+        self._bar = ModelBar(studio, ui, self.bench, MODES)
+        self._strip = ModelStrip(studio, ui, self.bench)
+        self._overlay = ModelOverlay(studio, ui, self.bench)
+        self._pixels: np.ndarray = np.zeros((1, 1, 4), np.float32)
+        self._texture: int | str = 0
+        self._retired: list[int | str] = []
+        self._size = (0, 0)
+        self._pressed: dict[int, tuple[float, float]] = {}
+        self._last = (0.0, 0.0)
+        self._held: str = ""
+        self._ticked_at_s = time.monotonic()
+        ui.on_theme(self._recolour)
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets."""
+        with dpg.theme() as flush, dpg.theme_component(dpg.mvAll):
+            dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, 0, 0)
+            dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, 0, 0)
+        with dpg.child_window(
+            parent=parent,
+            tag="model.page",
+            border=False,
+            no_scrollbar=True,
+            no_scroll_with_mouse=True,
+        ):
+            self._bar.build("model.page")
+            with dpg.drawlist(1, 1, tag="model.canvas"):
+                dpg.add_draw_layer(tag="model.picture")
+                dpg.add_draw_layer(tag="model.overlay")
+            self._strip.build("model.page")
+            self._build_empty()
+        dpg.bind_item_theme("model.page", flush)
+        with dpg.handler_registry(tag="model.handlers"):
+            dpg.add_mouse_wheel_handler(callback=self._on_wheel)
+            dpg.add_mouse_double_click_handler(
+                dpg.mvMouseButton_Left, callback=self._on_double_click
+            )
+            dpg.add_key_press_handler(callback=self._on_key)
+        self._recolour()
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """The space it has now."""
+        if (width_px, height_px) == self._size or width_px < 1 or height_px < 1:
+            return
+        self._size = (width_px, height_px)
+        px = self._ui.px
+        canvas = (width_px, max(1, height_px - px(_BAR)))
+        dpg.configure_item("model.page", width=width_px, height=height_px)
+        dpg.configure_item("model.canvas", width=canvas[0], height=canvas[1])
+        self.bench.navigator.resize(*canvas)
+        self._grow_texture(*self.bench.viewer.resize(*canvas))
+        self._bar.resize(width_px, px(_BAR))
+        self._strip.place(px(_GAP), px(_BAR) + px(_GAP))
+        self._place_empty(canvas)
+
+    def update(self) -> None:
+        """Follow mouse and studio, and show the newest picture."""
+        now_s = time.monotonic()
+        if self._studio.page == "model":
+            self._follow_mouse(min(now_s - self._ticked_at_s, 0.1))
+        self._ticked_at_s = now_s
+        self.bench.tick(now_s)
+        if self._studio.page != "model":
+            return
+        frame = self.bench.viewer.take_frame(self._pixels)
+        if frame is not None:
+            self._show(frame.width_px, frame.height_px)
+        self._bar.update()
+        self._strip.update()
+        self._overlay.update()
+        self._update_empty()
+
+    # --- the picture ---------------------------------------------------------------------------
+
+    def _grow_texture(self, width_px: int, height_px: int) -> None:
+        """A raw texture can neither be resized nor deleted without a leak, so it seldom grows."""
+        rows, columns, _ = self._pixels.shape
+        if width_px <= columns and height_px <= rows:
+            return
+        # A quarter more, so that dragging the window's edge makes two or three, not hundreds.
+        rows = max(rows, min(int(1.25 * height_px), MOST_PX // max(1, width_px)), height_px)
+        columns = max(columns, min(int(1.25 * width_px), MOST_PX // max(1, height_px)), width_px)
+        self._pixels = np.zeros((rows, columns, 4), np.float32)
+        with dpg.texture_registry():
+            self._texture = dpg.add_raw_texture(
+                columns,
+                rows,
+                self._pixels,
+                format=dpg.mvFormat_Float_rgba,
+            )
+        if dpg.does_item_exist("model.image"):
+            dpg.delete_item("model.image")
+
+    def _show(self, width_px: int, height_px: int) -> None:
+        rows, columns, _ = self._pixels.shape
+        # Half a pixel inwards: the rest of the texture holds other pictures.
+        uv_max = [(width_px - 0.5) / columns, (height_px - 0.5) / rows]
+        uv_min = [0.5 / columns, 0.5 / rows]
+        if not self._is_stretched(width_px, height_px):
+            uv_min, uv_max = [0.0, 0.0], [width_px / columns, height_px / rows]
+        size = self.bench.navigator.canvas_px
+        if dpg.does_item_exist("model.image"):
+            dpg.configure_item("model.image", pmax=size, uv_min=uv_min, uv_max=uv_max)
+        else:
+            dpg.draw_image(
+                self._texture,
+                (0, 0),
+                size,
+                uv_min=uv_min,
+                uv_max=uv_max,
+                parent="model.picture",
+                tag="model.image",
+            )
+
+    def _is_stretched(self, width_px: int, height_px: int) -> bool:
+        return (width_px, height_px) != self.bench.navigator.canvas_px
+
+    # --- mouse and keys ------------------------------------------------------------------------
+
+    @property
+    def _mouse(self) -> tuple[float, float]:
+        """On the canvas."""
+        x, y = dpg.get_mouse_pos(local=False)
+        left, top = dpg.get_item_rect_min("model.canvas")
+        return x - left, y - top
+
+    @property
+    def _is_over(self) -> bool:
+        return self._studio.page == "model" and dpg.is_item_hovered("model.canvas")
+
+    def _follow_mouse(self, seconds: float) -> None:
+        place = self._mouse
+        step = (place[0] - self._last[0], place[1] - self._last[1])
+        is_over = self._is_over
+        for button in (dpg.mvMouseButton_Left, dpg.mvMouseButton_Right, dpg.mvMouseButton_Middle):
+            is_down = dpg.is_mouse_button_down(button)
+            if is_down and button not in self._pressed and not self._pressed and is_over:
+                self._pressed[button] = place
+                self._held = self._take_hold(button, place)
+            elif is_down and button in self._pressed and step != (0, 0):
+                self._drag(button, place, step)
+            elif not is_down and button in self._pressed:
+                self._let_go(button, place)
+        if not self._pressed:
+            self.bench.hover(place if is_over else None)
+        if dpg.mvMouseButton_Right in self._pressed:
+            self._fly(seconds)
+        self._last = place
+
+    def _take_hold(self, button: int, place: tuple[float, float]) -> str:
+        if button != dpg.mvMouseButton_Left:
+            return "view"
+        if self.bench.press(place):
+            return "box"
+        share = self.bench.viewer.style.split
+        if share is not None:
+            away = abs(place[0] - share * self.bench.navigator.canvas_px[0])
+            if away < self._ui.px(_SPLIT_PX):
+                return "split"
+        return "view"
+
+    def _drag(self, button: int, place: tuple[float, float], step: tuple[float, float]) -> None:
+        started = self._pressed[button]
+        moved = max(abs(place[0] - started[0]), abs(place[1] - started[1]))
+        if self._held == "box":
+            self.bench.drag(place)
+        elif self._held == "split":
+            self.bench.split(place[0] / self.bench.navigator.canvas_px[0])
+        elif moved > self._ui.px(_CLICK_PX) or self._held == "moving":
+            # The few pixels up to here are not lost: the drag goes on from where it began.
+            first = (place[0] - started[0], place[1] - started[1])
+            way = step if self._held == "moving" else first
+            self._held = "moving"
+            if button == dpg.mvMouseButton_Left:
+                self.bench.navigator.orbit(*way)
+            elif any(dpg.is_key_down(key) for key in _FLY):
+                self.bench.navigator.turn_head(*way)
+            else:
+                self.bench.navigator.pan(*way)
+
+    def _let_go(self, button: int, place: tuple[float, float]) -> None:
+        started = self._pressed.pop(button)
+        moved = max(abs(place[0] - started[0]), abs(place[1] - started[1]))
+        self.bench.release()
+        is_click = self._held == "view" and moved <= self._ui.px(_CLICK_PX)
+        self._held = ""
+        if button == dpg.mvMouseButton_Left and is_click:
+            self.bench.click(place)
+
+    def _fly(self, seconds: float) -> None:
+        steps = [way for key, way in _FLY.items() if dpg.is_key_down(key)]
+        if steps:
+            faster = 4.0 if dpg.is_key_down(dpg.mvKey_LShift) else 1.0
+            self._held = "moving"
+            self.bench.navigator.fly(faster * np.sum(steps, axis=0), seconds)
+
+    def _on_wheel(self, sender: Any, notches: float, user_data: Any) -> None:
+        if self._is_over:
+            self.bench.navigator.zoom(notches, self._mouse)
+
+    def _on_double_click(self, sender: Any, app_data: Any, user_data: Any) -> None:
+        if self._is_over:
+            self.bench.double_click(self._mouse)
+
+    def _on_key(self, sender: Any, key: int, user_data: Any) -> None:
+        # Elsewhere keys may be text; with the right button down they fly.
+        if not self._is_over or self._pressed:
+            return
+        if any(dpg.is_key_down(each) for each in (dpg.mvKey_LControl, dpg.mvKey_RControl)):
+            return
+        modes = dict(zip(range(dpg.mvKey_1, dpg.mvKey_1 + len(MODES)), MODES.values(), strict=True))
+        if key in modes:
+            self.bench.set_mode(modes[key])
+        elif key == dpg.mvKey_F:
+            self.bench.navigator.frame_all()
+        elif key == dpg.mvKey_W:
+            self.bench.toggle("wireframe")
+        elif key == dpg.mvKey_G:
+            self.bench.toggle("grid")
+        elif key == dpg.mvKey_C:
+            self.bench.toggle("cameras")
+        elif key == dpg.mvKey_B:
+            self.bench.take("crop")
+        elif key == dpg.mvKey_M:
+            self.bench.take("measure")
+        elif key == dpg.mvKey_Escape:
+            self.bench.put_away()
+            self.bench.leave_photo()
+
+    # --- before there is a model ---------------------------------------------------------------
+
+    def _build_empty(self) -> None:
+        with dpg.group(tag="model.empty"):
+            dpg.add_text("", tag="model.empty_title")
+            dpg.bind_item_font("model.empty_title", self._ui.font("title"))
+            dpg.add_spacer(height=self._ui.px(8))
+            dpg.add_text("", tag="model.empty_text", wrap=self._ui.px(420))
+            dpg.add_spacer(height=self._ui.px(16))
+            dpg.add_button(tag="model.begin", label="Add photos", callback=self._on_begin)
+
+    def _update_empty(self) -> None:
+        is_empty = self.bench.loaded is None and not self.bench.viewer.note
+        if dpg.is_item_shown("model.empty") != is_empty:
+            dpg.configure_item("model.empty", show=is_empty)
+        if not is_empty:
+            return
+        title, text, button = self._words()
+        if dpg.get_value("model.empty_title") != title:
+            dpg.set_value("model.empty_title", title)
+            dpg.set_value("model.empty_text", text)
+            dpg.configure_item("model.begin", label=button, show=bool(button))
+            self._place_empty(self.bench.navigator.canvas_px)
+
+    def _words(self) -> tuple[str, str, str]:
+        studio = self._studio
+        if self.bench.viewer.is_gone:
+            return "The 3D view has stopped", "Save your project and restart the program.", ""
+        if studio.jobs.busy:
+            text = "The model appears as soon as the photos are placed, and fills in from there."
+            return "Working on your photos", text, ""
+        if studio.project.sources:
+            text = "Press Start. You can watch the model appear here, and look around meanwhile."
+            return "Ready to build", text, "Start"
+        text = "Walk around your subject and take 20 to 60 sharp photos that overlap by two thirds."
+        return "Drop photos or a folder here", text, "Add photos"
+
+    def _on_begin(self, sender: Any, app_data: Any, user_data: Any) -> None:
+        if self._studio.project.sources:
+            self._studio.start()
+        else:
+            self._studio.add_photos()
+
+    def _place_empty(self, canvas: tuple[int, int]) -> None:
+        px = self._ui.px
+        left = max(px(24), (canvas[0] - px(420)) // 2)
+        dpg.set_item_pos("model.empty", [left, px(_BAR) + max(px(24), canvas[1] // 2 - px(80))])
+
+    def _recolour(self) -> None:
+        def share(name: str) -> tuple[float, float, float]:
+            red, green, blue = (each / 255 for each in self._ui.colour(name)[:3])
+            return red, green, blue
+
+        surface = np.array(share("surface"))
+        is_dark = surface.mean() < 0.5
+        top = surface + 0.10 * (np.array(share("raised")) - surface) + (0.03 if is_dark else 0.02)
+        bottom = surface * (0.72 if is_dark else 0.90)
+        line = np.array(share("muted"))
+        palette = Palette(
+            top=tuple(np.clip(top, 0, 1).tolist()),
+            bottom=tuple(np.clip(bottom, 0, 1).tolist()),
+            line=tuple(line.tolist()),
+            accent=share("accent"),
+        )
+        self.bench.viewer.restyle(palette=palette, point_px=float(max(2, self._ui.px(2))))

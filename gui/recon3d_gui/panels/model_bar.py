@@ -1,0 +1,210 @@
+"""The row of buttons above the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dearpygui.dearpygui as dpg
+
+from recon3d_gui.panels.model_saving import SavingMenu
+from recon3d_gui.viewer.cameras import Side
+from recon3d_gui.viewer.protocol import Mode
+from recon3d_gui.viewer.workbench import Tool, Workbench
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+_TIPS = {
+    "Points": "The points that placing the photos has found (1)",
+    "Cloud": "What all photos together have measured (2)",
+    "Colour": "The model in its own colours (3)",
+    "Clay": "The shape alone, lit from where you look (4)",
+    "Normals": "Where the surface faces (5)",
+    "Trust": "How many photos agree on each place (6)",
+}
+_TOOLS: Mapping[str, tuple[Tool, str]] = {
+    "Crop": ("crop", "Keep only a box of the model (B)"),
+    "Measure": ("measure", "The distance of two points, and the model's true size (M)"),
+    "Upright": ("upright", "Say which way is up"),
+}
+_SIDES: tuple[Side, ...] = ("front", "back", "left", "right", "top", "bottom")
+_SHOWN = {"wireframe": "Wireframe (W)", "grid": "Ground grid (G)", "cameras": "Cameras (C)"}
+
+
+class ModelBar:
+    """What is on follows the workbench, whoever changed it."""
+
+    def __init__(self, studio: Studio, ui: Ui, bench: Workbench, modes: Mapping[str, Mode]) -> None:
+        self._studio, self._ui, self._bench, self._modes = studio, ui, bench, modes
+        self._saving = SavingMenu(studio, ui, bench)
+        self._shown: tuple[object, ...] = ()
+        self._runs: tuple[object, ...] = ()
+        self._on: int | str = 0
+        self._off: int | str = 0
+        ui.on_theme(self._recolour)
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets."""
+        px = self._ui.px
+        self._off, self._on = self._theme("clear"), self._theme("accent")
+        with dpg.child_window(
+            parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(40)
+        ):
+            with dpg.group(horizontal=True, horizontal_spacing=px(2), tag="model.bar_row"):
+                for name, mode in self._modes.items():
+                    self._button(name, f"model.mode.{mode}", self._on_mode, mode, _TIPS[name])
+                dpg.add_spacer(width=px(12))
+                for name, (tool, tip) in _TOOLS.items():
+                    self._button(name, f"model.tool.{tool}", self._on_tool, tool, tip)
+                dpg.add_spacer(width=px(12))
+                for name in ("Show", "View", "Compare", "Save"):
+                    tag = f"model.{name.lower()}"
+                    self._button(f"{name}...", tag, self._on_menu, f"{tag}_menu", "")
+            dpg.set_item_pos("model.bar_row", [px(8), px(6)])
+        self._build_menus()
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """The space it has now."""
+        dpg.configure_item("model.bar", width=width_px, height=height_px)
+
+    def update(self) -> None:
+        """Mark what is on."""
+        self._saving.update()
+        style, bench = self._bench.viewer.style, self._bench
+        runs = tuple(self._studio.project.runs)
+        now = (style.mode, style.wireframe, style.grid, style.cameras, bench.tool, bench.compared)
+        if now == self._shown and runs == self._runs:
+            return
+        for mode in self._modes.values():
+            self._mark(f"model.mode.{mode}", is_on=mode == style.mode)
+        for tool, _ in _TOOLS.values():
+            self._mark(f"model.tool.{tool}", is_on=tool == bench.tool)
+        for name in _SHOWN:
+            dpg.set_value(f"model.show.{name}", getattr(style, name))
+        self._mark("model.compare", is_on=bench.compared is not None)
+        if runs != self._runs or not self._shown:
+            self._list_runs()
+        self._shown, self._runs = now, runs
+
+    def _build_menus(self) -> None:
+        px = self._ui.px
+        with self._menu("model.show_menu"):
+            for name, label in _SHOWN.items():
+                dpg.add_checkbox(
+                    label=label, tag=f"model.show.{name}", callback=self._on_shown, user_data=name
+                )
+        with self._menu("model.view_menu"):
+            dpg.add_selectable(
+                label="All of it (F)", tag="model.view.all", width=px(140), callback=self._on_side
+            )
+            for side in _SIDES:
+                dpg.add_selectable(
+                    label=side.capitalize(),
+                    tag=f"model.view.{side}",
+                    width=px(140),
+                    callback=self._on_side,
+                    user_data=side,
+                )
+        with self._menu("model.compare_menu"):
+            dpg.add_group(tag="model.runs")
+        with self._menu("model.save_menu"):
+            self._saving.build(self._close)
+
+    def _menu(self, tag: str) -> Any:
+        return dpg.window(
+            tag=tag, popup=True, show=False, no_move=True, autosize=True, min_size=(10, 10)
+        )
+
+    def _button(
+        self, label: str, tag: str, callback: Callable[[Any, Any, Any], None], value: str, tip: str
+    ) -> None:
+        dpg.add_button(label=label, tag=tag, callback=callback, user_data=value)
+        dpg.configure_item(tag, height=self._ui.px(28))
+        dpg.bind_item_theme(tag, self._off)
+        if tip:
+            with dpg.tooltip(tag, delay=0.6):
+                dpg.add_text(tip)
+
+    def _list_runs(self) -> None:
+        dpg.delete_item("model.runs", children_only=True)
+        width = self._ui.px(220)
+        runs = self._studio.project.runs
+        if not runs:
+            dpg.add_text(
+                "Finished runs are listed here:\nrun once more with other settings.",
+                parent="model.runs",
+                color=self._ui.colour("muted"),
+            )
+            return
+        for run in reversed(runs):
+            dpg.add_selectable(
+                label=f"{run.name}  {run.finished_at:%d %b %H:%M}##{id(run)}",
+                parent="model.runs",
+                width=width,
+                default_value=run == self._bench.compared,
+                callback=self._on_compare,
+                user_data=run,
+            )
+        dpg.add_selectable(
+            label="Do not compare",
+            tag="model.compare.off",
+            parent="model.runs",
+            width=width,
+            callback=self._on_compare,
+        )
+
+    def _on_mode(self, sender: Any, app_data: Any, mode: Mode) -> None:
+        self._bench.set_mode(mode)
+
+    def _on_tool(self, sender: Any, app_data: Any, tool: Tool) -> None:
+        self._bench.take(tool)
+
+    def _on_shown(self, sender: Any, app_data: Any, name: Any) -> None:
+        self._bench.toggle(name)
+
+    def _on_side(self, sender: Any, app_data: Any, side: Side | None) -> None:
+        self._close("model.view_menu")
+        dpg.set_value(sender, False)
+        if side is None:
+            self._bench.navigator.frame_all()
+        else:
+            self._bench.navigator.from_side(side)
+
+    def _on_compare(self, sender: Any, app_data: Any, run: Any) -> None:
+        self._close("model.compare_menu")
+        self._bench.compare(run)
+        self._list_runs()
+
+    def _on_menu(self, sender: Any, app_data: Any, menu: str) -> None:
+        left, top = dpg.get_item_rect_min(sender)
+        _, height = dpg.get_item_rect_size(sender)
+        dpg.configure_item(menu, pos=(left, top + height + self._ui.px(4)), show=True)
+
+    def _close(self, menu: str) -> None:
+        dpg.configure_item(menu, show=False)
+
+    def _mark(self, tag: str, *, is_on: bool) -> None:
+        dpg.bind_item_theme(tag, self._on if is_on else self._off)
+
+    def _theme(self, look: str) -> int | str:
+        with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):
+            colour = self._ui.colour("accent") if look == "accent" else (0, 0, 0, 0)
+            dpg.add_theme_color(dpg.mvThemeCol_Button, colour, tag=f"model.button.{look}")
+            if look == "accent":
+                dpg.add_theme_color(
+                    dpg.mvThemeCol_ButtonHovered, colour, tag="model.button.hovered"
+                )
+                dpg.add_theme_color(
+                    dpg.mvThemeCol_Text, self._ui.colour("surface"), tag="model.button.ink"
+                )
+            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, self._ui.px(8), self._ui.px(4))
+        return theme
+
+    def _recolour(self) -> None:
+        if self._on:
+            accent = self._ui.colour("accent")
+            dpg.set_value("model.button.accent", accent)
+            dpg.set_value("model.button.hovered", accent)
+            dpg.set_value("model.button.ink", self._ui.colour("surface"))

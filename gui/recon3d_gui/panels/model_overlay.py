@@ -1,0 +1,173 @@
+"""What is drawn over the model: names, lengths, handles, axes, counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dearpygui.dearpygui as dpg
+import numpy as np
+
+from recon3d_gui.viewer.geometry import grid_step
+from recon3d_gui.viewer.tools import length_text
+from recon3d_gui.viewer.workbench import Workbench
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+_LAYER = "model.overlay"
+_AXIS_COLOURS = ((232, 90, 90, 255), (120, 200, 90, 255), (90, 150, 250, 255))
+_SURENESS = ((199, 56, 64, 255), (242, 196, 92, 255), (51, 158, 143, 255))
+
+
+class ModelOverlay:
+    """Drawn anew when something has moved, else left alone."""
+
+    def __init__(self, studio: Studio, ui: Ui, bench: Workbench) -> None:
+        self._studio, self._ui, self._bench = studio, ui, bench
+        self._drawn: tuple[object, ...] = ()
+        ui.on_theme(self._forget)
+
+    def update(self) -> None:
+        """Draw what has changed."""
+        bench, nav = self._bench, self._bench.navigator
+        style = bench.viewer.style
+        now = (
+            nav.eye, nav.canvas_px, bench.loaded, bench.picks, bench.box, bench.grip,
+            bench.tool, style.hovered, style.split, style.mode, style.grid, bench.viewer.note,
+        )  # fmt: skip
+        if now == self._drawn:
+            return
+        self._drawn = now
+        dpg.delete_item(_LAYER, children_only=True)
+        dpg.push_container_stack(_LAYER)
+        self._draw()
+        dpg.pop_container_stack()
+
+    def _draw(self) -> None:
+        bench, style = self._bench, self._bench.viewer.style
+        if bench.loaded is not None:
+            self._draw_axes()
+            self._draw_facts()
+            self._draw_picks()
+            self._draw_handles()
+            self._draw_hovered()
+            self._draw_split()
+            if style.mode == "confidence" and "confidence" in bench.loaded.layers:
+                self._draw_legend()
+        if bench.viewer.note:
+            self._draw_note(bench.viewer.note)
+
+    def _forget(self) -> None:
+        self._drawn = ()
+
+    def _text(self, place: tuple[float, float], text: str, colour: str = "text") -> None:
+        size = self._ui.px(15)
+        # A shadow, because the model behind may have any colour.
+        dpg.draw_text((place[0] + 1, place[1] + 1), text, size=size, color=(0, 0, 0, 150))
+        dpg.draw_text(place, text, size=size, color=self._ui.colour(colour))
+
+    def _draw_axes(self) -> None:
+        """A small frame in the lower right corner, as the model lies."""
+        width, height = self._bench.navigator.canvas_px
+        px = self._ui.px
+        middle = np.array([width - px(48), height - px(48)])
+        rotation = self._bench.navigator.eye.cam_from_model.rotation
+        for axis in np.argsort(-rotation[2]):
+            tip = middle + rotation[:2, axis] * px(28)
+            colour = _AXIS_COLOURS[int(axis)]
+            dpg.draw_line(middle.tolist(), tip.tolist(), color=colour, thickness=px(2))
+            label = middle + rotation[:2, axis] * px(38) - [px(4), px(8)]
+            dpg.draw_text(label.tolist(), "XYZ"[axis], size=px(14), color=colour)
+
+    def _draw_facts(self) -> None:
+        loaded, style = self._bench.loaded, self._bench.viewer.style
+        assert loaded
+        facts = []
+        if loaded.faces:
+            facts.append(f"{loaded.faces:,} triangles")
+        elif loaded.points:
+            facts.append(f"{loaded.points:,} points")
+        if loaded.views:
+            facts.append(f"{len(loaded.views)} cameras")
+        if style.grid:
+            facts.append(f"grid {length_text(grid_step(loaded.bounds.radius), loaded.unit)}")
+        height = self._bench.navigator.canvas_px[1]
+        px = self._ui.px
+        self._text((px(16), height - px(32)), "   ".join(facts), "muted")
+
+    def _draw_picks(self) -> None:
+        bench, px = self._bench, self._ui.px
+        points = [each.point for each in bench.picks if each.point]
+        if not points:
+            return
+        uv, _ = bench.navigator.project(np.array(points))
+        if not np.isfinite(uv).all():
+            return
+        accent = self._ui.colour("accent")
+        places = [(float(u), float(v)) for u, v in uv]
+        if len(places) > 1:
+            dpg.draw_polyline(places, color=accent, thickness=px(2))
+        for place in places:
+            dpg.draw_circle(place, px(5), color=(255, 255, 255, 255), fill=accent)
+        if bench.length:
+            (first, second) = places[:2]
+            middle = ((first[0] + second[0]) / 2 + px(10), (first[1] + second[1]) / 2 - px(24))
+            self._text(middle, bench.length)
+
+    def _draw_handles(self) -> None:
+        bench, px = self._bench, self._ui.px
+        if bench.box is None:
+            return
+        grips = bench.box.grips
+        uv, _ = bench.navigator.project(np.array([point for _, point in grips]))
+        for (handle, _), place in zip(grips, uv, strict=True):
+            if not np.isfinite(place).all():
+                continue
+            is_held = handle == bench.grip
+            fill = self._ui.colour("accent" if is_held or handle.end == "all" else "text")
+            dpg.draw_circle(
+                place.tolist(), px(7 if is_held else 6), color=(20, 24, 30, 255), fill=fill,
+                thickness=px(2),
+            )  # fmt: skip
+
+    def _draw_hovered(self) -> None:
+        hovered = self._bench.viewer.style.hovered
+        view = next((v for v in self._bench.navigator.views if v.photo_id == hovered), None)
+        if view is None:
+            return
+        uv, _ = self._bench.navigator.project(view.centre_world[None])
+        if np.isfinite(uv).all():
+            px = self._ui.px
+            self._text((float(uv[0, 0]) + px(14), float(uv[0, 1]) - px(10)), view.photo_id)
+
+    def _draw_split(self) -> None:
+        share = self._bench.viewer.style.split
+        if share is None:
+            return
+        width, height = self._bench.navigator.canvas_px
+        px = self._ui.px
+        at = share * width
+        colour = self._ui.colour("text")
+        dpg.draw_line((at, 0), (at, height), color=colour, thickness=px(2))
+        dpg.draw_circle((at, height / 2), px(8), color=colour, fill=colour)
+        self._text((at - px(56), px(56)), "Now")
+        if self._bench.compared is not None:
+            self._text((at + px(16), px(56)), self._bench.compared.name)
+
+    def _draw_legend(self) -> None:
+        height = self._bench.navigator.canvas_px[1]
+        px = self._ui.px
+        left, top = px(16), height - px(64)
+        for index, (colour, words) in enumerate(
+            zip(_SURENESS, ("one photo", "three", "six or more agree"), strict=True)
+        ):
+            x = left + index * px(104)
+            dpg.draw_circle((x + px(6), top + px(8)), px(6), color=colour, fill=colour)
+            self._text((x + px(18), top), words)
+
+    def _draw_note(self, note: str) -> None:
+        width = self._bench.navigator.canvas_px[0]
+        self._text(
+            (width / 2 - self._ui.px(4) * len(note), self._ui.px(64)), f"{note} ...", "muted"
+        )

@@ -1,0 +1,313 @@
+"""What one does with the model: tools, picks, crop box, comparing. Free of any window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from recon3d.core.errors import ReconError
+from recon3d_gui.viewer.cameras import Point
+from recon3d_gui.viewer.protocol import Failed, Gone, Loaded, Mode, Picked, Reply, Saved, Saving
+from recon3d_gui.viewer.tools import (
+    CropBox,
+    Handle,
+    distance,
+    floor_normal,
+    length_text,
+    metres_of,
+    scale_setting,
+    up_setting,
+)
+
+if TYPE_CHECKING:
+    from recon3d_gui.project.project import RunRecord
+    from recon3d_gui.studio import Studio
+
+Tool = Literal["look", "crop", "measure", "upright"]
+_PICKS = {"look": 1, "crop": 0, "measure": 2, "upright": 3}
+_AXES: Mapping[str, tuple[float, float, float]] = {
+    "x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "-y": (0, -1, 0), "-z": (0, 0, -1),
+}  # fmt: skip
+_SAVE_VIEW_S = 1.0
+
+
+class Workbench:
+    """Between the studio and the viewer; the panel draws what it says."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self.viewer = studio.viewer
+        self.navigator = studio.viewer.navigator
+        self.tool: Tool = "look"
+        self.picks: list[Picked] = []
+        """Of the tool in hand, all on the model."""
+        self.box: CropBox | None = None
+        """What the crop tool shows."""
+        self.grip: Handle | None = None
+        """Of the crop box, while it is dragged."""
+        self.compared: RunRecord | None = None
+        self.film_share: float | None = None
+        """How far the film is; None: none is made."""
+        self._drag: tuple[CropBox, tuple[float, float]] | None = None
+        self._asked: dict[int, Literal["focus", "tool"]] = {}
+        self._shown_revision = -1
+        self._selected: str | None = None
+        self._view_kept_at_s = 0.0
+        self.viewer.listen(self._hear)
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What is shown, if anything."""
+        return self.viewer.loaded.get("a")
+
+    @property
+    def can_edit(self) -> bool:
+        """The model is one of ours, and stands as it will be exported."""
+        return self.loaded is not None and self.loaded.has_frame and bool(self.loaded.scene_key)
+
+    @property
+    def length(self) -> str:
+        """Between the two picked points; empty before."""
+        if self.tool != "measure" or len(self.picks) < 2 or self.loaded is None:
+            return ""
+        return length_text(distance(self.picks), self.loaded.unit)
+
+    def tick(self, now_s: float) -> None:
+        """Follow the studio, and send what has changed; each frame."""
+        studio = self._studio
+        if not self.viewer.is_running and not self.viewer.is_gone:
+            self.viewer.start()
+            self.navigator.restore(studio.project.view)
+        self.viewer.poll()
+        if studio.reached_revision != self._shown_revision:
+            self._shown_revision = studio.reached_revision
+            self.viewer.show(studio.reached)
+            if not studio.reached:
+                self.put_away()
+                self.navigator.forget()
+        if studio.selected_photo != self._selected:
+            self._selected = studio.selected_photo
+            self.viewer.restyle(selected=self._selected)
+        self.viewer.tick(now_s)
+        self._keep_view(now_s)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Colour the model in another way."""
+        self.viewer.restyle(mode=mode)
+
+    def toggle(self, name: Literal["wireframe", "grid", "cameras"]) -> None:
+        """Show or hide something."""
+        self.viewer.restyle(**{name: not getattr(self.viewer.style, name)})
+
+    def take(self, tool: Tool) -> None:
+        """Take a tool in hand, or put it away if it is."""
+        wanted: Tool = "look" if tool == self.tool else tool
+        self.put_away()
+        if wanted in ("crop", "upright") and not self.can_edit:
+            self._studio.toast("There is no finished model yet.", "warning")
+            return
+        self.tool = wanted
+        if wanted == "crop":
+            assert self.loaded
+            crop = self._studio.project.config.mesh.crop
+            self._set_box(CropBox.of_setting(crop) if crop else CropBox.around(self.loaded.bounds))
+
+    def put_away(self) -> None:
+        """Back to looking around."""
+        self.tool, self.picks, self._drag, self.grip = "look", [], None, None
+        self._set_box(None)
+
+    # --- the mouse ---------------------------------------------------------------------------
+
+    def press(self, uv_px: tuple[float, float]) -> bool:
+        """Take hold of what is there; False: nothing, so that dragging turns the model."""
+        if self.box is None:
+            return False
+        self.grip = self.box.grip_at(uv_px, self.navigator)
+        self._drag = (self.box, uv_px) if self.grip else None
+        return self.grip is not None
+
+    def drag(self, uv_px: tuple[float, float]) -> None:
+        """Drag what `press` took hold of."""
+        if self._drag is not None and self.grip is not None:
+            box, start_px = self._drag
+            self._set_box(box.dragged(self.grip, start_px, uv_px, self.navigator))
+
+    def release(self) -> None:
+        """Let go."""
+        self._drag = self.grip = None
+
+    def click(self, uv_px: tuple[float, float]) -> None:
+        """Pick a point with the tool in hand, or a camera to look through."""
+        if self.tool in ("measure", "upright"):
+            if len(self.picks) == _PICKS[self.tool]:
+                self.picks = []
+            number = self.viewer.pick(uv_px, in_photos=self.tool == "measure")
+            self._asked[number] = "tool"
+        elif self.tool == "look":
+            photo_id = self.viewer.style.cameras and self.navigator.camera_at(uv_px)
+            if photo_id:
+                self.look_through(photo_id)
+
+    def double_click(self, uv_px: tuple[float, float]) -> None:
+        """Turn around what is there from now on."""
+        if self.tool in ("look", "crop"):
+            self._asked[self.viewer.pick(uv_px)] = "focus"
+
+    def hover(self, uv_px: tuple[float, float] | None) -> None:
+        """The mouse is there; None: elsewhere."""
+        is_free = self.tool == "look" and self.viewer.style.cameras and uv_px is not None
+        found = self.navigator.camera_at(uv_px) if is_free and uv_px else None
+        self.viewer.restyle(hovered=found)
+
+    # --- photos and runs ---------------------------------------------------------------------
+
+    def look_through(self, photo_id: str) -> None:
+        """Jump to a photo's camera, with the photo over the model."""
+        if self.navigator.to_photo(photo_id):
+            self._studio.selected_photo = photo_id
+            backdrop = self.viewer.style.backdrop or 0.5
+            self._selected = photo_id
+            self.viewer.restyle(selected=photo_id, backdrop=backdrop)
+        else:
+            self._studio.toast(f"{photo_id} could not be placed, so there is no view from it.")
+
+    def leave_photo(self) -> None:
+        """The photo goes; one stays where one is."""
+        self.viewer.restyle(backdrop=0.0)
+
+    def compare(self, run: RunRecord | None) -> None:
+        """Show another run on the right of a line that can be dragged; None: only this one."""
+        self.compared = run
+        if run is None:
+            self.viewer.show({}, side="b")
+            self.viewer.restyle(split=None)
+            return
+        workspace = self._studio.project.workspace
+        folders = {stage: workspace / stage / key for stage, key in run.reached.items()}
+        self.viewer.show(folders, side="b")
+        self.viewer.restyle(split=0.5)
+
+    def split(self, share: float) -> None:
+        """Where the line between both runs stands."""
+        self.viewer.restyle(split=float(np.clip(share, 0.02, 0.98)))
+
+    def open_mesh(self, path: Path) -> None:
+        """Look at a mesh of another program, until the next run."""
+        self.put_away()
+        self.navigator.forget()
+        self._shown_revision = self._studio.reached_revision
+        self.viewer.open_mesh(path)
+
+    # --- settings ----------------------------------------------------------------------------
+
+    def apply_crop(self) -> None:
+        """The box becomes a setting."""
+        if self.box is not None:
+            self._change("Crop", mesh={"crop": self.box.setting})
+            self.put_away()
+
+    def reset_crop(self) -> None:
+        """All of the model is wanted."""
+        self._change("Keep all", mesh={"crop": None})
+        if self.loaded is not None and self.tool == "crop":
+            self._set_box(CropBox.around(self.loaded.bounds))
+
+    def set_scale(self, length: str) -> None:
+        """Make the picked points so far apart.
+
+        Raises:
+            ReconError: the length cannot be read, or the points say nothing.
+        """
+        if self.loaded is None:
+            return
+        text = scale_setting(self.picks, length, self.loaded.model_from_world)
+        changes: dict[str, dict[str, object]] = {"frame": {"scale": text}}
+        crop = self._studio.project.config.mesh.crop
+        if crop:
+            # The box is given in units of the model, which change with it.
+            factor = metres_of(length) / distance(self.picks)
+            changes["mesh"] = {"crop": tuple(factor * each for each in crop)}
+        self._change("Set scale", **changes)
+        self.put_away()
+
+    def set_up(self, axis: str) -> None:
+        """Make an axis of the model, such as -z, point up."""
+        self._turn_up(np.array(_AXES[axis], np.float64))
+
+    def reset_up(self) -> None:
+        """Find out what is up, as at first."""
+        self._change("Find up", frame={"up": "auto"}, mesh={"crop": None})
+
+    def _turn_up(self, direction: np.ndarray) -> None:
+        if self.loaded is None:
+            return
+        up = up_setting(direction, self.loaded.model_from_world)
+        # A box in the frame as it was would hold something else.
+        self._change("Set up", frame={"up": up}, mesh={"crop": None})
+        self.put_away()
+
+    def _change(self, label: str, **stages: dict[str, object]) -> None:
+        project = self._studio.project
+        for stage, settings in stages.items():
+            project = replace(project, changes=project.changes_with(stage, **settings))  # type: ignore[arg-type]
+        self._studio.change(label, changes=project.changes)
+        self._studio.toast(f"{label}: press Start to apply it. Only the last steps run again.")
+
+    # --- the viewer's answers ------------------------------------------------------------------
+
+    def _hear(self, reply: Reply) -> None:
+        match reply:
+            case Picked():
+                self._use_pick(reply)
+            case Saving():
+                self.film_share = reply.done / reply.total
+            case Saved():
+                self.film_share = None
+                if reply.target is not None:
+                    self._studio.toast(f"Saved {reply.target.name}.", "good", str(reply.target))
+            case Failed() | Gone():
+                self.film_share = None
+                told = f"{reply.message} {reply.hint}".strip()
+                details = reply.details if isinstance(reply, Failed) else ""
+                self._studio.toast(told, "bad", details)
+            case Loaded():
+                if reply.side == "a" and self.tool == "measure":
+                    self.picks = []
+
+    def _use_pick(self, picked: Picked) -> None:
+        purpose = self._asked.pop(picked.number, None)
+        if picked.point is None or purpose is None:
+            return
+        if purpose == "focus":
+            self.navigator.focus(picked.point)
+        elif len(self.picks) < _PICKS[self.tool]:
+            self.picks = [*self.picks, picked]
+            if self.tool == "upright" and len(self.picks) == _PICKS["upright"]:
+                self._use_floor()
+
+    def _use_floor(self) -> None:
+        points: list[Point] = [each.point for each in self.picks if each.point]
+        try:
+            self._turn_up(floor_normal(points, self.navigator.eye.centre))
+        except ReconError as error:
+            self.picks = []
+            self._studio.toast(f"{error} {error.hint}".strip(), "warning")
+
+    def _set_box(self, box: CropBox | None) -> None:
+        self.box = box
+        self.viewer.restyle(crop=None if box is None else (box.low, box.high))
+
+    def _keep_view(self, now_s: float) -> None:
+        """In the project, when one has come to rest."""
+        if self.navigator.is_moving or now_s - self._view_kept_at_s < _SAVE_VIEW_S:
+            return
+        self._view_kept_at_s = now_s
+        if self.loaded is not None:
+            view = self.navigator.eye.described()
+            if view != self._studio.project.view:
+                self._studio.amend(view=view)
