@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from recon3d_gui.project.autosave import QUIET_SECONDS, Autosave, abandoned_projects
 from recon3d_gui.project.file import read_project, save_project
+from recon3d_gui.project.machine import find_gpu
 from recon3d_gui.project.opening import new_project, open_project
 from recon3d_gui.project.preferences import (
     RECENT,
@@ -330,3 +331,18 @@ def test_a_workspace_whose_folders_are_gone_is_told(photos: Path) -> None:
     shutil.rmtree(root / "pose")
     with pytest.raises(InputError, match="missing"):
         open_project(root)
+
+
+def answer_of(name: str, code: int) -> Any:
+    return lambda *args, **options: subprocess.CompletedProcess(args, code, f"{name}\n", "")
+
+
+def test_a_gpu_is_found_only_if_pytorch_can_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda program: None)
+    monkeypatch.setattr(subprocess, "run", answer_of("never asked", 0))
+    assert find_gpu() == ""
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(subprocess, "run", answer_of("NVIDIA H200", 0))
+    assert find_gpu() == "NVIDIA H200"
+    monkeypatch.setattr(subprocess, "run", answer_of("half a traceback", 1))
+    assert find_gpu() == ""
