@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from recon3d_gui.project.file import read_project, save_project
 from recon3d_gui.project.history import History
 from recon3d_gui.project.project import Project, RunRecord
+from recon3d_gui.project.runs import folders, with_run
 
 from recon3d.core.errors import ConfigError, InputError, OutputError
 
@@ -359,3 +361,25 @@ def test_times_of_runs_are_kept_to_the_microsecond(tmp_path: Path) -> None:
     run = RunRecord(name="a", finished_at=finished_at, preset="fine", changes={}, reached={})
     save_project(project(runs=(run,)), tmp_path / "a.r3d")
     assert read_project(tmp_path / "a.r3d").project.runs == (run,)
+
+
+def test_runs_are_numbered_and_a_repeated_one_takes_its_place(tmp_path: Path) -> None:
+    now = project()
+    first, second = ({"mesh": tmp_path / "mesh" / (digit * 16)} for digit in "ab")
+    for day, reached in enumerate((first, second, first), start=1):
+        now = replace(now, runs=with_run(now, now, reached, datetime(2030, 1, day, tzinfo=UTC)))
+    assert [run.name for run in now.runs] == ["Run 2", "Run 1"]
+    assert now.runs[-1].finished_at.day == 3
+    started = replace(now, preset="fine")
+    assert with_run(now, started, {}, datetime.now(UTC))[-1].name == "Run 3"
+    assert with_run(now, started, {}, datetime.now(UTC))[-1].preset == "fine"
+
+
+def test_a_run_is_found_again_only_whole(tmp_path: Path) -> None:
+    reached = {stage: tmp_path / stage / ("a" * 16) for stage in ("pose", "level textures")}
+    (run,) = with_run(project(), project(), reached, datetime.now(UTC))
+    for folder in reached.values():
+        assert folders(run, tmp_path) == {}
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").touch()
+    assert folders(run, tmp_path) == reached
