@@ -144,4 +144,6 @@ def _lens(camera: str, focal_mm: int | None) -> str:
 
 
 def _share(count: int, total: int) -> str:
+    if total == 1:
+        return "1 photo"
     return f"all {total} photos" if count == total else f"{count} of {total} photos"
