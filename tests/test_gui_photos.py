@@ -214,7 +214,7 @@ def test_exclusion_by_the_user_outranks_the_verdict() -> None:
     rows = make_rows(files, {"a"}, found, no_facts)
     assert [row.state for row in rows] == ["excluded", "used", "new"]
     rows = make_rows(files, frozenset(), found, no_facts)
-    assert rows[0].sentence == "It was left out: it is blurred. Again."
+    assert rows[0].sentence == "It is left out: it is blurred. Again."
     assert count_line(rows) == "1 of 3 used, 1 left out"
 
 

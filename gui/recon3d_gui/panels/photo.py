@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.photo_canvas import PhotoCanvas
 from recon3d_gui.photos.large import LargePhoto
 from recon3d_gui.photos.overlays import Legend, Overlay, available
@@ -45,6 +46,7 @@ class PhotoPanel:
         self._row: PhotoRow | None = None
         self._is_open = False
         self._told: tuple[object, ...] = ()
+        ui.on_theme(self._forget_drawn)
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
@@ -76,8 +78,9 @@ class PhotoPanel:
             self._canvas.build("photo")
             dpg.add_drawlist(1, self._ui.px(20), tag="photo.legend")
             dpg.add_text("", tag="photo.verdict")
-            dpg.add_text("", tag="photo.facts", color=self._ui.colour("muted"))
+            dpg.add_text("", tag="photo.facts")
             dpg.bind_item_font("photo.facts", self._ui.font("small"))
+            dpg.bind_item_theme("photo.facts", Looks(self._ui).muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
             for key in (dpg.mvKey_Left, dpg.mvKey_Right):
@@ -113,6 +116,11 @@ class PhotoPanel:
         placeholder = self._placeholder(row)
         self._canvas.draw(self._large.shown, placeholder, self._words(), self._large.revision)
         self._tell(row)
+
+    def _forget_drawn(self) -> None:
+        """The colours have changed."""
+        self._told = ()
+        self._canvas.forget_drawn()
 
     def _close(self) -> None:
         if self._is_open:
@@ -155,7 +163,7 @@ class PhotoPanel:
         self._told = told
         dpg.set_value("photo.name", row.id if row else "")
         dpg.set_value("photo.verdict", row.sentence if row else "")
-        note = shown.note if shown else ""
+        note = shown.note if shown and shown.photo else ""
         loading = "Loading…" if self._large.is_loading else ""
         line = " · ".join(part for part in (facts.line if facts else "", note, loading) if part)
         dpg.set_value("photo.facts", line)

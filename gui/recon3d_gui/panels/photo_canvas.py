@@ -55,6 +55,10 @@ class PhotoCanvas:
         self._drawn = ()
         dpg.delete_item("photo.canvas", children_only=True)
 
+    def forget_drawn(self) -> None:
+        """Draw anew at the next chance."""
+        self._drawn = ()
+
     def shown_px(self, photo: Pyramid) -> float:
         """How many screen pixels long the photo is."""
         left, top, right, bottom = self.zoom.picture(self._room, _size(photo))

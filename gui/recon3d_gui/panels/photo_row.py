@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.photos.facts import PhotoFacts
 from recon3d_gui.photos.rows import PhotoRow
 from recon3d_gui.photos.textures import Texture
 
@@ -28,8 +29,7 @@ class Look:
     """Everything a row shows; equal looks need no drawing."""
 
     row: PhotoRow
-    about: str
-    """The line below the name."""
+    facts: PhotoFacts | None
     sharpness: float | None
     """0 to 1, half is usual; None: not known."""
     texture: Texture | None
@@ -48,7 +48,7 @@ class RowDrawing:
         # Only a group around it can have a tooltip.
         with dpg.group(parent=parent, show=False) as self._group:
             dpg.add_drawlist(1, ui.px(HEIGHT), tag=tag)
-        with dpg.tooltip(self._group, delay=0.6):
+        with dpg.tooltip(self._group, delay=0.6) as self.tooltip:
             self._tip = dpg.add_text(wrap=ui.px(320))
 
     @property
@@ -75,14 +75,13 @@ class RowDrawing:
         dpg.delete_item(self.tag, children_only=True)
         dpg.configure_item(self.tag, width=look.width_px, height=px(HEIGHT))
         dpg.configure_item(self._group, show=True)
-        tip = (str(look.row.path), look.about, look.row.sentence)
-        dpg.set_value(self._tip, "\n".join(line for line in tip if line))
+        dpg.set_value(self._tip, _tip(look))
         faded = 110 if look.row.state == "excluded" else 255
         self._background(look)
         self._thumbnail(look, faded)
         room = look.width_px - px(_TEXT_X + _EYE + 16)
         self._text(look.row.id, (px(_TEXT_X), px(8)), "normal", "text", room, faded)
-        status, colour = _status(look.row)
+        status, colour = _status(look)
         dpg.draw_circle(
             (px(_TEXT_X + 4), px(38)),
             px(4),
@@ -93,9 +92,7 @@ class RowDrawing:
         self._text(
             status, (px(_TEXT_X + 14), px(30)), "small", "muted", room - px(14), 255, end=True
         )
-        if look.row.state == "new" and look.about:
-            self._text(look.about, (px(_TEXT_X), px(48)), "small", "muted", room, faded)
-        elif look.sharpness is not None:
+        if look.sharpness is not None:
             self._bar(look.sharpness)
         self._eye(look)
 
@@ -234,10 +231,22 @@ def _size(text: str, font: int | str) -> tuple[float, float]:
     return (size[0], size[1]) if size else (0.0, 0.0)
 
 
-def _status(row: PhotoRow) -> tuple[str, str]:
-    words = {"new": "not yet run", "used": "used", "left out": row.reason, "excluded": "excluded"}
-    text = words[row.state]
-    return text.removeprefix("it is ").removeprefix("it "), _COLOURS[row.state]
+def _status(look: Look) -> tuple[str, str]:
+    """What became of the photo; before it is used, what took it."""
+    state, facts = look.row.state, look.facts
+    text: str = state
+    if state == "left out":
+        text = look.row.reason.removeprefix("it is ").removeprefix("it ")
+    elif state == "new":
+        text = (facts.lens or facts.size) if facts else ""
+    return text, _COLOURS[state]
+
+
+def _tip(look: Look) -> str:
+    lines = [str(look.row.path), look.facts.line if look.facts else ""]
+    if look.sharpness is not None:
+        lines.append(f"Sharpness: {200 * look.sharpness:.0f} % of what is usual among these photos")
+    return "\n".join(line for line in (*lines, look.row.sentence) if line)
 
 
 def _with_alpha(colour: tuple[int, ...], alpha: int) -> tuple[int, int, int, int]:

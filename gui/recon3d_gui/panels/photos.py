@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.photo_row import HEIGHT, Look, RowDrawing
 from recon3d_gui.photos.rows import FILTERS, ORDERS, PhotoRow, count_line
 from recon3d_gui.photos.textures import Texture, Textures
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 _BEYOND = 3
 _MOST_TEXTURES = 120
 _SECONDS_PER_FRAME = 0.003
-_HEADER = 132
 _FILTER_WORDS = dict(zip(("All", "Used", "Left out", "Excluded"), FILTERS, strict=True))
 _ORDER_WORDS = dict(zip(("By name", "Blurred first", "By time"), ORDERS, strict=True))
 _EMPTY = (
@@ -37,8 +38,10 @@ class PhotosPanel:
         self._photos = studio.photos
         self._ui = ui
         self._textures: Textures
+        self._tip_theme: int | str = 0
         self._slots: list[RowDrawing] = []
         self._size = (0, 0)
+        self._header_px = 0
         self._drawn: tuple[Any, ...] = ()
         self._textures_missing = False
         self._by_tag: dict[str, RowDrawing] = {}
@@ -73,16 +76,17 @@ class PhotosPanel:
                     width=px(140),
                     callback=self._on_order,
                 )
-            dpg.add_text("", tag="photos.count", color=self._ui.colour("muted"))
+            dpg.add_text("", tag="photos.count")
             with dpg.child_window(tag="photos.list", border=False):
-                dpg.add_text(_EMPTY, tag="photos.empty", color=self._ui.colour("muted"))
+                dpg.add_text(_EMPTY, tag="photos.empty")
                 dpg.add_spacer(tag="photos.above")
                 dpg.add_group(tag="photos.rows")
                 dpg.add_spacer(tag="photos.below")
-        with dpg.theme() as close_rows, dpg.theme_component(dpg.mvAll):
-            dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, 0, 0)
-            dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, 0, 0)
-        dpg.bind_item_theme("photos.list", close_rows)
+        muted = Looks(self._ui).muted
+        for tag in ("photos.count", "photos.empty"):
+            dpg.bind_item_theme(tag, muted)
+        dpg.bind_item_theme("photos.list", _padding(0))
+        self._tip_theme = _padding(px(8))
         self._build_menu()
         with dpg.item_handler_registry(tag="photos.row_handlers"):
             dpg.add_item_clicked_handler(callback=self._on_click)
@@ -99,26 +103,33 @@ class PhotosPanel:
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
-        if (width_px, height_px) == self._size:
-            return
-        self._size = (width_px, height_px)
-        px = self._ui.px
+        if (width_px, height_px) != self._size:
+            self._size = (width_px, height_px)
+            self._fill()
+
+    def _fill(self) -> None:
+        (width_px, height_px), px = self._size, self._ui.px
         half = (width_px - px(8)) // 2
         for tag in ("photos.add", "photos.add_folder", "photos.filter", "photos.order"):
             dpg.configure_item(tag, width=half)
-        list_height = max(px(HEIGHT), height_px - px(_HEADER))
+        list_height = max(px(HEIGHT), height_px - self._header_px)
         dpg.configure_item("photos.list", width=width_px, height=list_height)
         dpg.configure_item("photos.empty", wrap=width_px - px(32))
         needed = math.ceil(list_height / px(HEIGHT)) + 2 * _BEYOND
         while len(self._slots) < needed:
             slot = RowDrawing(self._ui, "photos.rows", f"photos.row.{len(self._slots)}")
             dpg.bind_item_handler_registry(slot.tag, "photos.row_handlers")
+            dpg.bind_item_theme(slot.tooltip, self._tip_theme)
             self._slots.append(slot)
             self._by_tag[slot.tag] = slot
         self._forget_drawn()
 
     def update(self) -> None:
         """Show what has changed; new thumbnails within a budget of time per frame."""
+        header_px = dpg.get_item_pos("photos.list")[1] - dpg.get_item_pos("photos.add")[1]
+        if header_px != self._header_px:
+            self._header_px = header_px
+            self._fill()
         shown = self._photos.shown
         first = self._first_row(len(shown))
         state = (self._photos.revision, self._studio.selected_photo, first, self._size)
@@ -175,7 +186,7 @@ class PhotosPanel:
         usual = self._photos.usual_sharpness
         return Look(
             row=row,
-            about=facts.line if facts else "",
+            facts=facts,
             sharpness=min(1.0, 0.5 * sharpness / usual) if sharpness and usual else None,
             texture=self._texture(row, ends),
             selected=row.id in self._photos.selection.ids,
@@ -213,7 +224,13 @@ class PhotosPanel:
                 ("in_3d", "Show in 3D", self._show_in_3d),
                 ("remove", "Remove from project", self._remove),
             ):
-                dpg.add_menu_item(label=words, tag=f"photos.menu.{name}", callback=action)
+                dpg.add_selectable(
+                    label=words,
+                    tag=f"photos.menu.{name}",
+                    width=self._ui.px(160),
+                    callback=self._choose,
+                    user_data=action,
+                )
 
     def _on_filter(self, sender: str, words: str) -> None:
         self._photos.filter = _FILTER_WORDS[words]
@@ -248,7 +265,7 @@ class PhotosPanel:
         self._show_large()
 
     def _on_key(self, sender: int, key: int) -> None:
-        if not (dpg.is_item_focused("photos.list") and dpg.is_item_visible("photos.list")):
+        if not dpg.is_item_focused("photos.list"):
             return
         if key == dpg.mvKey_Delete and self._photos.selection.ids:
             self._toggle()
@@ -263,6 +280,11 @@ class PhotosPanel:
             self._photos.select_all()
         elif key == dpg.mvKey_Return:
             self._show_large()
+
+    def _choose(self, sender: str, chosen: bool, action: Callable[[], None]) -> None:
+        dpg.set_value(sender, False)
+        dpg.configure_item("photos.menu", show=False)
+        action()
 
     def _open_menu(self) -> None:
         ids = self._photos.selection.ids
@@ -284,3 +306,11 @@ class PhotosPanel:
     def _show_in_3d(self) -> None:
         if self._studio.selected_photo:
             self._studio.show_photo_in_model(self._studio.selected_photo)
+
+
+def _padding(px: int) -> int | str:
+    """A theme for lists of rows that touch (0), and for tooltips within them."""
+    with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
+        dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, px, px)
+        dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, px, px)
+    return theme

@@ -42,16 +42,17 @@ class PhotoFacts:
     @property
     def line(self) -> str:
         """Camera, lens, time and size for people, as far as they are known."""
-        return " · ".join(
-            part
-            for part in (
-                self.camera,
-                f"{self.focal_mm:.0f} mm" if self.focal_mm else "",
-                self.taken_at[:16].replace("T", " "),
-                f"{self.width_px} × {self.height_px}" if self.width_px else "",
-            )
-            if part
-        )
+        return _joined(self.lens, self.taken_at[:16].replace("T", " "), self.size)
+
+    @property
+    def lens(self) -> str:
+        """Camera and focal length."""
+        return _joined(self.camera, f"{self.focal_mm:.0f} mm" if self.focal_mm else "")
+
+    @property
+    def size(self) -> str:
+        """In pixels."""
+        return f"{self.width_px} × {self.height_px}" if self.width_px else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,10 @@ def _facts(exif: Exif, width_px: int, height_px: int, sharpness: float) -> Photo
         taken_at=exif.taken_at or "",
         sharpness=round(sharpness, 6),
     )
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 def _camera(exif: Exif) -> str:

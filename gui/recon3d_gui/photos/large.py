@@ -101,7 +101,7 @@ class LargePhoto:
                     reader, dict(used), (photo_id, file), mask, overlay, longest_px
                 )
             except InputError as error:
-                return Shown(None, note=f"It cannot be shown: {error}. {error.hint}".strip())
+                return Shown(None, note=f"It cannot be shown: {error}.")
             except (OSError, ValueError, KeyError):
                 # A run that was cleaned away or is damaged; the photo itself is shown.
                 return Shown(None, note="This result of the run is gone. Run again to see it.")

@@ -43,7 +43,7 @@ class PhotoRow:
         if self.state == "excluded":
             return f"{_EXCLUDED} Include it to use it in the next run."
         if self.state == "left out":
-            return f"It was left out: {self.reason}. {self.advice}".strip()
+            return f"It is left out: {self.reason}. {self.advice}".strip()
         if self.state == "used":
             return "It was placed in space and used."
         return "It will be used in the next run."
@@ -130,6 +130,6 @@ def _judge(
     return "new", "", ""
 
 
-def _as_people_count(photo_id: str) -> list[tuple[int, str]]:
+def _as_people_count(photo_id: str) -> list[tuple[bool, int, str]]:
     parts = re.findall(r"\d+|\D+", photo_id.casefold())
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
+    return [(False, int(part), part) if part.isdecimal() else (True, 0, part) for part in parts]
