@@ -26,7 +26,8 @@ def find_blender() -> list[str] | None:
     for place, pattern in _usual_places():
         programs = [path for path in place.glob(pattern) if path.is_file()]
         if programs:
-            return [os.fspath(max(programs, key=_version))]
+            newest = sorted(programs, key=_version)[-1]
+            return [os.fspath(newest)]
     flatpak = shutil.which("flatpak")
     homes = (Path("/var/lib/flatpak"), Path.home() / ".local/share/flatpak")
     if flatpak and any((home / "app" / _FLATPAK).is_dir() for home in homes):

@@ -140,6 +140,11 @@ class JobController:
         if process := self._living_process():
             process.send(self._question)
 
+    def forget_outlook(self) -> None:
+        """There is nothing to foresee: the project has no photos."""
+        self._question = self.outlook = None
+        self.revision += 1
+
     def poll(self) -> list[Notification]:
         """Take in what has happened; call it often."""
         process = self._process

@@ -24,7 +24,7 @@ _SECONDS = {
 megapixels and 11 of 1.6; the two agree within a third, but for depth (5.9 and 4.2)."""
 
 _MOST_NEW = 0.8
-"""Weight of the latest run against all before: the next one is most likely on the same photos ..."""
+"""Weight of the latest run against all before: the next is probably of the same photos ..."""
 _STEADY_SECONDS = 5.0
 """... but what took less than about this was mostly starting up."""
 _QUICKER, _SLOWER = 1 / 50, 50.0

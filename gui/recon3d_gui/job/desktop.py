@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-_SECONDS = 20.0
+_NO_CONSOLE: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 # The texts come by the environment: nothing of them is ever read as a command.
 _TOAST = """
@@ -27,7 +27,7 @@ $app = "{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\\WindowsPowerShell\\v1.0\\powersh
 
 def notify(title: str, text: str) -> None:
     """Show a notification of the desktop."""
-    environment = {}
+    environment: dict[str, str] = {}
     if sys.platform == "darwin":
         show = "display notification (item 2 of argv) with title (item 1 of argv)"
         command = ["osascript", "-e", "on run argv", "-e", show, "-e", "end run", title, text]
@@ -53,29 +53,28 @@ def show_in_folder(path: Path) -> None:
     """Open the file manager where a file or folder lies."""
     path = path.absolute()
     if sys.platform == "win32":
-        _run_quietly(["explorer", f"/select,{path}"])
+        _run_quietly(["explorer", "/select,", os.fspath(path)])
     elif sys.platform == "darwin":
         _run_quietly(["open", "-R", os.fspath(path)])
     else:
         _run_quietly(["xdg-open", os.fspath(path if path.is_dir() else path.parent)])
 
 
-def _run_quietly(command: Sequence[str], environment: Mapping[str, str] = {}) -> None:
+def _run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
     program = shutil.which(command[0])
     if program is None:
         return
 
     def run() -> None:
-        with suppress(OSError, subprocess.SubprocessError):
+        with suppress(OSError):
             subprocess.run(
                 [program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **environment},
-                timeout=_SECONDS,
+                env={**os.environ, **(environment or {})},
                 check=False,
-                **({"creationflags": 0x08000000} if sys.platform == "win32" else {}),
+                creationflags=_NO_CONSOLE,
             )
 
     threading.Thread(target=run, daemon=True).start()

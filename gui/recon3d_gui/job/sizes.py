@@ -1,7 +1,7 @@
 """How large saved files will be, told before they are saved.
 
-The numbers are measured on two models of 300,000 triangles, one of ruins and one of a fountain; what
-is written lies within a tenth of what is foretold there.
+The numbers are measured on two models of 300,000 triangles, of ruins and of a fountain; what is
+written lies within a tenth of what is foretold there.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import clock, in_words
@@ -10,6 +12,8 @@ from recon3d_gui.job.messages import Summary
 from recon3d_gui.job.outlook import Outlook
 from recon3d_gui.job.progress import StepProgress
 from recon3d_gui.job.steps import Step
+
+_LOG_LINES = 60
 
 
 def start_label(jobs: JobController) -> str:
@@ -35,8 +39,8 @@ def headline(jobs: JobController) -> str:
             return f"Done in {clock(progress.elapsed_seconds)}"
         case "cancelled":
             return "Stopped; finished steps are kept"
-        case "failed" if jobs.run.failure:
-            return jobs.run.failure.message
+        case "failed":
+            return "Ended early; finished steps are kept"
     return "Ready" if jobs.outlook and not jobs.outlook.problem else ""
 
 
@@ -49,14 +53,24 @@ def second_line(jobs: JobController) -> str:
         return f"{passed}, {in_words(jobs.progress.seconds_left())} left"
     if jobs.state == "cancelling":
         return "The work so far is kept."
-    if jobs.state == "failed" and jobs.run.failure:
-        return jobs.run.failure.hint
     outlook = jobs.outlook
     if outlook and not outlook.nothing_to_do:
         return outlook_words(outlook)
     if jobs.state == "done" and jobs.run.summary:
         return result_words(jobs.run.summary, len(jobs.warnings))
     return outlook_words(outlook) if outlook else "Add photos to begin."
+
+
+def whole_line(jobs: JobController) -> str:
+    """The second line with all that there is no room for."""
+    line, outlook = second_line(jobs), jobs.outlook
+    if not outlook or line != outlook_words(outlook):
+        return line
+    if outlook.problem:
+        return f"{line} {outlook.problem.hint}".rstrip()
+    if not outlook.kept or not outlook.computed:
+        return line
+    return f"{line} {_listed(outlook.kept).capitalize()} {_stay(outlook.kept)}."
 
 
 def outlook_words(outlook: Outlook) -> str:
@@ -67,10 +81,8 @@ def outlook_words(outlook: Outlook) -> str:
         return "Everything is up to date."
     if not outlook.computed:
         return "Only turns and scales the model: a few seconds."
-    todo = f"Computes {_listed(outlook.computed)}: {in_words(outlook.seconds)}."
-    if not outlook.kept:
-        return f"Computes everything: {in_words(outlook.seconds)}."
-    return f"{todo} {_listed(outlook.kept).capitalize()} {_stay(outlook.kept)}."
+    computed = _listed(outlook.computed) if outlook.kept else "everything"
+    return f"Computes {computed}: {in_words(outlook.seconds)}."
 
 
 def result_words(summary: Summary, warnings: int) -> str:
@@ -101,6 +113,19 @@ def step_words(shown: StepProgress) -> str:
     return ""
 
 
+def failure_text(jobs: JobController) -> str:
+    """What someone needs to know who is to find the mistake."""
+    failure = jobs.run.failure
+    if not failure:
+        return ""
+    lines = [f"{clock(line.at):>7} {line.level}: {line.text}" for line in jobs.log]
+    system = (
+        f"recon3d {version('recon3d')}, Python {platform.python_version()}, {platform.platform()}"
+    )
+    parts = [failure.message, failure.hint, system, "\n".join(lines[-_LOG_LINES:]), failure.details]
+    return "\n\n".join(filter(None, parts))
+
+
 def mentioned(text: str, photo_ids: Iterable[str]) -> str | None:
     """The photo that a message speaks of, if any; of several names the longest that fits."""
     return max((photo for photo in photo_ids if photo in text), key=len, default=None)
@@ -118,4 +143,4 @@ def _listed(steps: Sequence[Step]) -> str:
 
 def _stay(steps: Sequence[Step]) -> str:
     plural = len(steps) > 1 or steps[0] in (Step.PHOTOS, Step.CAMERAS)
-    return "stay" if plural else "stays"
+    return "stay as they are" if plural else "stays as it is"

@@ -1,0 +1,232 @@
+"""The strip at the bottom: start and stop, how far the run is, what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dearpygui.dearpygui as dpg
+
+from recon3d_gui.job.desktop import open_file
+from recon3d_gui.job.steps import Step
+from recon3d_gui.job.words import (
+    failure_text,
+    headline,
+    mentioned,
+    second_line,
+    start_label,
+    whole_line,
+)
+from recon3d_gui.panels.log import LogDrawer
+from recon3d_gui.panels.primary import PrimaryLook
+from recon3d_gui.panels.run_steps import GAP, HEIGHT, WIDTH, StepCards
+from recon3d_gui.panels.spacing import spaced_theme
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+STRIP, DRAWER, FAILURE = 64, 232, 104
+_MARGIN = 16
+_START, _REPORT, _LOG = 112, 96, 64
+_FRAMES_PER_SECOND = 5
+
+
+class RunPanel:
+    """Tells its height by `height_px`, which changes with the drawer and with a failure."""
+
+    def __init__(self, studio: Studio, ui: Ui) -> None:
+        self._studio = studio
+        self._jobs = studio.jobs
+        self._ui = ui
+        self._log = LogDrawer(studio, ui)
+        self._cards = StepCards(ui, "run.drawing")
+        self._primary = PrimaryLook(ui, "run.primary")
+        self._log_open = False
+        self._dismissed = 0
+        self._width_px = self._text_px = 0
+        self._drawn: object = None
+        self._photo: str | None = None
+        ui.on_theme(self._forget)
+
+    @property
+    def height_px(self) -> int:
+        """That it needs now."""
+        failure = FAILURE if self._failed else 0
+        return self._ui.px(STRIP + failure + (DRAWER if self._log_open else 0))
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets."""
+        ui = self._ui
+        with dpg.group(parent=parent, tag="run"):
+            self._build_failure()
+            self._log.build("run")
+            with dpg.child_window(tag="run.strip", border=False, no_scrollbar=True,
+                                  no_scroll_with_mouse=True):  # fmt: skip
+                dpg.add_drawlist(1, 1, tag="run.drawing", pos=(0, 0))
+                for part in ("track", "share"):
+                    dpg.draw_rectangle((0, 0), (1, 1), tag=f"run.{part}", parent="run.drawing")
+                dpg.add_button(label="Start", tag="run.start", width=ui.px(_START),
+                               height=ui.px(HEIGHT), callback=self._start)  # fmt: skip
+                dpg.add_button(label="Cancel", tag="run.cancel", width=ui.px(_START),
+                               height=ui.px(HEIGHT), callback=self._jobs.cancel)  # fmt: skip
+                dpg.add_text("", tag="run.headline")
+                dpg.add_text("", tag="run.line")
+                with dpg.tooltip("run.line"):
+                    dpg.add_text("", tag="run.line.whole", wrap=ui.px(480))
+                dpg.bind_item_font("run.line", ui.font("small"))
+                self._cards.build()
+                dpg.add_button(label="Report", tag="run.report", width=ui.px(_REPORT),
+                               height=ui.px(HEIGHT), callback=self._open_report)  # fmt: skip
+                dpg.add_button(label="Log", tag="run.log", width=ui.px(_LOG),
+                               height=ui.px(HEIGHT), callback=self.toggle_log)  # fmt: skip
+        dpg.bind_item_theme("run", spaced_theme(0, 0))
+        dpg.bind_item_theme("run.failure", spaced_theme(ui.px(_MARGIN), ui.px(8)))
+        self._primary.build()
+        dpg.bind_item_theme("run.start", self._primary.tag)
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """The width it has now; its height is its own."""
+        px = self._ui.px
+        self._width_px = width_px
+        for tag, height in (("run.failure", FAILURE), ("run.strip", STRIP)):
+            dpg.configure_item(tag, width=width_px, height=px(height))
+        self._log.resize(width_px, px(DRAWER))
+        dpg.configure_item("run.drawing", width=width_px, height=px(STRIP))
+        top = px((STRIP - HEIGHT) // 2)
+        right = width_px - px(_MARGIN + _LOG)
+        dpg.set_item_pos("run.log", [right, top])
+        right -= px(GAP + _REPORT)
+        dpg.set_item_pos("run.report", [right, top])
+        right -= len(Step) * px(WIDTH + GAP) + px(GAP)
+        self._cards.place(right, top)
+        left = px(2 * _MARGIN + _START)
+        for tag in ("run.start", "run.cancel"):
+            dpg.set_item_pos(tag, [px(_MARGIN), top])
+        dpg.set_item_pos("run.headline", [left, px(13)])
+        dpg.set_item_pos("run.line", [left, px(36)])
+        self._text_px = right - left - px(_MARGIN)
+        dpg.configure_item("run.failure.text", wrap=width_px - px(4 * _MARGIN))
+        dpg.configure_item("run.failure.hint", wrap=width_px - px(4 * _MARGIN))
+        self._forget()
+
+    def update(self) -> None:
+        """Show what is new."""
+        if self._log_open:
+            self._log.update()
+        jobs = self._jobs
+        passed = jobs.progress.elapsed_seconds if jobs.busy and jobs.progress else 0.0
+        key = (jobs.revision, int(passed * _FRAMES_PER_SECOND), bool(self._studio.project.sources))
+        if key == self._drawn or not self._width_px:
+            return
+        self._drawn = key
+        self._show_buttons()
+        self._show_words()
+        self._show_steps()
+        self._show_failure()
+
+    def toggle_log(self) -> None:
+        """Open or close the drawer."""
+        self._log_open = not self._log_open
+        dpg.configure_item("log", show=self._log_open)
+
+    def _show_buttons(self) -> None:
+        jobs = self._jobs
+        stopping = "cancelling" in (jobs.run.state, jobs.saving.state)
+        dpg.configure_item("run.start", show=not jobs.busy, label=start_label(jobs),
+                           enabled=bool(self._studio.project.sources))  # fmt: skip
+        dpg.configure_item("run.cancel", show=jobs.busy, enabled=not stopping,
+                           label="Stopping" if stopping else "Cancel")  # fmt: skip
+        report = self._report
+        dpg.configure_item("run.report", show=report is not None)
+
+    def _show_words(self) -> None:
+        ui, line = self._ui, second_line(self._jobs)
+        dpg.set_value("run.headline", _fitting(headline(self._jobs), self._text_px, ui))
+        dpg.configure_item("run.headline", color=ui.colour("text"))
+        dpg.set_value("run.line", _fitting(line, self._text_px, ui))
+        dpg.set_value("run.line.whole", whole_line(self._jobs))
+        problem = self._jobs.outlook and self._jobs.outlook.problem and not self._jobs.busy
+        dpg.configure_item("run.line", color=ui.colour("warning" if problem else "muted"))
+
+    def _show_steps(self) -> None:
+        jobs, px = self._jobs, self._ui.px
+        outlook = jobs.outlook
+        shows_plan = outlook and not outlook.problem and not jobs.run.busy and outlook.stages
+        stays = {step: step in outlook.kept for step in Step} if outlook and shows_plan else {}
+        self._cards.show(jobs.progress.steps if jobs.progress else {}, stays)
+        share = jobs.progress.share() if jobs.run.busy and jobs.progress else 0.0
+        if jobs.saving.busy and jobs.saving.total:
+            share = jobs.saving.done / jobs.saving.total
+        for part, colour, width in (("track", "outline", 1.0), ("share", "accent", share)):
+            paint = self._ui.colour(colour)
+            dpg.configure_item(f"run.{part}", pmin=(0, 0), pmax=(width * self._width_px, px(2)),
+                               color=paint, fill=paint, show=jobs.busy)  # fmt: skip
+
+    def _build_failure(self) -> None:
+        ui = self._ui
+        with dpg.child_window(tag="run.failure", show=False, border=False, no_scrollbar=True,
+                              always_use_window_padding=True):  # fmt: skip
+            dpg.add_text("", tag="run.failure.text")
+            dpg.add_text("", tag="run.failure.hint")
+            with dpg.group(horizontal=True):
+                dpg.add_button(label="Copy details", tag="run.failure.copy",
+                               callback=self._copy_failure)  # fmt: skip
+                dpg.add_button(label="Show the photo", tag="run.failure.photo",
+                               callback=self._show_photo)  # fmt: skip
+                dpg.add_button(label="Close", tag="run.failure.close", callback=self._dismiss)
+        dpg.bind_item_font("run.failure.hint", ui.font("small"))
+
+    @property
+    def _failed(self) -> bool:
+        run = self._jobs.run
+        return run.state == "failed" and run.failure is not None and run.number != self._dismissed
+
+    def _show_failure(self) -> None:
+        failed, failure = self._failed, self._jobs.run.failure
+        dpg.configure_item("run.failure", show=failed)
+        if not failed or not failure:
+            return
+        dpg.set_value("run.failure.text", failure.message)
+        dpg.configure_item("run.failure.text", color=self._ui.colour("bad"))
+        dpg.set_value("run.failure.hint", failure.hint)
+        dpg.configure_item("run.failure.hint", color=self._ui.colour("text"))
+        self._photo = mentioned(failure.message, self._studio.photos.ids)
+        dpg.configure_item("run.failure.photo", show=self._photo is not None)
+
+    @property
+    def _report(self) -> Path | None:
+        summary = self._jobs.run.summary
+        return summary.report if summary else None
+
+    def _start(self) -> None:
+        self._studio.start()
+
+    def _open_report(self) -> None:
+        if report := self._report:
+            open_file(report)
+
+    def _copy_failure(self) -> None:
+        dpg.set_clipboard_text(failure_text(self._jobs))
+        self._studio.toast("The details are copied.")
+
+    def _show_photo(self) -> None:
+        if self._photo:
+            self._studio.selected_photo = self._photo
+            self._studio.page = "photo"
+
+    def _dismiss(self) -> None:
+        self._dismissed = self._jobs.run.number
+        self._forget()
+
+    def _forget(self) -> None:
+        self._drawn = None
+
+
+def _fitting(text: str, width_px: int, ui: Ui) -> str:
+    """As much of a text as fits on a line."""
+    font = ui.font("normal")
+    size = dpg.get_text_size(text, font=font)
+    if not size or size[0] <= width_px or not text:
+        return text
+    return text[: max(1, int(len(text) * width_px / size[0]) - 2)].rstrip() + "…"
