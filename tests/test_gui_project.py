@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import string
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,11 @@ VALUES = st.one_of(
     NAMES,
     st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=4).map(tuple),
 )
+OFFSETS = st.integers(-840, 840).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 RUNS = st.builds(
     RunRecord,
     name=NAMES,
-    finished_at=st.datetimes(timezones=st.just(UTC)),
+    finished_at=st.datetimes(timezones=OFFSETS),
     preset=st.sampled_from(["draft", "balanced", "fine"]),
     changes=CHANGES,
     reached=st.dictionaries(
@@ -367,7 +368,7 @@ def test_runs_are_numbered_and_a_repeated_one_takes_its_place(tmp_path: Path) ->
     now = project()
     first, second = ({"mesh": tmp_path / "mesh" / (digit * 16)} for digit in "ab")
     for day, reached in enumerate((first, second, first), start=1):
-        now = replace(now, runs=with_run(now, now, reached, datetime(2030, 1, day, tzinfo=UTC)))
+        now = replace(now, runs=with_run(now, now, reached, datetime(2030, 1, day, 12, tzinfo=UTC)))
     assert [run.name for run in now.runs] == ["Run 2", "Run 1"]
     assert now.runs[-1].finished_at.day == 3
     started = replace(now, preset="fine")

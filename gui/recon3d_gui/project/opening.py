@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -85,7 +85,7 @@ def _from_workspace(workspace: Path) -> Opened:
     if settings is None:
         notes.append(f"{workspace.name}: its report is damaged, so settings are the usual ones.")
     chosen, changes = _closest_preset(settings or Config())
-    finished_at = datetime.fromtimestamp((workspace / "run.json").stat().st_mtime, UTC)
+    finished_at = datetime.fromtimestamp((workspace / "run.json").stat().st_mtime).astimezone()
     album = results.album.value if results.album else None
     if album and (missing := [p.path for p in album.photos if not Path(p.path).exists()]):
         notes.append(f"{len(missing)} photos are no longer there, such as {missing[0]}.")

@@ -27,6 +27,7 @@ class RunRecord:
 
     name: str
     finished_at: datetime
+    """With the offset of the place where it ran, so that it reads as the clock did."""
     preset: Preset
     changes: Changes
     reached: Mapping[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from recon3d_gui.project.project import Project, RunRecord
@@ -24,7 +24,7 @@ def with_run(
     twin = next((run for run in project.runs if run.reached == keys), None)
     record = RunRecord(
         name=twin.name if twin else f"Run {_last_number(project) + 1}",
-        finished_at=finished_at.astimezone(UTC),
+        finished_at=finished_at.astimezone(),
         preset=started.preset,
         changes=started.changes,
         reached=keys,
