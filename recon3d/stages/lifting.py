@@ -70,7 +70,7 @@ def photo_pixel(
     Raises:
         InputError: the album does not hold the photo, or it does not reach that far.
     """
-    photo = find_photo(album, PhotoPixel(view.photo_id, 0, 0))
+    photo = find_photo(album, PhotoPixel(view.photo_id, 0.0, 0.0))
     taken_px = distort_pixels(uv_px[None], _intrinsics(scene, photo, view), view.camera)[0]
     column, row = (taken_px - 0.5).tolist()
     pixel = PhotoPixel(view.photo_id, column, row)

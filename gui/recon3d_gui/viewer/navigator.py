@@ -186,7 +186,7 @@ class Navigator:
             uv, z = self.project(points)
             away = np.linalg.norm(uv - np.array(uv_px), axis=1)
             # The camera that one looks through is all around, and no target.
-            is_hit = (away < _HOVER_PX) & (z > 0.5 * depth)
+            is_hit = (away < _HOVER_PX) & (z > 1.5 * depth)
             for index in np.flatnonzero(is_hit):
                 if z[index] < best:
                     best, found = float(z[index]), self.views[index].photo_id

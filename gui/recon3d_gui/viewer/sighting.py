@@ -45,7 +45,7 @@ def photos_of(
     pixels = []
     for view, uv_px in _pair(point, seen):
         try:
-            pixels.append(_rounded(photo_pixel(scene, content.album, view, uv_px)))
+            pixels.append(photo_pixel(scene, content.album, view, uv_px))
         except InputError:
             continue
     return tuple(pixels)
@@ -96,7 +96,3 @@ def _pair(
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     apart_deg = np.degrees(np.arccos(np.clip(rays[1:] @ rays[0], -1, 1)))
     return [seen[0], seen[1 + int(np.argmax(np.minimum(apart_deg, _WIDE_DEG)))]]
-
-
-def _rounded(pixel: PhotoPixel) -> PhotoPixel:
-    return PhotoPixel(pixel.photo, round(pixel.column, 2), round(pixel.row, 2))

@@ -225,7 +225,7 @@ def _along(grip: np.ndarray, axis: np.ndarray, uv_px: tuple[float, float], nav: 
 
 
 def _place(pixel: PhotoPixel) -> str:
-    return f"{pixel.photo}:{pixel.column:g},{pixel.row:g}"
+    return f"{pixel.photo}:{round(pixel.column, 2):.8g},{round(pixel.row, 2):.8g}"
 
 
 def _says(text: str, ends: Sequence[Picked]) -> bool:
@@ -235,7 +235,8 @@ def _says(text: str, ends: Sequence[Picked]) -> bool:
     except (ReconError, ValueError):
         return False
     found = [getattr(known, "start", ()), getattr(known, "end", ())]
-    return found == [each.photos for each in ends[:2]]
+    named = [[pixel.photo for pixel in place] for place in found]
+    return named == [[pixel.photo for pixel in each.photos] for each in ends[:2]]
 
 
 def _point(values: np.ndarray) -> Point:
