@@ -166,13 +166,17 @@ def _of_one_size(looks: Sequence[Look], board: Board, verdicts: dict[str, str]) 
     others = Counter(
         tuple(sorted(look.other_size, reverse=True)) for look in looks if look.other_size
     )
-    if others and others.most_common(1)[0][1] > len(detections):
-        (columns, rows), count = others.most_common(1)[0]
-        raise BoardError(
-            f"The photos do not show {board.words}: {count} of {len(looks)} show one of "
-            f"{columns}x{rows}.",
-            hint=f"Give the size {columns}x{rows}, or let recon3d find it.",
-        )
+    whole = sum(detection.is_whole for detection in detections)
+    if not whole:
+        # A part of the same size in most photos is the whole of another board.
+        others.update(_part_size(detection) for detection in detections)
+    for (columns, rows), count in others.most_common(1):
+        if count > max(whole, len(detections) / 2):
+            raise BoardError(
+                f"The photos do not show {board.words}: {count} of {len(looks)} show one of "
+                f"{columns}x{rows}.",
+                hint=f"Give the size {columns}x{rows}, or let recon3d find it.",
+            )
     if not detections:
         reasons = Counter(look.reason for look in looks)
         why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
@@ -189,6 +193,11 @@ def _of_one_size(looks: Sequence[Look], board: Board, verdicts: dict[str, str]) 
                 f"{size[0]}x{size[1]}: another camera or mode, or cropped"
             )
     return [detection for detection in detections if detection.size == size]
+
+
+def _part_size(detection: Detection) -> tuple[int, ...]:
+    extent = np.ptp(detection.points_board, axis=0) + 1
+    return tuple(sorted(extent.astype(int).tolist(), reverse=True))
 
 
 def _check_count(detections: Sequence[Detection], looks: Sequence[Look]) -> None:

@@ -46,6 +46,11 @@ class Detection:
     can say which part it is."""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every point is known by its number."""
+        return self.numbers is not None
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the photo."""
         return self.width_px, self.height_px

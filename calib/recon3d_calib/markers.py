@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,27 @@ def find_charuco(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
     return Seen(Points(sharpened(grey, rough, _spacing(rough, places)), places, numbers, True))
 
 
-def charuco_corners(small: UInt8[np.ndarray, "h w"], board: Board) -> tuple[np.ndarray, np.ndarray]:
+ReadMarkers = tuple[Sequence[np.ndarray], np.ndarray]
+"""Corners and numbers as OpenCV has them."""
+
+
+def read_markers(small: UInt8[np.ndarray, "h w"], family: str) -> ReadMarkers:
+    """Every marker of a family, for looking at a picture with several boards in mind."""
+    import cv2
+
+    corners, numbers, _ = cv2.aruco.ArucoDetector(marker_dictionary(family)).detectMarkers(small)
+    return corners, np.empty((0, 1), np.int32) if numbers is None else np.asarray(numbers)
+
+
+def charuco_corners(
+    small: UInt8[np.ndarray, "h w"], board: Board, read: ReadMarkers | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Corners and their numbers, as OpenCV finds them; empty where there are none."""
     import cv2
 
     detector = cv2.aruco.CharucoDetector(opencv_charuco(board))
-    corners, numbers, _, _ = detector.detectBoard(small)
+    markers = read or read_markers(small, board.family)
+    corners, numbers, _, _ = detector.detectBoard(small, None, None, *markers)
     if numbers is None or corners is None:
         return np.empty((0, 2)), np.empty(0, np.int64)
     return np.asarray(corners).reshape(-1, 2), np.asarray(numbers, np.int64).ravel()

@@ -19,7 +19,7 @@ from recon3d_calib.board import Board, BoardKind, parse_size
 from recon3d_calib.chessboard import any_grid
 from recon3d_calib.circles import find_circles
 from recon3d_calib.errors import BoardError
-from recon3d_calib.markers import charuco_corners
+from recon3d_calib.markers import charuco_corners, read_markers
 from recon3d_calib.seen import shrunk
 
 _PHOTOS = 10
@@ -29,8 +29,9 @@ _MARKED_PHOTOS = 3
 # Of the board's size in the picture; lenses bend planes by less, wrong sizes by more.
 _MOST_OFF_PLANE = 0.02
 # Sizes that are printed and sold; circles cannot be counted without a size.
-_CIRCLES = ((4, 11), (4, 9), (3, 9), (3, 7), (4, 5), (5, 9))
-_STRAIGHT_CIRCLES = ((7, 5), (9, 7), (11, 9), (8, 6), (7, 6), (6, 5), (5, 4), (4, 4), (7, 7))
+# Large ones first: a part of them looks like a small one.
+_CIRCLES = ((5, 9), (4, 11), (4, 9), (3, 9), (3, 7), (4, 5))
+_STRAIGHT_CIRCLES = ((11, 9), (9, 7), (7, 7), (8, 6), (7, 6), (7, 5), (6, 5), (5, 4), (4, 4))
 
 Grey = UInt8[np.ndarray, "h w"]
 
@@ -106,23 +107,23 @@ def _chessboard(greys: Sequence[Grey], task: Task) -> Board | None:
 
 
 def _marked_board(greys: Sequence[Grey], task: Task) -> Board | None:
-    counts: Counter[str] = Counter()
-    numbers: dict[str, set[int]] = {}
+    family = ""
+    numbers: set[int] = set()
     best: tuple[int, Grey] | None = None
     for grey in greys[:_MARKED_PHOTOS]:
         task.check()
-        markers = find_markers(np.repeat(grey[..., None], 3, axis=2), "auto")
-        for marker in markers:
-            counts[marker.family] += 1
-            numbers.setdefault(marker.family, set()).add(marker.number)
-        if len(markers) >= _FEWEST_MARKERS and (best is None or len(markers) > best[0]):
+        markers = find_markers(np.repeat(grey[..., None], 3, axis=2), family or "auto")
+        if len(markers) < _FEWEST_MARKERS:
+            continue
+        if best is None or len(markers) > best[0]:
             best = len(markers), grey
+        # Trying every family takes long; one photo tells which it is.
+        family = family or Counter(marker.family for marker in markers).most_common(1)[0][0]
+        numbers |= {marker.number for marker in markers if marker.family == family}
     if best is None:
         return None
-    family = counts.most_common(1)[0][0]
-    return _charuco(best[1], family, max(numbers[family]) + 1) or _tag_grid(
-        best[1], family, max(numbers[family]) + 1
-    )
+    count = max(numbers) + 1
+    return _charuco(best[1], family, count) or _tag_grid(best[1], family, count)
 
 
 def _charuco(grey: Grey, family: str, markers: int) -> Board | None:
@@ -134,11 +135,12 @@ def _charuco(grey: Grey, family: str, markers: int) -> Board | None:
         if columns * rows // 2 in (markers, markers + 1)
         or (columns * rows + 1) // 2 in (markers, markers + 1)
     ]
+    read = read_markers(grey, family)
     best, most = None, _FEWEST_MARKERS
     for columns, rows in sizes:
         for legacy in (False, True) if rows % 2 == 0 else (False,):
             board = Board(kind="charuco", columns=columns, rows=rows, family=family, legacy=legacy)
-            corners, found = charuco_corners(grey, board)
+            corners, found = charuco_corners(grey, board, read)
             if len(found) > most and _is_one_plane(board.points[found], corners):
                 best, most = board, len(found)
     return best

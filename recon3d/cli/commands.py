@@ -15,6 +15,7 @@ from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAct
 from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.calibrate import Calibrate
+from recon3d.cli.cameras import Undistort, intrinsics_group
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.export import Export
@@ -28,6 +29,7 @@ from recon3d.cli.options import (
     PhotoCommand,
     Settings,
 )
+from recon3d.cli.print_board import PrintBoard
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.pipeline import Stage
@@ -284,12 +286,14 @@ def parse(arguments: Sequence[str]) -> Command:
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
         "calibrate": Calibrate(photos=tyro.MISSING),
+        "board": PrintBoard(),
+        "undistort": Undistort(photos=tyro.MISSING, intrinsics=tyro.MISSING, output=tyro.MISSING),
     }
     # Any: mypy does not follow a union that is made at run time.
     commands: Any = subcommand_type_from_defaults(
         defaults, {name: inspect.getdoc(command) or "" for name, command in defaults.items()}
     )
-    commands = Union[commands, train_group(), models_group()]  # noqa: UP007 - made at run time
+    commands = Union[commands, train_group(), models_group(), intrinsics_group()]  # noqa: UP007 - made at run time
     command: Command = tyro.cli(
         commands,
         prog="recon3d",

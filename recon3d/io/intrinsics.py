@@ -16,7 +16,7 @@ Size = tuple[int, int]
 
 _FORMATS = (
     "Known formats: recon3d's JSON (docs/INTRINSICS.md), a 3x3 text matrix, OpenCV YAML or JSON, "
-    "COLMAP cameras.txt or .bin, nerfstudio transforms.json, Open3D JSON."
+    "COLMAP cameras.txt or .bin, nerfstudio transforms.json, Open3D JSON, Kalibr YAML."
 )
 # OpenCV and Open3D put the centre of the first pixel at (0, 0), we at (0.5, 0.5).
 _FROM_CORNER = 0.0
@@ -32,6 +32,8 @@ _MODELS: Mapping[str, DistortionModel] = {
     "brown": "brown", "opencv": "brown", "plumb_bob": "brown", "rational_polynomial": "brown",
     "fisheye": "fisheye", "opencv_fisheye": "fisheye", "equidistant": "fisheye",
 }  # fmt: skip
+
+_KALIBR_MODELS = {"radtan": "brown", "equidistant": "fisheye", "None": "none"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,9 @@ def _from_document(fields: Document, usual_size: Size) -> CameraFile:
         return CameraFile(
             by_name={name: _one_camera(named.child(name), usual_size, name) for name in named}
         )
+    if "cam0" in fields:
+        chain = [name for name in fields if name.startswith("cam")]
+        return CameraFile(shared=tuple(_from_kalibr(fields.child(name)) for name in chain))
     if isinstance(frames := fields.get("frames"), list):
         if "fl_x" in fields or "camera_angle_x" in fields:
             return CameraFile(shared=(nerfstudio_camera(fields, usual_size),))
@@ -151,6 +156,22 @@ def _from_opencv(fields: Document, usual_size: Size) -> Intrinsics:
         model = "fisheye"
     lens = _distortion(model, fields.numbers(*_DISTORTION_KEYS))
     return _from_k(fields.numbers(*_MATRIX_KEYS), _size(fields, usual_size), _FROM_CENTRE, lens)
+
+
+def _from_kalibr(fields: Document) -> Intrinsics:
+    if fields.get("camera_model") != "pinhole":
+        raise ValueError(f"camera_model is {fields.get('camera_model')}, not pinhole")
+    intrinsics, size = fields.numbers("intrinsics"), fields.numbers("resolution")
+    if len(intrinsics) != 4 or len(size) != 2:
+        raise ValueError("a camera of Kalibr needs 4 intrinsics and a resolution of 2")
+    fx, fy, cx, cy = intrinsics
+    model = fields.get("distortion_model")
+    return _intrinsics(
+        (size[0], size[1]),
+        (fx, fy),
+        (cx + _FROM_CENTRE, cy + _FROM_CENTRE),
+        _distortion(_KALIBR_MODELS.get(str(model), model), fields.numbers("distortion_coeffs")),
+    )
 
 
 def _from_sections(fields: Document, usual_size: Size) -> Intrinsics:

@@ -12,15 +12,18 @@ from recon3d.io.colmap import colmap_from_intrinsics
 _ROUNDS = 20
 
 
-def undistorted_camera(intrinsics: Intrinsics) -> PinholeCamera:
-    """The pinhole camera whose picture holds no blank pixel; its size may differ a little."""
+def undistorted_camera(intrinsics: Intrinsics, blank: float = 0.0) -> PinholeCamera:
+    """The pinhole camera whose picture holds no blank pixel; its size may differ a little.
+
+    blank: 1 keeps everything that the photo shows, with blank pixels around it; 0 keeps none.
+    """
     from recon3d.io.colmap_library import pycolmap
 
     if not any(intrinsics.distortion.coefficients):
         return intrinsics.pinhole
     model, params = colmap_from_intrinsics(intrinsics)
     camera = pycolmap.undistort_camera(
-        pycolmap.UndistortCameraOptions(),
+        pycolmap.UndistortCameraOptions(blank_pixels=blank),
         pycolmap.Camera(
             model=model,
             width=intrinsics.pinhole.width_px,

@@ -1,0 +1,117 @@
+"""Photos as a camera without distortion would have taken them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from recon3d.core.camera import Intrinsics, PinholeCamera
+from recon3d.core.errors import InputError
+from recon3d.core.scene import Exif, Photo
+from recon3d.io.cameras import fit_to_photos
+from recon3d.io.intrinsics import read_camera_file
+from recon3d.io.intrinsics_files import our_fields
+from recon3d.io.pictures import read_picture
+from recon3d.io.undistortion import Undistorter, undistorted_camera
+from recon3d.run.files import atomic_path, write_json
+from recon3d.run.task import Task
+
+Crop = Literal["inside", "all", "same"]
+
+# Half the angle of view; a flat picture of more is mostly stretched edges.
+_WIDEST = np.radians(75)
+_AS_JPEG = frozenset({".jpg", ".jpeg", ".webp", ".heic", ".heif"})
+
+
+@dataclass(frozen=True)
+class Undistorted:
+    """What came of a set of photos."""
+
+    written: tuple[Path, ...]
+    camera_file: Path
+    left_out: Mapping[str, str]
+    """Why, by photo id."""
+
+
+def undistort_photos(
+    paths: Mapping[str, Path], intrinsics: Path, folder: Path, crop: Crop, task: Task, workers: int
+) -> Undistorted:
+    """Write the photos below `folder` by their ids, and K.json with their new cameras.
+
+    crop: inside has no blank pixels; all keeps everything that was seen, with black around it;
+        same keeps size, focal length and principal point.
+
+    Raises:
+        IntrinsicsError: the camera file is unreadable or does not fit the photos.
+        InputError: no photo can be read.
+        OutputError: the folder cannot be written.
+        Cancelled: the task was stopped.
+    """
+
+    def convert(item: tuple[str, Path]) -> tuple[str, Path | None, PinholeCamera | str]:
+        photo_id, path = item
+        try:
+            rgb = read_picture(path).rgb
+        except InputError as error:
+            return photo_id, None, str(error)
+        height_px, width_px = rgb.shape[:2]
+        photo = Photo(photo_id, str(path), width_px, height_px, Exif(), "", "")
+        file = read_camera_file(intrinsics, (width_px, height_px))
+        given = fit_to_photos([photo], file, intrinsics)[photo_id]
+        camera = _camera(given, crop)
+        suffix = ".jpg" if path.suffix.lower() in _AS_JPEG else ".png"
+        target = folder / PurePosixPath(photo_id).with_suffix(suffix)
+        _write(target, Undistorter(given, camera).smooth(rgb))
+        return photo_id, target, camera
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            found = list(
+                task.each(pool.map(convert, paths.items()), len(paths), lambda done: done[0])
+            )
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    cameras = {i: camera for i, _, camera in found if isinstance(camera, PinholeCamera)}
+    if not cameras:
+        raise InputError(
+            f"None of the {len(paths)} photos can be read.",
+            hint="Give a folder with JPEG, PNG, TIFF, WebP or HEIC files.",
+        )
+    camera_file = folder / "K.json"
+    fields = {i: our_fields(Intrinsics(camera)) for i, camera in cameras.items()}
+    same = len(set(cameras.values())) == 1
+    write_json(camera_file, next(iter(fields.values())) if same else {"cameras": fields})
+    return Undistorted(
+        tuple(target for _, target, _ in found if target),
+        camera_file,
+        {i: reason for i, _, reason in found if isinstance(reason, str)},
+    )
+
+
+def _camera(given: Intrinsics, crop: Crop) -> PinholeCamera:
+    camera = given.pinhole
+    if crop == "same":
+        return camera
+    reach = max(camera.width_px / camera.fx_px, camera.height_px / camera.fy_px) / 2
+    if crop == "all" and given.distortion.model == "fisheye" and reach > _WIDEST:
+        raise InputError(
+            f"A lens that sees {2 * np.degrees(reach):.0f}° does not fit in a flat picture.",
+            hint="Take --crop inside or same, which keep the middle.",
+        )
+    return undistorted_camera(given, blank=1.0 if crop == "all" else 0.0)
+
+
+def _write(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    from PIL import Image
+
+    with atomic_path(target) as part:
+        if target.suffix == ".jpg":
+            Image.fromarray(rgb).save(part, quality=95, subsampling=0)
+        else:
+            Image.fromarray(rgb).save(part)

@@ -1,0 +1,127 @@
+"""The calibration page without its window."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from recon3d_gui.calibration.session import CalibrationSession
+from recon3d_gui.calibration.words import photo_line, rows
+
+from recon3d.core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six photos of a chessboard of 6x4 corners, leaning to different sides, and one without."""
+    folder = tmp_path_factory.mktemp("Tafeln schräg")
+    squares = np.indices((5, 7)).sum(axis=0) % 2 * 255
+    page = np.pad(np.kron(squares, np.ones((60, 60))).astype(np.uint8), 60, constant_values=255)
+    height, width = page.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    focal = 900.0
+    for index, (lean_x, lean_y) in enumerate(
+        [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.3, 0.4), (-0.4, 0.2)]
+    ):
+        turn, _ = cv2.Rodrigues(np.array([lean_y, lean_x, 0.05 * index]))
+        away = (np.pad(corners - corners.mean(axis=0), ((0, 0), (0, 1))) @ turn.T) + [0, 0, 900]
+        shown = (away[:, :2] / away[:, 2:] * focal + [400, 300]).astype(np.float32)
+        warp = cv2.getPerspectiveTransform(corners, shown)
+        photo = cv2.warpPerspective(page, warp, (800, 600), borderValue=200)
+        Image.fromarray(photo).save(folder / f"{index}.png")
+    Image.new("L", (800, 600), 128).save(folder / "leer.png")
+    return folder
+
+
+def wait(session: CalibrationSession) -> None:
+    end = time.monotonic() + 60
+    while session.state != "idle" and time.monotonic() < end:
+        session.poll()
+        time.sleep(0.02)
+    assert session.state == "idle"
+
+
+def test_photos_become_a_camera_in_a_process_of_its_own(boards: Path, tmp_path: Path) -> None:
+    session = CalibrationSession()
+    assert session.add([boards]) == 7
+    session.choose_board("chessboard", "")
+    before = session.revision
+    session.start()
+    wait(session)
+    assert session.failure is None
+    assert session.revision > before
+    assert session.found
+    assert (session.found.columns, session.found.rows) == (6, 4)
+    assert session.calibration
+    # Six photos of 24 corners: the error bar says what to expect.
+    camera, std = session.calibration.intrinsics.pinhole, session.calibration.std
+    assert abs(camera.fx_px - 900) < 4 * std["fx"] + 1
+    assert session.looks["leer.png"].detection is None
+    assert set(session.thumbnails) == set(session.paths)
+    session.save(tmp_path / "K.json")
+    assert (tmp_path / "K.json").exists()
+    results = {photo.photo_id: photo for photo in session.calibration.photos}
+    assert "px, tilted" in photo_line(session.looks["0.png"], results["0.png"])[0]
+    assert photo_line(session.looks["leer.png"], results["leer.png"])[1] == "warning"
+    assert dict(rows(session.calibration))["Photos used"] == "6 of 7"
+    # A second look is not needed.
+    seen = dict(session.looks)
+    session.start()
+    wait(session)
+    assert session.looks == seen
+
+
+def test_a_wrong_size_is_a_failure_that_says_the_right_one(boards: Path) -> None:
+    session = CalibrationSession()
+    session.add([boards])
+    session.choose_board("chessboard", "8x5")
+    session.start()
+    wait(session)
+    assert session.calibration is None
+    assert session.failure
+    assert "6x4" in session.failure.message
+
+
+def test_it_stops_within_three_seconds(boards: Path) -> None:
+    session = CalibrationSession()
+    session.add([boards])
+    session.start()
+    session.cancel()
+    asked = time.monotonic()
+    wait(session)
+    assert time.monotonic() - asked < 4
+    assert session.failure is None
+    assert session.calibration is None
+
+
+def test_another_board_forgets_what_was_seen(boards: Path) -> None:
+    session = CalibrationSession()
+    session.add([boards])
+    session.found = None
+    session.thumbnails["0.png"] = np.zeros((2, 2, 3), np.uint8)
+    session.choose_board("circles", "4x11")
+    assert not session.thumbnails
+
+
+def test_files_that_are_no_photos_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    session = CalibrationSession()
+    with pytest.raises(InputError):
+        session.add([tmp_path])
+    with pytest.raises(InputError, match="no photos of a board"):
+        session.start()
+
+
+def test_more_photos_keep_what_was_seen_though_their_names_change(
+    boards: Path, tmp_path: Path
+) -> None:
+    session = CalibrationSession()
+    session.add([boards / "0.png", boards / "1.png"])
+    session.thumbnails["0.png"] = np.zeros((2, 2, 3), np.uint8)
+    (tmp_path / "2.png").write_bytes((boards / "2.png").read_bytes())
+    assert session.add([tmp_path / "2.png"]) == 1
+    assert [name for name in session.thumbnails if name.endswith("/0.png")]
