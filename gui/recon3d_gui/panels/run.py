@@ -196,8 +196,8 @@ class RunPanel:
 
     @property
     def _report(self) -> Path | None:
-        summary = self._jobs.run.summary
-        return summary.report if summary else None
+        report = self._studio.project.workspace / "report.html"
+        return report if not self._jobs.run.busy and report.is_file() else None
 
     def _start(self) -> None:
         self._studio.start()
