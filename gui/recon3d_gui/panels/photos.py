@@ -164,7 +164,7 @@ class PhotosPanel:
 
     def _nearest_first(self, visible: tuple[PhotoRow, ...]) -> list[Any]:
         """Files in the order in which the eye meets them: what is just out of view last."""
-        pictures = [row.picture for row in visible if not self._textures.find(row.picture)]
+        pictures = [row.picture for row in visible if not self._textures.find(self._key(row))]
         return pictures[_BEYOND:] + pictures[:_BEYOND]
 
     def _place_rows(self, first: int, visible: tuple[PhotoRow, ...], count: int) -> None:
@@ -196,12 +196,16 @@ class PhotosPanel:
 
     def _texture(self, row: PhotoRow, ends: float) -> Texture | None:
         rgb = self._photos.thumbnails.picture(row.picture)
-        texture = self._textures.find(row.picture)
+        texture = self._textures.find(self._key(row))
         if texture is None and rgb is not None:
             if time.perf_counter() < ends:
-                return self._textures.make(row.picture, rgb)
+                return self._textures.make(self._key(row), rgb)
             self._textures_missing = True
         return texture
+
+    def _key(self, row: PhotoRow) -> tuple[object, ...]:
+        """Of its texture; a file that is another photo now has other facts."""
+        return row.picture, self._photos.thumbnails.facts(row.picture)
 
     def _show_counts(self) -> None:
         rows = self._photos.rows

@@ -64,7 +64,7 @@ class PhotoList:
         self._listings: Latest[Listing] = Latest("list photos")
         self._findings: Latest[Found] = Latest("read verdicts")
         self._by_id: dict[str, PhotoRow] = {}
-        self._seen_more = False
+        self._learned: list[Path] = []
         self._summed_up_at = 0.0
 
     @property
@@ -122,11 +122,12 @@ class PhotoList:
             self._found = found
             self._rebuild()
         self.thumbnails.rest(busy)
-        if self.thumbnails.collect():
-            self._seen_more = True
+        arrived = self.thumbnails.arrived
+        self._learned += self.thumbnails.collect()
+        if self.thumbnails.arrived > arrived:
             self.revision += 1
-        if self._seen_more and time.monotonic() - self._summed_up_at > _SUM_UP_SECONDS:
-            self._rebuild()
+        if self._learned and time.monotonic() - self._summed_up_at > _SUM_UP_SECONDS:
+            self._sum_up()
 
     def refresh(self) -> None:
         """List the files again."""
@@ -216,19 +217,31 @@ class PhotoList:
     def _shown_ids(self) -> list[str]:
         return [row.id for row in self.shown]
 
+    def _sum_up(self) -> None:
+        """Follow what was learned of the files."""
+        known = [self.thumbnails.facts(file) for file in self._learned]
+        if self._order != "name" or any(facts and facts.reason for facts in known):
+            self._rebuild()
+        else:
+            self._compare()
+
+    def _compare(self) -> None:
+        self._learned, self._summed_up_at = [], time.monotonic()
+        known = (self.thumbnails.facts(row.picture) for row in self.rows)
+        self.usual_sharpness = median([f.sharpness for f in known if f and f.sharpness] or [0.0])
+        self.revision += 1
+
     def _rebuild(self) -> None:
-        self._seen_more, self._summed_up_at = False, time.monotonic()
         excluded = self._project.excluded if self._project else frozenset()
         pictures = [row.picture for row in self.rows]
         self.rows = tuple(
             make_rows(self._listing.files, excluded, self._found, self.thumbnails.facts)
         )
         self._by_id = {row.id: row for row in self.rows}
-        known = (self.thumbnails.facts(row.picture) for row in self.rows)
-        self.usual_sharpness = median([f.sharpness for f in known if f and f.sharpness] or [0.0])
         self.selection.keep_only([row.id for row in self.rows])
         if pictures != (now := [row.picture for row in self.rows]):
             self.thumbnails.survey(now)
+        self._compare()
         self._arrange()
 
     def _arrange(self) -> None:

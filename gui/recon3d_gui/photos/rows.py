@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -130,6 +131,7 @@ def _judge(
     return "new", "", ""
 
 
+@lru_cache(maxsize=20_000)
 def _as_people_count(photo_id: str) -> list[tuple[bool, int, str]]:
     parts = re.findall(r"\d+|\D+", photo_id.casefold())
     return [(False, int(part), part) if part.isdecimal() else (True, 0, part) for part in parts]

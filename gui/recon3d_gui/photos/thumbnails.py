@@ -27,6 +27,8 @@ class Thumbnails:
     def __init__(
         self, look_at: Callable[[Path], Thumbnail], prepare: Callable[[], None] = lambda: None
     ) -> None:
+        self.arrived = 0
+        """How many were collected so far."""
         self._look_at = look_at
         self._prepare = prepare
         self._pictures: OrderedDict[Path, UInt8[np.ndarray, "h w 3"]] = OrderedDict()
@@ -65,16 +67,19 @@ class Thumbnails:
                 self._changed.notify_all()
 
     def collect(self) -> list[Path]:
-        """Take over what the threads have finished since the last call."""
-        files: list[Path] = []
+        """Take over what the threads have finished; returns whose facts were not known before."""
+        learned: list[Path] = []
         while True:
             try:
                 file, thumbnail = self._done.get_nowait()
             except queue.Empty:
-                return files
+                return learned
             with self._changed:
                 self._in_work.discard(file)
-            self._facts[file] = thumbnail.facts
+            self.arrived += 1
+            if self._facts.get(file) != thumbnail.facts:
+                learned.append(file)
+                self._facts[file] = thumbnail.facts
             # What only the survey saw must not push out what is about to be shown.
             if thumbnail.rgb is not None and (
                 file in self._on_screen or len(self._pictures) < MOST_PICTURES
@@ -82,7 +87,6 @@ class Thumbnails:
                 self._pictures[file] = thumbnail.rgb
                 if len(self._pictures) > MOST_PICTURES:
                     self._pictures.popitem(last=False)
-            files.append(file)
 
     def picture(self, file: Path) -> UInt8[np.ndarray, "h w 3"] | None:
         """The small picture, if it is in memory."""
