@@ -35,7 +35,7 @@ class PlainUi:
         grey = _COLOURS.get(name, 200)
         return grey, grey, grey, 255
 
-    def font(self, name: str) -> int:
+    def font(self, name: str, text: str = "") -> int:
         return 0
 
     def on_theme(self, callback: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +375,21 @@ def test_only_the_latest_question_is_answered_and_its_error_raised() -> None:
     questions.ask(lambda: str(1 / 0))
     with pytest.raises(ZeroDivisionError):
         wait_for(lambda: questions.answer() is not None)
+
+
+def test_while_one_question_is_worked_on_only_the_latest_of_the_others_waits() -> None:
+    questions: Latest[int] = Latest("test", most=1)
+    gate, worked_on = threading.Event(), list[int]()
+
+    def work(number: int) -> int:
+        worked_on.append(number)
+        gate.wait(10)
+        return number
+
+    for number in range(5):
+        questions.ask(partial(work, number))
+        wait_for(lambda: worked_on == [0])
+    gate.set()
+    answers: list[int] = []
+    wait_for(lambda: (found := questions.answer()) is not None and not answers.append(found))
+    assert (worked_on, answers) == ([0, 4], [4])

@@ -161,8 +161,8 @@ class PhotoPanel:
         if told == self._told:
             return
         self._told = told
-        dpg.set_value("photo.name", row.id if row else "")
-        dpg.set_value("photo.verdict", row.sentence if row else "")
+        self._write("photo.name", row.id if row else "")
+        self._write("photo.verdict", row.sentence if row else "")
         note = shown.note if shown and shown.photo else ""
         loading = "Loading…" if self._large.is_loading else ""
         line = " · ".join(part for part in (facts.line if facts else "", note, loading) if part)
@@ -173,6 +173,10 @@ class PhotoPanel:
         excluded = row is not None and row.state == "excluded"
         dpg.configure_item("photo.toggle", label="Include" if excluded else "Exclude")
         self._draw_legend(shown.legend if shown else None)
+
+    def _write(self, tag: str, text: str) -> None:
+        dpg.set_value(tag, text)
+        dpg.bind_item_font(tag, self._ui.font("normal", text))
 
     def _draw_legend(self, legend: Legend | None) -> None:
         dpg.delete_item("photo.legend", children_only=True)

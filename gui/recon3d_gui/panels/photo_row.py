@@ -75,7 +75,9 @@ class RowDrawing:
         dpg.delete_item(self.tag, children_only=True)
         dpg.configure_item(self.tag, width=look.width_px, height=px(HEIGHT))
         dpg.configure_item(self._group, show=True)
-        dpg.set_value(self._tip, _tip(look))
+        tip = _tip(look)
+        dpg.set_value(self._tip, tip)
+        dpg.bind_item_font(self._tip, self._ui.font("normal", tip))
         faded = 110 if look.row.state == "excluded" else 255
         self._background(look)
         self._thumbnail(look, faded)
@@ -186,7 +188,7 @@ class RowDrawing:
         *,
         end: bool = False,
     ) -> None:
-        tag = self._ui.font(font)
+        tag = self._ui.font(font, text)
         item = dpg.draw_text(
             place,
             elided(text, room_px, tag, end=end),

@@ -45,7 +45,7 @@ class LargePhoto:
         self.shown: Shown | None = None
         """None while a photo is loaded for the first time."""
         self._reader = RunReader()
-        self._loading: Latest[Shown] = Latest("load photo")
+        self._loading: Latest[Shown] = Latest("load photo", most=1)
         self._question: _Question | None = None
         self._wants_full = False
 
