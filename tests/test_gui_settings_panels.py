@@ -29,7 +29,7 @@ class PlainUi:
     def colour(self, name: str) -> tuple[int, int, int, int]:
         return (1, 2, 3, 255)
 
-    def font(self, name: str) -> int:
+    def font(self, name: str, text: str = "") -> int:
         return 0
 
     def on_theme(self, callback: Callable[[], None]) -> None:

@@ -119,12 +119,12 @@ class CameraPanel:
         if seen != self._seen_photos and time.monotonic() - self._asked_at > _SECONDS_BETWEEN:
             self._seen_photos, self._asked_at = seen, time.monotonic()
             shots = self._shots()
-            dpg.set_value("camera.plan", tell_plan(file, shots))
-            dpg.set_value("camera.photos", "\n".join(tell_photos(shots).lines))
+            self._show_lines("camera.plan", (tell_plan(file, shots),))
+            self._show_lines("camera.photos", tell_photos(shots).lines)
             self._file_told.ask(partial(tell_file, file, shots) if file else Told)
         if (told := self._file_told.answer()) is not None:
-            _show_lines("camera.file", told.lines)
-            _show_lines("camera.trouble", (told.trouble,) if told.trouble else ())
+            self._show_lines("camera.file", told.lines)
+            self._show_lines("camera.trouble", (told.trouble,) if told.trouble else ())
 
     def _look_at_run(self) -> None:
         folder = self._studio.reached.get("pose")
@@ -132,7 +132,9 @@ class CameraPanel:
             self._seen_pose = folder
             self._run_told.ask(partial(tell_run, folder) if folder else Told)
         if (told := self._run_told.answer()) is not None:
-            _show_lines("camera.run", (*told.lines, told.trouble) if told.trouble else told.lines)
+            self._show_lines(
+                "camera.run", (*told.lines, told.trouble) if told.trouble else told.lines
+            )
             dpg.configure_item("camera.found", show=told != Told())
 
     def _shots(self) -> list[Shot]:
@@ -151,7 +153,8 @@ class CameraPanel:
         dpg.add_text(tag=tag)
         dpg.bind_item_theme(tag, theme)
 
-
-def _show_lines(tag: str, lines: tuple[str, ...]) -> None:
-    dpg.set_value(tag, "\n".join(lines))
-    dpg.configure_item(tag, show=bool(lines))
+    def _show_lines(self, tag: str, lines: tuple[str, ...]) -> None:
+        text = "\n".join(lines)
+        dpg.set_value(tag, text)
+        dpg.configure_item(tag, show=bool(lines))
+        dpg.bind_item_font(tag, self._ui.font("normal", text))

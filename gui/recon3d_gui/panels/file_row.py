@@ -74,6 +74,8 @@ class FileRow:
         if path:
             dpg.configure_item(self._tag, label=path.name)
             dpg.set_value(f"{self._tag}.path", str(path))
+            for tag in (self._tag, f"{self._tag}.path"):
+                dpg.bind_item_font(tag, self._ui.font("normal", str(path)))
 
     def _ask(self, kind: Kind) -> None:
         ask = self._studio.ask_file if kind == "file" else self._studio.ask_folder
