@@ -48,6 +48,11 @@ class PhotoPanel:
         self._told: tuple[object, ...] = ()
         ui.on_theme(self._forget_drawn)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the page is about to change, so that the window should be drawn often."""
+        return self._is_open and (self._large.is_loading or self._canvas.is_unfinished)
+
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
         self._thumbnails = Textures(2)

@@ -31,7 +31,8 @@ class PhotoCanvas:
         self._textures: Textures
         self._room = (1.0, 1.0)
         self._drawn: tuple[object, ...] = ()
-        self._is_unfinished = False
+        self.is_unfinished = False
+        """Whether some tiles wait for the next frames."""
         self._dragging = ""
         self._pointer = (0.0, 0.0)
         self.zoom = Zoom()
@@ -98,11 +99,11 @@ class PhotoCanvas:
     ) -> None:
         """Show the photo; until it is there, its thumbnail; without either, words."""
         look = (revision, self.zoom, self.wipe, self._room, placeholder, words)
-        if look == self._drawn and not self._is_unfinished:
+        if look == self._drawn and not self.is_unfinished:
             return
         self._drawn = look
         dpg.delete_item("photo.canvas", children_only=True)
-        self._is_unfinished = False
+        self.is_unfinished = False
         if shown and shown.photo:
             self._draw_layers(shown, shown.photo, revision)
         elif placeholder:
@@ -145,7 +146,7 @@ class PhotoCanvas:
             texture = self._textures.find((*key, part.tile))
             if texture is None:
                 if time.perf_counter() > ends:
-                    self._is_unfinished = True
+                    self.is_unfinished = True
                     continue
                 texture = self._textures.make((*key, part.tile), pyramid.cut(part.tile))
             dpg.draw_image(
@@ -186,7 +187,7 @@ class PhotoCanvas:
         font = self._ui.font("normal")
         # Nothing before the first frame is drawn, which has no text sizes.
         size = dpg.get_text_size(words, font=font) or (0.0, 0.0)
-        self._is_unfinished = not size[0]
+        self.is_unfinished = not size[0]
         dpg.draw_text(
             ((self._room[0] - size[0]) / 2, (self._room[1] - size[1]) / 2),
             words,

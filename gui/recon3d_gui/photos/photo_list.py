@@ -72,6 +72,12 @@ class PhotoList:
         """Whether photos are still being looked for."""
         return self._listings.is_waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether rows are about to change, so that the window should be drawn often."""
+        waiting = self.is_listing or self._findings.is_waiting or bool(self._learned)
+        return waiting or self.thumbnails.is_busy
+
     def mask(self, photo_id: str) -> Path | None:
         """A photo's mask, white = keep: the user's, or what the run made of it."""
         return self._listing.masks.get(photo_id) or self._found.masks.get(photo_id)

@@ -43,6 +43,12 @@ class Thumbnails:
         self._closed = False
         self._threads: list[threading.Thread] = []
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether more is on its way."""
+        with self._changed:
+            return bool(self._wanted or self._in_work or (self._later and not self._resting))
+
     def want(self, files: Iterable[Path]) -> None:
         """What is on the screen now, most wanted first; earlier wishes are dropped."""
         wanted = [file for file in files if not self._is_broken(file)]
