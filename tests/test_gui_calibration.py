@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.calibration.words import photo_line, rows
+from recon3d_gui.calibration.worker import Failed
 
 from recon3d.core.errors import InputError
 
@@ -125,3 +126,12 @@ def test_more_photos_keep_what_was_seen_though_their_names_change(
     (tmp_path / "2.png").write_bytes((boards / "2.png").read_bytes())
     assert session.add([tmp_path / "2.png"]) == 1
     assert [name for name in session.thumbnails if name.endswith("/0.png")]
+
+
+def test_a_board_is_drawn_without_waiting(tmp_path: Path) -> None:
+    session = CalibrationSession()
+    session.print_board(tmp_path / "board.svg")
+    assert session.printed.get(timeout=60) == tmp_path / "board.svg"
+    session.print_board(tmp_path / "board.doc")
+    refused = session.printed.get(timeout=60)
+    assert isinstance(refused, Failed)

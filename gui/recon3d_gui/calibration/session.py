@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Literal
 
 import numpy as np
@@ -16,7 +18,7 @@ from recon3d_calib.board import Board, BoardKind
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.detection import Look
 
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, ReconError
 from recon3d.io.naming import PHOTO_SUFFIXES
 from recon3d.io.photos import list_photos
 from recon3d_gui.calibration.worker import (
@@ -56,6 +58,8 @@ class CalibrationSession:
         """Columns x rows; empty: find out."""
         self.found: Board | None = None
         """The board that the photos show."""
+        self.printed: SimpleQueue[Path | Failed] = SimpleQueue()
+        """Boards that were drawn, or why not."""
         self._sources: list[Path] = []
         self._paths: dict[str, Path] = {}
         self._process: SpawnProcess | None = None
@@ -167,6 +171,22 @@ class CalibrationSession:
 
         if self.calibration is not None:
             save_calibration(target, self.calibration)
+
+    def print_board(self, target: Path) -> None:
+        """Draw a board to print, in a thread; `printed` says what came of it."""
+        threading.Thread(target=self._print, args=(target,), daemon=True).start()
+
+    def _print(self, target: Path) -> None:
+        from recon3d_calib.printing import print_board
+
+        # Its markers make it the board that may be cut off, so that it reaches every corner.
+        board = Board(kind="charuco", columns=11, rows=8, family="aruco_5x5_100")
+        try:
+            print_board(target, board, "A4")
+        except ReconError as error:
+            self.printed.put(Failed(str(error), error.hint))
+        else:
+            self.printed.put(target)
 
     def _hear(self, news: News) -> None:
         self.revision += 1

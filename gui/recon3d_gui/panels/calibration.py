@@ -14,6 +14,7 @@ from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.calibration.words import KINDS, rows
 from recon3d_gui.panels.calibration_cards import PhotoCards
 from recon3d_gui.panels.calibration_plots import CalibrationPlots
+from recon3d_gui.panels.looks import Looks
 
 if TYPE_CHECKING:
     from recon3d_calib.calibrate import Calibration
@@ -40,6 +41,7 @@ class CalibrationPanel:
     def __init__(self, studio: Studio, ui: Ui) -> None:
         self._studio, self._ui = studio, ui
         self._session: CalibrationSession = studio.calibration
+        self._looks: Looks
         self._cards = PhotoCards(self._session, ui)
         self._plots = CalibrationPlots(ui)
         self._seen = -1
@@ -49,17 +51,17 @@ class CalibrationPanel:
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
-        px = self._ui.px
+        px, self._looks = self._ui.px, Looks(self._ui)
         with dpg.group(parent=parent, tag="calibration"):
             with dpg.group(horizontal=True):
                 title = dpg.add_text("Calibrate the camera")
-                dpg.add_text("", tag="calibration.status", color=self._ui.colour("muted"))
+                dpg.add_text("", tag="calibration.status")
             dpg.bind_item_font(title, self._ui.font("title"))
             with dpg.group(horizontal=True):
                 dpg.add_button(label="Add photos", tag="calibration.add", callback=self._add)
                 dpg.add_button(label="Clear", tag="calibration.clear", callback=self._clear)
                 dpg.add_spacer(width=px(8))
-                dpg.add_text("Board", color=self._ui.colour("muted"))
+                board = dpg.add_text("Board")
                 dpg.add_combo(
                     list(KINDS),
                     default_value="Find out",
@@ -81,12 +83,17 @@ class CalibrationPanel:
                     width=px(104),
                     callback=self._start_or_stop,
                 )
+                dpg.add_spacer(width=px(8))
+                dpg.add_button(label="Print a board", tag="calibration.print", callback=self._print)
+                dpg.add_button(label="Close", tag="calibration.close", callback=self._close)
             dpg.add_progress_bar(tag="calibration.progress", height=px(4))
             with dpg.group(horizontal=True):
                 with dpg.child_window(tag="calibration.photos", border=False):
-                    dpg.add_text(_EMPTY, tag="calibration.empty", color=self._ui.colour("muted"))
+                    dpg.add_text(_EMPTY, tag="calibration.empty")
                 with dpg.child_window(tag="calibration.result", border=False):
                     self._build_result()
+        for item in (board, "calibration.status", "calibration.empty", "calibration.hint"):
+            dpg.bind_item_theme(item, self._looks.muted)
         self._cards.build("calibration.photos")
         with dpg.tooltip("calibration.size", delay=0.5):
             dpg.add_text(
@@ -98,6 +105,7 @@ class CalibrationPanel:
     def update(self) -> None:
         """Follow the session."""
         self._session.poll()
+        self._tell_printed()
         self._cards.update()
         if self._session.revision == self._seen:
             return
@@ -127,7 +135,7 @@ class CalibrationPanel:
         dpg.configure_item("calibration.empty", wrap=room - px(16))
         dpg.configure_item("calibration.progress", width=width_px)
         self._cards.resize(room)
-        self._redraw()
+        self._seen, self._shown = -1, None
 
     def accept(self, paths: Sequence[Path]) -> None:
         """Take photos and folders that were dropped on the page."""
@@ -145,7 +153,7 @@ class CalibrationPanel:
     def _build_result(self) -> None:
         headline = dpg.add_text("", tag="calibration.headline")
         dpg.bind_item_font(headline, self._ui.font("normal"))
-        dpg.add_text("", tag="calibration.hint", color=self._ui.colour("muted"))
+        dpg.add_text("", tag="calibration.hint")
         with dpg.group(horizontal=True, tag="calibration.actions", show=False):
             dpg.add_button(label="Use for this project", tag="calibration.use", callback=self._use)
             dpg.add_button(label="Save as", tag="calibration.save", callback=self._save_as)
@@ -230,6 +238,21 @@ class CalibrationPanel:
     def _add(self, *_: Any) -> None:
         self._studio.ask_files("Photos of the board", self.accept)
 
+    def _close(self, *_: Any) -> None:
+        self._studio.page = "model"
+
+    def _print(self, *_: Any) -> None:
+        self._studio.ask_save("Save a board to print", "board.pdf", self._session.print_board)
+
+    def _tell_printed(self) -> None:
+        while not self._session.printed.empty():
+            outcome = self._session.printed.get()
+            if isinstance(outcome, Path):
+                text = f"{outcome.name} is ready: print it at 100 %, and glue it to something flat."
+                self._studio.toast(text, kind="good")
+            else:
+                self._studio.toast(outcome.message, kind="bad", details=outcome.hint)
+
     def _use(self, *_: Any) -> None:
         workspace = self._studio.project.workspace
         target = workspace.with_name(f"{workspace.stem}.K.json")
@@ -238,7 +261,11 @@ class CalibrationPanel:
             self._studio.toast(f"The project uses {target.name} now.", kind="good")
 
     def _save_as(self, *_: Any) -> None:
-        self._studio.ask_save("Save the calibration", "K.json", self._save)
+        self._studio.ask_save("Save the calibration", "K.json", self._save_there)
+
+    def _save_there(self, target: Path) -> None:
+        if self._save(target):
+            self._studio.toast(f"{target.name} is saved.", kind="good")
 
     def _save(self, target: Path) -> bool:
         try:

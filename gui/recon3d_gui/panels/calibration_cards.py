@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 _MOST = 200
-_GAP, _NAME_HEIGHT, _LINE_HEIGHT, _FONT = 16, 16, 48, 13
+_GAP, _NAME_HEIGHT, _LINE_HEIGHT, _FONT = 16, 22, 44, 13
 _SCROLLBAR = 24
 _PER_FRAME = 4
 
@@ -49,6 +49,9 @@ class PhotoCards:
 
     def redraw(self) -> None:
         """Draw everything anew at the next update."""
+        for card in self._cards.values():
+            dpg.delete_item(card.group)
+        self._cards, self._pictured = {}, set()
         self._seen = -1
 
     def resize(self, width_px: int) -> None:
@@ -58,9 +61,6 @@ class PhotoCards:
         width = (room + gap) // self._columns - gap
         if (width, width * 3 // 4) != self._picture:
             self._picture = width, width * 3 // 4
-            for card in self._cards.values():
-                dpg.delete_item(card.group)
-            self._cards, self._pictured = {}, set()
             self.redraw()
 
     def update(self) -> None:
@@ -113,6 +113,7 @@ class PhotoCards:
                 )
             line = dpg.add_text("", wrap=width)
         dpg.bind_item_font(line, self._ui.font("small"))
+        dpg.bind_item_font(picture, self._ui.font("small", photo_id))
         return _Card(group, line, picture)
 
     def _show(self, card: _Card, texture: Texture) -> None:
