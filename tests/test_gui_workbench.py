@@ -249,12 +249,28 @@ def test_a_click_on_a_camera_looks_through_it(bench: Workbench, studio: FakeStud
     bench.navigator.zoom(-8, (400, 300))
     (uv,), _ = bench.navigator.project(np.array([LOADED.views[0].centre_world]))
     bench.hover((uv[0], uv[1]))
+    studio.viewer.tell(Picked(1, None))
     assert studio.viewer.style.hovered == "a.jpg"
     bench.click((uv[0], uv[1]))
+    studio.viewer.tell(Picked(2, None))
     assert studio.selected_photo == "a.jpg"
     assert studio.viewer.style.backdrop > 0
     bench.leave_photo()
     assert studio.viewer.style.backdrop == 0
+
+
+def test_a_camera_behind_the_model_is_not_hit(bench: Workbench, studio: FakeStudio) -> None:
+    bench.navigator.orbit(0, 200)
+    bench.navigator.zoom(-8, (400, 300))
+    (uv,), _ = bench.navigator.project(np.array([LOADED.views[0].centre_world]))
+    eye, camera = bench.navigator.eye.centre, LOADED.views[0].centre_world
+    in_front, behind = (tuple((eye + share * (camera - eye)).tolist()) for share in (0.5, 1.5))
+    bench.click((uv[0], uv[1]))
+    answer(studio, in_front)
+    assert studio.selected_photo is None
+    bench.click((uv[0], uv[1]))
+    answer(studio, behind)
+    assert studio.selected_photo == "a.jpg"
 
 
 def test_a_double_click_moves_the_focus(bench: Workbench, studio: FakeStudio) -> None:

@@ -285,6 +285,7 @@ class ModelPanel:
             dpg.add_text("", tag="model.empty_text", wrap=self._ui.px(420))
             dpg.add_spacer(height=self._ui.px(16))
             dpg.add_button(tag="model.begin", label="Add photos", callback=self._on_begin)
+            dpg.bind_item_theme("model.begin", self._bar.lit)
 
     def _update_empty(self) -> None:
         is_empty = self.bench.loaded is None and not self.bench.viewer.note
@@ -339,4 +340,4 @@ class ModelPanel:
             line=tuple(line.tolist()),
             accent=share("accent"),
         )
-        self.bench.viewer.restyle(palette=palette, point_px=float(max(2, self._ui.px(2))))
+        self.bench.viewer.restyle(palette=palette, pixel_scale=max(1.0, self._ui.scale))

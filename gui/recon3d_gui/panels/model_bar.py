@@ -41,14 +41,15 @@ class ModelBar:
         self._saving = SavingMenu(studio, ui, bench)
         self._shown: tuple[object, ...] = ()
         self._runs: tuple[object, ...] = ()
-        self._on: int | str = 0
+        self.lit: int | str = 0
+        """Theme of a button that is on, or is what one should press."""
         self._off: int | str = 0
         ui.on_theme(self._recolour)
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
         px = self._ui.px
-        self._off, self._on = self._theme("clear"), self._theme("accent")
+        self._off, self.lit = self._theme("clear"), self._theme("accent")
         with dpg.child_window(
             parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(40)
         ):
@@ -186,7 +187,7 @@ class ModelBar:
         dpg.configure_item(menu, show=False)
 
     def _mark(self, tag: str, *, is_on: bool) -> None:
-        dpg.bind_item_theme(tag, self._on if is_on else self._off)
+        dpg.bind_item_theme(tag, self.lit if is_on else self._off)
 
     def _theme(self, look: str) -> int | str:
         with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):
@@ -203,8 +204,9 @@ class ModelBar:
         return theme
 
     def _recolour(self) -> None:
-        if self._on:
+        if self.lit:
             accent = self._ui.colour("accent")
             dpg.set_value("model.button.accent", accent)
             dpg.set_value("model.button.hovered", accent)
             dpg.set_value("model.button.ink", self._ui.colour("surface"))
+            self._shown = ()

@@ -62,10 +62,26 @@ class ModelOverlay:
         self._drawn = ()
 
     def _text(self, place: tuple[float, float], text: str, colour: str = "text") -> None:
-        size = self._ui.px(15)
+        size, font = self._ui.px(15), self._ui.font("normal", text)
         # A shadow, because the model behind may have any colour.
-        dpg.draw_text((place[0] + 1, place[1] + 1), text, size=size, color=(0, 0, 0, 150))
-        dpg.draw_text(place, text, size=size, color=self._ui.colour(colour))
+        shadow = (0, 0, 0, 150) if self._ui.theme == "dark" else (255, 255, 255, 170)
+        for offset, ink in ((1, shadow), (0, self._ui.colour(colour))):
+            item = dpg.draw_text((place[0] + offset, place[1] + offset), text, size=size, color=ink)
+            dpg.bind_item_font(item, font)
+
+    def _label(self, place: tuple[float, float], text: str) -> None:
+        """On a plate: it is read over the model."""
+        px = self._ui.px
+        font = self._ui.font("normal", text)
+        width, height = dpg.get_text_size(text, font=font) or (px(8) * len(text), px(16))
+        left, top = place
+        dpg.draw_rectangle(
+            (left - px(6), top - px(3)), (left + width + px(6), top + height + px(3)),
+            color=self._ui.colour("outline"), fill=(*self._ui.colour("surface")[:3], 225),
+            rounding=px(4),
+        )  # fmt: skip
+        item = dpg.draw_text(place, text, size=px(15), color=self._ui.colour("text"))
+        dpg.bind_item_font(item, font)
 
     def _draw_axes(self) -> None:
         """A small frame in the lower right corner, as the model lies."""
@@ -113,7 +129,7 @@ class ModelOverlay:
         if bench.length:
             (first, second) = places[:2]
             middle = ((first[0] + second[0]) / 2 + px(10), (first[1] + second[1]) / 2 - px(24))
-            self._text(middle, bench.length)
+            self._label(middle, bench.length)
 
     def _draw_handles(self) -> None:
         bench, px = self._bench, self._ui.px
@@ -139,7 +155,7 @@ class ModelOverlay:
         uv, _ = self._bench.navigator.project(view.centre_world[None])
         if np.isfinite(uv).all():
             px = self._ui.px
-            self._text((float(uv[0, 0]) + px(14), float(uv[0, 1]) - px(10)), view.photo_id)
+            self._label((float(uv[0, 0]) + px(16), float(uv[0, 1]) - px(10)), view.photo_id)
 
     def _draw_split(self) -> None:
         share = self._bench.viewer.style.split
@@ -151,9 +167,9 @@ class ModelOverlay:
         colour = self._ui.colour("text")
         dpg.draw_line((at, 0), (at, height), color=colour, thickness=px(2))
         dpg.draw_circle((at, height / 2), px(8), color=colour, fill=colour)
-        self._text((at - px(56), px(56)), "Now")
+        self._label((at - px(56), px(56)), "Now")
         if self._bench.compared is not None:
-            self._text((at + px(16), px(56)), self._bench.compared.name)
+            self._label((at + px(16), px(56)), self._bench.compared.name)
 
     def _draw_legend(self) -> None:
         height = self._bench.navigator.canvas_px[1]

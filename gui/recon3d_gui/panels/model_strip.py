@@ -92,6 +92,7 @@ class ModelStrip:
             dpg.configure_item(f"model.strip.{each}", show=each == kind)
         if kind == "photo":
             dpg.set_value("model.photo.name", style.selected)
+            dpg.bind_item_font("model.photo.name", self._ui.font("normal", style.selected or ""))
             dpg.set_value("model.photo.opacity", style.backdrop)
         elif kind == "measure":
             words = ("Click a point of the model.", "Click a second point.", bench.length)

@@ -24,6 +24,7 @@ from recon3d_gui.viewer.geometry import (
 from recon3d_gui.viewer.protocol import Look, Palette, Side, Style
 
 _MOST_PHOTO_PX = 2048
+_POINT_PX = 2.0
 _HIDDEN_BOX = 0.22
 
 
@@ -82,7 +83,7 @@ class Composer:
         self.standing = Standing.of(main.content if main else Content())
 
     def shot(self, look: Look, style: Style) -> Shot:
-        """The finest picture of side a, or of both; without models of the ground alone."""
+        """The finest picture of side a, or of both; without models of nothing."""
         main, standing = self.models.get("a"), self.standing
         up = (0.0, 0.0, 1.0)
         if main is not None:
@@ -96,7 +97,7 @@ class Composer:
             mode=style.mode,
             wireframe=style.wireframe,
             up_model=up,
-            point_px=style.point_px,
+            point_px=_POINT_PX * style.pixel_scale,
             strokes=self._strokes(style, main, standing),
             backdrop=self._backdrop(look, style, main, standing),
             palette=style.palette,
@@ -104,20 +105,20 @@ class Composer:
         )
 
     def _strokes(self, style: Style, model: Model | None, standing: Standing) -> tuple[Stroke, ...]:
-        strokes = []
-        if style.grid:
-            key = (standing, style.palette)
+        strokes, scale = [], style.pixel_scale
+        if style.grid and model is not None:
+            key = (standing, style.palette, scale)
             if self._grid is None or self._grid[0] != key:
-                self._grid = (key, Stroke(_grid(model, standing, style.palette), 1.0))
+                self._grid = (key, Stroke(_grid(model, standing, style.palette), scale))
             strokes.append(self._grid[1])
         if style.cameras and standing.views:
-            wanted = (standing, style.palette, style.selected, style.hovered)
+            wanted = (standing, style.palette, scale, style.selected, style.hovered)
             if self._cameras is None or self._cameras[0] != wanted:
-                self._cameras = (wanted, Stroke(_cameras(style, standing), 1.2))
+                self._cameras = (wanted, Stroke(_cameras(style, standing), 1.2 * scale))
             strokes.append(self._cameras[1])
         if style.crop is not None:
             box = box_lines(style.crop, style.palette.accent)
-            strokes.append(Stroke(box, 1.6, _HIDDEN_BOX))
+            strokes.append(Stroke(box, 1.6 * scale, _HIDDEN_BOX))
         return tuple(strokes)
 
     def _backdrop(
@@ -176,10 +177,9 @@ def _parts(style: Style, models: Mapping[Side, Model]) -> tuple[Part, ...]:
     )
 
 
-def _grid(model: Model | None, standing: Standing, palette: Palette) -> Lines:
-    upright = np.eye(3) if model is None else model.content.upright_from_model
-    height = 0.0 if model is None else model.content.ground
-    return ground_grid(standing.bounds, upright, height, palette.line)
+def _grid(model: Model, standing: Standing, palette: Palette) -> Lines:
+    content = model.content
+    return ground_grid(standing.bounds, content.upright_from_model, content.ground, palette.line)
 
 
 def _cameras(style: Style, standing: Standing) -> Lines:

@@ -99,6 +99,9 @@ class Loader:
             self._tell(Loading("comparing the surface with the depth of every photo"))
             model = prepare(_with_support(wish.model.content, wait), wish.model, wait)
             self._models[wish.side] = (model, old)
+            self._tell(Read(wish.side, model))
+        elif not wish.reached and wish.mesh_file is None:
+            self._models.pop(wish.side, None)
         else:
             self._tell(Loading("reading the model"))
             if wish.mesh_file is not None:
@@ -109,7 +112,7 @@ class Loader:
                 content = read_content(wish.reached, previous, old)
                 model = prepare(content, before, wait)
                 self._models[wish.side] = (model, dict(wish.reached))
-        self._tell(Read(wish.side, model))
+            self._tell(Read(wish.side, model))
 
     def _tell(self, result: Read | Failed | Loading) -> None:
         self._results.put(result)

@@ -75,7 +75,8 @@ class Style:
     """A box that is shown, from its smallest to its largest corner in the model frame."""
     split: float | None = None
     """Share of the width that shows model a; the rest shows b."""
-    point_px: float = 2.0
+    pixel_scale: float = 1.0
+    """Pixels of the screen for one of the design."""
     palette: Palette = Palette()
 
 

@@ -81,6 +81,7 @@ class Session:
         self._pace = Pace.start(is_software=renderer.is_software)
         self._pictures: SharedPictures | None = None
         self._models: dict[Side, Model] = {}
+        self._wanted: dict[Side, bool] = {}
         self._recorder = Recorder(self._composer, renderer, self._tell)
         self._look: Look | None = None
         self._style = Style()
@@ -106,7 +107,6 @@ class Session:
             self._draw_what_is_due()
             if self._recorder.is_filming:
                 self._recorder.step()
-                self._is_stale = self._is_stale or not self._recorder.is_filming
         self._recorder.stop()
         if self._pictures:
             self._pictures.close()
@@ -156,10 +156,11 @@ class Session:
                 self._taken = self._number
                 self._change(is_moving=False)
             case Show():
-                if command.reached or command.mesh_file:
-                    self._loader.ask(command)
-                else:
-                    self._forget(command.side)
+                self._loader.ask(command)
+                self._wanted[command.side] = bool(command.reached or command.mesh_file)
+                if not self._wanted[command.side]:
+                    self._models.pop(command.side, None)
+                    self._renew()
             case Taken():
                 self._taken = max(self._taken, command.number)
             case Pick():
@@ -167,7 +168,6 @@ class Session:
             case SavePicture():
                 if self._look:
                     self._recorder.save(command, self._look, self._style)
-                    self._is_stale = True
             case SaveTurntable():
                 if self._look:
                     self._recorder.begin(command, self._look, self._style)
@@ -184,6 +184,8 @@ class Session:
 
     def _take_loaded(self) -> None:
         for result in self._loader.take():
+            if isinstance(result, Read) and not self._wanted.get(result.side):
+                continue
             if isinstance(result, Read):
                 self._models[result.side] = result.model
                 self._renew()
@@ -192,12 +194,6 @@ class Session:
                 self._want_confidence()
             else:
                 self._tell(result)
-
-    def _forget(self, side: Side) -> None:
-        # An empty wish also ends one that is being worked on.
-        self._loader.ask(Show(side))
-        self._models.pop(side, None)
-        self._renew()
 
     def _renew(self) -> None:
         self._composer.use(self._models)
@@ -268,7 +264,6 @@ class Session:
     def _picked(self, pick: Pick) -> Picked:
         shot = self._shot(pick.look)
         depth_z = self._renderer.depth(shot, pick.uv_px)
-        self._is_stale = True
         if depth_z is None:
             return Picked(pick.number, None)
         camera = pick.look.camera

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from recon3d.core.errors import ReconError
-from recon3d_gui.viewer.cameras import Point
+from recon3d_gui.viewer.cameras import Eye, Point
 from recon3d_gui.viewer.protocol import Failed, Gone, Loaded, Mode, Picked, Reply, Saved, Saving
 from recon3d_gui.viewer.tools import (
     CropBox,
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
 
 Tool = Literal["look", "crop", "measure", "upright"]
+Purpose = Literal["focus", "tool", "hover", "camera"]
+_Question = tuple[Purpose, str]
+"""What a pick is for, and the photo whose camera is meant."""
 _PICKS = {"look": 1, "crop": 0, "measure": 2, "upright": 3}
 _AXES: Mapping[str, tuple[float, float, float]] = {
     "x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "-y": (0, -1, 0), "-z": (0, 0, -1),
@@ -53,7 +56,8 @@ class Workbench:
         self.film_share: float | None = None
         """How far the film is; None: none is made."""
         self._drag: tuple[CropBox, tuple[float, float]] | None = None
-        self._asked: dict[int, Literal["focus", "tool"]] = {}
+        self._asked: dict[int, _Question] = {}
+        self._candidate: tuple[str, Eye] | None = None
         self._shown_revision = -1
         self._selected: str | None = None
         self._view_kept_at_s = 0.0
@@ -147,22 +151,34 @@ class Workbench:
             if len(self.picks) == _PICKS[self.tool]:
                 self.picks = []
             number = self.viewer.pick(uv_px, in_photos=self.tool == "measure")
-            self._asked[number] = "tool"
-        elif self.tool == "look":
-            photo_id = self.viewer.style.cameras and self.navigator.camera_at(uv_px)
-            if photo_id:
-                self.look_through(photo_id)
+            self._asked[number] = ("tool", "")
+        elif self.tool == "look" and self.viewer.style.cameras:
+            self._ask_for_camera("camera", self.navigator.camera_at(uv_px), uv_px)
 
     def double_click(self, uv_px: tuple[float, float]) -> None:
         """Turn around what is there from now on."""
         if self.tool in ("look", "crop"):
-            self._asked[self.viewer.pick(uv_px)] = "focus"
+            self._asked[self.viewer.pick(uv_px)] = ("focus", "")
 
     def hover(self, uv_px: tuple[float, float] | None) -> None:
         """The mouse is there; None: elsewhere."""
-        is_free = self.tool == "look" and self.viewer.style.cameras and uv_px is not None
+        is_free = self.tool == "look" and self.viewer.style.cameras
         found = self.navigator.camera_at(uv_px) if is_free and uv_px else None
-        self.viewer.restyle(hovered=found)
+        candidate = (found, self.navigator.eye) if found else None
+        if candidate == self._candidate:
+            return
+        self._candidate = candidate
+        if found is None or uv_px is None:
+            self.viewer.restyle(hovered=None)
+        else:
+            self._ask_for_camera("hover", found, uv_px)
+
+    def _ask_for_camera(
+        self, purpose: Purpose, photo_id: str | None, uv_px: tuple[float, float]
+    ) -> None:
+        """A camera behind the model is not drawn, and must not be hit."""
+        if photo_id is not None:
+            self._asked[self.viewer.pick(uv_px)] = (purpose, photo_id)
 
     # --- photos and runs ---------------------------------------------------------------------
 
@@ -280,15 +296,29 @@ class Workbench:
                     self.picks = []
 
     def _use_pick(self, picked: Picked) -> None:
-        purpose = self._asked.pop(picked.number, None)
-        if picked.point is None or purpose is None:
+        purpose, photo_id = self._asked.pop(picked.number, ("", ""))
+        if purpose in ("hover", "camera"):
+            if self._is_hidden(photo_id, picked.point):
+                return
+            if purpose == "camera":
+                self.look_through(photo_id)
+            elif self._candidate and self._candidate[0] == photo_id:
+                self.viewer.restyle(hovered=photo_id)
+        elif picked.point is None or not purpose:
             return
-        if purpose == "focus":
+        elif purpose == "focus":
             self.navigator.focus(picked.point)
         elif len(self.picks) < _PICKS[self.tool]:
             self.picks = [*self.picks, picked]
             if self.tool == "upright" and len(self.picks) == _PICKS["upright"]:
                 self._use_floor()
+
+    def _is_hidden(self, photo_id: str, point: Point | None) -> bool:
+        view = next((v for v in self.navigator.views if v.photo_id == photo_id), None)
+        if view is None or point is None:
+            return view is None
+        _, depths = self.navigator.project(np.array([point, view.centre_world]))
+        return bool(depths[0] < depths[1])
 
     def _use_floor(self) -> None:
         points: list[Point] = [each.point for each in self.picks if each.point]
