@@ -1,5 +1,6 @@
-"""The desktop program: not in this version.
+"""The desktop program: drop photos, watch the model appear, save it.
 
-The package exists so that its place in the house (above the pipeline, imported by nobody) is held
-by the import contracts from the start.
+`app.main` opens the window. `studio.Studio` is everything that it shows and can do, and like all
+of `job/`, `photos/`, `project/` and `viewer/` it knows nothing of DearPyGui, which lives in
+`panels/` and beside it. docs/GUI.md tells how it hangs together.
 """

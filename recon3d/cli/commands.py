@@ -19,6 +19,7 @@ from recon3d.cli.cameras import Undistort, intrinsics_group
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.export import Export
+from recon3d.cli.gui import Gui
 from recon3d.cli.mesh_info import MeshInfo
 from recon3d.cli.models import models_group
 from recon3d.cli.options import (
@@ -275,6 +276,7 @@ def parse(arguments: Sequence[str]) -> Command:
     base = _base_settings(arguments)
     defaults: dict[str, Command] = {
         "mesh": Mesh(photos=tyro.MISSING, settings=base),
+        "gui": Gui(),
         "poses": Poses(photos=tyro.MISSING, settings=base),
         "depth": Depth(photos=tyro.MISSING, settings=base),
         "fuse": Fuse(photos=tyro.MISSING, settings=base),

@@ -1,0 +1,286 @@
+"""The desktop program: every panel in its place, and the loop that draws them."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import dearpygui.dearpygui as dpg
+
+from recon3d_gui.asking import PathPrompt, ask_to_close
+from recon3d_gui.drop import DropTarget
+from recon3d_gui.fonts import Fonts
+from recon3d_gui.panels.calibration import CalibrationPanel
+from recon3d_gui.panels.camera import CameraPanel
+from recon3d_gui.panels.export import ExportPanel
+from recon3d_gui.panels.model import ModelPanel
+from recon3d_gui.panels.photo import PhotoPanel
+from recon3d_gui.panels.photos import PhotosPanel
+from recon3d_gui.panels.run import RunPanel
+from recon3d_gui.panels.settings import SettingsPanel
+from recon3d_gui.panels.spacing import spaced_theme
+from recon3d_gui.panels.tabs import Tabs
+from recon3d_gui.panels.top import TopBar
+from recon3d_gui.paste import paths_in
+from recon3d_gui.probe import Probe
+from recon3d_gui.project.preferences import read_preferences
+from recon3d_gui.shortcuts import Shortcuts
+from recon3d_gui.studio import Page, Studio
+from recon3d_gui.theme import Ui
+from recon3d_gui.toasts import ToastLayer
+from recon3d_gui.window import TITLE, Window
+
+TOP, LEFT, TABS = 40, 340, 46
+_MOVING_SECONDS = 1 / 60
+_IDLE_SECONDS = 0.1
+"""Between frames when nobody touches anything; an event ends the wait at once."""
+_WORKING_SECONDS = 1 / 20
+_LIVELY_SECONDS = 0.5
+"""After an event, frames follow each other as fast as the screen takes them."""
+
+_log = logging.getLogger(__name__)
+
+
+class Panel(Protocol):
+    """A part of the window."""
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets, once."""
+
+    def update(self) -> None:
+        """Show what has changed; each frame that it is visible."""
+
+    def resize(self, width_px: int, height_px: int) -> None:
+        """The space it has now."""
+
+
+class App:
+    """The window with everything in it."""
+
+    def __init__(self, probe: Probe | None = None) -> None:
+        preferences = read_preferences()
+        self._window = Window(preferences)
+        self.studio = Studio(preferences)
+        self._ui = Ui(self._window.scale, preferences.theme, Fonts(self._window.scale))
+        studio, ui = self.studio, self._ui
+        self._shortcuts = Shortcuts(ui, self._keys())
+        self._top = TopBar(studio, ui, self._shortcuts.toggle)
+        self._run = RunPanel(studio, ui)
+        self._tabs: dict[str, Panel] = {
+            "Photos": PhotosPanel(studio, ui),
+            "Camera": CameraPanel(studio, ui),
+            "Settings": SettingsPanel(studio, ui),
+            "Export": ExportPanel(studio, ui),
+        }
+        self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
+        self._calibration = CalibrationPanel(studio, ui)
+        self._pages: dict[Page, Panel] = {
+            "model": ModelPanel(studio, ui),
+            "photo": PhotoPanel(studio, ui),
+            "calibration": self._calibration,
+        }
+        self._toasts = ToastLayer(studio, ui)
+        self._prompt = PathPrompt(studio, ui)
+        self._drops = DropTarget(TITLE)
+        self._probe = probe
+        self._layout: tuple[int, ...] = ()
+        self._lively_until = 0.0
+        self._mouse: tuple[float, ...] = ()
+        self._leaving = False
+        self._build()
+
+    def run(self) -> None:
+        """Draw until the window is closed."""
+        while dpg.is_dearpygui_running() and not self._leaving:
+            began = time.perf_counter()
+            self._frame()
+            pause = self._pause - (time.perf_counter() - began)
+            if pause > 0:
+                self._window.wait(pause)
+
+    def close(self) -> None:
+        """End all processes and save."""
+        self.studio.prefer(window_px=self._window.size_px)
+        self._window.close()
+        self.studio.close()
+
+    def _frame(self) -> None:
+        for job in dpg.get_callback_queue() or ():
+            self._guarded(lambda job=job: _call(job))  # type: ignore[misc]
+        self._guarded(self._step)
+        dpg.render_dearpygui_frame()
+
+    def _step(self) -> None:
+        studio = self.studio
+        studio.is_watched = self._window.is_focused
+        if dropped := self._drops.take():
+            self._take(dropped)
+        if self._window.close_asked:
+            self._window.close_asked = False
+            self._ask_close()
+        studio.tick()
+        self._arrange()
+        self._top.update()
+        self._run.update()
+        self._tabs[self._tab_row.current].update()
+        for page, panel in self._pages.items():
+            # The 3D page goes on loading while another one is in front of it.
+            if page in (studio.page, "model"):
+                panel.update()
+        self._prompt.update()
+        width, height = self._window.size_px
+        self._toasts.place(width, height - self._run.height_px - self._ui.px(8))
+        if self._probe:
+            self._probe.answer(studio)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Nothing that goes wrong in one place may take the window down."""
+        try:
+            work()
+        except Exception as error:
+            _log.exception("unexpected")
+            text = f"Something went wrong in the window: {type(error).__name__}: {error}"
+            self.studio.toast(text, "bad", traceback.format_exc(limit=-2))
+            if self._probe:
+                self._probe.failures.append(traceback.format_exc())
+
+    @property
+    def _pause(self) -> float:
+        """Until the next frame."""
+        now = time.monotonic()
+        mouse = (*dpg.get_mouse_pos(local=False), *map(dpg.is_mouse_button_down, (0, 1, 2)))
+        if mouse != self._mouse:
+            self._mouse, self._lively_until = mouse, now + _LIVELY_SECONDS
+        if self.studio.viewer.is_busy or now < self._lively_until:
+            return _MOVING_SECONDS
+        return _WORKING_SECONDS if self.studio.is_busy else _IDLE_SECONDS
+
+    # --- the layout ---------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        px = self._ui.px
+        with dpg.window(tag="shell", no_scrollbar=True, no_scroll_with_mouse=True):
+            self._top.build("shell")
+            with dpg.child_window(
+                tag="left", border=False, no_scrollbar=True, pos=(0, px(TOP)),
+                always_use_window_padding=True,
+            ):  # fmt: skip
+                for name, panel in self._tabs.items():
+                    dpg.add_child_window(
+                        tag=f"left.{name}.room", border=False, no_scrollbar=True,
+                        pos=(px(8), px(TABS)),
+                    )  # fmt: skip
+                    panel.build(f"left.{name}.room")
+                self._tab_row.build("left")
+            for page, panel in self._pages.items():
+                dpg.add_child_window(
+                    tag=f"page.{page}", border=False, no_scrollbar=True, pos=(px(LEFT), px(TOP)),
+                    show=page == self.studio.page, no_scroll_with_mouse=True,
+                    always_use_window_padding=page != "model",
+                )  # fmt: skip
+                panel.build(f"page.{page}")
+            with dpg.child_window(
+                tag="bottom", border=False, no_scrollbar=True, no_scroll_with_mouse=True
+            ):
+                self._run.build("bottom")
+        dpg.set_primary_window("shell", True)
+        dpg.bind_item_theme("shell", spaced_theme(0, 0))
+        spaced = spaced_theme(px(8), px(8))
+        for item in ("left", "page.photo", "page.calibration"):
+            dpg.bind_item_theme(item, spaced)
+        self._shortcuts.build()
+
+    def _show_tab(self, name: str) -> None:
+        for each in self._tabs:
+            dpg.configure_item(f"left.{each}.room", show=each == name)
+
+    def _arrange(self) -> None:
+        """Give every part its room, when anything about that has changed."""
+        width, height = self._window.size_px
+        bottom, page = self._run.height_px, self.studio.page
+        layout = (width, height, bottom, tuple(self._pages).index(page))
+        if layout == self._layout or width < 1 or height < 1:
+            return
+        self._layout = layout
+        px = self._ui.px
+        middle = max(px(80), height - px(TOP) - bottom)
+        self._top.resize(width, px(TOP))
+        dpg.configure_item("left", width=px(LEFT), height=middle)
+        self._tab_row.resize(px(LEFT - 16))
+        for name, panel in self._tabs.items():
+            room = (px(LEFT - 16), middle - px(TABS))
+            dpg.configure_item(f"left.{name}.room", width=room[0], height=room[1])
+            panel.resize(*room)
+        for name, panel in self._pages.items():
+            dpg.configure_item(
+                f"page.{name}", width=width - px(LEFT), height=middle, show=name == page
+            )
+            margin = 0 if name == "model" else px(16)
+            panel.resize(width - px(LEFT) - margin, middle - margin)
+        dpg.set_item_pos("bottom", [0, px(TOP) + middle])
+        dpg.configure_item("bottom", width=width, height=bottom)
+        self._run.resize(width, bottom)
+
+    # --- what a person asks for -----------------------------------------------------------------
+
+    def _keys(self) -> dict[tuple[str, int], Callable[[], None]]:
+        studio = self.studio
+        return {
+            ("ctrl", dpg.mvKey_N): studio.new,
+            ("ctrl", dpg.mvKey_O): studio.ask_open,
+            ("ctrl", dpg.mvKey_S): studio.save,
+            ("ctrl", dpg.mvKey_Z): studio.undo,
+            ("ctrl", dpg.mvKey_Y): studio.redo,
+            ("ctrl+shift", dpg.mvKey_Z): studio.redo,
+            ("ctrl", dpg.mvKey_V): self._paste,
+            ("ctrl", dpg.mvKey_Return): studio.start,
+            ("", dpg.mvKey_F1): lambda: self._shortcuts.toggle(),
+        }
+
+    def _take(self, paths: Sequence[Path]) -> None:
+        if self.studio.page == "calibration":
+            self._calibration.accept(paths)
+        else:
+            self.studio.drop(paths)
+
+    def _paste(self) -> None:
+        if paths := paths_in(dpg.get_clipboard_text() or ""):
+            self._take(paths)
+
+    def _ask_close(self) -> None:
+        if self.studio.jobs.busy:
+            ask_to_close(self._ui, self._leave)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._leaving = True
+
+
+def main(project: Path | None = None, probe: str | None = None) -> int:
+    """Open the window, on a project where one is given; the exit code."""
+    app = App(Probe(probe) if probe else None)
+    try:
+        if project:
+            app.studio.drop([project])
+        app.run()
+    finally:
+        app.close()
+    return 0
+
+
+def _call(job: Any) -> None:
+    function, *given = job
+    if function is not None:
+        count = len(inspect.signature(function).parameters)
+        function(*given[:count])
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None, *sys.argv[2:3]))

@@ -1,0 +1,81 @@
+"""Fonts: the program's own, and the system's where names need letters that those lack."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import dearpygui.dearpygui as dpg
+
+_OWN = {
+    "small": ("Inter-Regular.otf", 13),
+    "normal": ("Inter-Regular.otf", 15),
+    "title": ("Inter-SemiBold.otf", 20),
+    "mono": ("DejaVuSansMono.ttf", 13),
+}
+_WIDE = {
+    "win32": (
+        "C:/Windows/Fonts/msyh.ttc",
+        "C:/Windows/Fonts/YuGothM.ttc",
+        "C:/Windows/Fonts/malgun.ttf",
+    ),
+    "darwin": (
+        "/System/Library/Fonts/PingFang.ttc",
+        "/System/Library/Fonts/Hiragino Sans GB.ttc",
+        "/Library/Fonts/Arial Unicode.ttf",
+    ),
+    "linux": (
+        "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+        "/usr/share/fonts/wenquanyi/wqy-microhei/wqy-microhei.ttc",
+        "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+    ),
+}
+"""Fonts with Chinese, Japanese and Korean, by platform, best first."""
+# Latin, Greek, Cyrillic, punctuation, arrows and signs end here; Inter has those.
+_FIRST_WIDE = 0x2E80
+
+
+def is_wide(text: str) -> bool:
+    """Whether a text needs letters that the program's own fonts lack."""
+    return any(0x0530 <= ord(letter) < 0x1E00 or ord(letter) >= _FIRST_WIDE for letter in text)
+
+
+class Fonts:
+    """Every font at the window's scale; glyphs are drawn when they are first needed."""
+
+    def __init__(self, scale: float) -> None:
+        self._tags: dict[tuple[str, bool], int | str] = {}
+        wide = system_font()
+        with dpg.font_registry():
+            for name, (file, size) in _OWN.items():
+                self._tags[name, False] = dpg.add_font(str(_own(file)), round(size * scale))
+                if wide:
+                    self._tags[name, True] = dpg.add_font(str(wide), round(size * scale))
+        dpg.bind_font(self._tags["normal", False])
+
+    def tag(self, name: str, text: str) -> int | str:
+        """The font for a text."""
+        wide = self._tags.get((name, True)) if is_wide(text) else None
+        return wide or self._tags[name, False]
+
+
+def system_font() -> Path | None:
+    """The system's font with the most letters; None where it has none that is known."""
+    paths = map(Path, _WIDE.get(sys.platform, ()))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _own(file: str) -> Path:
+    path = Path(__file__).parent / "assets" / file
+    if path.is_file():
+        return path
+    # Fixed-width letters come with matplotlib, which is not worth importing for its folder.
+    plots = find_spec("matplotlib")
+    assert plots
+    assert plots.origin
+    return Path(plots.origin).parent / "mpl-data" / "fonts" / "ttf" / file

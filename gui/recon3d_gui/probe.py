@@ -1,0 +1,70 @@
+"""Where widgets are and what they show, for tests that drive the real window from outside."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Client
+from typing import TYPE_CHECKING, Any
+
+import dearpygui.dearpygui as dpg
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+
+
+class Probe:
+    """Answers one question a frame over a local socket; it can look, and do nothing."""
+
+    def __init__(self, address: str) -> None:
+        self._link = Client(address)
+        self.failures: list[str] = []
+        self._frame_ms: list[float] = []
+
+    def answer(self, studio: Studio) -> None:
+        """Answer the questions that have come."""
+        while self._link.poll():
+            try:
+                tag = self._link.recv()
+            except (EOFError, OSError):
+                return
+            self._link.send(self._studio(studio) if tag is None else _widget(tag))
+
+    def _studio(self, studio: Studio) -> dict[str, Any]:
+        jobs = studio.jobs
+        return {
+            "page": studio.page,
+            "state": jobs.state,
+            "saving": jobs.saving.state,
+            "reached": {stage: str(folder) for stage, folder in studio.reached.items()},
+            "computed": [
+                line.text for line in jobs.log if line.level == "info" and "done in" in line.text
+            ],
+            "photos": [row.id for row in studio.photos.rows],
+            "excluded": sorted(studio.project.excluded),
+            "sources": [str(path) for path in studio.project.sources],
+            "runs": len(studio.project.runs),
+            "file": str(studio.file) if studio.file else None,
+            "selected": studio.selected_photo,
+            "toasts": [toast.text for toast in studio.toasts],
+            "loaded": "a" in studio.viewer.loaded,
+            "eye": dict(studio.viewer.navigator.eye.described()),
+            "outlook": studio.jobs.outlook is not None,
+            "failures": list(self.failures),
+            "changes": {stage: dict(each) for stage, each in studio.project.changes.items()},
+            "size": (dpg.get_viewport_client_width(), dpg.get_viewport_client_height()),
+        }
+
+
+def _widget(tag: str) -> dict[str, Any] | None:
+    """A widget's rectangle on the window in pixels, and what it shows; None: there is none."""
+    if not dpg.does_item_exist(tag):
+        return None
+    state = dpg.get_item_state(tag)
+    configuration = dpg.get_item_configuration(tag)
+    return {
+        "min": state.get("rect_min") or dpg.get_item_pos(tag),
+        "size": state.get("rect_size") or [0, 0],
+        "visible": bool(state.get("visible", False)) and bool(configuration.get("show", True)),
+        "label": configuration.get("label"),
+        "value": dpg.get_value(tag),
+        "enabled": configuration.get("enabled", True),
+    }

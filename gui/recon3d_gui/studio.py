@@ -1,0 +1,402 @@
+"""Everything that the window shows and can do, without the window."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_config_path
+
+from recon3d.core.errors import OutputError, ReconError
+from recon3d_gui.calibration.session import CalibrationSession
+from recon3d_gui.dialogs import Accept, Dialogs, Kind, Question
+from recon3d_gui.job.asking import Asking, run_request
+from recon3d_gui.job.controller import JobController
+from recon3d_gui.job.costs import Costs
+from recon3d_gui.job.desktop import notify
+from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
+from recon3d_gui.photos.photo_list import PhotoList
+from recon3d_gui.project.autosave import Autosave, abandoned_projects
+from recon3d_gui.project.file import SUFFIX, Opened
+from recon3d_gui.project.history import History
+from recon3d_gui.project.opening import (
+    MESH_SUFFIXES,
+    is_project,
+    new_project,
+    open_project,
+    workspace_for,
+)
+from recon3d_gui.project.preferences import Preferences, read_preferences, write_preferences
+from recon3d_gui.project.project import Project
+from recon3d_gui.project.runs import folders, with_run
+from recon3d_gui.viewer.client import ViewerClient
+
+Page = Literal["model", "photo", "calibration"]
+ToastKind = Literal["info", "good", "warning", "bad"]
+
+CAMERA_SUFFIXES = frozenset({".json", ".yaml", ".yml", ".xml", ".txt", ".bin"})
+"""Files that are taken for the intrinsics of the camera when they are dropped."""
+_KEPT_TOASTS = 4
+# Any photo would do to see that it is a camera file: what does not fit is told where it is shown.
+_LARGE_PX = (20_000, 20_000)
+_LASTING_SECONDS: Mapping[ToastKind, float] = {"info": 5, "good": 6, "warning": 10, "bad": 20}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Toast:
+    """A short message that goes by itself."""
+
+    text: str
+    kind: ToastKind
+    details: str
+    ends_at: float
+
+
+class Studio:
+    """The open project, its runs and what is shown of them; `tick` it each frame.
+
+    Panels read it and call it; nothing here ever waits for a disk, a process or a person.
+    """
+
+    def __init__(
+        self,
+        preferences: Preferences | None = None,
+        *,
+        jobs: JobController | None = None,
+        viewer: ViewerClient | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.preferences = preferences or read_preferences()
+        self.history = History(new_project())
+        self.revision = 0
+        """Grows with each change of the project."""
+        self.reached: Mapping[str, Path] = {}
+        """By stage: the finished folders of the run that is shown."""
+        self.reached_revision = 0
+        self.selected_photo: str | None = None
+        self.page: Page = "model"
+        self.toasts: list[Toast] = []
+        self.recovered: tuple[Path, ...] = tuple(abandoned_projects())
+        """Projects that were never saved, of a program that ended unexpectedly."""
+        self.is_watched = True
+        """Whether the window has the keyboard; otherwise the desktop is told of ends."""
+        self.dialogs = Dialogs()
+        self.calibration = CalibrationSession()
+        self.jobs = jobs or JobController(Costs(_costs_file()))
+        self.viewer = viewer or ViewerClient()
+        self.photos = PhotoList(self.change, self.toast)
+        self._asking = Asking(self.jobs)
+        self._autosave = Autosave(self.project)
+        self._started = self.project
+        self._now = now
+        self._answers: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    # --- the project -------------------------------------------------------------------------
+
+    @property
+    def project(self) -> Project:
+        """As it is now."""
+        return self.history.project
+
+    @property
+    def file(self) -> Path | None:
+        """Where the project is saved; None: nowhere yet."""
+        return self._autosave.file
+
+    @property
+    def title(self) -> str:
+        """What the project is called."""
+        return self.file.stem if self.file else self.project.workspace.stem
+
+    def change(self, label: str, **changed: Any) -> None:
+        """Replace fields of the project, as one step that undo takes back."""
+        before = self.project
+        if not before.runs and before.workspace == workspace_for(before.sources):
+            # Nothing is there yet, so the place for results follows the photos.
+            changed = {
+                "workspace": workspace_for(changed.get("sources", before.sources)),
+                **changed,
+            }
+        try:
+            if self.history.change(label, **changed):
+                self.revision += 1
+        except ReconError as error:
+            self.toast(str(error), "warning", error.hint)
+
+    def amend(self, **changed: Any) -> None:
+        """Replace what undo leaves alone: runs, view."""
+        self.history.amend(**changed)
+
+    def undo(self) -> None:
+        """Take the latest step back."""
+        if label := self.history.undo():
+            self.revision += 1
+            self.toast(f"Undone: {label}")
+
+    def redo(self) -> None:
+        """Do again what undo took back."""
+        if label := self.history.redo():
+            self.revision += 1
+            self.toast(f"Done again: {label}")
+
+    def new(self) -> None:
+        """Begin an empty project; the one before is saved."""
+        if self._may_leave():
+            self._adopt(Opened(new_project()))
+
+    def open(self, path: Path) -> None:
+        """Open a project, a workspace, or a mesh; the one before is saved."""
+        if not self._may_leave():
+            return
+        if path.suffix.lower() in MESH_SUFFIXES and not path.with_suffix(".recon3d").is_dir():
+            self.viewer.open_mesh(path)
+            self.page = "model"
+            return
+
+        def read() -> Callable[[], None]:
+            opened = open_project(path)
+            return lambda: self._adopt(opened, path)
+
+        self._in_background(read)
+
+    def save(self) -> None:
+        """Save the project where it is, or ask where."""
+        if self.file:
+            self._save(self.file)
+        else:
+            self.save_as()
+
+    def save_as(self) -> None:
+        """Ask where to save the project."""
+        self.ask_save("Save the project", f"{self.title}{SUFFIX}", self._save)
+
+    def drop(self, paths: Sequence[Path]) -> None:
+        """Take whatever was dropped or pasted, each for what it is."""
+        photos = []
+        for path in paths:
+            if is_project(path) and (path.exists() or len(paths) == 1):
+                self.open(path)
+            elif path.suffix.lower() in CAMERA_SUFFIXES and path.is_file():
+                self._take_camera(path)
+            else:
+                photos.append(path)
+        if photos:
+            self.photos.add(photos)
+
+    # --- files ----------------------------------------------------------------------------------
+
+    def add_photos(self) -> None:
+        """Ask for photos."""
+        self.ask_files("Add photos", self.photos.add)
+
+    def add_folder(self) -> None:
+        """Ask for a folder of photos."""
+        self.ask_folder("Add a folder of photos", lambda path: self.photos.add([path]))
+
+    def ask_open(self) -> None:
+        """Ask for a project."""
+        self.ask_file("Open a project", self.open)
+
+    def ask_files(self, title: str, accept: Accept) -> None:
+        """Ask for files; the answer comes later, or never."""
+        self._ask("files", title, accept)
+
+    def ask_file(self, title: str, accept: Callable[[Path], None]) -> None:
+        """Ask for one file."""
+        self._ask("file", title, lambda paths: accept(paths[0]))
+
+    def ask_folder(self, title: str, accept: Callable[[Path], None]) -> None:
+        """Ask for a folder."""
+        self._ask("folder", title, lambda paths: accept(paths[0]))
+
+    def ask_save(self, title: str, name: str, accept: Callable[[Path], None]) -> None:
+        """Ask for a place to write to; name: what is suggested."""
+        self._ask("save", title, lambda paths: accept(paths[0]), name)
+
+    # --- runs -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Compute what the project asks for."""
+        if self.jobs.busy or not self.project.sources:
+            return
+        self._started = self.project
+        self._show({})
+        self.page = "model"
+        self.jobs.start(run_request(self.project))
+
+    def show_photo_in_model(self, photo_id: str) -> None:
+        """Look from where a photo was taken, with the photo over the model."""
+        self.selected_photo, self.page = photo_id, "model"
+        if self.viewer.navigator.to_photo(photo_id):
+            backdrop = self.viewer.style.backdrop or 0.5
+            self.viewer.restyle(selected=photo_id, backdrop=backdrop)
+        else:
+            self.toast(f"{photo_id} could not be placed, so there is no view from it.")
+
+    # --- the window ---------------------------------------------------------------------------
+
+    def toast(self, text: str, kind: ToastKind = "info", details: str = "") -> None:
+        """Show a short message."""
+        others = [toast for toast in self.toasts if toast.text != text]
+        ends_at = self._now() + _LASTING_SECONDS[kind]
+        self.toasts = [*others, Toast(text, kind, details, ends_at)][-_KEPT_TOASTS:]
+
+    def dismiss(self, toast: Toast) -> None:
+        """Take a message away."""
+        self.toasts = [each for each in self.toasts if each is not toast]
+
+    def prefer(self, **changed: Any) -> None:
+        """Remember something about the user."""
+        self.preferences = replace(self.preferences, **changed)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something moves by itself, so that the window should be drawn often."""
+        return (
+            self.jobs.busy
+            or self.calibration.state != "idle"
+            or self.viewer.is_busy
+            or self.photos.is_busy
+        )
+
+    def tick(self) -> None:
+        """Take in what has happened; each frame."""
+        while not self._answers.empty():
+            self._answers.get()()
+        self.dialogs.poll()
+        for notification in self.jobs.poll():
+            self._hear(notification)
+        self.calibration.poll()
+        self.photos.tick(self.project, self.reached, busy=self.jobs.busy)
+        self._asking.tick(self.project, self.revision)
+        if failure := self._autosave.tick(self.project):
+            self.toast(f"The project could not be saved: {failure}", "bad", failure.hint)
+        now = self._now()
+        if any(toast.ends_at < now for toast in self.toasts):
+            self.toasts = [toast for toast in self.toasts if toast.ends_at >= now]
+
+    def close(self) -> None:
+        """End every process and save; may take a second."""
+        self.dialogs.close()
+        self.jobs.close()
+        self.calibration.close()
+        self.viewer.close()
+        self.photos.close()
+        empty = not self.project.sources
+        if failure := self._autosave.close(keep=not empty):
+            _log.error("the project could not be saved: %s", failure)
+        with suppress(OutputError):
+            write_preferences(self.preferences)
+
+    def _may_leave(self) -> bool:
+        if self.jobs.busy:
+            self.toast("Cancel the run first, or wait until it is done.", "warning")
+            return False
+        return True
+
+    def _adopt(self, opened: Opened, path: Path | None = None) -> None:
+        project = opened.project
+        if failure := self._autosave.close(keep=bool(self.project.sources)):
+            self.toast(f"The project before could not be saved: {failure}", "bad", failure.hint)
+        self.history = History(project)
+        self._autosave = Autosave(project, opened.file)
+        self.revision += 1
+        self.selected_photo, self.page = None, "model"
+        self.jobs.forget_run()
+        latest = project.runs[-1] if project.runs else None
+        self._show(folders(latest, project.workspace) if latest else {})
+        self.viewer.navigator.restore(project.view)
+        if path and (kept := opened.file or path).suffix != ".ply":
+            self.preferences = self.preferences.with_recent(kept)
+        for note in opened.notes:
+            self.toast(note, "warning")
+
+    def _save(self, file: Path) -> None:
+        file = file if file.suffix.lower() == SUFFIX else file.with_name(file.name + SUFFIX)
+        try:
+            self._autosave.save_as(file, self.project)
+        except OutputError as error:
+            self.toast(str(error), "bad", error.hint)
+            return
+        self.preferences = self.preferences.with_recent(file)
+        self.toast(f"Saved {file.name}.", "good")
+
+    def _take_camera(self, path: Path) -> None:
+        def read() -> Callable[[], None]:
+            from recon3d.io.intrinsics import read_camera_file
+
+            read_camera_file(path, _LARGE_PX)
+            return lambda: self._use_camera(path)
+
+        self._in_background(read)
+
+    def _use_camera(self, path: Path) -> None:
+        self.change("Use camera file", intrinsics=path)
+        self.toast(f"The camera's values are taken from {path.name}.", "good")
+
+    def _ask(self, kind: Kind, title: str, accept: Accept, name: str = "") -> None:
+        purpose = "save" if kind == "save" else "open"
+        folder = self.preferences.last_folders.get(purpose, self.project.workspace.parent)
+
+        def take(paths: list[Path]) -> None:
+            parent = paths[0].parent
+            self.preferences = self.preferences.with_folder(purpose, parent)
+            accept(paths)
+
+        start = folder / name if name else folder
+        self.dialogs.ask(Question(kind, title, take, start))
+
+    def _in_background(self, work: Callable[[], Callable[[], None]]) -> None:
+        """Do what may be slow in a thread, and what it returns on the main thread."""
+
+        def run() -> None:
+            try:
+                self._answers.put(work())
+            except ReconError as error:
+                self._answers.put(partial(self.toast, str(error), "bad", error.hint))
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _show(self, reached: Mapping[str, Path]) -> None:
+        self.reached = dict(reached)
+        self.reached_revision += 1
+
+    def _hear(self, notification: Notification) -> None:
+        match notification:
+            case StageReached(stage, folder):
+                self._show({**self.reached, stage: folder})
+            case RunEnded():
+                self._run_ended(notification)
+            case ExportEnded("failed", _, _, failure) if failure:
+                self.toast(failure.message, "bad", failure.hint)
+
+    def _run_ended(self, ended: RunEnded) -> None:
+        if ended.state == "done":
+            runs = with_run(self.project, self._started, ended.reached, datetime.now())
+            self.amend(runs=runs)
+            self._show(ended.reached)
+            self._announce("Your model is ready.", "good")
+        elif ended.state == "failed" and ended.failure:
+            self._announce(ended.failure.message, "bad")
+        elif ended.state == "cancelled":
+            self.toast("Stopped. What is finished is kept; press Go on to continue.")
+
+    def _announce(self, text: str, kind: ToastKind) -> None:
+        self.toast(text, kind)
+        if not self.is_watched:
+            notify(f"recon3d: {self.title}", text)
+
+
+def _costs_file() -> Path:
+    return user_config_path("recon3d", appauthor=False) / "costs.json"

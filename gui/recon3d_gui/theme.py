@@ -1,0 +1,118 @@
+"""Colours, distances and fonts of the window, in one place that every panel asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import dearpygui.dearpygui as dpg
+
+from recon3d_gui.fonts import Fonts
+from recon3d_gui.project.preferences import Theme
+
+Colour = tuple[int, int, int, int]
+
+_DARK = {
+    "text": (226, 230, 236, 255),
+    "muted": (146, 154, 166, 255),
+    "accent": (94, 158, 255, 255),
+    "good": (98, 194, 128, 255),
+    "warning": (232, 182, 86, 255),
+    "bad": (238, 104, 104, 255),
+    "surface": (24, 26, 30, 255),
+    "raised": (38, 41, 47, 255),
+    "outline": (58, 63, 72, 255),
+}
+_LIGHT = {
+    "text": (30, 34, 40, 255),
+    "muted": (98, 106, 118, 255),
+    "accent": (28, 100, 220, 255),
+    "good": (26, 132, 66, 255),
+    "warning": (166, 106, 0, 255),
+    "bad": (196, 40, 40, 255),
+    "surface": (246, 247, 249, 255),
+    "raised": (232, 235, 239, 255),
+    "outline": (205, 210, 218, 255),
+}
+_THEMES: Mapping[Theme, Mapping[str, Colour]] = {"dark": _DARK, "light": _LIGHT}
+
+_COLOURED = {
+    "text": ("Text", "CheckMark"),
+    "muted": ("TextDisabled",),
+    "surface": ("WindowBg", "ChildBg", "ScrollbarBg", "MenuBarBg", "TableRowBg", "TitleBg"),
+    "raised": ("PopupBg", "FrameBg", "Button", "Tab", "Header", "TitleBgActive", "TableHeaderBg"),
+    "outline": (
+        "Border", "Separator", "ScrollbarGrab", "FrameBgHovered", "FrameBgActive", "ButtonHovered",
+        "HeaderHovered", "HeaderActive", "TabHovered", "TableBorderLight", "TableBorderStrong",
+    ),
+    "accent": (
+        "ButtonActive", "SliderGrab", "SliderGrabActive", "TabActive", "TextSelectedBg",
+        "ScrollbarGrabHovered", "ScrollbarGrabActive", "NavHighlight", "PlotHistogram",
+    ),
+}  # fmt: skip
+_SOFT = {"TabActive": 110, "TextSelectedBg": 110, "NavHighlight": 160}
+"""Opacity, where the full colour would shout."""
+_STYLES: Mapping[str, tuple[float, ...]] = {
+    "WindowPadding": (8, 8), "FramePadding": (8, 5), "ItemSpacing": (8, 8),
+    "ItemInnerSpacing": (8, 4), "ScrollbarSize": (12,), "GrabMinSize": (12,),
+    "WindowRounding": (6,), "ChildRounding": (0,), "FrameRounding": (4,), "PopupRounding": (4,),
+    "ScrollbarRounding": (6,), "GrabRounding": (4,), "TabRounding": (4,),
+}  # fmt: skip
+
+
+class Ui:
+    """What panels ask about looks. Made once the window is there."""
+
+    def __init__(self, scale: float, theme: Theme, fonts: Fonts) -> None:
+        self.scale = scale
+        """Pixels of the screen for one of the design."""
+        self.theme = theme
+        self._fonts = fonts
+        self._listeners: list[Callable[[], None]] = []
+        self._items: list[tuple[int | str, str, int]] = []
+        self._build()
+
+    def px(self, length: float) -> int:
+        """A length of the design in pixels of the screen."""
+        return round(length * self.scale)
+
+    def colour(self, name: str) -> Colour:
+        """By name: text, muted, accent, good, warning, bad, surface, raised, outline."""
+        return _THEMES[self.theme][name]
+
+    def font(self, name: str, text: str = "") -> int | str:
+        """By name: small, normal, title, mono; the system's own where `text` needs its letters."""
+        return self._fonts.tag(name, text)
+
+    def on_theme(self, callback: Callable[[], None]) -> None:
+        """Be told when the colours have changed."""
+        self._listeners.append(callback)
+
+    def use_theme(self, theme: Theme) -> None:
+        """Change the colours."""
+        self.theme = theme
+        for item, name, alpha in self._items:
+            dpg.set_value(item, (*self.colour(name)[:3], alpha))
+        for listener in self._listeners:
+            listener()
+
+    def _build(self) -> None:
+        with dpg.theme() as theme:
+            with dpg.theme_component(dpg.mvAll):
+                for name, targets in _COLOURED.items():
+                    for target in targets:
+                        self._colour(target, name, _SOFT.get(target, 255))
+                self._colour("ModalWindowDimBg", "surface", 190)
+                for style, values in _STYLES.items():
+                    scaled = [round(value * self.scale) for value in values]
+                    dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), *scaled)
+            for kind in (dpg.mvButton, dpg.mvInputText, dpg.mvCombo, dpg.mvCheckbox):
+                with dpg.theme_component(kind, enabled_state=False):
+                    self._colour("Text", "muted", 140)
+                    for target in ("Button", "ButtonHovered", "ButtonActive", "FrameBg"):
+                        self._colour(target, "raised", 120)
+        dpg.bind_theme(theme)
+
+    def _colour(self, target: str, name: str, alpha: int = 255) -> None:
+        colour = (*self.colour(name)[:3], alpha)
+        item = dpg.add_theme_color(getattr(dpg, f"mvThemeCol_{target}"), colour)
+        self._items.append((item, name, alpha))
