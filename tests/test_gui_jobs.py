@@ -160,7 +160,7 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
     summary = Summary(given=20, placed=19, faces=1234)
     (ended,) = desk.say(Done(desk.number, summary))
     assert isinstance(ended, RunEnded)
-    assert ended.state == desk.jobs.state == "done"
+    assert ended.state == "done"
     assert ended.reached == {"ingest": Path("w/ingest/a"), "pose": Path("w/pose/b")}
     assert second_line(desk.jobs) == "1,234 triangles, 19 of 20 photos placed"
 
@@ -233,6 +233,19 @@ def test_news_of_earlier_jobs_are_dropped() -> None:
     desk.started()
     assert desk.say(Done(first, Summary()), Stopped(first)) == []
     assert desk.jobs.state == "running"
+
+
+def test_another_project_starts_afresh() -> None:
+    desk = Desk().started()
+    with pytest.raises(ValueError, match="going on"):
+        desk.jobs.forget_run()
+    desk.tell("warning", "pose", note="few photos")
+    desk.say(Done(desk.number, Summary(faces=5)))
+    desk.jobs.forget_run()
+    assert desk.jobs.state == "idle"
+    assert not desk.jobs.warnings
+    assert headline(desk.jobs) == ""
+    assert second_line(desk.jobs) == "Add photos to begin."
 
 
 def test_an_export_ends_apart_from_the_run() -> None:
@@ -417,7 +430,8 @@ def test_finer_settings_cost_more() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "a few seconds"), (12, "about 10 s"), (44, "about 40 s"), (59, "about 1 min"),
-     (250, "about 4 min"), (1500, "about 25 min"), (3500, "about an hour"), (9000, "about 2.5 hours")],
+     (250, "about 4 min"), (1500, "about 25 min"), (3500, "about an hour"),
+     (9000, "about 2.5 hours")],
 )  # fmt: skip
 def test_guessed_times_are_rounded_honestly(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

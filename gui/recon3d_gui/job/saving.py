@@ -149,5 +149,3 @@ class Saving:
             studio.toast(f"Saved {self.saved.name}.", kind="good")
             if self._open_after:
                 self.open_blender()
-        elif job.failure:
-            studio.toast(job.failure.message, kind="bad", details=job.failure.hint)

@@ -73,8 +73,7 @@ class ExportPanel:
                                callback=self._show)  # fmt: skip
         self._primary.build()
         dpg.bind_item_theme("export.save", self._primary.tag)
-        for tag in ("export.purpose", "export.saved"):
-            dpg.bind_item_font(tag, self._ui.font("small"))
+        dpg.bind_item_font("export.purpose", self._ui.font("small"))
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
@@ -157,7 +156,7 @@ class ExportPanel:
             words += f"now there {'is' if made == 1 else 'are'} {made}."
         if saving.form.needs_mesh and not content.faces:
             words = "The run ended before there was a surface."
-        dpg.set_value("export.size", words)
+        dpg.set_value("export.size", words[:1].upper() + words[1:])
 
     def _show_progress(self) -> None:
         job = self._jobs.saving
@@ -173,7 +172,9 @@ class ExportPanel:
     def _show_saved(self) -> None:
         saved = self._saving.saved
         dpg.configure_item("export.saved", show=saved is not None, color=self._ui.colour("muted"))
-        dpg.set_value("export.saved", f"Saved as {saved}" if saved else "")
+        text = f"Saved as {saved}" if saved else ""
+        dpg.set_value("export.saved", text)
+        dpg.bind_item_font("export.saved", self._ui.font("small", text))
         dpg.configure_item("export.show", show=saved is not None)
 
     def _choose(self, _: object, title: str) -> None:

@@ -60,7 +60,6 @@ class LogDrawer:
         needed = rows_px // px(_LINE) + 2
         for number in range(self._slots, needed):
             dpg.add_text("", parent="log.lines", tag=f"log.line.{number}")
-            dpg.bind_item_font(f"log.line.{number}", self._ui.font("mono"))
         self._slots = max(self._slots, needed)
         self._forget()
 
@@ -105,6 +104,7 @@ class LogDrawer:
                 line = self._lines[index]
                 dpg.set_item_pos(tag, [0, index * line_px])
                 dpg.set_value(tag, _shown(line))
+                dpg.bind_item_font(tag, self._ui.font("mono", line.text))
                 dpg.configure_item(tag, color=self._ui.colour(_COLOURS.get(line.level, "text")))
 
     def _copy(self) -> None:

@@ -142,7 +142,9 @@ class RunPanel:
 
     def _show_words(self) -> None:
         ui, line = self._ui, second_line(self._jobs)
-        dpg.set_value("run.headline", _fitting(headline(self._jobs), self._text_px, ui))
+        title = _fitting(headline(self._jobs), self._text_px, ui)
+        dpg.set_value("run.headline", title)
+        dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
         dpg.set_value("run.line", _fitting(line, self._text_px, ui))
         dpg.set_value("run.line.whole", whole_line(self._jobs))
@@ -188,10 +190,11 @@ class RunPanel:
         if not failed or not failure:
             return
         dpg.set_value("run.failure.text", failure.message)
+        dpg.bind_item_font("run.failure.text", self._ui.font("normal", failure.message))
         dpg.configure_item("run.failure.text", color=self._ui.colour("bad"))
         dpg.set_value("run.failure.hint", failure.hint)
         dpg.configure_item("run.failure.hint", color=self._ui.colour("text"))
-        self._photo = mentioned(failure.message, self._studio.photos.ids)
+        self._photo = mentioned(failure.message, (row.id for row in self._studio.photos.rows))
         dpg.configure_item("run.failure.photo", show=self._photo is not None)
 
     @property
