@@ -140,6 +140,19 @@ class JobController:
         if process := self._living_process():
             process.send(self._question)
 
+    def forget_run(self) -> None:
+        """Another project is open, to which the latest run does not belong.
+
+        Raises:
+            ValueError: a job is going on.
+        """
+        if self.busy:
+            raise ValueError("forget_run: a job is going on")
+        self.run, self.saving, self.progress = Job(), Job(), None
+        self.reached, self.warnings = {}, []
+        self.log.clear()
+        self.forget_outlook()
+
     def forget_outlook(self) -> None:
         """There is nothing to foresee: the project has no photos."""
         self._question = self.outlook = None
