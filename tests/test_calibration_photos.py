@@ -7,12 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Look, detect_boards
 from recon3d_calib.lens import LensName
 from recon3d_calib.quality import advice, grade
 from recon3d_calib.report import write_report
 from recon3d_calib.search import find_board
+from recon3d_calib.stereo import calibrate_stereo
 
 from recon3d.io.intrinsics import read_camera_file
 from recon3d.io.undistortion import undistort_pixels, undistorted_camera
@@ -110,3 +112,20 @@ def test_of_the_wide_photos_16_are_used_and_the_odd_sizes_are_reported(
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<img src=") == 20
     assert "1281x721" in page
+
+
+def test_the_baseline_of_the_bumblebee_agrees_with_the_stored_one(real_photos: Path) -> None:
+    folder = real_photos / "calibration" / "stereo_Bumblebee2_Chess"
+    board = Board(columns=6, rows=4, square_mm=30)
+    looks, cameras = [], []
+    for side in ("left", "right"):
+        paths = {path.name: path for path in sorted(folder.glob(f"{side}*.jpg"))}
+        looks.append(detect_boards(paths, board, task(), 2))
+        cameras.append(calibrate(looks[-1], board, task()))
+    stereo = calibrate_stereo(*cameras, list(zip(*looks, strict=True)), board, task())
+    assert stereo.pairs_used == 11
+    assert stereo.metric
+    # 120.047 mm is the length of the stored translation.
+    assert stereo.baseline == pytest.approx(0.12005, rel=0.005)
+    assert abs(stereo.baseline - 0.12005) < 4 * stereo.baseline_std
+    assert stereo.rms_px < 0.15

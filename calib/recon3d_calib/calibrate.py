@@ -65,6 +65,8 @@ class Calibration:
     std: Mapping[str, float]
     """Standard deviation of every value by name (fx, cx, k1, ...), from the noise of the corners
     or from leaving photos out, whichever is larger; infinite where the photos leave it open."""
+    covariance: Float[np.ndarray, "p p"]
+    """Of the values, in the order of `values`; `std` is the root of its diagonal."""
     photos: tuple[PhotoResult, ...]
     trials: tuple[Trial, ...] = ()
     """The lenses that were tried, by held-out error."""
@@ -304,5 +306,6 @@ def _result(
         intrinsics_of(lens, fit.values, *detections[0].size),
         lens.name,
         {n: float(s) if np.isfinite(s) else np.inf for n, s in zip(names, std, strict=True)},
+        spread,
         tuple(photos),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from recon3d.io.intrinsics_files import CameraFormat, our_fields, write_camera_file
 from recon3d.run.files import write_json
 from recon3d_calib.calibrate import Calibration
+from recon3d_calib.stereo import Stereo
 
 
 def save_calibration(
@@ -24,6 +25,29 @@ def save_calibration(
         )
     else:
         write_camera_file(target, calibration.intrinsics, form)
+
+
+def save_stereo(target: Path, stereo: Stereo) -> None:
+    """Write both cameras and how the second stands to the first.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    first, second = stereo.intrinsics
+    write_json(
+        target,
+        {
+            "first": our_fields(first),
+            "second": our_fields(second),
+            "second_from_first": stereo.second_from_first.matrix().tolist(),
+            "unit": "metre" if stereo.metric else "square",
+            "baseline": stereo.baseline,
+            "baseline_standard_deviation": stereo.baseline_std,
+            "rms_px": stereo.rms_px,
+            "pairs_used": stereo.pairs_used,
+            "pairs_given": stereo.pairs_given,
+        },
+    )
 
 
 def describe(calibration: Calibration) -> dict[str, object]:

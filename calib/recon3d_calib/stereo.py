@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, PhotoResult
 from recon3d_calib.detection import Detection, Look
 from recon3d_calib.errors import CalibrationError
-from recon3d_calib.lens import LENSES, project
+from recon3d_calib.lens import LENSES, intrinsics_of, project
 
 _FEWEST_PAIRS = 3
 _MOST_SIGMAS = 5.0
@@ -34,7 +34,7 @@ class Stereo:
     baseline: float
     """Distance of the two cameras, in the same unit."""
     baseline_std: float
-    """From leaving pairs out."""
+    """From leaving pairs out, and from how sure the two lenses are."""
     rotation_deg: float
     rms_px: float
     pairs_used: int
@@ -76,28 +76,61 @@ def calibrate_stereo(
     task.step(0, 1, "placing the second camera")
     pairs, guess = _agreeing(pairs)
     pose, rms_px = _adjusted(first, second, pairs, guess)
-    poses = []
+    unit = board.square_m or 1.0
+    without = []
     for index in range(len(pairs)):
         task.check()
         rest = [*pairs[:index], *pairs[index + 1 :]]
-        poses.append(_adjusted(first, second, rest, pose)[0])
-    unit = board.square_m or 1.0
-    baselines = np.linalg.norm([left_out[3:] for left_out in poses], axis=1) * unit
+        without.append(_length(_adjusted(first, second, rest, pose)[0]))
     count = len(pairs)
     # The jackknife's factor: left-out results differ by far less than the result's error.
-    spread = (count - 1) / count * ((baselines - baselines.mean()) ** 2).sum()
+    variance = (count - 1) * float(np.var(without))
+    variance += _variance_of_lenses(first, second, pairs, pose, task)
     task.step(1, 1)
     return Stereo(
         Rigid(rotations_of(pose[None, :3])[0], pose[3:] * unit),
         board.square_mm is not None,
-        float(np.linalg.norm(pose[3:]) * unit),
-        float(np.sqrt(spread)),
+        _length(pose) * unit,
+        float(np.sqrt(variance)) * unit,
         float(np.degrees(np.linalg.norm(pose[:3]))),
         rms_px,
-        count,
+        len(pairs),
         len(looks),
         (first.intrinsics, second.intrinsics),
     )
+
+
+def _variance_of_lenses(
+    first: Calibration,
+    second: Calibration,
+    pairs: Sequence[_Pair],
+    pose: Float[np.ndarray, "6"],
+    task: Task,
+) -> float:
+    """Of the baseline, from the covariance of both lenses' values."""
+    variance = 0.0
+    for one in (first, second):
+        if not np.isfinite(one.covariance).all():
+            return np.inf
+        # Along the axes of the covariance, where nothing is correlated.
+        sizes, axes = np.linalg.eigh(one.covariance)
+        for size, axis in zip(np.sqrt(np.maximum(sizes, 0)), axes.T, strict=True):
+            task.check()
+            moved = _moved(one, size * axis)
+            cameras = (moved, second) if one is first else (first, moved)
+            variance += (_length(_adjusted(*cameras, pairs, pose)[0]) - _length(pose)) ** 2
+    return variance
+
+
+def _moved(camera: Calibration, step: Float[np.ndarray, "p"]) -> Calibration:
+    values = np.array([*camera.values.values()]) + step
+    pinhole = camera.intrinsics.pinhole
+    size = pinhole.width_px, pinhole.height_px
+    return replace(camera, intrinsics=intrinsics_of(LENSES[camera.lens], values, *size))
+
+
+def _length(pose: Float[np.ndarray, "6"]) -> float:
+    return float(np.linalg.norm(pose[3:]))
 
 
 def _pairs(

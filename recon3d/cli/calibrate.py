@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -16,7 +16,10 @@ from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task
 
 if TYPE_CHECKING:
+    from recon3d_calib.board import Board
     from recon3d_calib.calibrate import Calibration
+    from recon3d_calib.detection import Look
+    from recon3d_calib.stereo import Stereo
 
 BoardChoice = Literal["find", "chessboard", "circles", "asymmetric-circles", "charuco", "apriltags"]
 LensChoice = Literal["choose", "pinhole", "radial1", "radial2", "brown", "rational", "fisheye"]
@@ -44,6 +47,11 @@ class Calibrate(Command):
     """Lens model; choose takes the simplest one that predicts photos it was not fitted to."""
     square_pixels: bool = False
     """One focal length for both directions."""
+    second: Annotated[tuple[Path, ...], arg(metavar="PHOTOS"), NO_DEFAULT] = ()
+    """Photos of a second camera, taken at the same moments, in the same order: also finds where
+    it stands from the first."""
+    square_mm: Annotated[float | None, NO_DEFAULT] = None
+    """Edge of the board's squares in millimetres, for the distance of two cameras."""
     report: OptionalPath = None
     """Where to write the report (.html). Default: beside the output."""
     workers: Annotated[int, NO_DEFAULT] = 0
@@ -56,46 +64,81 @@ class Calibrate(Command):
             InputError: no board, another board, or too few photos.
             OutputError: a file cannot be written.
         """
-        from recon3d_calib.calibrate import calibrate
-        from recon3d_calib.detection import detect_boards
-        from recon3d_calib.files import save_calibration
+        from recon3d_calib.files import save_calibration, save_stereo
         from recon3d_calib.report import write_report
         from recon3d_calib.search import settle_board
+        from recon3d_calib.stereo import calibrate_stereo
+
+        from recon3d.core.errors import InputError
 
         task = Task("calibrate", display, cancel)
         with ExitStack() as stack:
-            paths = self._paths(Path(stack.enter_context(tempfile.TemporaryDirectory())), task)
-            board = settle_board(
-                paths,
-                None if self.type == "find" else self.type,
-                "" if self.board == "find" else self.board,
-                task,
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            paths = _photos(self.photos, scratch / "first", task)
+            board = replace(
+                settle_board(
+                    paths,
+                    None if self.type == "find" else self.type,
+                    "" if self.board == "find" else self.board,
+                    task,
+                ),
+                square_mm=self.square_mm,
             )
-            looks = detect_boards(paths, board, task, Runtime(workers=self.workers).threads)
-            found = calibrate(
-                looks,
-                board,
-                task,
-                lens=None if self.lens == "choose" else self.lens,
-                square_pixels=self.square_pixels,
-            )
-            save_calibration(self.output, found)
+            looks, found = self._calibrate(paths, board, task)
             report = self.report or self.output.with_suffix(".html")
+            content, text = _outcome(found, self.output, report)
+            if self.second:
+                others = _photos(self.second, scratch / "second", task)
+                if len(others) != len(paths):
+                    raise InputError(
+                        f"The cameras have {len(paths)} and {len(others)} photos.",
+                        hint="Each photo needs its partner of the same moment, in the order of "
+                        "the names.",
+                    )
+                other_looks, other = self._calibrate(others, board, task)
+                pairs = list(zip(looks, other_looks, strict=True))
+                stereo = calibrate_stereo(found, other, pairs, board, task)
+                place = self.output.with_suffix(".stereo.json")
+                save_stereo(place, stereo)
+                content |= {"baseline": stereo.baseline, "stereo": str(place)}
+                text += f"\n{_stereo_lines(stereo)}\nStereo:   {place}"
+            save_calibration(self.output, found)
             write_report(report, found, paths)
-        display.result(*_outcome(found, self.output, report))
+        display.result(content, text)
 
-    def _paths(self, scratch: Path, task: Task) -> dict[str, Path]:
-        """The photos by id; the frames of a video are written to `scratch` first."""
-        from recon3d_calib.frames import write_frames
+    def _calibrate(
+        self, paths: dict[str, Path], board: Board, task: Task
+    ) -> tuple[list[Look], Calibration]:
+        from recon3d_calib.calibrate import calibrate
+        from recon3d_calib.detection import detect_boards
 
-        from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES
-        from recon3d.io.photos import list_photos
+        looks = detect_boards(paths, board, task, Runtime(workers=self.workers).threads)
+        lens = None if self.lens == "choose" else self.lens
+        return looks, calibrate(looks, board, task, lens=lens, square_pixels=self.square_pixels)
 
-        found = list_photos(self.photos)
-        videos = [path for path in found.values() if path.suffix.lower() in VIDEO_SUFFIXES]
-        if len(videos) == 1 and len(found) == 1:
-            return write_frames(videos[0], scratch, _MOST_FRAMES, task)
-        return {i: path for i, path in found.items() if path.suffix.lower() in PHOTO_SUFFIXES}
+
+def _photos(given: tuple[Path, ...], scratch: Path, task: Task) -> dict[str, Path]:
+    """The photos by id; the frames of a video are written to `scratch` first."""
+    from recon3d_calib.frames import write_frames
+
+    from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES
+    from recon3d.io.photos import list_photos
+
+    found = list_photos(given)
+    videos = [path for path in found.values() if path.suffix.lower() in VIDEO_SUFFIXES]
+    if len(videos) == 1 and len(found) == 1:
+        scratch.mkdir()
+        return write_frames(videos[0], scratch, _MOST_FRAMES, task)
+    return {i: path for i, path in found.items() if path.suffix.lower() in PHOTO_SUFFIXES}
+
+
+def _stereo_lines(stereo: Stereo) -> str:
+    scale, unit = (1000, "mm") if stereo.metric else (1, "squares (--square-mm gives mm)")
+    return (
+        f"Baseline: {scale * stereo.baseline:.2f} ± {scale * stereo.baseline_std:.2g} {unit}, "
+        f"turned by {stereo.rotation_deg:.2f}°, from {stereo.pairs_used} of "
+        f"{stereo.pairs_given} pairs"
+    )
 
 
 def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, object], str]:
