@@ -249,6 +249,18 @@ def test_a_model_of_other_cameras_is_framed_anew() -> None:
     assert nav.eye == Eye().framed(BOUNDS, CANVAS[0] / CANVAS[1])
 
 
+def test_an_opened_project_is_seen_from_where_it_was_left() -> None:
+    nav = navigator()
+    nav.orbit(100, 20)
+    left = nav.eye.described()
+    nav.restore(left)
+    nav.adopt(loaded())
+    assert nav.eye.described() == left
+    nav.restore({})
+    nav.adopt(loaded())
+    assert nav.eye == Eye().framed(BOUNDS, CANVAS[0] / CANVAS[1])
+
+
 def test_a_scale_that_becomes_known_does_not_jump() -> None:
     nav = navigator()
     point = np.array([[0.2, -0.4, 0.3]])

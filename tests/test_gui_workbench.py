@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,7 @@ class FakeStudio:
         self.reached_revision = 0
         self.selected_photo: str | None = None
         self.toasts: list[str] = []
+        self.jobs = SimpleNamespace(busy=False)
         self.labels: list[str] = []
 
     def change(self, label: str, **changed: Any) -> None:
@@ -79,6 +81,11 @@ class FakeStudio:
 
     def amend(self, **changed: Any) -> None:
         self.project = replace(self.project, **changed)
+
+    def show_photo_in_model(self, photo_id: str) -> None:
+        self.selected_photo = photo_id
+        self.viewer.navigator.to_photo(photo_id)
+        self.viewer.restyle(selected=photo_id, backdrop=0.5)
 
     def toast(self, text: str, kind: str = "info", details: str = "") -> None:
         self.toasts.append(text)
@@ -120,7 +127,7 @@ def test_stages_are_shown_as_they_finish(bench: Workbench, studio: FakeStudio) -
     bench.tick(2.0)
     bench.tick(2.1)
     assert studio.viewer.shown[-1] == ("a", {"pose": Path("/w/pose/1")})
-    assert len(studio.viewer.shown) == 2  # nothing at first, then once
+    assert studio.viewer.shown.count(("a", {"pose": Path("/w/pose/1")})) == 1
 
 
 def test_a_project_without_results_clears_the_view(bench: Workbench, studio: FakeStudio) -> None:
@@ -128,7 +135,22 @@ def test_a_project_without_results_clears_the_view(bench: Workbench, studio: Fak
     studio.reached_revision = 1
     bench.tick(2.0)
     assert bench.tool == "look"
-    assert studio.viewer.navigator.views == ()
+    assert studio.viewer.shown[-2:] == [("a", {}), ("b", {})]
+
+
+def test_a_run_shows_the_model_before_it_until_the_photos_are_placed(
+    bench: Workbench, studio: FakeStudio
+) -> None:
+    count = len(studio.viewer.shown)
+    studio.jobs.busy = True
+    for reached in ({}, {"ingest": Path("/w/ingest/1")}):
+        studio.reached, studio.reached_revision = reached, studio.reached_revision + 1
+        bench.tick(2.0)
+    assert len(studio.viewer.shown) == count
+    studio.reached = {**studio.reached, "pose": Path("/w/pose/1")}
+    studio.reached_revision += 1
+    bench.tick(2.1)
+    assert studio.viewer.shown[-1] == ("a", studio.reached)
 
 
 def test_two_clicks_measure_and_a_third_begins_anew(bench: Workbench, studio: FakeStudio) -> None:
@@ -287,7 +309,11 @@ def test_another_run_is_compared_from_its_own_folders(bench: Workbench, studio: 
         reached={"mesh": "0123456789abcdef"},
     )  # fmt: skip
     bench.compare(run)
+    assert bench.compared is None  # it has been cleaned away
     folder = studio.project.workspace / "mesh" / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    bench.compare(run)
     assert studio.viewer.shown[-1] == ("b", {"mesh": folder})
     bench.split(3.0)
     assert studio.viewer.style.split == pytest.approx(0.98)

@@ -20,7 +20,7 @@ _WIDTH = 240
 
 
 class SavingMenu:
-    """Files go beside the project's workspace; a name that is taken gets a number."""
+    """Pictures and turntables; where to, is asked."""
 
     def __init__(self, studio: Studio, ui: Ui, bench: Workbench) -> None:
         self._studio, self._ui, self._bench = studio, ui, bench
@@ -79,31 +79,33 @@ class SavingMenu:
 
     def _on_picture(self, sender: Any, app_data: Any, user_data: Any) -> None:
         self._close("model.save_menu")
-        order = SavePicture(
-            self._free_name(".png"),
-            enlarge=2 if dpg.get_value("model.save.double") else 1,
-            transparent=bool(dpg.get_value("model.save.transparent")),
-        )
-        self._bench.viewer.save_picture(order)
+        enlarge = 2 if dpg.get_value("model.save.double") else 1
+        transparent = bool(dpg.get_value("model.save.transparent"))
+
+        def save(path: Path) -> None:
+            self._bench.viewer.save_picture(SavePicture(path, enlarge, transparent))
+
+        self._ask("Save the picture", ".png", save)
 
     def _on_film(self, sender: Any, app_data: Any, user_data: Any) -> None:
+        self._close("model.save_menu")
         is_gif = dpg.get_value("model.save.kind") == "GIF"
-        self._bench.film_share = 0.0
-        self._bench.viewer.save_turntable(
-            SaveTurntable(
-                self._free_name(".gif" if is_gif else ".mp4"),
-                seconds=float(dpg.get_value("model.save.seconds")),
-                frames_per_second=20 if is_gif else 30,
-                size_px=_SIZES[dpg.get_value("model.save.size")],
-            )
-        )
+        seconds = float(dpg.get_value("model.save.seconds"))
+        size_px = _SIZES[dpg.get_value("model.save.size")]
+
+        def save(path: Path) -> None:
+            self._bench.film_share = 0.0
+            rate = 20 if is_gif else 30
+            self._bench.viewer.save_turntable(SaveTurntable(path, seconds, rate, size_px))
+
+        self._ask("Save the turntable", ".gif" if is_gif else ".mp4", save)
 
     def _on_cancel(self, sender: Any, app_data: Any, user_data: Any) -> None:
         self._bench.viewer.cancel_saving()
 
-    def _free_name(self, suffix: str) -> Path:
-        workspace = self._studio.project.workspace
-        stem, folder, number = workspace.stem or "model", workspace.absolute().parent, 1
-        while (target := folder / f"{stem} {number}{suffix}").exists():
-            number += 1
-        return target
+    def _ask(self, title: str, suffix: str, save: Callable[[Path], None]) -> None:
+        def accept(path: Path) -> None:
+            # Whoever types a name leaves the ending out.
+            save(path if path.suffix.lower() == suffix else path.with_name(path.name + suffix))
+
+        self._studio.ask_save(title, f"{self._studio.title}{suffix}", accept)

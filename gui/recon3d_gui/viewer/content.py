@@ -194,6 +194,7 @@ def read_mesh_file(path: Path) -> Content:
         model_from_world=Similarity(1.0, np.eye(3), origin),
         surface=surface_of(mesh),
         has_frame=True,
+        scene_key=str(path),
     )
 
 

@@ -117,8 +117,8 @@ class Navigator:
         return True
 
     def restore(self, numbers: Mapping[str, object]) -> None:
-        """Look from where a project was left, as soon as its model is there."""
-        self._restored = numbers
+        """Look from where a project was left, when its model has come; empty: see all of it."""
+        self._restored, self._loaded = numbers, None
 
     def adopt(self, loaded: Loaded) -> None:
         """Follow a model that has come or changed: frame a new one, else keep the view."""
@@ -129,9 +129,8 @@ class Navigator:
             self._flight = self._photo = None
             eye = replace(Eye(), upright=loaded.upright)
             self.eye = eye.framed(loaded.bounds, self._aspect)
-            if self._restored:
-                self.eye = self.eye.restored(self._restored)
-                self._restored = {}
+            self.eye = self.eye.restored(self._restored)
+            self._restored = {}
             return
         moved = loaded.model_from_world @ before.model_from_world.inverse()
         has_moved = before.upright != loaded.upright or not (
@@ -141,11 +140,6 @@ class Navigator:
         if has_moved:
             self._flight = self._photo = None
             self.eye = self.eye.moved(moved, upright)
-
-    def forget(self) -> None:
-        """There is no model any more; the next one is framed."""
-        self._loaded = self._flight = self._photo = None
-        self.eye, self._has_changed = Eye(), True
 
     def advance(self, now_s: float) -> bool:
         """Go on to a time; True: a new picture is needed."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from recon3d.core.errors import ReconError
+from recon3d_gui.project.runs import folders
 from recon3d_gui.viewer.cameras import Eye, Point
 from recon3d_gui.viewer.protocol import Failed, Gone, Loaded, Mode, Picked, Reply, Saved, Saving
 from recon3d_gui.viewer.tools import (
@@ -71,7 +71,7 @@ class Workbench:
     @property
     def can_edit(self) -> bool:
         """The model is one of ours, and stands as it will be exported."""
-        return self.loaded is not None and self.loaded.has_frame and bool(self.loaded.scene_key)
+        return self.loaded is not None and self.loaded.has_frame and bool(self.loaded.views)
 
     @property
     def length(self) -> str:
@@ -85,14 +85,15 @@ class Workbench:
         studio = self._studio
         if not self.viewer.is_running and not self.viewer.is_gone:
             self.viewer.start()
-            self.navigator.restore(studio.project.view)
         self.viewer.poll()
-        if studio.reached_revision != self._shown_revision:
+        # A run that has placed no photo yet has nothing to show; what was there before stays.
+        is_early = studio.jobs.busy and "pose" not in studio.reached
+        if studio.reached_revision != self._shown_revision and not is_early:
             self._shown_revision = studio.reached_revision
             self.viewer.show(studio.reached)
             if not studio.reached:
                 self.put_away()
-                self.navigator.forget()
+                self.compare(None)
         if studio.selected_photo != self._selected:
             self._selected = studio.selected_photo
             self.viewer.restyle(selected=self._selected)
@@ -184,13 +185,7 @@ class Workbench:
 
     def look_through(self, photo_id: str) -> None:
         """Jump to a photo's camera, with the photo over the model."""
-        if self.navigator.to_photo(photo_id):
-            self._studio.selected_photo = photo_id
-            backdrop = self.viewer.style.backdrop or 0.5
-            self._selected = photo_id
-            self.viewer.restyle(selected=photo_id, backdrop=backdrop)
-        else:
-            self._studio.toast(f"{photo_id} could not be placed, so there is no view from it.")
+        self._studio.show_photo_in_model(photo_id)
 
     def leave_photo(self) -> None:
         """The photo goes; one stays where one is."""
@@ -203,21 +198,17 @@ class Workbench:
             self.viewer.show({}, side="b")
             self.viewer.restyle(split=None)
             return
-        workspace = self._studio.project.workspace
-        folders = {stage: workspace / stage / key for stage, key in run.reached.items()}
-        self.viewer.show(folders, side="b")
+        found = folders(run, self._studio.project.workspace)
+        if not found:
+            self.compared = None
+            self._studio.toast(f"{run.name} is no longer in the workspace.", "warning")
+            return
+        self.viewer.show(found, side="b")
         self.viewer.restyle(split=0.5)
 
     def split(self, share: float) -> None:
         """Where the line between both runs stands."""
         self.viewer.restyle(split=float(np.clip(share, 0.02, 0.98)))
-
-    def open_mesh(self, path: Path) -> None:
-        """Look at a mesh of another program, until the next run."""
-        self.put_away()
-        self.navigator.forget()
-        self._shown_revision = self._studio.reached_revision
-        self.viewer.open_mesh(path)
 
     # --- settings ----------------------------------------------------------------------------
 
