@@ -113,7 +113,13 @@ def test_every_point_of_a_leaning_board_is_found_where_it_is(
     assert np.linalg.norm(found.points_px - truth, axis=1).max() < tolerance_px
 
 
-@pytest.mark.parametrize("kind", BOARDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "charuco",
+        *[pytest.param(kind, marks=pytest.mark.slow) for kind in BOARDS if kind != "charuco"],
+    ],
+)
 def test_the_kind_and_size_of_a_board_are_found(
     kind: str, pages: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
@@ -163,6 +169,7 @@ def test_a_chessboard_of_another_size_is_measured(pages: dict[str, np.ndarray]) 
     assert sorted(look.other_size) == [6, 9]
 
 
+@pytest.mark.slow
 def test_a_wrong_size_of_a_charuco_board_is_an_error_that_says_the_right_one(
     pages: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
@@ -172,6 +179,7 @@ def test_a_wrong_size_of_a_charuco_board_is_an_error_that_says_the_right_one(
         settle_board({"a": path}, "charuco", "7x5", task())
 
 
+@pytest.mark.slow
 def test_photos_without_a_board_are_an_error(example: Path) -> None:
     paths = {path.name: path for path in sorted(example.glob("*.jpg"))[:2]}
     assert paths

@@ -68,6 +68,7 @@ def test_the_second_camera_is_found_where_it_stands(seen: Seen) -> None:
     assert np.degrees(np.arccos((np.trace(turned) - 1) / 2)) < 0.3
 
 
+@pytest.mark.slow
 def test_a_pair_that_was_not_taken_at_one_moment_does_not_count(seen: Seen) -> None:
     board, first, second, a, b = seen
     mixed = list(zip(first, second, strict=True))
@@ -77,6 +78,7 @@ def test_a_pair_that_was_not_taken_at_one_moment_does_not_count(seen: Seen) -> N
     assert stereo.pairs_given == 12
 
 
+@pytest.mark.slow
 def test_without_millimetres_the_unit_is_a_square(seen: Seen) -> None:
     _, first, second, a, b = seen
     unknown = Board(columns=9, rows=6)
