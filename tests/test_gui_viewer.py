@@ -242,7 +242,7 @@ def test_slow_pictures_become_coarse_at_once_and_fine_again_later() -> None:
     pace = Pace()
     for _ in range(4):
         pace.took(0.2)
-    assert (pace.level, pace.divisor) == (2, 4)
+    assert (pace.level, pace.divisor) == (2, 2)
     for _ in range(200):
         pace.took(0.001)
     assert (pace.level, pace.divisor) == (0, 1)

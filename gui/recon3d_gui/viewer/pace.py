@@ -16,7 +16,7 @@ class Pace:
     level: int = 0
     """Of the models' coarser versions."""
     divisor: int = 1
-    """Of the picture's width and height."""
+    """Of the picture's width and height: 1, or 2 where nothing else helps."""
     most_levels: int = 2
     _in_a_row: int = 0
 
@@ -31,14 +31,14 @@ class Pace:
             self._in_a_row = 0
             if self.level < self.most_levels:
                 self.level += 1
-            elif self.divisor < 4:
-                self.divisor *= 2
+            else:
+                self.divisor = 2
         elif seconds < _SHORT_S:
             self._in_a_row += 1
             if self._in_a_row >= _PATIENCE:
                 self._in_a_row = 0
                 if self.divisor > 1:
-                    self.divisor //= 2
+                    self.divisor = 1
                 elif self.level > 0:
                     self.level -= 1
         else:

@@ -87,7 +87,7 @@ class Session:
         self._style = Style()
         self._changed_at = -1.0
         self._is_stale = self._is_coarse = False
-        self._is_moving = False
+        self._is_moving = self._is_unseen = False
         self._number = self._taken = 0
         self._is_over = False
         self._tell(Ready(renderer.name, renderer.is_software))
@@ -199,6 +199,8 @@ class Session:
         self._composer.use(self._models)
         self._renderer.hold(self._models.values())
         self._pace.most_levels = max((len(m.levels) - 1 for m in self._models.values()), default=2)
+        # Without a graphics card a coarse picture at once is better than a fine one in a second.
+        self._is_unseen = self._renderer.is_software
         self._change(is_moving=False)
 
     def _want_confidence(self) -> None:
@@ -213,7 +215,8 @@ class Session:
         if self._look is None or self._pictures is None or not self._has_free_slot:
             return
         is_resting = time.monotonic() - self._changed_at >= _REST_S
-        if self._is_stale and self._is_moving:
+        if self._is_stale and (self._is_moving or self._is_unseen):
+            self._is_unseen = False
             self._publish(self._shot(self._look), is_final=False)
         elif self._is_stale or (self._is_coarse and is_resting):
             self._publish(self._fine(self._shot(self._look)), is_final=True)
