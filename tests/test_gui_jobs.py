@@ -373,7 +373,11 @@ def test_progress_never_falls_and_time_left_never_leaps_up(
         # A run that is slower than foreseen is told little by little, not at once.
         assert now <= left + max(expected, 20 * per_photo)
         left = now
-    assert share > 0.9
+
+
+def test_a_run_that_goes_as_expected_shows_even_progress() -> None:
+    shares = [progress.share() for progress in even_run(Clock(), 2.0, expected=40.0)]
+    np.testing.assert_allclose(shares, np.arange(21) / 20, atol=0.02)
 
 
 def test_time_left_comes_to_what_is_measured() -> None:

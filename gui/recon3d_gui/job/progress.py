@@ -127,7 +127,7 @@ class RunProgress:
 
     def share(self) -> float:
         """Of the whole run, 0 to 1; never falls."""
-        left, passed = self._guess_left(), self.elapsed_seconds
+        left, passed = self.seconds_left(), self.elapsed_seconds
         if self._heard and passed + left > 0:
             self._shown_share = max(self._shown_share, passed / (passed + left))
         return self._shown_share

@@ -41,7 +41,9 @@ def headline(jobs: JobController) -> str:
             return "Stopped; finished steps are kept"
         case "failed":
             return "Ended early; finished steps are kept"
-    return "Ready" if jobs.outlook and not jobs.outlook.problem else ""
+    if not jobs.outlook:
+        return ""
+    return "This cannot start yet" if jobs.outlook.problem else "Ready"
 
 
 def second_line(jobs: JobController) -> str:

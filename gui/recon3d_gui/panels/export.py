@@ -154,7 +154,9 @@ class ExportPanel:
         if saving.form.suffix and made != wanted:
             words += f".\nPress Start to make {wanted} level{'s' if wanted > 1 else ''}; "
             words += f"now there {'is' if made == 1 else 'are'} {made}."
-        if saving.form.needs_mesh and not content.faces:
+        if self._jobs.run.busy:
+            words = "A run is going on. Save the model when it is done."
+        elif saving.form.needs_mesh and not content.faces:
             words = "The run ended before there was a surface."
         dpg.set_value("export.size", words[:1].upper() + words[1:])
 

@@ -89,9 +89,10 @@ class RunPanel:
         """The width it has now; its height is its own."""
         px = self._ui.px
         self._width_px = width_px
-        for tag, height in (("run.failure", FAILURE), ("run.strip", STRIP)):
-            dpg.configure_item(tag, width=width_px, height=px(height))
-        self._log.resize(width_px, px(DRAWER))
+        # What has distances of its own in it takes one more below itself.
+        dpg.configure_item("run.failure", width=width_px, height=px(FAILURE - GAP))
+        self._log.resize(width_px, px(DRAWER - GAP))
+        dpg.configure_item("run.strip", width=width_px, height=px(STRIP))
         dpg.configure_item("run.drawing", width=width_px, height=px(STRIP))
         top = px((STRIP - HEIGHT) // 2)
         right = width_px - px(_MARGIN + _LOG)
@@ -154,7 +155,9 @@ class RunPanel:
     def _show_steps(self) -> None:
         jobs, px = self._jobs, self._ui.px
         outlook = jobs.outlook
-        shows_plan = outlook and not outlook.problem and not jobs.run.busy and outlook.stages
+        # Right after a run its own times say more than that everything is there.
+        is_news = outlook and (outlook.stages or not jobs.progress)
+        shows_plan = is_news and not jobs.run.busy and not (outlook and outlook.problem)
         stays = {step: step in outlook.kept for step in Step} if outlook and shows_plan else {}
         self._cards.show(jobs.progress.steps if jobs.progress else {}, stays)
         share = jobs.progress.share() if jobs.run.busy and jobs.progress else 0.0
