@@ -44,8 +44,9 @@ from recon3d_gui.job.state import (
 )
 from recon3d_gui.job.steps import step_of, steps_until
 
-GRACE_SECONDS = 3.0
-"""Between Cancel and the end of a process that does not stop by itself."""
+GRACE_SECONDS = 1.0
+"""Between Cancel and the end of a process that does not stop by itself: some library calls hold
+Python's lock for many seconds, and the workspace survives the end."""
 _LOG_LINES = 2000
 
 

@@ -51,7 +51,7 @@ def serve(window: Connection, log: Path) -> None:
     # A terminal sends Ctrl-C to both processes; the window decides what becomes of the job.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_into(log)
-    desk = _Desk(window)
+    desk = _Desk(window, log)
     threading.Thread(target=desk.listen, daemon=True).start()
     desk.work()
 
@@ -75,8 +75,8 @@ class _Current:
 class _Desk:
     """Orders come in on one thread and are worked off on another."""
 
-    def __init__(self, window: Connection) -> None:
-        self._window = window
+    def __init__(self, window: Connection, log: Path) -> None:
+        self._window, self._log = window, log
         self._sending = threading.Lock()
         self._changed = threading.Condition()
         self._jobs: deque[Ask] = deque()
@@ -89,7 +89,7 @@ class _Desk:
             try:
                 order: Order = self._window.recv()
             except (EOFError, OSError):
-                _end_at_once()
+                _end_at_once(self._log)
             with self._changed:
                 self._take(order)
                 self._changed.notify()
@@ -176,10 +176,12 @@ def _failure(error: Exception) -> Failure:
     )
 
 
-def _end_at_once() -> NoReturn:
+def _end_at_once(log: Path) -> NoReturn:
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.kill()
+    with suppress(OSError):
+        log.unlink(missing_ok=True)  # a window that was killed has left it
     os._exit(1)
 
 
