@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import sys
 import time
 import traceback
@@ -80,8 +81,9 @@ class App:
         }
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
         self._calibration = CalibrationPanel(studio, ui)
+        self._model = ModelPanel(studio, ui)
         self._pages: dict[Page, Panel] = {
-            "model": ModelPanel(studio, ui),
+            "model": self._model,
             "photo": PhotoPanel(studio, ui),
             "calibration": self._calibration,
         }
@@ -137,7 +139,7 @@ class App:
         width, height = self._window.size_px
         self._toasts.place(width, height - self._run.height_px - self._ui.px(8))
         if self._probe:
-            self._probe.answer(studio)
+            self._probe.answer(studio, self._model.bench.picks)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Nothing that goes wrong in one place may take the window down."""
@@ -263,9 +265,13 @@ class App:
         self._leaving = True
 
 
-def main(project: Path | None = None, probe: str | None = None) -> int:
-    """Open the window, on a project where one is given; the exit code."""
-    app = App(Probe(probe) if probe else None)
+def main(project: Path | None = None) -> int:
+    """Open the window, on a project where one is given; the exit code.
+
+    The variable RECON3D_GUI_PROBE names a socket where a test listens.
+    """
+    address = os.environ.get("RECON3D_GUI_PROBE")
+    app = App(Probe(address) if address else None)
     try:
         if project:
             app.studio.drop([project])
@@ -283,4 +289,4 @@ def _call(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None, *sys.argv[2:3]))
+    sys.exit(main(*map(Path, sys.argv[1:2])))

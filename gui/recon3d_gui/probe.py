@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from multiprocessing.connection import Client
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +18,21 @@ class Probe:
     def __init__(self, address: str) -> None:
         self._link = Client(address)
         self.failures: list[str] = []
-        self._frame_ms: list[float] = []
 
-    def answer(self, studio: Studio) -> None:
+    def answer(self, studio: Studio, picks: Sequence[object]) -> None:
         """Answer the questions that have come."""
         while self._link.poll():
             try:
                 tag = self._link.recv()
             except (EOFError, OSError):
                 return
-            self._link.send(self._studio(studio) if tag is None else _widget(tag))
+            self._link.send(self._known(studio, picks) if tag is None else _widget(tag))
 
-    def _studio(self, studio: Studio) -> dict[str, Any]:
+    def _known(self, studio: Studio, picks: Sequence[object]) -> dict[str, Any]:
         jobs = studio.jobs
         return {
             "page": studio.page,
+            "picks": len(picks),
             "state": jobs.state,
             "saving": jobs.saving.state,
             "reached": {stage: str(folder) for stage, folder in studio.reached.items()},
@@ -41,6 +42,7 @@ class Probe:
             "photos": [row.id for row in studio.photos.rows],
             "excluded": sorted(studio.project.excluded),
             "sources": [str(path) for path in studio.project.sources],
+            "preset": studio.project.preset,
             "runs": len(studio.project.runs),
             "file": str(studio.file) if studio.file else None,
             "selected": studio.selected_photo,
@@ -63,7 +65,7 @@ def _widget(tag: str) -> dict[str, Any] | None:
     return {
         "min": state.get("rect_min") or dpg.get_item_pos(tag),
         "size": state.get("rect_size") or [0, 0],
-        "visible": bool(state.get("visible", False)) and bool(configuration.get("show", True)),
+        "visible": bool(state.get("visible", True)) and bool(configuration.get("show", True)),
         "label": configuration.get("label"),
         "value": dpg.get_value(tag),
         "enabled": configuration.get("enabled", True),

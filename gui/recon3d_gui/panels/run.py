@@ -63,9 +63,6 @@ class RunPanel:
             self._log.build("run")
             with dpg.child_window(tag="run.strip", border=False, no_scrollbar=True,
                                   no_scroll_with_mouse=True):  # fmt: skip
-                dpg.add_drawlist(1, 1, tag="run.drawing", pos=(0, 0))
-                for part in ("track", "share"):
-                    dpg.draw_rectangle((0, 0), (1, 1), tag=f"run.{part}", parent="run.drawing")
                 dpg.add_button(label="Start", tag="run.start", width=ui.px(_START),
                                height=ui.px(HEIGHT), callback=self._start)  # fmt: skip
                 dpg.add_button(label="Cancel", tag="run.cancel", width=ui.px(_START),
@@ -75,11 +72,15 @@ class RunPanel:
                 with dpg.tooltip("run.line"):
                     dpg.add_text("", tag="run.line.whole", wrap=ui.px(480))
                 dpg.bind_item_font("run.line", ui.font("small"))
-                self._cards.build()
                 dpg.add_button(label="Report", tag="run.report", width=ui.px(_REPORT),
                                height=ui.px(HEIGHT), callback=self._open_report)  # fmt: skip
                 dpg.add_button(label="Log", tag="run.log", width=ui.px(_LOG),
                                height=ui.px(HEIGHT), callback=self.toggle_log)  # fmt: skip
+                # Last: a drawing takes the mouse from whatever comes after it in the same place.
+                dpg.add_drawlist(1, 1, tag="run.drawing", pos=(0, 0))
+                for part in ("track", "share"):
+                    dpg.draw_rectangle((0, 0), (1, 1), tag=f"run.{part}", parent="run.drawing")
+                self._cards.build()
         dpg.bind_item_theme("run", spaced_theme(0, 0))
         dpg.bind_item_theme("run.failure", spaced_theme(ui.px(_MARGIN), ui.px(8)))
         self._primary.build()
