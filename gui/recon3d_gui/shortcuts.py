@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,10 @@ import dearpygui.dearpygui as dpg
 
 from recon3d_gui.theme import Ui
 
-_CONTROL = (dpg.mvKey_LControl, dpg.mvKey_RControl, dpg.mvKey_LWin, dpg.mvKey_RWin)
+# ImGui's own numbers of the Command keys: DearPyGui's mvKey_LWin is another library's, and asking
+# whether that is down reads whatever lies in memory there.
+_COMMAND = (530, 534)
+_CONTROL = _COMMAND if sys.platform == "darwin" else (dpg.mvKey_LControl, dpg.mvKey_RControl)
 _SHIFT = (dpg.mvKey_LShift, dpg.mvKey_RShift)
 
 LISTED: dict[str, dict[str, str]] = {

@@ -38,8 +38,11 @@ _THEMES: Mapping[Theme, Mapping[str, Colour]] = {"dark": _DARK, "light": _LIGHT}
 _COLOURED = {
     "text": ("Text", "CheckMark"),
     "muted": ("TextDisabled",),
-    "surface": ("WindowBg", "ChildBg", "ScrollbarBg", "MenuBarBg", "TableRowBg", "TitleBg"),
-    "raised": ("PopupBg", "FrameBg", "Button", "Tab", "Header", "TitleBgActive", "TableHeaderBg"),
+    "surface": (
+        "WindowBg", "PopupBg", "TitleBg", "TitleBgActive", "ChildBg", "ScrollbarBg", "MenuBarBg",
+        "TableRowBg",
+    ),
+    "raised": ("FrameBg", "Button", "Tab", "Header", "TableHeaderBg"),
     "outline": (
         "Border", "Separator", "ScrollbarGrab", "FrameBgHovered", "FrameBgActive", "ButtonHovered",
         "HeaderHovered", "HeaderActive", "TabHovered", "TableBorderLight", "TableBorderStrong",
