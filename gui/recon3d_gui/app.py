@@ -252,7 +252,7 @@ class App:
             self.studio.drop(paths)
 
     def _paste(self) -> None:
-        if paths := paths_in(dpg.get_clipboard_text() or ""):
+        if paths := paths_in(self._window.clipboard):
             self._take(paths)
 
     def _ask_close(self) -> None:

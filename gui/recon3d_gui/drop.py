@@ -6,7 +6,6 @@ import ctypes
 import os
 import queue
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +75,8 @@ def glfw() -> ctypes.CDLL | None:
 
 def _on_windows(target: DropTarget, title: str) -> bool:
     """A window procedure that takes WM_DROPFILES and hands everything else on."""
-    dll: Callable[[str], Any] = ctypes.WinDLL  # type: ignore[attr-defined]
-    user, shell = dll("user32"), dll("shell32")
+    assert sys.platform == "win32"
+    user, shell = ctypes.windll.user32, ctypes.windll.shell32
     user.FindWindowW.restype = ctypes.c_void_p
     window = user.FindWindowW(None, title)
     if not window:
@@ -87,7 +86,7 @@ def _on_windows(target: DropTarget, title: str) -> bool:
         ctypes.c_void_p, ctypes.c_uint, ctypes.c_wchar_p, ctypes.c_uint,
     ]  # fmt: skip
     shell.DragFinish.argtypes = [ctypes.c_void_p]
-    kind = ctypes.WINFUNCTYPE(  # type: ignore[attr-defined]
+    kind = ctypes.WINFUNCTYPE(
         ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_uint, ctypes.c_size_t, ctypes.c_ssize_t
     )
     user.SetWindowLongPtrW.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Sequence
 from multiprocessing.connection import Client
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,8 @@ import dearpygui.dearpygui as dpg
 if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
 
+_FRAMES = 10_000
+
 
 class Probe:
     """Answers one question a frame over a local socket; it can look, and do nothing."""
@@ -18,9 +22,14 @@ class Probe:
     def __init__(self, address: str) -> None:
         self._link = Client(address)
         self.failures: list[str] = []
+        self._intervals_ms: deque[float] = deque(maxlen=_FRAMES)
+        self._drawn_at = time.perf_counter()
 
     def answer(self, studio: Studio, picks: Sequence[object]) -> None:
-        """Answer the questions that have come."""
+        """Answer the questions that have come; once a frame."""
+        now = time.perf_counter()
+        self._intervals_ms.append(1e3 * (now - self._drawn_at))
+        self._drawn_at = now
         while self._link.poll():
             try:
                 tag = self._link.recv()
@@ -32,6 +41,7 @@ class Probe:
         jobs = studio.jobs
         return {
             "page": studio.page,
+            "frame_ms": self._take_intervals(),
             "picks": len(picks),
             "state": jobs.state,
             "saving": jobs.saving.state,
@@ -54,6 +64,12 @@ class Probe:
             "changes": {stage: dict(each) for stage, each in studio.project.changes.items()},
             "size": (dpg.get_viewport_client_width(), dpg.get_viewport_client_height()),
         }
+
+    def _take_intervals(self) -> list[float]:
+        """Between the frames since the last question."""
+        taken = list(self._intervals_ms)
+        self._intervals_ms.clear()
+        return taken
 
 
 def _widget(tag: str) -> dict[str, Any] | None:

@@ -55,6 +55,18 @@ class Window:
         attribute.argtypes = [ctypes.c_void_p, ctypes.c_int]
         return bool(attribute(self._handle, focused))
 
+    @property
+    def clipboard(self) -> str:
+        """The text that was copied; empty where there is none.
+
+        DearPyGui's own function ends the whole program where the clipboard holds no text.
+        """
+        if self._glfw:
+            ask = self._glfw.glfwGetClipboardString
+            ask.argtypes, ask.restype = [ctypes.c_void_p], ctypes.c_char_p
+            return (ask(self._handle) or b"").decode("utf-8", "replace")
+        return _windows_clipboard() if sys.platform == "win32" else ""
+
     def wait(self, seconds: float) -> None:
         """Sleep until the mouse or keyboard is touched, or the time is over."""
         if self._glfw:
@@ -102,3 +114,24 @@ def _take_real_pixels() -> None:
     if sys.platform == "win32":
         per_monitor_v2 = ctypes.c_void_p(-4)
         ctypes.windll.user32.SetProcessDpiAwarenessContext(per_monitor_v2)
+
+
+def _windows_clipboard() -> str:
+    assert sys.platform == "win32"
+    unicode_text = 13
+    user, kernel = ctypes.windll.user32, ctypes.windll.kernel32
+    user.GetClipboardData.restype = kernel.GlobalLock.restype = ctypes.c_void_p
+    kernel.GlobalLock.argtypes = kernel.GlobalUnlock.argtypes = [ctypes.c_void_p]
+    if not user.OpenClipboard(None):
+        return ""
+    try:
+        handle = user.GetClipboardData(unicode_text)
+        text = kernel.GlobalLock(handle) if handle else None
+        if not text:
+            return ""
+        try:
+            return ctypes.wstring_at(text)
+        finally:
+            kernel.GlobalUnlock(handle)
+    finally:
+        user.CloseClipboard()

@@ -64,7 +64,7 @@ class Program:
         places = {f"XDG_{kind}_HOME": str(home / kind) for kind in ("CONFIG", "DATA", "CACHE")}
         environment = {
             **os.environ, **places, "HOME": str(home), "DISPLAY": screen.name,
-            "RECON3D_GUI_PROBE": address,
+            "RECON3D_GUI_PROBE": address, "PYTHONFAULTHANDLER": "1",
         }  # fmt: skip
         began = time.monotonic()
         with Listener(address) as listener:
