@@ -128,7 +128,8 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
     write_mesh(target, sphere(2))
     command, said = parse(["mesh-info", str(target)]), io.StringIO()
     command.run(PlainLines(Console(file=io.StringIO()), said), CancelToken())
-    assert "ball 1.ply" in said.getvalue()
+    # The path may be too long for one line.
+    assert "ball1.ply" in re.sub(r"\s", "", said.getvalue())
     assert re.search(r"watertight +yes", said.getvalue())
     assert re.search(r"faces +320", said.getvalue())
     lines = io.StringIO()
