@@ -17,6 +17,7 @@ import dearpygui.dearpygui as dpg
 from recon3d_gui.asking import PathPrompt, ask_to_close
 from recon3d_gui.drop import DropTarget
 from recon3d_gui.fonts import Fonts
+from recon3d_gui.modals import Modals
 from recon3d_gui.panels.calibration import CalibrationPanel
 from recon3d_gui.panels.camera import CameraPanel
 from recon3d_gui.panels.export import ExportPanel
@@ -70,9 +71,10 @@ class App:
         self.studio = Studio(preferences)
         self._ui = Ui(self._window.scale, preferences.theme, Fonts(self._window.scale))
         studio, ui = self.studio, self._ui
-        self._shortcuts = Shortcuts(ui, self._keys())
+        self._modals = Modals(ui)
+        self._shortcuts = Shortcuts(ui, self._modals, self._keys())
         self._top = TopBar(studio, ui, self._shortcuts.toggle)
-        self._run = RunPanel(studio, ui)
+        self._run = RunPanel(studio, ui, lambda: self._tab_row.choose("Export"))
         self._tabs: dict[str, Panel] = {
             "Photos": PhotosPanel(studio, ui),
             "Camera": CameraPanel(studio, ui),
@@ -88,8 +90,10 @@ class App:
             "calibration": self._calibration,
         }
         self._toasts = ToastLayer(studio, ui)
-        self._prompt = PathPrompt(studio, ui)
+        self._prompt = PathPrompt(studio, ui, self._modals)
         self._drops = DropTarget(TITLE)
+        if not self._drops.works:
+            studio.toast("Files cannot be dropped here. Use Add photos, or copy and paste them.")
         self._probe = probe
         self._layout: tuple[int, ...] = ()
         self._lively_until = 0.0
@@ -197,6 +201,7 @@ class App:
         for item in ("left", "page.photo", "page.calibration"):
             dpg.bind_item_theme(item, spaced)
         self._shortcuts.build()
+        self._modals.build()
 
     def _show_tab(self, name: str) -> None:
         for each in self._tabs:
@@ -243,6 +248,7 @@ class App:
             ("ctrl", dpg.mvKey_V): self._paste,
             ("ctrl", dpg.mvKey_Return): studio.start,
             ("", dpg.mvKey_F1): lambda: self._shortcuts.toggle(),
+            ("", dpg.mvKey_Escape): self._back,
         }
 
     def _take(self, paths: Sequence[Path]) -> None:
@@ -255,9 +261,12 @@ class App:
         if paths := paths_in(self._window.clipboard):
             self._take(paths)
 
+    def _back(self) -> None:
+        self.studio.page = "model"
+
     def _ask_close(self) -> None:
         if self.studio.jobs.busy:
-            ask_to_close(self._ui, self._leave)
+            ask_to_close(self._ui, self._modals, self._leave)
         else:
             self._leave()
 

@@ -21,7 +21,7 @@ class DropTarget:
         self._dropped: queue.SimpleQueue[list[Path]] = queue.SimpleQueue()
         # Kept for as long as the system may call it.
         self._callback: Any = None
-        self.works = _on_windows(self, title) if sys.platform == "win32" else self._with_glfw()
+        self.works: bool = self._with_glfw() or _on_windows(self, title)
 
     def take(self) -> list[Path]:
         """What was dropped since the last call."""
@@ -75,7 +75,8 @@ def glfw() -> ctypes.CDLL | None:
 
 def _on_windows(target: DropTarget, title: str) -> bool:
     """A window procedure that takes WM_DROPFILES and hands everything else on."""
-    assert sys.platform == "win32"
+    if sys.platform != "win32":
+        return False
     user, shell = ctypes.windll.user32, ctypes.windll.shell32
     user.FindWindowW.restype = ctypes.c_void_p
     window = user.FindWindowW(None, title)

@@ -65,7 +65,7 @@ class Window:
             ask = self._glfw.glfwGetClipboardString
             ask.argtypes, ask.restype = [ctypes.c_void_p], ctypes.c_char_p
             return (ask(self._handle) or b"").decode("utf-8", "replace")
-        return _windows_clipboard() if sys.platform == "win32" else ""
+        return _windows_clipboard()
 
     def wait(self, seconds: float) -> None:
         """Sleep until the mouse or keyboard is touched, or the time is over."""
@@ -117,7 +117,8 @@ def _take_real_pixels() -> None:
 
 
 def _windows_clipboard() -> str:
-    assert sys.platform == "win32"
+    if sys.platform != "win32":
+        return ""
     unicode_text = 13
     user, kernel = ctypes.windll.user32, ctypes.windll.kernel32
     user.GetClipboardData.restype = kernel.GlobalLock.restype = ctypes.c_void_p
