@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def real_photos() -> Path:
     if not (folder / "fountain").is_dir():
         pytest.skip(f"no real photos in {folder}; set RECON3D_DATA")
     return folder
+
+
+@pytest.fixture(scope="module")
+def small_stills() -> Iterator[None]:
+    """Reports of whole runs with pictures of a tenth of the size, for modules of many runs."""
+    from recon3d.stages.report import pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "_STILL_PX", (160, 120))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ from recon3d.config import Config, preset
 from recon3d.pipeline import Inputs, Results, Stage, reconstruct
 from recon3d.stages.export import Outputs
 
+pytestmark = pytest.mark.usefixtures("small_stills")
+
 
 def cached_stages(results: Results) -> dict[str, bool]:
     return {made.stage: made.cached for made in results.stages}

@@ -19,6 +19,8 @@ from recon3d.pipeline import Inputs, Stage, reconstruct
 from recon3d.run.task import CancelToken
 from recon3d.stages.export import Outputs
 
+pytestmark = pytest.mark.usefixtures("small_stills")
+
 
 def run(folder: Path, until: Stage = Stage.MESH) -> Path:
     """A run on one photo of a depth camera, the quickest there is; returns its workspace."""

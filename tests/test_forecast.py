@@ -18,6 +18,8 @@ from recon3d.pipeline import Forecast, Inputs, Stage, forecast, reconstruct
 from recon3d.run.task import CancelToken, Event, silent
 from recon3d.run.workspace import open_workspace
 
+pytestmark = pytest.mark.usefixtures("small_stills")
+
 Changes = Mapping[str, Mapping[str, object]]
 NONE: Changes = {}
 

@@ -49,6 +49,8 @@ from recon3d.stages.relief import (
     settle_depth,
 )
 
+pytestmark = pytest.mark.usefixtures("small_stills")
+
 CAMERA = PinholeCamera(160, 120, 150.0, 150.0, 84.0, 57.0)
 NORMAL = np.array([-0.35, 0.15, 1.0])
 OFFSET, BOX_Z = 4.0, 2.5

@@ -230,7 +230,7 @@ def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
 
 def test_a_page_too_small_for_all_charts_grows_and_says_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    crumpled = grid(70, lambda x, y: rng.uniform(-0.2, 0.2, x.shape))
+    crumpled = grid(64, lambda x, y: rng.uniform(-0.2, 0.2, x.shape))
     said: list[Event] = []
     task = Task("texture", said.append, CancelToken())
     posed = photographed(crumpled, AROUND, [1, 1, 1])
