@@ -478,6 +478,7 @@ def one_photo(folder: Path) -> RunRequest:
     )
 
 
+@pytest.mark.slow
 def test_a_real_process_foresees_runs_exports_and_survives_being_killed(
     process: JobController, tmp_path: Path
 ) -> None:
