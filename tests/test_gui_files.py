@@ -132,6 +132,12 @@ def test_closing_writes_what_is_not_yet_written_or_throws_it_away(
     autosave = Autosave(Project(workspace=tmp_path), folder=place)
     autosave.tick(changed)
     autosave.close(keep=False)
+    assert list(place.iterdir()) == [file]  # another project, which nobody has thrown away
+    assert abandoned_projects(place) == [file]
+    autosave = Autosave(changed, folder=place)
+    autosave.take_over(file)
+    assert abandoned_projects(place) == []
+    autosave.save_as(tmp_path / "mine.r3d", changed)
     assert list(place.iterdir()) == []
 
 

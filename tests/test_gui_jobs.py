@@ -244,8 +244,9 @@ def test_another_project_starts_afresh() -> None:
     desk.jobs.forget_run()
     assert desk.jobs.state == "idle"
     assert not desk.jobs.warnings
-    assert headline(desk.jobs) == ""
-    assert second_line(desk.jobs) == "Add photos to begin."
+    assert headline(desk.jobs, has_photos=False) == "No photos yet"
+    assert second_line(desk.jobs, has_photos=False) == "Add photos to begin."
+    assert second_line(desk.jobs) == "Looking at what there is to do."
 
 
 def test_an_export_ends_apart_from_the_run() -> None:

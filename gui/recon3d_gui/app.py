@@ -17,7 +17,7 @@ import dearpygui.dearpygui as dpg
 from recon3d_gui.asking import PathPrompt, ask_to_close
 from recon3d_gui.drop import DropTarget
 from recon3d_gui.fonts import Fonts
-from recon3d_gui.modals import Modals
+from recon3d_gui.modals import Modals, close_menus
 from recon3d_gui.panels.calibration import CalibrationPanel
 from recon3d_gui.panels.camera import CameraPanel
 from recon3d_gui.panels.export import ExportPanel
@@ -262,7 +262,8 @@ class App:
             self._take(paths)
 
     def _back(self) -> None:
-        self.studio.page = "model"
+        if not close_menus():
+            self.studio.page = "model"
 
     def _ask_close(self) -> None:
         if self.studio.jobs.busy:

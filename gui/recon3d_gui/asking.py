@@ -12,17 +12,26 @@ from recon3d_gui.paste import paths_in
 
 if TYPE_CHECKING:
     from recon3d_gui.dialogs import Question
+    from recon3d_gui.modals import Modals
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_WIDTH = 560
+_WIDTH, _TEXT = 560, 528
+_LINES = 96
+_ASKED = {
+    "files": "Paste the paths here, one on each line. You can also drop files on the window.",
+    "file": "Paste its path here. You can also drop it on the window.",
+    "folder": "Paste its path here. You can also drop it on the window.",
+    "save": "Where to, and under which name?",
+}
+_ACCEPT = {"files": "Add", "file": "Open", "folder": "Open", "save": "Save"}
 
 
 class PathPrompt:
     """A field for paths."""
 
-    def __init__(self, studio: Studio, ui: Ui) -> None:
-        self._dialogs, self._ui = studio.dialogs, ui
+    def __init__(self, studio: Studio, ui: Ui, modals: Modals) -> None:
+        self._dialogs, self._ui, self._modals = studio.dialogs, ui, modals
         self._shown: Question | None = None
 
     def update(self) -> None:
@@ -30,29 +39,29 @@ class PathPrompt:
         question = self._dialogs.typed
         if question is not self._shown:
             self._shown = question
-            if dpg.does_item_exist("paths"):
-                dpg.delete_item("paths")
+            self._modals.put_away("paths")
             if question:
                 self._build(question)
 
     def _build(self, question: Question) -> None:
         px = self._ui.px
         many = question.kind == "files"
-        with dpg.window(
-            tag="paths", label=question.title, modal=True, no_resize=True, no_collapse=True,
-            width=px(_WIDTH), pos=_centred(px(_WIDTH), px(240)), on_close=self._cancel,
+        with self._modals.show(
+            "paths", question.title, (_WIDTH, 184 + (_LINES - 24 if many else 0)),
+            self._cancel, None if many else self._accept,
         ):  # fmt: skip
-            told = "Paths, one on each line:" if many else "Path:"
-            dpg.add_text(told if question.kind != "save" else "Save as:")
+            dpg.add_text(_ASKED[question.kind], tag="paths.asked", wrap=px(_TEXT))
             dpg.add_input_text(
-                tag="paths.text", width=-1, multiline=many, height=px(120) if many else 0,
+                tag="paths.text", width=-1, multiline=many, height=px(_LINES) if many else 0,
                 default_value=str(question.start or "") if question.kind == "save" else "",
-                on_enter=not many, callback=None if many else self._accept,
             )  # fmt: skip
-            dpg.add_text("", tag="paths.problem", color=self._ui.colour("warning"), wrap=px(520))
-            with dpg.group(horizontal=True):
-                dpg.add_button(label="OK", tag="paths.ok", width=px(96), callback=self._accept)
-                dpg.add_button(label="Cancel", width=px(96), callback=self._cancel)
+            start = dpg.get_value("paths.text")
+            dpg.bind_item_font("paths.text", self._ui.font("normal", start))
+            dpg.add_text("", tag="paths.problem", color=self._ui.colour("warning"), wrap=px(_TEXT))
+            self._modals.buttons(
+                (_ACCEPT[question.kind], "paths.ok", self._accept),
+                ("Cancel", "paths.cancel", self._cancel),
+            )
         dpg.focus_item("paths.text")
 
     def _accept(self) -> None:
@@ -71,31 +80,21 @@ class PathPrompt:
         self._dialogs.answer_typed([])
 
 
-def ask_to_close(ui: Ui, leave: Callable[[], None]) -> None:
+def ask_to_close(ui: Ui, modals: Modals, leave: Callable[[], None]) -> None:
     """Ask whether to leave although a run is at work."""
     if dpg.does_item_exist("leave"):
         return
-    px = ui.px
 
     def stay() -> None:
-        dpg.delete_item("leave")
+        modals.put_away("leave")
 
-    with dpg.window(
-        tag="leave", label="A run is at work", modal=True, no_resize=True, no_collapse=True,
-        width=px(_WIDTH), pos=_centred(px(_WIDTH), px(140)), on_close=stay,
-    ):  # fmt: skip
+    with modals.show("leave", "A run is at work", (_WIDTH, 152), accept=stay):
         dpg.add_text(
             "If you close now the run stops. What is finished is kept, and it goes on from there "
             "the next time.",
-            wrap=px(_WIDTH - 32),
+            wrap=ui.px(_TEXT),
         )
-        with dpg.group(horizontal=True):
-            dpg.add_button(label="Go on working", tag="leave.stay", callback=stay)
-            dpg.add_button(label="Stop and close", tag="leave.close", callback=leave)
-
-
-def _centred(width_px: int, height_px: int) -> list[int]:
-    return [
-        max(0, (dpg.get_viewport_client_width() - width_px) // 2),
-        max(0, (dpg.get_viewport_client_height() - height_px) // 2),
-    ]
+        dpg.add_spacer(height=ui.px(8))
+        modals.buttons(
+            ("Go on working", "leave.stay", stay), ("Stop and close", "leave.close", leave)
+        )

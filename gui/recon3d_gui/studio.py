@@ -25,7 +25,7 @@ from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.desktop import notify
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
 from recon3d_gui.photos.photo_list import PhotoList
-from recon3d_gui.project.autosave import Autosave, abandoned_projects
+from recon3d_gui.project.autosave import Autosave
 from recon3d_gui.project.file import SUFFIX, Opened
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import (
@@ -87,8 +87,6 @@ class Studio:
         self.selected_photo: str | None = None
         self.page: Page = "model"
         self.toasts: list[Toast] = []
-        self.recovered: tuple[Path, ...] = tuple(abandoned_projects())
-        """Projects that were never saved, of a program that ended unexpectedly."""
         self.is_watched = True
         """Whether the window has the keyboard; otherwise the desktop is told of ends."""
         self.dialogs = Dialogs()
@@ -169,6 +167,25 @@ class Studio:
             return lambda: self._adopt(opened, path)
 
         self._in_background(read)
+
+    def recover(self, left: Path) -> None:
+        """Open a project that was left without being saved; it stays without a file."""
+        if not self._may_leave():
+            return
+
+        def adopt(opened: Opened) -> None:
+            self._adopt(replace(opened, file=None))
+            self._autosave.take_over(left)
+
+        def read() -> Callable[[], None]:
+            return partial(adopt, open_project(left))
+
+        self._in_background(read)
+
+    def forget_unsaved(self, left: Path) -> None:
+        """Throw away a project that was left without being saved."""
+        with suppress(OSError):
+            left.unlink()
 
     def save(self) -> None:
         """Save the project where it is, or ask where."""

@@ -22,7 +22,7 @@ def start_label(jobs: JobController) -> str:
     return "Go on" if stopped else "Start"
 
 
-def headline(jobs: JobController) -> str:
+def headline(jobs: JobController, *, has_photos: bool = True) -> str:
     """The first line: what is going on, or what has come of it."""
     progress = jobs.progress
     if jobs.saving.busy:
@@ -42,11 +42,13 @@ def headline(jobs: JobController) -> str:
         case "failed":
             return "Ended early; finished steps are kept"
     if not jobs.outlook:
-        return ""
-    return "This cannot start yet" if jobs.outlook.problem else "Ready"
+        return "One moment" if has_photos else "No photos yet"
+    if jobs.outlook.problem:
+        return "This cannot start yet"
+    return "Done" if jobs.outlook.nothing_to_do else "Ready"
 
 
-def second_line(jobs: JobController) -> str:
+def second_line(jobs: JobController, *, has_photos: bool = True) -> str:
     """The time that is left, what a run has found, or what the next one would compute."""
     if jobs.state in ("starting", "running") and jobs.progress:
         passed = clock(jobs.progress.elapsed_seconds)
@@ -60,12 +62,14 @@ def second_line(jobs: JobController) -> str:
         return outlook_words(outlook)
     if jobs.state == "done" and jobs.run.summary:
         return result_words(jobs.run.summary, len(jobs.warnings))
-    return outlook_words(outlook) if outlook else "Add photos to begin."
+    if outlook:
+        return outlook_words(outlook)
+    return "Looking at what there is to do." if has_photos else "Add photos to begin."
 
 
-def whole_line(jobs: JobController) -> str:
+def whole_line(jobs: JobController, *, has_photos: bool = True) -> str:
     """The second line with all that there is no room for."""
-    line, outlook = second_line(jobs), jobs.outlook
+    line, outlook = second_line(jobs, has_photos=has_photos), jobs.outlook
     if not outlook or line != outlook_words(outlook):
         return line
     if outlook.problem:

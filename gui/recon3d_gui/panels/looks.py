@@ -24,6 +24,8 @@ class Looks:
         """A button that reads as text: unlike text it stands level with the widget beside it."""
         self.value = self._button("muted", "", 0.0)
         """The same for what is less important."""
+        self.link = self._button("text", "raised", 0.0)
+        """A line of a list that opens something."""
         self.dot = self._button("accent", "", 0.5)
         self.icon = self._button("muted", "raised", 0.5)
         self.muted = self._text("muted")

@@ -11,6 +11,7 @@ import numpy as np
 from recon3d_gui.panels.model_bar import ModelBar
 from recon3d_gui.panels.model_overlay import ModelOverlay
 from recon3d_gui.panels.model_strip import ModelStrip
+from recon3d_gui.panels.start_page import StartPage
 from recon3d_gui.viewer.client import MOST_PX
 from recon3d_gui.viewer.protocol import Mode, Palette
 from recon3d_gui.viewer.workbench import Workbench
@@ -49,6 +50,7 @@ class ModelPanel:
         self._bar = ModelBar(studio, ui, self.bench, MODES)
         self._strip = ModelStrip(studio, ui, self.bench)
         self._overlay = ModelOverlay(studio, ui, self.bench)
+        self._start = StartPage(studio, ui)
         self._pixels: np.ndarray = np.zeros((1, 1, 4), np.float32)
         self._texture: int | str = 0
         self._retired: list[int | str] = []
@@ -76,7 +78,7 @@ class ModelPanel:
                 dpg.add_draw_layer(tag="model.picture")
                 dpg.add_draw_layer(tag="model.overlay")
             self._strip.build("model.page")
-            self._build_empty()
+            self._start.build("model.page")
         dpg.bind_item_theme("model.page", flush)
         with dpg.handler_registry(tag="model.handlers"):
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
@@ -99,7 +101,7 @@ class ModelPanel:
         self._grow_texture(*self.bench.viewer.resize(*canvas))
         self._bar.resize(width_px, px(_BAR))
         self._strip.place(px(_GAP), px(_BAR) + px(_GAP))
-        self._place_empty(canvas)
+        self._start.place(canvas, px(_BAR))
 
     def update(self) -> None:
         """Follow mouse and studio, and show the newest picture."""
@@ -116,7 +118,9 @@ class ModelPanel:
         self._bar.update()
         self._strip.update()
         self._overlay.update()
-        self._update_empty()
+        bench = self.bench
+        is_empty = bench.loaded is None and not bench.viewer.note
+        self._start.update(is_shown=is_empty, is_gone=bench.viewer.is_gone)
 
     # --- the picture ---------------------------------------------------------------------------
 
@@ -274,55 +278,6 @@ class ModelPanel:
         elif key == dpg.mvKey_Escape:
             self.bench.put_away()
             self.bench.leave_photo()
-
-    # --- before there is a model ---------------------------------------------------------------
-
-    def _build_empty(self) -> None:
-        with dpg.group(tag="model.empty"):
-            dpg.add_text("", tag="model.empty_title")
-            dpg.bind_item_font("model.empty_title", self._ui.font("title"))
-            dpg.add_spacer(height=self._ui.px(8))
-            dpg.add_text("", tag="model.empty_text", wrap=self._ui.px(420))
-            dpg.add_spacer(height=self._ui.px(16))
-            dpg.add_button(tag="model.begin", label="Add photos", callback=self._on_begin)
-            dpg.bind_item_theme("model.begin", self._bar.lit)
-
-    def _update_empty(self) -> None:
-        is_empty = self.bench.loaded is None and not self.bench.viewer.note
-        if dpg.is_item_shown("model.empty") != is_empty:
-            dpg.configure_item("model.empty", show=is_empty)
-        if not is_empty:
-            return
-        title, text, button = self._words()
-        if dpg.get_value("model.empty_title") != title:
-            dpg.set_value("model.empty_title", title)
-            dpg.set_value("model.empty_text", text)
-            dpg.configure_item("model.begin", label=button, show=bool(button))
-            self._place_empty(self.bench.navigator.canvas_px)
-
-    def _words(self) -> tuple[str, str, str]:
-        studio = self._studio
-        if self.bench.viewer.is_gone:
-            return "The 3D view has stopped", "Save your project and restart the program.", ""
-        if studio.jobs.busy:
-            text = "The model appears as soon as the photos are placed, and fills in from there."
-            return "Working on your photos", text, ""
-        if studio.project.sources:
-            text = "Press Start. You can watch the model appear here, and look around meanwhile."
-            return "Ready to build", text, "Start"
-        text = "Walk around your subject and take 20 to 60 sharp photos that overlap by two thirds."
-        return "Drop photos or a folder here", text, "Add photos"
-
-    def _on_begin(self, sender: Any, app_data: Any, user_data: Any) -> None:
-        if self._studio.project.sources:
-            self._studio.start()
-        else:
-            self._studio.add_photos()
-
-    def _place_empty(self, canvas: tuple[int, int]) -> None:
-        px = self._ui.px
-        left = max(px(24), (canvas[0] - px(420)) // 2)
-        dpg.set_item_pos("model.empty", [left, px(_BAR) + max(px(24), canvas[1] // 2 - px(80))])
 
     def _recolour(self) -> None:
         def share(name: str) -> tuple[float, float, float]:

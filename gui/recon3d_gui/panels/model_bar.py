@@ -75,11 +75,13 @@ class ModelBar:
         self._saving.update()
         style, bench = self._bench.viewer.style, self._bench
         runs = tuple(self._studio.project.runs)
-        now = (style.mode, style.wireframe, style.grid, style.cameras, bench.tool, bench.compared)
+        # Before there is a model the bright button is the one that leads to it.
+        mode_on = style.mode if bench.loaded else None
+        now = (mode_on, style.wireframe, style.grid, style.cameras, bench.tool, bench.compared)
         if now == self._shown and runs == self._runs:
             return
         for mode in self._modes.values():
-            self._mark(f"model.mode.{mode}", is_on=mode == style.mode)
+            self._mark(f"model.mode.{mode}", is_on=mode == mode_on)
         for tool, _ in _TOOLS.values():
             self._mark(f"model.tool.{tool}", is_on=tool == bench.tool)
         for name in _SHOWN:

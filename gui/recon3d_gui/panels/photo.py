@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
@@ -57,26 +58,9 @@ class PhotoPanel:
         """Make the widgets."""
         self._thumbnails = Textures(2)
         with dpg.child_window(parent=parent, tag="photo", border=False, no_scrollbar=True):
-            with dpg.group(horizontal=True, tag="photo.buttons"):
-                dpg.add_button(
-                    arrow=True,
-                    direction=dpg.mvDir_Left,
-                    tag="photo.previous",
-                    callback=lambda: self._step(-1),
-                )
-                dpg.add_button(
-                    arrow=True,
-                    direction=dpg.mvDir_Right,
-                    tag="photo.next",
-                    callback=lambda: self._step(1),
-                )
-                dpg.add_button(label="Fit", tag="photo.fit", callback=self._fit)
-                dpg.add_button(label="100 %", tag="photo.full_size", callback=self._full_size)
-                dpg.add_button(
-                    label="Show in 3D", tag="photo.in_3d", callback=self._show_in_3d, enabled=False
-                )
-                dpg.add_button(label="Exclude", tag="photo.toggle", callback=self._toggle)
-                dpg.add_text("", tag="photo.name")
+            with dpg.group(horizontal=True):
+                dpg.add_button(label="Back", tag="photo.back", callback=self._back)
+                self._build_buttons()
             dpg.add_radio_button(
                 ["Photo"], horizontal=True, tag="photo.overlay", callback=self._on_overlay
             )
@@ -85,11 +69,28 @@ class PhotoPanel:
             dpg.add_text("", tag="photo.verdict")
             dpg.add_text("", tag="photo.facts")
             dpg.bind_item_font("photo.facts", self._ui.font("small"))
-            dpg.bind_item_theme("photo.facts", Looks(self._ui).muted)
+            looks = Looks(self._ui)
+            looks.explain("photo.back", "Back to the model (Esc)")
+            dpg.bind_item_theme("photo.facts", looks.muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
             for key in (dpg.mvKey_Left, dpg.mvKey_Right):
                 dpg.add_key_press_handler(key, callback=self._on_key)
+
+    def _build_buttons(self) -> None:
+        with dpg.group(horizontal=True, tag="photo.buttons"):
+            for way, tag, by in (
+                (dpg.mvDir_Left, "photo.previous", -1),
+                (dpg.mvDir_Right, "photo.next", 1),
+            ):
+                dpg.add_button(arrow=True, direction=way, tag=tag, callback=partial(self._step, by))
+            dpg.add_button(label="Fit", tag="photo.fit", callback=self._fit)
+            dpg.add_button(label="100 %", tag="photo.full_size", callback=self._full_size)
+            dpg.add_button(
+                label="Show in 3D", tag="photo.in_3d", callback=self._show_in_3d, enabled=False
+            )
+            dpg.add_button(label="Exclude", tag="photo.toggle", callback=self._toggle)
+            dpg.add_text("", tag="photo.name")
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
@@ -219,6 +220,9 @@ class PhotoPanel:
         write(legend.title)
 
     # What the user does
+
+    def _back(self) -> None:
+        self._studio.page = "model"
 
     def _step(self, by: int) -> None:
         self._studio.photos.step(by)

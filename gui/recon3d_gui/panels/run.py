@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.job.asking import run_request
 from recon3d_gui.job.desktop import open_file
 from recon3d_gui.job.steps import Step
 from recon3d_gui.job.words import (
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 STRIP, DRAWER, FAILURE = 64, 232, 104
-_MARGIN = 16
+_MARGIN = 8
 _START, _REPORT, _LOG = 112, 96, 64
 _FRAMES_PER_SECOND = 5
 
@@ -35,8 +37,8 @@ _FRAMES_PER_SECOND = 5
 class RunPanel:
     """Tells its height by `height_px`, which changes with the drawer and with a failure."""
 
-    def __init__(self, studio: Studio, ui: Ui) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, ui: Ui, show_export: Callable[[], None]) -> None:
+        self._studio, self._show_export = studio, show_export
         self._jobs = studio.jobs
         self._ui = ui
         self._log = LogDrawer(studio, ui)
@@ -65,6 +67,8 @@ class RunPanel:
                                   no_scroll_with_mouse=True):  # fmt: skip
                 dpg.add_button(label="Start", tag="run.start", width=ui.px(_START),
                                height=ui.px(HEIGHT), callback=self._start)  # fmt: skip
+                dpg.add_button(label="Export", tag="run.export", width=ui.px(_START),
+                               height=ui.px(HEIGHT), callback=self._show_export)  # fmt: skip
                 dpg.add_button(label="Cancel", tag="run.cancel", width=ui.px(_START),
                                height=ui.px(HEIGHT), callback=self._jobs.cancel)  # fmt: skip
                 dpg.add_text("", tag="run.headline")
@@ -84,7 +88,8 @@ class RunPanel:
         dpg.bind_item_theme("run", spaced_theme(0, 0))
         dpg.bind_item_theme("run.failure", spaced_theme(ui.px(_MARGIN), ui.px(8)))
         self._primary.build()
-        dpg.bind_item_theme("run.start", self._primary.tag)
+        for tag in ("run.start", "run.export"):
+            dpg.bind_item_theme(tag, self._primary.tag)
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The width it has now; its height is its own."""
@@ -102,12 +107,12 @@ class RunPanel:
         dpg.set_item_pos("run.report", [right, top])
         right -= len(Step) * px(WIDTH + GAP) + px(GAP)
         self._cards.place(right, top)
-        left = px(2 * _MARGIN + _START)
-        for tag in ("run.start", "run.cancel"):
+        left = px(_MARGIN + _START + 2 * GAP)
+        for tag in ("run.start", "run.export", "run.cancel"):
             dpg.set_item_pos(tag, [px(_MARGIN), top])
         dpg.set_item_pos("run.headline", [left, px(13)])
         dpg.set_item_pos("run.line", [left, px(36)])
-        self._text_px = right - left - px(_MARGIN)
+        self._text_px = right - left - px(2 * GAP)
         dpg.configure_item("run.failure.text", wrap=width_px - px(4 * _MARGIN))
         dpg.configure_item("run.failure.hint", wrap=width_px - px(4 * _MARGIN))
         self._forget()
@@ -118,7 +123,7 @@ class RunPanel:
             self._log.update()
         jobs = self._jobs
         passed = jobs.progress.elapsed_seconds if jobs.busy and jobs.progress else 0.0
-        key = (jobs.revision, int(passed * _FRAMES_PER_SECOND), bool(self._studio.project.sources))
+        key = (jobs.revision, int(passed * _FRAMES_PER_SECOND), self._studio.revision)
         if key == self._drawn or not self._width_px:
             return
         self._drawn = key
@@ -135,21 +140,24 @@ class RunPanel:
     def _show_buttons(self) -> None:
         jobs = self._jobs
         stopping = "cancelling" in (jobs.run.state, jobs.saving.state)
-        dpg.configure_item("run.start", show=not jobs.busy, label=start_label(jobs),
-                           enabled=bool(self._studio.project.sources))  # fmt: skip
+        finished = not jobs.busy and self._up_to_date
+        dpg.configure_item("run.export", show=finished)
+        dpg.configure_item("run.start", show=not jobs.busy and not finished,
+                           label=start_label(jobs), enabled=self._has_photos)  # fmt: skip
         dpg.configure_item("run.cancel", show=jobs.busy, enabled=not stopping,
                            label="Stopping" if stopping else "Cancel")  # fmt: skip
         report = self._report
         dpg.configure_item("run.report", show=report is not None)
 
     def _show_words(self) -> None:
-        ui, line = self._ui, second_line(self._jobs)
-        title = _fitting(headline(self._jobs), self._text_px, ui)
+        ui, has_photos = self._ui, self._has_photos
+        line = second_line(self._jobs, has_photos=has_photos)
+        title = _fitting(headline(self._jobs, has_photos=has_photos), self._text_px, ui)
         dpg.set_value("run.headline", title)
         dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
         dpg.set_value("run.line", _fitting(line, self._text_px, ui))
-        dpg.set_value("run.line.whole", whole_line(self._jobs))
+        dpg.set_value("run.line.whole", whole_line(self._jobs, has_photos=has_photos))
         problem = self._jobs.outlook and self._jobs.outlook.problem and not self._jobs.busy
         dpg.configure_item("run.line", color=ui.colour("warning" if problem else "muted"))
 
@@ -182,6 +190,20 @@ class RunPanel:
                                callback=self._show_photo)  # fmt: skip
                 dpg.add_button(label="Close", tag="run.failure.close", callback=self._dismiss)
         dpg.bind_item_font("run.failure.hint", ui.font("small"))
+
+    @property
+    def _has_photos(self) -> bool:
+        return bool(self._studio.project.sources)
+
+    @property
+    def _up_to_date(self) -> bool:
+        """Whether Start would change nothing; an outlook on other settings does not tell."""
+        outlook = self._jobs.outlook
+        return bool(
+            outlook
+            and outlook.nothing_to_do
+            and outlook.request == run_request(self._studio.project)
+        )
 
     @property
     def _failed(self) -> bool:

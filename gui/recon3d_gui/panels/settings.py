@@ -118,10 +118,11 @@ class SettingsPanel:
         """The space it has now."""
         px = self._ui.px
         inside_px = width_px - px(_SCROLLBAR_PX)
-        for tag, room_px in (("settings.preset", width_px), ("settings.device", inside_px)):
-            dpg.set_item_width(tag, room_px - px(_LABEL_PX + _RESET_PX))
-            dpg.configure_item(f"{tag}.about", wrap=room_px)
-        dpg.set_item_width("settings.search", width_px - px(_RESET_PX))
+        # As wide as the rows below, which stand beside a scroll bar.
+        for tag in ("settings.preset", "settings.device"):
+            dpg.set_item_width(tag, inside_px - px(_LABEL_PX + _RESET_PX))
+            dpg.configure_item(f"{tag}.about", wrap=inside_px)
+        dpg.set_item_width("settings.search", inside_px - px(_RESET_PX))
         dpg.configure_item("settings.outlook", wrap=width_px)
         dpg.configure_item("settings.form", width=width_px)
         for row in self._rows.values():

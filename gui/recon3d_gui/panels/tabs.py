@@ -57,6 +57,7 @@ class Tabs:
         with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):
             self._colour(dpg.mvThemeCol_Button, "raised" if on else "surface")
             self._colour(dpg.mvThemeCol_ButtonHovered, "outline")
+            self._colour(dpg.mvThemeCol_ButtonActive, "outline")
             self._colour(dpg.mvThemeCol_Text, "text" if on else "muted")
         return theme
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_HEIGHT = 40
-_RIGHT = 148
+_HEIGHT, _EDGE, _TOP = 40, 8, 6
+_RIGHT = {"top.calibrate": 88, "top.theme": 64, "top.help": 56}
+"""Buttons at the right end and their widths."""
+_MENU = 240
 
 
 class TopBar:
@@ -41,23 +43,19 @@ class TopBar:
             ),
             dpg.group(horizontal=True),
         ):  # fmt: skip
-            dpg.add_button(label="Project", tag="top.project")
-            with dpg.popup("top.project", mousebutton=dpg.mvMouseButton_Left, tag="top.menu"):
-                dpg.add_menu_item(label="New", shortcut="Ctrl+N", callback=self._studio.new)
-                dpg.add_menu_item(label="Open", shortcut="Ctrl+O", callback=self._studio.ask_open)
-                dpg.add_menu_item(label="Save", shortcut="Ctrl+S", callback=self._studio.save)
-                dpg.add_menu_item(label="Save as", callback=self._studio.save_as)
-                dpg.add_separator()
-                dpg.add_group(tag="top.recent")
+            dpg.add_button(label="Project", tag="top.project", callback=self._open_menu)
             dpg.add_button(label="Undo", tag="top.undo", callback=self._studio.undo)
             dpg.add_button(label="Redo", tag="top.redo", callback=self._studio.redo)
             dpg.add_button(label="", tag="top.title")
             dpg.bind_item_theme("top.title", looks.label)
+            dpg.add_button(label="Calibrate", tag="top.calibrate", callback=self._calibrate)
             dpg.add_button(label="Theme", tag="top.theme", callback=self._switch_theme)
             dpg.add_button(label="Keys", tag="top.help", callback=self._show_help)
+        self._build_menu()
         for item, text in (
             ("top.undo", "Take the latest change back (Ctrl+Z)"),
             ("top.redo", "Do it again (Ctrl+Y)"),
+            ("top.calibrate", "Measure a camera with photos of a printed board"),
             ("top.theme", "Dark or light"),
             ("top.help", "Keys and mouse (F1)"),
         ):
@@ -68,8 +66,11 @@ class TopBar:
         """The space it has now."""
         px = self._ui.px
         dpg.configure_item("top", width=width_px, height=px(_HEIGHT))
-        dpg.set_item_pos("top.theme", [width_px - px(_RIGHT), px(6)])
-        dpg.set_item_pos("top.help", [width_px - px(_RIGHT) + px(72), px(6)])
+        right = width_px
+        for tag, width in reversed(_RIGHT.items()):
+            right -= px(_EDGE + width)
+            dpg.configure_item(tag, width=px(width))
+            dpg.set_item_pos(tag, [right, px(_TOP)])
 
     def update(self) -> None:
         """Show the project's name, and what could be undone."""
@@ -90,8 +91,27 @@ class TopBar:
         dpg.configure_item("top.undo", enabled=history.undo_label is not None)
         dpg.configure_item("top.redo", enabled=history.redo_label is not None)
 
+    def _build_menu(self) -> None:
+        studio, width = self._studio, self._ui.px(_MENU)
+        with dpg.window(
+            tag="top.menu", popup=True, show=False, no_move=True, autosize=True,
+            min_size=(width, 10), max_size=(width, 10_000),
+        ):  # fmt: skip
+            dpg.add_menu_item(label="New", shortcut="Ctrl+N", callback=studio.new)
+            dpg.add_menu_item(label="Open...", shortcut="Ctrl+O", callback=studio.ask_open)
+            dpg.add_menu_item(label="Save", shortcut="Ctrl+S", callback=studio.save)
+            dpg.add_menu_item(label="Save as...", callback=studio.save_as)
+            dpg.add_separator(tag="top.line", show=False)
+            dpg.add_group(tag="top.recent")
+
+    def _open_menu(self, sender: int | str) -> None:
+        left, top = dpg.get_item_rect_min(sender)
+        below = top + dpg.get_item_rect_size(sender)[1] + self._ui.px(4)
+        dpg.configure_item("top.menu", pos=(left, below), show=True)
+
     def _list_recent(self, found: list[Recent]) -> None:
         dpg.delete_item("top.recent", children_only=True)
+        dpg.configure_item("top.line", show=bool(found))
         for recent in found:
             item = dpg.add_menu_item(
                 label=recent.name, parent="top.recent", enabled=not recent.missing,
@@ -99,10 +119,14 @@ class TopBar:
             )  # fmt: skip
             dpg.bind_item_font(item, self._ui.font("normal", recent.name))
             with dpg.tooltip(item):
-                dpg.add_text(str(recent.path) + (" (not there now)" if recent.missing else ""))
+                told = dpg.add_text(f"{recent.path}{' (not there now)' if recent.missing else ''}")
+            dpg.bind_item_font(told, self._ui.font("normal", str(recent.path)))
 
     def _open_recent(self, sender: int, app_data: object, path: Path) -> None:
         self._studio.open(path)
+
+    def _calibrate(self) -> None:
+        self._studio.page = "calibration"
 
     def _switch_theme(self) -> None:
         theme: Theme = "light" if self._ui.theme == "dark" else "dark"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 from platformdirs import user_data_path
@@ -98,7 +99,15 @@ class Autosave:
             self._start()
             failure = self._finish()
         self._pool.shutdown()
+        # The program may go on with another project that was never saved.
+        with suppress(OSError):
+            _unsaved_file(self._folder).rename(self._folder / f"left-{uuid4().hex}{SUFFIX}")
         return failure
+
+    def take_over(self, left: Path) -> None:
+        """Go on in place of whoever left a project without saving it: one of abandoned_projects."""
+        with suppress(OSError):
+            left.replace(_unsaved_file(self._folder))
 
     def _start(self) -> None:
         self._tried = self._latest

@@ -1,0 +1,163 @@
+"""What stands where the model will be: what to do next, and projects to go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dearpygui.dearpygui as dpg
+
+from recon3d_gui.panels.looks import Looks
+from recon3d_gui.panels.primary import PrimaryLook
+from recon3d_gui.photos.latest import Latest
+from recon3d_gui.project.recent import Recent, look_up, look_up_unsaved
+
+if TYPE_CHECKING:
+    from recon3d_gui.studio import Studio
+    from recon3d_gui.theme import Ui
+
+_WIDTH, _BUTTON, _HEIGHT = 440, 120, 32
+_NAME, _DATE, _FORGET = 304, 96, 24
+_MOST_UNSAVED, _MOST_RECENT = 3, 5
+_ADVICE = "Walk around your subject and take 20 to 60 sharp photos that overlap by two thirds."
+
+
+class StartPage:
+    """Shown until there is something to look at."""
+
+    def __init__(self, studio: Studio, ui: Ui) -> None:
+        self._studio, self._ui = studio, ui
+        self._looks: Looks
+        self._primary = PrimaryLook(ui, "model.primary")
+        self._found: Latest[tuple[list[Recent], list[Recent]]] = Latest("earlier projects")
+        self._asked: object = None
+        self._words: tuple[str, str, str] = ("", "", "")
+        self._canvas = (1, 1)
+        self._top_px = 0
+
+    def build(self, parent: int | str) -> None:
+        """Make the widgets."""
+        px, self._looks = self._ui.px, Looks(self._ui)
+        self._primary.build()
+        with dpg.group(tag="model.empty", parent=parent):
+            dpg.add_text("", tag="model.empty_title")
+            dpg.add_spacer(height=px(8))
+            dpg.add_text("", tag="model.empty_text", wrap=px(_WIDTH))
+            dpg.add_spacer(height=px(16))
+            with dpg.group(horizontal=True, horizontal_spacing=px(8)):
+                size = {"width": px(_BUTTON), "height": px(_HEIGHT)}
+                dpg.add_button(tag="model.begin", callback=self._begin, **size)
+                dpg.add_button(label="Add folder", tag="model.begin_folder",
+                               callback=self._studio.add_folder, **size)  # fmt: skip
+                dpg.add_button(label="Open project", tag="model.begin_open",
+                               callback=self._studio.ask_open, **size)  # fmt: skip
+            dpg.add_group(tag="model.earlier")
+        dpg.bind_item_font("model.empty_title", self._ui.font("title"))
+        dpg.bind_item_theme("model.begin", self._primary.tag)
+
+    def place(self, canvas: tuple[int, int], top_px: int) -> None:
+        """Keep it in the middle of the canvas, which begins at top_px."""
+        self._canvas, self._top_px = canvas, top_px
+        px = self._ui.px
+        lines = len(dpg.get_item_children("model.earlier", 1) or ())
+        height = px(128) + lines * px(_HEIGHT)
+        left = max(px(24), (canvas[0] - px(_WIDTH)) // 2)
+        dpg.set_item_pos("model.empty", [left, top_px + max(px(16), (canvas[1] - height) // 2)])
+
+    def update(self, *, is_shown: bool, is_gone: bool) -> None:
+        """is_gone: whether the process of the 3D view has ended for good."""
+        if dpg.is_item_shown("model.empty") != is_shown:
+            dpg.configure_item("model.empty", show=is_shown)
+        if not is_shown:
+            self._asked = None
+            return
+        words = _words(self._studio, is_gone)
+        is_start = not self._studio.project.sources and not is_gone
+        if words != self._words:
+            self._words = words
+            title, text, button = words
+            dpg.set_value("model.empty_title", title)
+            dpg.set_value("model.empty_text", text)
+            dpg.configure_item("model.begin", label=button, show=bool(button))
+            for tag in ("model.begin_folder", "model.begin_open", "model.earlier"):
+                dpg.configure_item(tag, show=is_start)
+        recent = self._studio.preferences.recent
+        if is_start and self._asked != recent:
+            self._asked = recent
+            self._found.ask(lambda: (look_up_unsaved(), look_up(recent)))
+        if (found := self._found.answer()) is not None:
+            self._list(*found)
+
+    def _begin(self) -> None:
+        if self._studio.project.sources:
+            self._studio.start()
+        else:
+            self._studio.add_photos()
+
+    def _list(self, unsaved: Sequence[Recent], recent: Sequence[Recent]) -> None:
+        dpg.delete_item("model.earlier", children_only=True)
+        there = [each for each in recent if not each.missing]
+        self._section("Not saved yet", unsaved[:_MOST_UNSAVED], self._studio.recover, True)
+        self._section("Recent projects", there[:_MOST_RECENT], self._studio.open, False)
+        self.place(self._canvas, self._top_px)
+
+    def _section(
+        self,
+        title: str,
+        projects: Sequence[Recent],
+        open_project: Callable[[Path], None],
+        can_forget: bool,
+    ) -> None:
+        if not projects:
+            return
+        px, ui = self._ui.px, self._ui
+        with dpg.group(parent="model.earlier"):
+            dpg.add_spacer(height=px(24))
+            told = dpg.add_text(title)
+            dpg.bind_item_theme(told, self._looks.muted)
+            dpg.bind_item_font(told, ui.font("small"))
+            dpg.add_spacer(height=px(4))
+        for index, each in enumerate(projects):
+            with dpg.group(horizontal=True, horizontal_spacing=px(8), parent="model.earlier"):
+                tag = f"model.{'unsaved' if can_forget else 'recent'}.{index}"
+                dpg.add_button(
+                    label=f"{each.name}##{each.path}", tag=tag, width=px(_NAME),
+                    user_data=(open_project, each.path), callback=self._open,
+                )  # fmt: skip
+                when = f"{each.changed_at:%d %b %H:%M}" if each.changed_at else ""
+                date = dpg.add_button(label=f"{when}##{each.path}", width=px(_DATE))
+                if can_forget:
+                    forget = dpg.add_button(
+                        label="×", tag=f"{tag}.forget", width=px(_FORGET), user_data=each.path,
+                        callback=self._forget,
+                    )  # fmt: skip
+                    dpg.bind_item_theme(forget, self._looks.icon)
+                    self._looks.explain(forget, "Take it off this list; photos and results stay")
+            dpg.bind_item_font(tag, ui.font("normal", each.name))
+            dpg.bind_item_theme(tag, self._looks.link)
+            dpg.bind_item_theme(date, self._looks.value)
+            self._looks.explain(tag, str(each.path) if not can_forget else each.name)
+
+    def _open(
+        self, sender: object, data: object, asked: tuple[Callable[[Path], None], Path]
+    ) -> None:
+        open_project, path = asked
+        open_project(path)
+
+    def _forget(self, sender: object, app_data: object, path: Path) -> None:
+        self._studio.forget_unsaved(path)
+        self._asked = None
+
+
+def _words(studio: Studio, is_gone: bool) -> tuple[str, str, str]:
+    """Title, text and button."""
+    if is_gone:
+        return "The 3D view has stopped", "Save your project and restart the program.", ""
+    if studio.jobs.busy:
+        text = "The model appears as soon as the photos are placed, and fills in from there."
+        return "Working on your photos", text, ""
+    if studio.project.sources:
+        text = "Press Start. You can watch the model appear here, and look around meanwhile."
+        return "Ready to build", text, "Start"
+    return "Drop photos or a folder here", _ADVICE, "Add photos"
