@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_WIDTH, _BUTTON, _HEIGHT = 440, 120, 32
+_WIDTH, _BUTTON, _HEIGHT, _HEAD = 440, 120, 32, 136
 _NAME, _DATE, _FORGET = 304, 96, 24
 _MOST_UNSAVED, _MOST_RECENT = 3, 5
 _ADVICE = "Walk around your subject and take 20 to 60 sharp photos that overlap by two thirds."
@@ -33,6 +33,7 @@ class StartPage:
         self._found: Latest[tuple[list[Recent], list[Recent]]] = Latest("earlier projects")
         self._asked: object = None
         self._words: tuple[str, str, str] = ("", "", "")
+        self._lines = 0
         self._canvas = (1, 1)
         self._top_px = 0
 
@@ -40,7 +41,11 @@ class StartPage:
         """Make the widgets."""
         px, self._looks = self._ui.px, Looks(self._ui)
         self._primary.build()
-        with dpg.group(tag="model.empty", parent=parent):
+        # A window of its own: the canvas below it would take the mouse from anything else.
+        with dpg.child_window(
+            tag="model.empty", parent=parent, border=False, width=px(_WIDTH), no_scrollbar=True,
+            no_scroll_with_mouse=True,
+        ):  # fmt: skip
             dpg.add_text("", tag="model.empty_title")
             dpg.add_spacer(height=px(8))
             dpg.add_text("", tag="model.empty_text", wrap=px(_WIDTH))
@@ -55,14 +60,17 @@ class StartPage:
             dpg.add_group(tag="model.earlier")
         dpg.bind_item_font("model.empty_title", self._ui.font("title"))
         dpg.bind_item_theme("model.begin", self._primary.tag)
+        with dpg.theme() as clear, dpg.theme_component(dpg.mvAll):
+            dpg.add_theme_color(dpg.mvThemeCol_ChildBg, (0, 0, 0, 0))
+        dpg.bind_item_theme("model.empty", clear)
 
     def place(self, canvas: tuple[int, int], top_px: int) -> None:
         """Keep it in the middle of the canvas, which begins at top_px."""
         self._canvas, self._top_px = canvas, top_px
         px = self._ui.px
-        lines = len(dpg.get_item_children("model.earlier", 1) or ())
-        height = px(128) + lines * px(_HEIGHT)
+        height = min(px(_HEAD) + self._lines * px(_HEIGHT), canvas[1] - px(16))
         left = max(px(24), (canvas[0] - px(_WIDTH)) // 2)
+        dpg.configure_item("model.empty", height=height)
         dpg.set_item_pos("model.empty", [left, top_px + max(px(16), (canvas[1] - height) // 2)])
 
     def update(self, *, is_shown: bool, is_gone: bool) -> None:
@@ -97,9 +105,12 @@ class StartPage:
 
     def _list(self, unsaved: Sequence[Recent], recent: Sequence[Recent]) -> None:
         dpg.delete_item("model.earlier", children_only=True)
-        there = [each for each in recent if not each.missing]
-        self._section("Not saved yet", unsaved[:_MOST_UNSAVED], self._studio.recover, True)
-        self._section("Recent projects", there[:_MOST_RECENT], self._studio.open, False)
+        there = [each for each in recent if not each.missing][:_MOST_RECENT]
+        left = unsaved[:_MOST_UNSAVED]
+        self._section("Not saved yet", left, self._studio.recover, can_forget=True)
+        self._section("Recent projects", there, self._studio.open, can_forget=False)
+        titles = bool(left) + bool(there)
+        self._lines = len(left) + len(there) + 2 * titles
         self.place(self._canvas, self._top_px)
 
     def _section(
@@ -107,6 +118,7 @@ class StartPage:
         title: str,
         projects: Sequence[Recent],
         open_project: Callable[[Path], None],
+        *,
         can_forget: bool,
     ) -> None:
         if not projects:
