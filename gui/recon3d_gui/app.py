@@ -40,9 +40,12 @@ from recon3d_gui.window import TITLE, Window
 
 TOP, LEFT, TABS = 40, 340, 46
 _MOVING_SECONDS = 1 / 60
-_IDLE_SECONDS = 0.1
-"""Between frames when nobody touches anything; an event ends the wait at once."""
-_WORKING_SECONDS = 1 / 20
+# Without a graphics card a frame costs 30 ms of a core, which a run can use better.
+_WORKING_SECONDS = 1 / 5
+_IDLE_SECONDS = 1.0
+"""Between frames when nothing happens; whatever does ends the wait."""
+_LOOK_SECONDS = 0.1
+"""How often one looks whether something has happened."""
 _LIVELY_SECONDS = 0.5
 """After an event, frames follow each other as fast as the screen takes them."""
 
@@ -106,9 +109,7 @@ class App:
         while dpg.is_dearpygui_running() and not self._leaving:
             began = time.perf_counter()
             self._frame()
-            pause = self._pause - (time.perf_counter() - began)
-            if pause > 0:
-                self._window.wait(pause)
+            self._rest(began)
 
     def close(self) -> None:
         """End all processes and save."""
@@ -144,6 +145,18 @@ class App:
         self._toasts.place(width, height - self._run.height_px - self._ui.px(8))
         if self._probe:
             self._probe.answer(studio, self._model.bench.picks)
+
+    def _rest(self, began: float) -> None:
+        """Until the next frame is due: soon where something moves, else when something happens."""
+        due, shown = began + self._pause, self.studio.stamp
+        while (left := due - time.perf_counter()) > 0:
+            if self._window.wait(min(left, _LOOK_SECONDS)):
+                self._lively_until = time.monotonic() + _LIVELY_SECONDS
+                due = min(due, began + _MOVING_SECONDS)
+            elif left > _LOOK_SECONDS:
+                self._guarded(self.studio.tick)
+                if self.studio.stamp != shown or (self._probe and self._probe.is_asked):
+                    return
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Nothing that goes wrong in one place may take the window down."""

@@ -25,6 +25,11 @@ class Probe:
         self._intervals_ms: deque[float] = deque(maxlen=_FRAMES)
         self._drawn_at = time.perf_counter()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a question waits."""
+        return self._link.poll()
+
     def answer(self, studio: Studio, picks: Sequence[object]) -> None:
         """Answer the questions that have come; once a frame."""
         now = time.perf_counter()

@@ -287,6 +287,16 @@ class Studio:
             or self.photos.is_busy
         )
 
+    @property
+    def stamp(self) -> tuple[object, ...]:
+        """Another one whenever something that is shown may have changed."""
+        parts = (self.jobs, self.photos, self.calibration)
+        return (
+            self.revision, self.reached_revision, *(part.revision for part in parts),
+            self.page, self.selected_photo, self.title, self.dialogs.typed, self.is_busy,
+            *map(id, self.toasts),
+        )  # fmt: skip
+
     def tick(self) -> None:
         """Take in what has happened; each frame."""
         while not self._answers.empty():

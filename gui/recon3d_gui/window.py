@@ -13,6 +13,7 @@ from recon3d_gui.project.preferences import SCALES, SMALLEST_WINDOW, Preferences
 
 TITLE = "recon3d"
 _DPI_OF_ONE = 96
+_EARLY = 0.95
 
 
 class Window:
@@ -67,12 +68,19 @@ class Window:
             return (ask(self._handle) or b"").decode("utf-8", "replace")
         return _windows_clipboard()
 
-    def wait(self, seconds: float) -> None:
-        """Sleep until the mouse or keyboard is touched, or the time is over."""
-        if self._glfw:
-            self._glfw.glfwWaitEventsTimeout(seconds)
-        else:
-            time.sleep(min(seconds, 0.03))
+    def wait(self, seconds: float) -> bool:
+        """Sleep until the mouse or keyboard is touched, or the time is over; whether it was."""
+        if sys.platform == "win32":
+            every_input, also_what_came_before = 0x04FF, 0x0004
+            milliseconds = round(1e3 * seconds)
+            ask = ctypes.windll.user32.MsgWaitForMultipleObjectsEx
+            return ask(0, None, milliseconds, every_input, also_what_came_before) == 0
+        if not self._glfw:
+            time.sleep(seconds)
+            return False
+        began = time.perf_counter()
+        self._glfw.glfwWaitEventsTimeout(seconds)
+        return time.perf_counter() - began < _EARLY * seconds
 
     def close(self) -> None:
         """Take it away."""
