@@ -61,6 +61,9 @@ _STYLES: Mapping[str, tuple[float, ...]] = {
     "ScrollbarRounding": (6,), "GrabRounding": (4,), "TabRounding": (4,),
 }  # fmt: skip
 
+_MARK_PADDING = 2
+"""Around the marks of check boxes and radio buttons: they are no larger than the text."""
+
 
 class Ui:
     """What panels ask about looks. Made once the window is there."""
@@ -108,6 +111,15 @@ class Ui:
                 for style, values in _STYLES.items():
                     scaled = [round(value * self.scale) for value in values]
                     dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), *scaled)
+            for kind in (dpg.mvCheckbox, dpg.mvRadioButton):
+                with dpg.theme_component(kind):
+                    # Flat and dark they would not be told from the ground.
+                    self._colour("Border", "muted", 160)
+                    self._colour("CheckMark", "accent")
+                    dpg.add_theme_style(dpg.mvStyleVar_FrameBorderSize, 1)
+                    dpg.add_theme_style(
+                        dpg.mvStyleVar_FramePadding, self.px(_MARK_PADDING), self.px(_MARK_PADDING)
+                    )
             for kind in (dpg.mvButton, dpg.mvInputText, dpg.mvCombo, dpg.mvCheckbox):
                 with dpg.theme_component(kind, enabled_state=False):
                     self._colour("Text", "muted", 140)

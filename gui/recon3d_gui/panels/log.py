@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_MARGIN = 16
+_MARGIN = 8
 _HEADER = 52
 _LINE = 20
 _EVERYTHING, _WARNINGS = "Everything", "Warnings"

@@ -36,8 +36,14 @@ class Looks:
 
     def explain(self, item: int | str, text: str) -> None:
         """Give an item a tooltip."""
-        with dpg.tooltip(item, delay=_TOOLTIP_SECONDS):
-            dpg.add_text(text, wrap=self._ui.px(_TOOLTIP_PX))
+        with dpg.tooltip(item, delay=_TOOLTIP_SECONDS, tag=f"{item}.tip"):
+            told = dpg.add_text(text, wrap=self._ui.px(_TOOLTIP_PX))
+        dpg.bind_item_font(told, self._ui.font("normal", text))
+
+    def offer(self, item: int | str, *, is_on: bool) -> None:
+        """Show or hide an explained item; hidden alone it would lend its tooltip to a neighbour."""
+        dpg.configure_item(item, show=is_on)
+        dpg.configure_item(f"{item}.tip", show=is_on)
 
     def _button(self, colour: str, hovered: str, align: float) -> int | str:
         with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):

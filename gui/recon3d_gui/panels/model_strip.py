@@ -71,6 +71,9 @@ class ModelStrip:
         with dpg.theme() as inset, dpg.theme_component(dpg.mvChildWindow):
             dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, px(12), px(6))
             dpg.add_theme_style(dpg.mvStyleVar_ChildRounding, px(6))
+        with dpg.theme_component(dpg.mvAll, parent=inset):
+            # The window around it, whose parts are put in place by hand, has none.
+            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(8), px(4))
         dpg.bind_item_theme("model.strip", inset)
 
     def place(self, left_px: int, top_px: int) -> None:

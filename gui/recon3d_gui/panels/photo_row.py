@@ -44,6 +44,7 @@ class RowDrawing:
     def __init__(self, ui: Ui, parent: int | str, tag: str) -> None:
         self._ui = ui
         self._look: Look | None = None
+        self._theme = ui.theme
         self.tag = tag
         # Only a group around it can have a tooltip.
         with dpg.group(parent=parent, show=False) as self._group:
@@ -68,9 +69,9 @@ class RowDrawing:
 
     def show(self, look: Look) -> None:
         """Draw a photo's row, unless it looks like that already."""
-        if look == self._look:
+        if (look, self._ui.theme) == (self._look, self._theme):
             return
-        self._look = look
+        self._look, self._theme = look, self._ui.theme
         px = self._ui.px
         dpg.delete_item(self.tag, children_only=True)
         dpg.configure_item(self.tag, width=look.width_px, height=px(HEIGHT))

@@ -29,6 +29,7 @@ class SettingRow:
         self.tag = f"{tag}.{setting.key}"
         self._studio = studio
         self._ui = ui
+        self._looks: Looks
         self._shown: object = _NOTHING
 
     def build(self, looks: Looks, edited: int | str) -> None:
@@ -36,7 +37,7 @@ class SettingRow:
 
         edited: what `handle_texts` has made.
         """
-        ui = self._ui
+        ui, self._looks = self._ui, looks
         with dpg.group(tag=f"{self.tag}.row"):
             with dpg.group(horizontal=True, horizontal_spacing=0):
                 dpg.add_button(label="", width=ui.px(_DOT_PX), tag=f"{self.tag}.dot")
@@ -95,7 +96,7 @@ class SettingRow:
         """Show what the project says."""
         changed = self.setting.is_changed(project)
         dpg.configure_item(f"{self.tag}.dot", label="•" if changed else "")
-        dpg.configure_item(f"{self.tag}.reset", show=changed)
+        self._looks.offer(f"{self.tag}.reset", is_on=changed)
         value = self.setting.value(project)
         if value != self._shown:
             self._shown = value

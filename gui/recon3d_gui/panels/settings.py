@@ -43,13 +43,14 @@ class SettingsPanel:
             for part in self._sections
             for each in part.settings
         }
+        self._looks: Looks
         self._gpu: Latest[str] = Latest("find the GPU")
         self._seen = -1
         self._outlook: Outlook | None = None
 
     def build(self, parent: int | str) -> None:
         """Make the widgets, once."""
-        looks = Looks(self._ui)
+        self._looks = looks = Looks(self._ui)
         with dpg.group(parent=parent, tag="settings"):
             self._build_head(looks)
             self._build_form(looks)
@@ -150,7 +151,7 @@ class SettingsPanel:
         for row in self._rows.values():
             row.show(project)
         changed = changed_settings(project)
-        dpg.configure_item("settings.reset", show=bool(changed))
+        self._looks.offer("settings.reset", is_on=bool(changed))
         for part in self._sections:
             several = sum(each in part.settings for each in changed) > 1
             dpg.configure_item(f"settings.{part.title}.reset", show=several)
