@@ -21,6 +21,7 @@ _WIDTH, _BUTTON, _HEIGHT, _HEAD = 440, 120, 32, 136
 _NAME, _DATE, _FORGET = 304, 96, 24
 _MOST_UNSAVED, _MOST_RECENT = 3, 5
 _ADVICE = "Walk around your subject and take 20 to 60 sharp photos that overlap by two thirds."
+_NOTHING = ("", "", "")
 
 
 class StartPage:
@@ -32,7 +33,7 @@ class StartPage:
         self._primary = PrimaryLook(ui, "model.primary")
         self._found: Latest[tuple[list[Recent], list[Recent]]] = Latest("earlier projects")
         self._asked: object = None
-        self._words: tuple[str, str, str] = ("", "", "")
+        self._words = _NOTHING
         self._lines = 0
         self._canvas = (1, 1)
         self._top_px = 0
@@ -78,12 +79,15 @@ class StartPage:
         if dpg.is_item_shown("model.empty") != is_shown:
             dpg.configure_item("model.empty", show=is_shown)
         if not is_shown:
-            self._asked = None
+            self._words = _NOTHING
             return
         words = _words(self._studio, is_gone)
         is_start = not self._studio.project.sources and not is_gone
         if words != self._words:
             self._words = words
+            # Projects may have been left, saved and forgotten since it was last shown.
+            self._asked = None
+            dpg.delete_item("model.earlier", children_only=True)
             title, text, button = words
             dpg.set_value("model.empty_title", title)
             dpg.set_value("model.empty_text", text)
