@@ -33,10 +33,15 @@ def photos(tmp_path: Path) -> list[Path]:
 def choose_draft(program: Program) -> None:
     program.click("left.settings")
     preset = program.wait_for("settings.preset")
-    program.click("settings.preset")
-    # The list opens below, and Draft is its first line.
-    program.click_at(preset["min"][0] + 24, preset["min"][1] + 1.6 * preset["size"][1])
-    program.wait(lambda known: known["preset"] == "draft")
+    for _ in range(5):  # a click while the list is still unfolding closes it again
+        program.click("settings.preset")
+        time.sleep(0.6)
+        # Draft is the first line, right below.
+        program.click_at(preset["min"][0] + 24, preset["min"][1] + 1.6 * preset["size"][1])
+        time.sleep(0.6)
+        if program.studio()["preset"] == "draft":
+            return
+    raise AssertionError("Draft could not be chosen")
 
 
 def test_photos_become_a_model_that_is_measured_changed_and_saved(
