@@ -96,7 +96,7 @@ def reconstruct(
         try:
             _run_stages(work, given, config, runtime, last, results)
             results.written = write_outputs(results, outputs, config.export, work.task("export"))
-            work.remember_run(results.reached)
+            work.remember_run(results.reached, given.files)
         except ReconError as error:
             # A failed run needs its report most: it says which photo failed where.
             _report(results, config, outputs, error)

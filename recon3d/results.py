@@ -26,6 +26,10 @@ class Stage(IntEnum):
     TEXTURE = 6
 
 
+OPTIONAL_FILES = ("intrinsics", "poses", "masks", "sensor_depth")
+"""The fields of Inputs that hold a file or folder, or nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """The user's files; only `photos` is needed."""
@@ -43,6 +47,12 @@ class Inputs:
     excluded: frozenset[str] = frozenset()
     """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
     `blurred/*`."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """By field: whatever there is besides photos."""
+        named = {name: getattr(self, name) for name in OPTIONAL_FILES}
+        return {name: path for name, path in named.items() if path}
 
 
 @dataclass(eq=False)

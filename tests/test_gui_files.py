@@ -232,7 +232,14 @@ def test_photos_on_a_card_that_cannot_be_written_work_elsewhere(
     assert not new_project([tmp_path]).workspace.is_relative_to(tmp_path.parent)
 
 
-def make_run(root: Path, photos: Path, names: list[str], *, settings: dict[str, object]) -> None:
+def make_run(
+    root: Path,
+    photos: Path,
+    names: list[str],
+    *,
+    settings: dict[str, object],
+    files: dict[str, Path] | None = None,
+) -> None:
     """A workspace whose run has ended after placing, as the pipeline leaves it."""
     camera = Intrinsics(PinholeCamera.centred(40, 30, 50.0))
     items = [
@@ -258,7 +265,7 @@ def make_run(root: Path, photos: Path, names: list[str], *, settings: dict[str, 
         stage = partial(work.stage, version=1, config=Config(), upstream=[])
         made["album"] = stage("ingest", work=write_ingest, read=read_album)
         made["posed"] = stage("pose", work=write_pose, read=read_posed_photos)
-        work.remember_run(made)
+        work.remember_run(made, files)
     (root / "report.json").write_text(json.dumps({"settings": settings}))
 
 
@@ -281,6 +288,18 @@ def test_a_workspace_opens_with_its_photos_settings_and_run(photos: Path) -> Non
     (run,) = opened.project.runs
     assert set(run.reached) == {"ingest", "pose"}
     assert any("camera file" in note for note in opened.notes)
+
+
+def test_a_workspace_knows_the_files_that_its_run_was_given(photos: Path) -> None:
+    root, camera = photos.parent / "house.recon3d", photos / "K.json"
+    camera.touch()
+    files = {"intrinsics": camera, "masks": photos / "gone"}
+    make_run(root, photos, ["a.jpg", "b.jpg"], settings={}, files=files)
+    opened = open_project(root)
+    assert (opened.project.intrinsics, opened.project.masks) == (camera, None)
+    assert opened.notes == (f"{photos / 'gone'} is no longer there: add it again.",)
+    (root / "files.json").write_text('{"intrinsics": 3}')
+    assert open_project(root).project.intrinsics is None
 
 
 def test_the_preset_that_a_workspace_was_made_with_is_found(photos: Path) -> None:

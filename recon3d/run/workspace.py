@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
 _LATEST = "latest.json"
 _RUN = "run.json"
+_FILES = "files.json"
 _LOCK = ".lock"
 _STAGE_FOLDER = re.compile(r"[0-9a-f]{16}(\.part)?")
 
@@ -132,15 +133,21 @@ class Workspace:
         for doubt in doubts():
             self.task(stage).warn(doubt)
 
-    def remember_run(self, reached: Mapping[str, Made[Any]]) -> None:
+    def remember_run(
+        self, reached: Mapping[str, Made[Any]], files: Mapping[str, Path] | None = None
+    ) -> None:
         """Note which folders the latest finished run uses, for `recon3d clean` and `last_run`.
 
         For `clean`, stages that it did not reach keep what an earlier run noted; what `last_run`
         hands out is all of one run.
+
+        files: by name: what the user gave besides photos, for `files_of_run`.
         """
         write_json(self.root / _LATEST, {**_latest_keys(self.root), **self._keys})
         run = {name: {"stage": made.stage, "key": made.key} for name, made in reached.items()}
         write_json(self.root / _RUN, run)
+        given = {name: str(path.absolute()) for name, path in (files or {}).items()}
+        write_json(self.root / _FILES, given)
 
 
 class NotMadeError(Exception):
@@ -278,6 +285,15 @@ def last_run(root: Path, readers: Mapping[str, Callable[[Path], Any]]) -> dict[s
             f"{root} cannot be opened: it is damaged, or of another version of recon3d.", hint=hint
         ) from error
     return made
+
+
+def files_of_run(root: Path) -> dict[str, Path]:
+    """The files that the latest finished run was given; none where that is not known."""
+    try:
+        noted = json.loads((root / _FILES).read_text(encoding="utf-8"))
+        return {str(name): Path(path) for name, path in noted.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def finished_stage(stage: str, folder: Path, read: Callable[[Path], T]) -> Made[T]:

@@ -16,6 +16,8 @@ from recon3d.config import Config, Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import Album
 from recon3d.io.photos import list_photos
+from recon3d.results import OPTIONAL_FILES
+from recon3d.run.workspace import files_of_run
 from recon3d_gui.project.file import SUFFIX, Opened, read_project
 from recon3d_gui.project.project import Changes, Project, RunRecord
 
@@ -89,9 +91,17 @@ def _from_workspace(workspace: Path) -> Opened:
     album = results.album.value if results.album else None
     if album and (missing := [p.path for p in album.photos if not Path(p.path).exists()]):
         notes.append(f"{len(missing)} photos are no longer there, such as {missing[0]}.")
-    if results.posed and any(
-        c.source == "given" for c in results.posed.value.scene.cameras.values()
+    given = {name: path for name, path in files_of_run(workspace).items() if name in OPTIONAL_FILES}
+    files = {name: path for name, path in given.items() if path.exists()}
+    notes += [
+        f"{given[name]} is no longer there: add it again." for name in given if name not in files
+    ]
+    if (
+        "intrinsics" not in given
+        and results.posed
+        and any(c.source == "given" for c in results.posed.value.scene.cameras.values())
     ):
+        # Of a workspace that does not say which file that was.
         notes.append("This run was given a camera file: add it again before you start another.")
     project = Project(
         sources=_sources(album) if album else (),
@@ -99,6 +109,10 @@ def _from_workspace(workspace: Path) -> Opened:
         preset=chosen,
         changes=changes,
         workspace=workspace,
+        intrinsics=files.get("intrinsics"),
+        poses=files.get("poses"),
+        masks=files.get("masks"),
+        sensor_depth=files.get("sensor_depth"),
         runs=(
             RunRecord(
                 name="Run 1",
