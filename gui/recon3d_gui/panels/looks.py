@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.panels.spacing import spaced_theme
+
 if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
@@ -32,6 +34,8 @@ class Looks:
         self.good = self._text("good")
         self.warning = self._text("warning")
         self.bad = self._text("bad")
+        # Tooltips take the distances of the window that they are made in, which may have none.
+        self._roomy = spaced_theme(ui.px(8), ui.px(8))
         ui.on_theme(self._recolour)
 
     def explain(self, item: int | str, text: str) -> None:
@@ -39,6 +43,7 @@ class Looks:
         with dpg.tooltip(item, delay=_TOOLTIP_SECONDS, tag=f"{item}.tip"):
             told = dpg.add_text(text, wrap=self._ui.px(_TOOLTIP_PX))
         dpg.bind_item_font(told, self._ui.font("normal", text))
+        dpg.bind_item_theme(f"{item}.tip", self._roomy)
 
     def offer(self, item: int | str, *, is_on: bool) -> None:
         """Show or hide an explained item; hidden alone it would lend its tooltip to a neighbour."""

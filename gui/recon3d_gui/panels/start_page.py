@@ -153,7 +153,8 @@ class StartPage:
             dpg.bind_item_font(tag, ui.font("normal", each.name))
             dpg.bind_item_theme(tag, self._looks.link)
             dpg.bind_item_theme(date, self._looks.value)
-            self._looks.explain(tag, str(each.path) if not can_forget else each.name)
+            if not can_forget:
+                self._looks.explain(tag, str(each.path))
 
     def _open(
         self, sender: object, data: object, asked: tuple[Callable[[Path], None], Path]
