@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
+from recon3d.core.errors import OutputError
 from recon3d.io.intrinsics_files import CameraFormat, our_fields, write_camera_file
 from recon3d.run.files import write_json
 from recon3d_calib.calibrate import Calibration
+from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
+from recon3d_calib.photo_doubts import doubts, verdict
 from recon3d_calib.stereo import Stereo
 
 
@@ -50,15 +54,61 @@ def save_stereo(target: Path, stereo: Stereo) -> None:
     )
 
 
+def save_self_calibrations(target: Path, found: SelfCalibrations) -> None:
+    """Write the camera; of several each photo's own, which recon3d's JSON alone can hold.
+
+    Raises:
+        OutputError: the place cannot be written, or the format has no such lens.
+    """
+    first, *others = found.cameras
+    ours = target.suffix == ".json" and target.name != "transforms.json"
+    if not ours:
+        if others:
+            raise OutputError(
+                f"The photos were taken with {len(found.cameras)} cameras or zooms; {target.name} "
+                "can hold one.",
+                hint="Write a .json, or give the photos of one camera.",
+            )
+        write_camera_file(target, first.intrinsics, None)
+    elif others:
+        write_json(
+            target,
+            {
+                "cameras": {
+                    photo_id: {**our_fields(each.intrinsics), "calibration": describe_self(each)}
+                    for each in found.cameras
+                    for photo_id in each.photos
+                }
+            },
+        )
+    else:
+        write_json(target, {**our_fields(first.intrinsics), "calibration": describe_self(first)})
+
+
+def describe_self(found: SelfCalibration) -> dict[str, object]:
+    """How sure the values are and what they rest on, for programs."""
+    return {
+        "lens": found.lens,
+        "standard_deviations": _finite(found.std),
+        "rms_px": found.rms_px,
+        "photos_used": len(found.photos),
+        "points": found.points,
+        "summary": verdict(found),
+        "doubts": list(doubts(found)),
+    }
+
+
 def describe(calibration: Calibration) -> dict[str, object]:
     """How sure the values are and what they rest on, for programs."""
     return {
         "lens": calibration.lens,
-        "standard_deviations": {
-            name: value if math.isfinite(value) else None for name, value in calibration.std.items()
-        },
+        "standard_deviations": _finite(calibration.std),
         "rms_px": calibration.rms_px,
         "board": {"kind": calibration.board.kind, "size": calibration.board.size},
         "photos_used": len(calibration.used),
         "photos_given": len(calibration.photos),
     }
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

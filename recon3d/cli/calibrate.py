@@ -1,4 +1,4 @@
-"""`recon3d calibrate`: photos of a printed board -> the camera's intrinsics."""
+"""`recon3d calibrate`: photos of a printed board, or of anything -> the camera's intrinsics."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recon3d_calib.board import Board
     from recon3d_calib.calibrate import Calibration
     from recon3d_calib.detection import Look
+    from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
     from recon3d_calib.stereo import Stereo
 
 BoardChoice = Literal["find", "chessboard", "circles", "asymmetric-circles", "charuco", "apriltags"]
@@ -31,12 +32,15 @@ class Calibrate(Command):
     """Find the camera's intrinsics from photos or a video of a printed board.
 
     recon3d calibrate boards/ -o K.json; then recon3d mesh imgs/ --intrinsics K.json
+    Without a board: recon3d calibrate --from-photos imgs/ -o K.json
     """
 
     supervised: ClassVar[bool] = True
 
     photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS", help_behavior_hint="")]
     """A folder, a video, or photos of the board, all taken with one camera and one zoom."""
+    from_photos: bool = False
+    """The photos show no board, but something that stands still, from all sides."""
     output: Annotated[Path, arg(aliases=["-o"])] = Path("K.json")
     """Camera file to write: .json, .yaml (OpenCV) or .txt (COLMAP)."""
     board: Annotated[str, arg(metavar="COLUMNSxROWS")] = "find"
@@ -64,6 +68,9 @@ class Calibrate(Command):
             InputError: no board, another board, or too few photos.
             OutputError: a file cannot be written.
         """
+        if self.from_photos:
+            self._run_from_photos(display, cancel)
+            return
         from recon3d_calib.files import save_calibration, save_stereo
         from recon3d_calib.report import write_report
         from recon3d_calib.search import settle_board
@@ -105,6 +112,25 @@ class Calibrate(Command):
             save_calibration(self.output, found)
             write_report(report, found, paths)
         display.result(content, text)
+
+    def _run_from_photos(self, display: Display, cancel: CancelToken) -> None:
+        from recon3d_calib.files import save_self_calibrations
+        from recon3d_calib.from_photos import calibrate_from_photos
+
+        from recon3d.core.errors import ConfigError
+
+        if self.second or self.square_mm is not None:
+            raise ConfigError(
+                "--second and --square-mm need a board.", hint="Leave --from-photos out."
+            )
+        found = calibrate_from_photos(
+            self.photos,
+            Task("calibrate", display, cancel),
+            Runtime(workers=self.workers),
+            lens=None if self.lens == "choose" else self.lens,
+        )
+        save_self_calibrations(self.output, found)
+        display.result(*_outcome_of_photos(found, self.output))
 
     def _calibrate(
         self, paths: dict[str, Path], board: Board, task: Task
@@ -174,3 +200,38 @@ def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, 
         "report": str(report),
     }
     return content, "\n".join(lines)
+
+
+def _outcome_of_photos(found: SelfCalibrations, output: Path) -> tuple[dict[str, object], str]:
+    from recon3d_calib.files import describe_self
+
+    from recon3d.io.intrinsics_files import our_fields
+
+    content: dict[str, object] = {
+        "cameras": [
+            {**our_fields(each.intrinsics), **describe_self(each)} for each in found.cameras
+        ],
+        "left_out": dict(found.left_out),
+        "written": [str(output)],
+    }
+    lines = [line for each in found.cameras for line in _lines_of_photos(each)]
+    lines += [f"Left out: {photo_id}: {reason}" for photo_id, reason in found.left_out.items()]
+    return content, "\n".join([*lines, f"Written:  {output}"])
+
+
+def _lines_of_photos(found: SelfCalibration) -> list[str]:
+    from recon3d_calib.photo_doubts import doubts, verdict
+
+    camera, std = found.intrinsics.pinhole, found.std
+    terms = zip([*std][4:], found.intrinsics.distortion.coefficients, strict=True)
+    bends = "".join(f", {name} {value:.4f} ± {std[name]:.2g}" for name, value in terms)
+    return [
+        verdict(found),
+        f"Camera:   focal length {camera.fx_px:.2f} ± {std['fx']:.2g}, centre "
+        f"{camera.cx_px:.2f} ± {std['cx']:.2g}, {camera.cy_px:.2f} ± {std['cy']:.2g} px, of "
+        f"{camera.width_px}x{camera.height_px}",
+        f"Lens:     {found.lens}{bends}, points miss by {found.rms_px:.2f} px",
+        f"Photos:   {len(found.photos)}, turned by up to {found.turned_deg:.0f}°, with "
+        f"{found.points} points",
+        *[f"Doubt:    {sentence}" for sentence in doubts(found)],
+    ]

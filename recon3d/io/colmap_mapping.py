@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,8 @@ class Placement:
     error_px: Float[np.ndarray, "n"]
     observations: Int[np.ndarray, "m 2"]
     """(index of the point, index of the photo in cam_from_world)."""
+    sightings_px: Float[np.ndarray, "m 2"] = field(default_factory=lambda: np.empty((0, 2)))
+    """Where the photo as it was taken shows the point; empty without structure from motion."""
     others: tuple[frozenset[str], ...] = ()
     """Photos that were placed among each other, but not with these."""
 
@@ -227,11 +229,13 @@ def _to_placement(
             )
         cameras[key] = estimate
     points = [model.points3D[number] for number in sorted(model.point3D_ids())]
-    rows = [
-        (index, rank[image_id])
-        for index, point in enumerate(points)
-        for image_id in sorted({element.image_id for element in point.track.elements})
-    ]
+    features = {image_id: model.images[image_id].points2D for image_id in ids}
+    rows, sightings_px = [], []
+    for index, point in enumerate(points):
+        seen = {element.image_id: element.point2D_idx for element in point.track.elements}
+        for image_id in sorted(seen):
+            rows.append((index, rank[image_id]))
+            sightings_px.append(features[image_id][seen[image_id]].xy)
     return Placement(
         poses,
         cameras,
@@ -239,6 +243,7 @@ def _to_placement(
         np.array([point.xyz for point in points], np.float64).reshape(-1, 3),
         np.array([point.error for point in points], np.float64),
         np.array(rows, np.int64).reshape(-1, 2),
+        np.array(sightings_px, np.float64).reshape(-1, 2),
     )
 
 
