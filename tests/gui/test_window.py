@@ -142,6 +142,8 @@ def test_closing_during_a_run_asks_and_keeps_what_is_finished(
     known = program.wait(lambda known: "ingest" in known["reached"], 120)
     program.ask_close()
     program.click("leave.stay")
+    while program.widget("leave"):
+        time.sleep(0.1)
     assert program.wait(lambda known: known["state"] == "running")
     program.ask_close()
     children = program.processes[1:]

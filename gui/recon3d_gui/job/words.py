@@ -18,8 +18,9 @@ _LOG_LINES = 60
 
 def start_label(jobs: JobController) -> str:
     """What the button says that begins a run."""
-    stopped = jobs.state in ("cancelled", "failed") and jobs.outlook and jobs.outlook.kept
-    return "Go on" if stopped else "Start"
+    # The forecast of what is kept takes a moment; what the run has reached is known at once.
+    kept = jobs.reached or (jobs.outlook and jobs.outlook.kept)
+    return "Go on" if jobs.state in ("cancelled", "failed") and kept else "Start"
 
 
 def headline(jobs: JobController, *, has_photos: bool = True) -> str:
