@@ -28,6 +28,8 @@ _COLOURS = {"surface": 30, "raised": 45, "outline": 60, "muted": 150, "text": 23
 class PlainUi:
     """Measures and colours without the program's theme."""
 
+    theme = "dark"
+
     def px(self, n: float) -> int:
         return round(n)
 
