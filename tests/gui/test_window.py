@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import trimesh
 from driving import Program
@@ -149,7 +150,8 @@ def test_closing_during_a_run_asks_and_keeps_what_is_finished(
     children = program.processes[1:]
     program.click("leave.close")
     assert program.process.wait(20) == 0
-    assert not [child for child in children if child.is_running() and child.status() != "zombie"]
+    _, alive = psutil.wait_procs(children, 5)
+    assert not alive
     assert (Path(known["reached"]["ingest"]) / "manifest.json").is_file()
 
 
