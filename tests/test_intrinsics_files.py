@@ -18,6 +18,10 @@ LENSES = {
     "brown4": Distortion("brown", (-0.2, 0.05, 0.001, -0.002)),
     "brown5": Distortion("brown", (-0.2, 0.05, 0.001, -0.002, 0.01)),
     "rational": Distortion("brown", (0.4, 0.1, 0.001, -0.002, 0.01, 0.6, 0.1, 0.02)),
+    "thin-prism": Distortion(
+        "brown", (0.4, 0.1, 0.001, -0.002, 0.01, 0.6, 0.1, 0.02, 0.003, -0.001, 0.002, 0.0005)
+    ),
+    "division": Distortion("division", (-0.15,)),
     "fisheye": Distortion("fisheye", (-0.02, 0.01, -0.004, 0.001)),
 }
 NAMES: dict[CameraFormat, str] = {
@@ -31,7 +35,7 @@ NAMES: dict[CameraFormat, str] = {
 
 
 def padded(lens: Distortion) -> list[float]:
-    return [*lens.coefficients, *[0.0] * (8 - len(lens.coefficients))]
+    return [*lens.coefficients, *[0.0] * (12 - len(lens.coefficients))]
 
 
 @pytest.mark.parametrize("lens", LENSES)
@@ -40,6 +44,8 @@ def test_what_is_written_is_read_again(form: CameraFormat, lens: str, tmp_path: 
     given = Intrinsics(CAMERA, LENSES[lens])
     target = tmp_path / NAMES[form]
     unknown = {("kalibr", "brown5"), ("kalibr", "rational"), ("nerfstudio", "rational")}
+    unknown |= {(name, "thin-prism") for name in ("kalibr", "nerfstudio", "ros", "colmap")}
+    unknown |= {(name, "division") for name in ("kalibr", "nerfstudio", "ros", "opencv")}
     if (form, lens) in unknown:
         with pytest.raises(OutputError, match="knows no lens"):
             write_camera_file(target, given, form)
@@ -48,7 +54,8 @@ def test_what_is_written_is_read_again(form: CameraFormat, lens: str, tmp_path: 
     (read,) = read_camera_file(target, (1, 1)).shared
     assert read.pinhole == CAMERA
     assert padded(read.distortion) == pytest.approx(padded(given.distortion))
-    assert (read.distortion.model == "fisheye") == (lens == "fisheye")
+    for own in ("fisheye", "division"):
+        assert (read.distortion.model == own) == (lens == own)
 
 
 def test_the_name_says_the_format(tmp_path: Path) -> None:

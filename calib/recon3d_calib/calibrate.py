@@ -14,7 +14,7 @@ from recon3d.core.camera import Intrinsics
 from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Sightings, adjust, covariance
 from recon3d_calib.board import Board
-from recon3d_calib.choice import Trial, choose_lens
+from recon3d_calib.choice import CHOSEN_FROM, Trial, choose_lens
 from recon3d_calib.detection import Detection, Look
 from recon3d_calib.errors import BoardError, CalibrationError
 from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, Lens, LensName, intrinsics_of
@@ -122,7 +122,7 @@ def calibrate(
     width_px, height_px = detections[0].size
     _check_count(detections, looks)
     start, sightings, ids = _start(detections, verdicts)
-    names = (lens,) if lens else tuple(LENSES)
+    names = (lens,) if lens else CHOSEN_FROM
     task.step(0, 3, "rejecting corners that do not fit")
     fits, sightings, ids = drop_outliers(
         start, sightings, ids, names, verdicts, square_pixels=square_pixels

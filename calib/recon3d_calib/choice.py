@@ -13,8 +13,11 @@ from recon3d_calib.adjust import Fit, Sightings, adjust
 from recon3d_calib.lens import LENSES, LensName, folds_over, intrinsics_of
 from recon3d_calib.start import free_values
 
-# From simple to complicated.
-_ORDER: tuple[LensName, ...] = ("pinhole", "radial1", "radial2", "brown", "fisheye", "rational")
+CHOSEN_FROM: tuple[LensName, ...] = (
+    "pinhole", "radial1", "radial2", "brown", "fisheye", "rational",
+)  # fmt: skip
+"""From simple to complicated. Few programs read the others, so one must ask for them."""
+
 _FOLDS = 5
 # A better model must be better by more than chance would make it.
 _MOST_STANDARD_ERRORS = 1.0
@@ -46,7 +49,7 @@ def choose_lens(
     Raises:
         Cancelled: the task was stopped.
     """
-    names = [name for name in _ORDER if name in fits]
+    names = [name for name in CHOSEN_FROM if name in fits] or [*fits]
     errors: dict[LensName, Float[np.ndarray, "m"]] = {}
     for name in names:
         task.check()

@@ -210,9 +210,10 @@ def _widest_deg(bundle: Bundle, tracks: Tracks) -> Float[np.ndarray, "k"]:
 
 
 def _with_lens(bundle: Bundle, name: LensName) -> Bundle:
-    """Coefficients that both lenses have stay, others start at 0."""
+    """Coefficients that mean the same in both lenses stay, others start at 0."""
     lens = LENSES[name]
-    known = dict(zip(bundle.lens.coefficients, bundle.values[4:], strict=True))
+    alike = lens.distortion in ("radial", "brown")
+    known = dict(zip(bundle.lens.coefficients, bundle.values[4:], strict=True)) if alike else {}
     coefficients = [known.get(coefficient, 0.0) for coefficient in lens.coefficients]
     return replace(bundle, lens=lens, values=np.array([*bundle.values[:4], *coefficients]))
 

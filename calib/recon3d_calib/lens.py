@@ -12,7 +12,9 @@ from jaxtyping import Float, Inexact
 
 from recon3d.core.camera import Distortion, DistortionModel, Intrinsics, PinholeCamera
 
-LensName = Literal["pinhole", "radial1", "radial2", "brown", "rational", "fisheye"]
+LensName = Literal[
+    "pinhole", "radial1", "radial2", "brown", "rational", "thin-prism", "fisheye", "division"
+]
 
 # Derivatives by a complex step (Squire and Trapp 1998) are exact to the last digit.
 _STEP = 1e-30
@@ -52,6 +54,14 @@ LENSES: Mapping[LensName, Lens] = MappingProxyType(
                 "rational distortion, 8 numbers",
                 "brown",
             ),
+            Lens(
+                "thin-prism",
+                "brown",
+                ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4"),
+                "rational and thin-prism distortion, 12 numbers",
+                "rational",
+            ),
+            Lens("division", "division", ("k",), "division model, 1 number", "pinhole"),
             Lens(
                 "fisheye",
                 "fisheye",
@@ -127,7 +137,7 @@ def folds_over(lens: Lens, intrinsics: Intrinsics) -> bool:
 
 def _without_tangential(distortion: Distortion) -> tuple[float, ...]:
     k = distortion.coefficients
-    return (*k[:2], 0.0, 0.0, *k[4:]) if distortion.model == "brown" else k
+    return (*k[:2], 0.0, 0.0, *k[4:8]) if distortion.model == "brown" else k
 
 
 def _bend(
@@ -151,15 +161,15 @@ def _radial(k: np.ndarray, points_cam: np.ndarray) -> np.ndarray:
 
 
 def _brown(k: np.ndarray, points_cam: np.ndarray) -> np.ndarray:
-    k1, k2, p1, p2, k3, k4, k5, k6 = np.concatenate([k, np.zeros(8 - len(k))])
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = np.concatenate([k, np.zeros(12 - len(k))])
     xy = _perspective(k, points_cam)
     x, y = xy[:, 0], xy[:, 1]
     r2 = x * x + y * y
     radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
     return np.stack(
         [
-            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + r2 * (s1 + s2 * r2),
+            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + r2 * (s3 + s4 * r2),
         ],
         axis=1,
     )
@@ -176,9 +186,16 @@ def _fisheye(k: np.ndarray, points_cam: np.ndarray) -> np.ndarray:
     return np.stack([x, y], axis=1) * (bent / r)[:, None]
 
 
+def _division(k: np.ndarray, points_cam: np.ndarray) -> np.ndarray:
+    xy = _perspective(k, points_cam)
+    inside = 1 - 4 * k[0] * (xy**2).sum(axis=1, keepdims=True)
+    return 2 * xy / (1 + np.sqrt(np.where(inside.real > 0, inside, np.nan)))
+
+
 _BENDS: Mapping[DistortionModel, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "none": _perspective,
     "radial": _radial,
     "brown": _brown,
     "fisheye": _fisheye,
+    "division": _division,
 }

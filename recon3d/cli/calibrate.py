@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from recon3d_calib.stereo import Stereo
 
 BoardChoice = Literal["find", "chessboard", "circles", "asymmetric-circles", "charuco", "apriltags"]
-LensChoice = Literal["choose", "pinhole", "radial1", "radial2", "brown", "rational", "fisheye"]
+LensChoice = Literal[
+    "choose", "pinhole", "radial1", "radial2", "brown", "rational", "fisheye", "thin-prism",
+    "division",
+]  # fmt: skip
 _MOST_FRAMES = 60
 
 
@@ -48,7 +51,8 @@ class Calibrate(Command):
     type: BoardChoice = "find"
     """Kind of board."""
     lens: LensChoice = "choose"
-    """Lens model; choose takes the simplest one that predicts photos it was not fitted to."""
+    """Lens model; choose takes the simplest one that predicts photos it was not fitted to, among
+    all but thin-prism and division, which few programs read."""
     square_pixels: bool = False
     """One focal length for both directions."""
     second: Annotated[tuple[Path, ...], arg(metavar="PHOTOS"), NO_DEFAULT] = ()

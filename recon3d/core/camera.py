@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from recon3d.core.errors import ShapeMismatchError
 
-DistortionModel = Literal["none", "radial", "brown", "fisheye"]
+DistortionModel = Literal["none", "radial", "brown", "fisheye", "division"]
 
 
 GUESSED_FOCAL = 1.2
@@ -69,8 +69,9 @@ class Distortion:
     Coefficients by model, OpenCV's names and order:
         none     ()
         radial   (k1) or (k1, k2)
-        brown    (k1, k2, p1, p2[, k3[, k4, k5, k6]])
+        brown    (k1, k2, p1, p2[, k3[, k4, k5, k6[, s1, s2, s3, s4]]]), the last four thin prism
         fisheye  (k1, k2, k3, k4), Kannala and Brandt 2006
+        division (k), undistorted = distorted / (1 + k r^2), r of the distorted (Fitzgibbon 2001)
     """
 
     model: DistortionModel = "none"
@@ -78,7 +79,9 @@ class Distortion:
 
     def __post_init__(self) -> None:
         """Refuse a number of coefficients that the model does not have."""
-        sizes = {"none": {0}, "radial": {1, 2}, "brown": {4, 5, 8}, "fisheye": {4}}[self.model]
+        sizes = {
+            "none": {0}, "radial": {1, 2}, "brown": {4, 5, 8, 12}, "fisheye": {4}, "division": {1},
+        }[self.model]  # fmt: skip
         if len(self.coefficients) not in sizes:
             raise ValueError(
                 f"coefficients: got {len(self.coefficients)} for {self.model}, expected {sizes}"

@@ -149,8 +149,12 @@ def _turned_right(given: Intrinsics) -> Intrinsics:
     )
     lens = given.distortion
     if lens.model == "brown":
-        # The tangential part turns like the vector (p2, p1); the radial part does not change.
+        # The tangential part turns like the vector (p2, p1), the prism like (s1, s3) and (s2, s4);
+        # the radial part does not change.
         k1, k2, p1, p2, *more = lens.coefficients
+        if prism := more[4:]:
+            s1, s2, s3, s4 = prism
+            more[4:] = [-s3, -s4, s1, s2]
         lens = Distortion("brown", (k1, k2, p2, -p1, *more))
     return Intrinsics(camera, lens)
 

@@ -36,6 +36,8 @@ _MODELS = {
     "OPENCV": _Model(4, 2, 4),
     "OPENCV_FISHEYE": _Model(5, 2, 4),
     "FULL_OPENCV": _Model(6, 2, 8),
+    "SIMPLE_DIVISION": _Model(12, 1, 1),
+    "DIVISION": _Model(13, 2, 1),
 }
 _NAMES = {model.code: name for name, model in _MODELS.items()}
 
@@ -68,6 +70,8 @@ def intrinsics_from_colmap(
             return Intrinsics(pinhole)
         if model == "OPENCV_FISHEYE":
             return Intrinsics(pinhole, Distortion("fisheye", coefficients))
+        if model in ("SIMPLE_DIVISION", "DIVISION"):
+            return Intrinsics(pinhole, Distortion("division", coefficients))
         if model in ("SIMPLE_RADIAL", "RADIAL"):
             return Intrinsics(pinhole, Distortion("radial", coefficients))
         return Intrinsics(pinhole, Distortion("brown", coefficients))
@@ -76,7 +80,11 @@ def intrinsics_from_colmap(
 
 
 def colmap_from_intrinsics(intrinsics: Intrinsics) -> tuple[str, list[float]]:
-    """The smallest COLMAP model that holds these intrinsics exactly, and its parameters."""
+    """The smallest COLMAP model that holds these intrinsics exactly, and its parameters.
+
+    Raises:
+        IntrinsicsError: the lens has thin-prism terms, which COLMAP knows for fisheyes only.
+    """
     camera, distortion = intrinsics.pinhole, intrinsics.distortion
     k = list(distortion.coefficients)
     centre = [camera.cx_px, camera.cy_px]
@@ -85,6 +93,17 @@ def colmap_from_intrinsics(intrinsics: Intrinsics) -> tuple[str, list[float]]:
         return "PINHOLE", both
     if distortion.model == "fisheye":
         return "OPENCV_FISHEYE", both + k
+    if distortion.model == "division":
+        if camera.fx_px == camera.fy_px:
+            return "SIMPLE_DIVISION", [camera.fx_px, *centre, *k]
+        return "DIVISION", both + k
+    if any(k[8:]):
+        raise IntrinsicsError(
+            "Structure from motion knows no lens with thin-prism terms.",
+            hint="Undistort the photos first (`recon3d undistort`), and use the K.json that it "
+            "writes; or calibrate with another lens model.",
+        )
+    k = k[:8]
     if distortion.model == "radial":
         if camera.fx_px == camera.fy_px:
             return ("SIMPLE_RADIAL", "RADIAL")[len(k) - 1], [camera.fx_px, *centre, *k]

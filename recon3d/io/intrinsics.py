@@ -30,7 +30,9 @@ _MODELS: Mapping[str, DistortionModel] = {
     "none": "none", "pinhole": "none", "perspective": "none",
     "radial": "radial",
     "brown": "brown", "opencv": "brown", "plumb_bob": "brown", "rational_polynomial": "brown",
+    "thin_prism": "brown",
     "fisheye": "fisheye", "opencv_fisheye": "fisheye", "equidistant": "fisheye",
+    "division": "division",
 }  # fmt: skip
 
 _KALIBR_MODELS = {"radtan": "brown", "equidistant": "fisheye", "None": "none"}
@@ -247,17 +249,17 @@ def _distortion(model: object, coefficients: list[float]) -> Distortion:
 
 
 def _brown(coefficients: list[float]) -> Distortion:
-    """OpenCV's vector without the zeros at its end: 4, 5 or 8 values, or none."""
+    """OpenCV's vector without the zeros at its end: 4, 5, 8 or 12 values, or none."""
     if len(coefficients) not in (0, 4, 5, 8, 12, 14):
         raise ValueError(f"{len(coefficients)} distortion coefficients fit no model")
-    if any(coefficients[8:]):
-        raise ValueError("thin-prism and tilt distortion are not supported")
-    used = coefficients[:8]
+    if any(coefficients[12:]):
+        raise ValueError("the distortion of tilted sensors is not supported")
+    used = coefficients[:12]
     while used and used[-1] == 0:
         used.pop()
     if not used:
         return Distortion()
-    length = next(size for size in (4, 5, 8) if size >= len(used))
+    length = next(size for size in (4, 5, 8, 12) if size >= len(used))
     return Distortion("brown", (*used, *[0.0] * (length - len(used))))
 
 

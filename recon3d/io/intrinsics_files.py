@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from recon3d.core.camera import Intrinsics
-from recon3d.core.errors import OutputError
+from recon3d.core.errors import IntrinsicsError, OutputError
 from recon3d.io.colmap import colmap_from_intrinsics
 from recon3d.run.files import atomic_path, write_json
 
@@ -70,7 +70,7 @@ def _form_of(target: Path) -> CameraFormat:
 def _opencv(intrinsics: Intrinsics) -> str:
     camera = intrinsics.pinhole
     fisheye = intrinsics.distortion.model == "fisheye"
-    coefficients = _padded(intrinsics, 4 if fisheye else 5)
+    coefficients = _padded(intrinsics, 4 if fisheye else 5, "OpenCV")
     return (
         "%YAML:1.0\n---\n"
         f"image_width: {camera.width_px}\nimage_height: {camera.height_px}\n"
@@ -90,9 +90,12 @@ def _opencv_matrix(name: str, rows: int, columns: int, values: Sequence[float]) 
 def _ros(intrinsics: Intrinsics) -> str:
     camera = intrinsics.pinhole
     if intrinsics.distortion.model == "fisheye":
-        model, coefficients = "equidistant", _padded(intrinsics, 4)
+        model, coefficients = "equidistant", _padded(intrinsics, 4, "ROS")
     else:
-        coefficients = _padded(intrinsics, 5)
+        coefficients = _padded(intrinsics, 5, "ROS")
+        if any(coefficients[8:]):
+            raise OutputError("ROS knows no lens with thin-prism terms.", hint=_NO_EQUIVALENT)
+        coefficients = coefficients[:8]
         model = "plumb_bob" if len(coefficients) == 5 else "rational_polynomial"
     k = _matrix(intrinsics)
     projection = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]
@@ -114,9 +117,9 @@ def _ros(intrinsics: Intrinsics) -> str:
 def _kalibr(intrinsics: Intrinsics) -> str:
     camera, lens = intrinsics.pinhole, intrinsics.distortion
     if lens.model == "fisheye":
-        model, coefficients = "equidistant", _padded(intrinsics, 4)
+        model, coefficients = "equidistant", _padded(intrinsics, 4, "Kalibr")
     else:
-        coefficients = _padded(intrinsics, 4)
+        coefficients = _padded(intrinsics, 4, "Kalibr")
         if any(coefficients[4:]):
             raise OutputError(
                 "Kalibr knows no lens with more than k1, k2, p1 and p2.", hint=_NO_EQUIVALENT
@@ -133,7 +136,12 @@ def _kalibr(intrinsics: Intrinsics) -> str:
 
 def _colmap(intrinsics: Intrinsics) -> str:
     camera = intrinsics.pinhole
-    model, params = colmap_from_intrinsics(intrinsics)
+    try:
+        model, params = colmap_from_intrinsics(intrinsics)
+    except IntrinsicsError as error:
+        raise OutputError(
+            "COLMAP knows no lens with thin-prism terms.", hint=_NO_EQUIVALENT
+        ) from error
     values = " ".join(repr(float(value)) for value in params)
     return (
         "# Camera list with one line of data per camera:\n"
@@ -145,7 +153,7 @@ def _colmap(intrinsics: Intrinsics) -> str:
 def _nerfstudio(intrinsics: Intrinsics) -> dict[str, object]:
     camera, lens = intrinsics.pinhole, intrinsics.distortion
     fisheye = lens.model == "fisheye"
-    coefficients = _padded(intrinsics, 4 if fisheye else 5)
+    coefficients = _padded(intrinsics, 4 if fisheye else 5, "nerfstudio")
     if any(coefficients[5:]):
         raise OutputError(
             "nerfstudio knows no lens with more than k1, k2, k3, p1 and p2.", hint=_NO_EQUIVALENT
@@ -179,8 +187,14 @@ def _matrix(intrinsics: Intrinsics) -> list[float]:
     return [camera.fx_px, 0.0, cx, 0.0, camera.fy_px, cy, 0.0, 0.0, 1.0]
 
 
-def _padded(intrinsics: Intrinsics, least: int) -> list[float]:
+def _padded(intrinsics: Intrinsics, least: int, program: str) -> list[float]:
     """OpenCV's coefficients; a radial lens has no tangential part."""
+    if intrinsics.distortion.model == "division":
+        raise OutputError(
+            f"{program} knows no lens of the division model.",
+            hint="recon3d's JSON and COLMAP's cameras.txt do; or calibrate with another lens "
+            "model.",
+        )
     coefficients = list(intrinsics.distortion.coefficients)
     return [*coefficients, *[0.0] * (least - len(coefficients))]
 

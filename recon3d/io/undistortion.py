@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 
-from recon3d.core.camera import Intrinsics, PinholeCamera
+from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, pixel_rays
 from recon3d.io.colmap import colmap_from_intrinsics
 
 _ROUNDS = 20
@@ -19,8 +21,13 @@ def undistorted_camera(intrinsics: Intrinsics, blank: float = 0.0) -> PinholeCam
     """
     from recon3d.io.colmap_library import pycolmap
 
-    if not any(intrinsics.distortion.coefficients):
+    lens = intrinsics.distortion
+    if not any(lens.coefficients):
         return intrinsics.pinhole
+    if any(lens.coefficients[8:]):
+        plain = replace(intrinsics, distortion=Distortion("brown", lens.coefficients[:8]))
+        whole = undistorted_camera(plain, blank)
+        return whole if blank else _without_rim(whole, intrinsics)
     model, params = colmap_from_intrinsics(intrinsics)
     camera = pycolmap.undistort_camera(
         pycolmap.UndistortCameraOptions(blank_pixels=blank),
@@ -33,6 +40,27 @@ def undistorted_camera(intrinsics: Intrinsics, blank: float = 0.0) -> PinholeCam
     )
     fx_px, fy_px, cx_px, cy_px = camera.params.tolist()
     return PinholeCamera(camera.width, camera.height, fx_px, fy_px, cx_px, cy_px)
+
+
+def _without_rim(camera: PinholeCamera, intrinsics: Intrinsics) -> PinholeCamera:
+    """Cut off the lines at the border that thin-prism terms leave blank."""
+    taken = intrinsics.pinhole
+    most = np.array([taken.width_px, taken.height_px])
+    while min(camera.width_px, camera.height_px) > 2:
+        x, y = np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5
+        rim = [np.stack([x, np.full_like(x, edge)], 1) for edge in (y[0], y[-1])]
+        rim += [np.stack([np.full_like(y, edge), y], 1) for edge in (x[0], x[-1])]
+        shown = distort_pixels(np.concatenate(rim), intrinsics, camera)
+        if (shown >= 0).all() and (shown <= most).all():
+            break
+        camera = replace(
+            camera,
+            width_px=camera.width_px - 2,
+            height_px=camera.height_px - 2,
+            cx_px=camera.cx_px - 1,
+            cy_px=camera.cy_px - 1,
+        )
+    return camera
 
 
 def fit_nearest(values: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
@@ -50,6 +78,9 @@ def undistort_pixels(
         camera == intrinsics.pinhole and not any(intrinsics.distortion.coefficients)
     ):
         return uv_px
+    if intrinsics.distortion.model == "division":
+        rays = _straightened(_flat(uv_px, intrinsics.pinhole), *intrinsics.distortion.coefficients)
+        return _shown(rays, camera)
     matrix, coefficients = _opencv_matrix(intrinsics.pinhole), _opencv_coefficients(intrinsics)
     lens = cv2.fisheye if intrinsics.distortion.model == "fisheye" else cv2
     stored = np.ascontiguousarray((uv_px - 0.5)[:, None], np.float64)
@@ -57,21 +88,22 @@ def undistort_pixels(
     # OpenCV stops early enough to leave tenths of a pixel in wide lenses.
     for _ in range(_ROUNDS):
         rays = rays + (uv_px - _taken_px(rays, intrinsics)) / np.diag(matrix)[:2]
-    return rays * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px]
+    return _shown(rays, camera)
 
 
 def distort_pixels(
     uv_px: Float[np.ndarray, "n 2"], intrinsics: Intrinsics, camera: PinholeCamera
 ) -> Float[np.ndarray, "n 2"]:
     """Where pixels of the pinhole camera's picture lie in the photo as it was taken."""
-    rays = (uv_px - [camera.cx_px, camera.cy_px]) / [camera.fx_px, camera.fy_px]
-    return _taken_px(rays, intrinsics)
+    return _taken_px(_flat(uv_px, camera), intrinsics)
 
 
 def _taken_px(rays: Float[np.ndarray, "n 2"], intrinsics: Intrinsics) -> Float[np.ndarray, "n 2"]:
     """Where the lens shows rays (x, y, 1) of the camera frame."""
     if len(rays) == 0:
         return rays
+    if intrinsics.distortion.model == "division":
+        return _shown(_bent(rays, *intrinsics.distortion.coefficients), intrinsics.pinhole)
     matrix, coefficients = _opencv_matrix(intrinsics.pinhole), _opencv_coefficients(intrinsics)
     lens = cv2.fisheye if intrinsics.distortion.model == "fisheye" else cv2
     points = np.concatenate([rays, np.ones((len(rays), 1))], axis=1)[:, None]
@@ -102,6 +134,11 @@ def _distorted_uv(
     intrinsics: Intrinsics, camera: PinholeCamera
 ) -> tuple[Float32[np.ndarray, "i j"], Float32[np.ndarray, "i j"]]:
     """Where each pinhole pixel lies in the distorted picture, in OpenCV's convention."""
+    if intrinsics.distortion.model == "division":
+        rays = pixel_rays(camera)[..., :2].reshape(-1, 2)
+        uv = (_taken_px(rays, intrinsics) - 0.5).astype(np.float32)
+        across, down = uv.T.reshape(2, camera.height_px, camera.width_px)
+        return np.ascontiguousarray(across), np.ascontiguousarray(down)
     source = _opencv_matrix(intrinsics.pinhole)
     target = _opencv_matrix(camera)
     size = (camera.width_px, camera.height_px)
@@ -117,10 +154,29 @@ def _distorted_uv(
     return np.asarray(u), np.asarray(v)
 
 
+def _bent(rays: Float[np.ndarray, "n 2"], k: float) -> Float[np.ndarray, "n 2"]:
+    """Rays as a division lens shows them; NaN where it does not see them."""
+    with np.errstate(invalid="ignore"):
+        root = np.sqrt(1 - 4 * k * (rays**2).sum(axis=1, keepdims=True))
+    return 2 * rays / (1 + root)
+
+
+def _straightened(bent: Float[np.ndarray, "n 2"], k: float) -> Float[np.ndarray, "n 2"]:
+    return bent / (1 + k * (bent**2).sum(axis=1, keepdims=True))
+
+
+def _flat(uv_px: Float[np.ndarray, "n 2"], camera: PinholeCamera) -> Float[np.ndarray, "n 2"]:
+    return (uv_px - [camera.cx_px, camera.cy_px]) / [camera.fx_px, camera.fy_px]
+
+
+def _shown(rays: Float[np.ndarray, "n 2"], camera: PinholeCamera) -> Float[np.ndarray, "n 2"]:
+    return rays * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px]
+
+
 def _opencv_coefficients(intrinsics: Intrinsics) -> np.ndarray:
     """As many as OpenCV's model takes; those that are not given are 0."""
     distortion = intrinsics.distortion
-    padded = np.zeros(4 if distortion.model == "fisheye" else 8)
+    padded = np.zeros(4 if distortion.model == "fisheye" else 12)
     padded[: len(distortion.coefficients)] = distortion.coefficients
     return padded
 

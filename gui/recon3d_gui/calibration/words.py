@@ -23,7 +23,9 @@ _LENSES = {
     "radial2": "radial distortion (2 numbers)",
     "brown": "radial and tangential (5 numbers)",
     "rational": "rational (8 numbers)",
+    "thin-prism": "thin prism (12 numbers)",
     "fisheye": "fisheye (4 numbers)",
+    "division": "division (1 number)",
 }
 
 
