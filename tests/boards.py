@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
+from PIL import Image
 from recon3d_calib.adjust import rotations_of
 from recon3d_calib.board import Board
 from recon3d_calib.detection import Detection, Look
@@ -62,3 +66,21 @@ def seen_boards(
 
 def _within(points_px: np.ndarray) -> bool:
     return bool((points_px > 5).all() and (points_px < np.array(SIZE) - 5).all())
+
+
+def render_boards(folder: Path) -> None:
+    """Six photos of a chessboard of 6x4 corners, leaning to different sides; focal length 900."""
+    squares = np.indices((5, 7)).sum(axis=0) % 2 * 255
+    page = np.pad(np.kron(squares, np.ones((60, 60))).astype(np.uint8), 60, constant_values=255)
+    height, width = page.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    focal = 900.0
+    for index, (lean_x, lean_y) in enumerate(
+        [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.3, 0.4), (-0.4, 0.2)]
+    ):
+        turn, _ = cv2.Rodrigues(np.array([lean_y, lean_x, 0.05 * index]))
+        away = (np.pad(corners - corners.mean(axis=0), ((0, 0), (0, 1))) @ turn.T) + [0, 0, 900]
+        shown = (away[:, :2] / away[:, 2:] * focal + [400, 300]).astype(np.float32)
+        warp = cv2.getPerspectiveTransform(corners, shown)
+        photo = cv2.warpPerspective(page, warp, (800, 600), borderValue=200)
+        Image.fromarray(photo).save(folder / f"{index}.png")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
+sys.path.append(str(Path(__file__).parent))
+from boards import render_boards
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.calibration.words import photo_line, rows
+from recon3d_gui.calibration.words import doubtful_first, photo_line, rows
 from recon3d_gui.calibration.worker import Failed
 
 from recon3d.core.errors import InputError
@@ -20,20 +23,7 @@ from recon3d.core.errors import InputError
 def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six photos of a chessboard of 6x4 corners, leaning to different sides, and one without."""
     folder = tmp_path_factory.mktemp("Tafeln schräg")
-    squares = np.indices((5, 7)).sum(axis=0) % 2 * 255
-    page = np.pad(np.kron(squares, np.ones((60, 60))).astype(np.uint8), 60, constant_values=255)
-    height, width = page.shape
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    focal = 900.0
-    for index, (lean_x, lean_y) in enumerate(
-        [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.3, 0.4), (-0.4, 0.2)]
-    ):
-        turn, _ = cv2.Rodrigues(np.array([lean_y, lean_x, 0.05 * index]))
-        away = (np.pad(corners - corners.mean(axis=0), ((0, 0), (0, 1))) @ turn.T) + [0, 0, 900]
-        shown = (away[:, :2] / away[:, 2:] * focal + [400, 300]).astype(np.float32)
-        warp = cv2.getPerspectiveTransform(corners, shown)
-        photo = cv2.warpPerspective(page, warp, (800, 600), borderValue=200)
-        Image.fromarray(photo).save(folder / f"{index}.png")
+    render_boards(folder)
     Image.new("L", (800, 600), 128).save(folder / "leer.png")
     return folder
 
@@ -69,6 +59,9 @@ def test_photos_become_a_camera_in_a_process_of_its_own(boards: Path, tmp_path: 
     assert "px, tilted" in photo_line(session.looks["0.png"], results["0.png"])[0]
     assert photo_line(session.looks["leer.png"], results["leer.png"])[1] == "warning"
     assert dict(rows(session.calibration))["Photos used"] == "6 of 7"
+    names = [f"{index}.png" for index in range(6)]
+    assert doubtful_first([*names, "leer.png"], session.calibration) == ["leer.png", *names]
+    assert doubtful_first(["b", "a"], None) == ["a", "b"]
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recon3d_calib.board import BoardKind
 from recon3d_calib.calibrate import Calibration, PhotoResult
 from recon3d_calib.detection import Look
@@ -41,6 +43,12 @@ def rows(calibration: Calibration) -> list[tuple[str, str]]:
         ("Photo size", f"{camera.width_px} × {camera.height_px}"),
         ("Photos used", f"{len(calibration.used)} of {len(calibration.photos)}"),
     ]
+
+
+def doubtful_first(photo_ids: Iterable[str], calibration: Calibration | None) -> list[str]:
+    """By name, the photos that were left out before the others."""
+    used = {photo.photo_id for photo in calibration.used} if calibration else set()
+    return sorted(photo_ids, key=lambda photo_id: (photo_id in used, photo_id))
 
 
 def photo_line(look: Look | None, result: PhotoResult | None) -> tuple[str, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.calibration.words import photo_line
+from recon3d_gui.calibration.words import doubtful_first, photo_line
 from recon3d_gui.calibration.worker import THUMBNAIL_PX
 from recon3d_gui.photos.textures import Texture, Textures
 
@@ -68,7 +69,8 @@ class PhotoCards:
         if self._session.revision == self._seen:
             return
         self._seen = self._session.revision
-        shown = sorted(self._session.paths)[:_MOST]
+        calibration = self._session.calibration
+        shown = doubtful_first(self._session.paths, calibration)[:_MOST]
         for photo_id in [each for each in self._cards if each not in shown]:
             dpg.delete_item(self._cards.pop(photo_id).group)
             self._textures.drop(photo_id)
@@ -76,8 +78,8 @@ class PhotoCards:
         new = [photo_id for photo_id in shown if photo_id not in self._cards]
         for photo_id in new:
             self._cards[photo_id] = self._make(photo_id)
-        calibration = self._session.calibration
         results = {p.photo_id: p for p in calibration.photos} if calibration else {}
+        self._place(shown)
         made = 0
         for photo_id in shown:
             card = self._cards[photo_id]
@@ -96,8 +98,6 @@ class PhotoCards:
             self._show(
                 card, self._textures.find(photo_id) or self._textures.make(photo_id, thumbnail)
             )
-        if new:
-            self._place()
 
     def _make(self, photo_id: str) -> _Card:
         px, (width, height) = self._ui.px, self._picture
@@ -128,10 +128,10 @@ class PhotoCards:
             parent=card.picture,
         )
 
-    def _place(self) -> None:
+    def _place(self, shown: Sequence[str]) -> None:
         across = self._picture[0] + self._ui.px(_GAP)
         down = self._picture[1] + self._ui.px(_NAME_HEIGHT + _LINE_HEIGHT)
-        for index, photo_id in enumerate(sorted(self._cards)):
+        for index, photo_id in enumerate(shown):
             row, column = divmod(index, self._columns)
             dpg.set_item_pos(self._cards[photo_id].group, [column * across, row * down])
 
