@@ -69,18 +69,27 @@ def _within(points_px: np.ndarray) -> bool:
 
 
 def render_boards(folder: Path) -> None:
-    """Six photos of a chessboard of 6x4 corners, leaning to different sides; focal length 900."""
+    """Six photos of `chessboard_leaning` to different sides."""
+    leans = [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.3, 0.4), (-0.4, 0.2)]
+    for index, (lean_x, lean_y) in enumerate(leans):
+        photo = chessboard_leaning((lean_y, lean_x, 0.05 * index))
+        Image.fromarray(photo).save(folder / f"{index}.png")
+
+
+def chessboard_leaning(
+    turn: tuple[float, float, float], shift: tuple[float, float] = (0, 0)
+) -> np.ndarray:
+    """800x600 pixels of a chessboard of 6x4 corners; the focal length is 900.
+
+    turn: axis times angle in radians. shift: right and down, in pixels about.
+    """
     squares = np.indices((5, 7)).sum(axis=0) % 2 * 255
     page = np.pad(np.kron(squares, np.ones((60, 60))).astype(np.uint8), 60, constant_values=255)
     height, width = page.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    focal = 900.0
-    for index, (lean_x, lean_y) in enumerate(
-        [(0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5), (0.3, 0.4), (-0.4, 0.2)]
-    ):
-        turn, _ = cv2.Rodrigues(np.array([lean_y, lean_x, 0.05 * index]))
-        away = (np.pad(corners - corners.mean(axis=0), ((0, 0), (0, 1))) @ turn.T) + [0, 0, 900]
-        shown = (away[:, :2] / away[:, 2:] * focal + [400, 300]).astype(np.float32)
-        warp = cv2.getPerspectiveTransform(corners, shown)
-        photo = cv2.warpPerspective(page, warp, (800, 600), borderValue=200)
-        Image.fromarray(photo).save(folder / f"{index}.png")
+    rotation, _ = cv2.Rodrigues(np.array(turn))
+    flat = np.pad(corners - corners.mean(axis=0), ((0, 0), (0, 1)))
+    away = flat @ rotation.T + [*shift, 900]
+    shown = (away[:, :2] / away[:, 2:] * 900 + [400, 300]).astype(np.float32)
+    warp = cv2.getPerspectiveTransform(corners, shown)
+    return cv2.warpPerspective(page, warp, (800, 600), borderValue=200)

@@ -11,10 +11,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 from boards import SIZE, VALUES, seen_boards
+from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Look
 from recon3d_calib.errors import BoardError, CalibrationError
 from recon3d_calib.lens import LENSES, LensName, project, project_with_slopes
+from recon3d_calib.start import Sharing
 
 from recon3d.core.errors import Cancelled
 from recon3d.run.task import CancelToken, Task, silent
@@ -178,6 +180,41 @@ def test_it_stops_when_asked() -> None:
 
 def test_square_pixels_share_one_focal_length() -> None:
     board, looks = seen_boards("radial1", 10, np.random.default_rng(4), NOISE_PX)
-    camera = calibrate(looks, board, task(), square_pixels=True).intrinsics.pinhole
+    camera = calibrate(looks, board, task(), sharing=Sharing(square_pixels=True)).intrinsics.pinhole
     assert (camera.width_px, camera.height_px) == SIZE
     assert camera.fx_px == pytest.approx(camera.fy_px, rel=1e-9)
+
+
+def zoomed_boards(factors: np.ndarray) -> tuple[Board, list[Look]]:
+    """Boards before a lens that was zoomed from photo to photo."""
+    board, looks = seen_boards("radial1", len(factors), np.random.default_rng(12), 0.0)
+    rng, zoomed = np.random.default_rng(13), []
+    for look, factor in zip(looks, factors, strict=True):
+        assert look.detection
+        away = look.detection.points_px - VALUES["radial1"][2:4]
+        points_px = VALUES["radial1"][2:4] + factor * away
+        points_px += rng.normal(0, NOISE_PX, points_px.shape)
+        zoomed.append(replace(look, detection=replace(look.detection, points_px=points_px)))
+    return board, zoomed
+
+
+def test_a_lens_that_was_zoomed_has_a_focal_length_for_each_photo() -> None:
+    factors = np.random.default_rng(14).uniform(0.6, 1.4, 16)
+    board, looks = zoomed_boards(factors)
+    found = calibrate(looks, board, task(), lens="radial1", sharing=Sharing(zoom=True))
+    assert len(found.zooms) == 16
+    sigmas = []
+    for zoom, factor in zip(found.zooms.values(), factors, strict=True):
+        camera = zoom.intrinsics.pinhole
+        assert camera.fy_px / camera.fx_px == pytest.approx(1.004, abs=0.01)
+        sigmas.append((camera.fx_px - 1000 * factor) / zoom.std_px)
+    # Gaussian errors have a root mean square of 1 in their own standard deviations.
+    assert np.abs(sigmas).max() < 4
+    assert 0.4 < np.sqrt(np.mean(np.square(sigmas))) < 1.6
+    assert found.rms_px == pytest.approx(NOISE_PX * np.sqrt(2), rel=0.12)
+
+
+def test_without_zoom_the_same_photos_fit_much_worse() -> None:
+    board, looks = zoomed_boards(np.linspace(0.9, 1.1, 10))
+    fixed = calibrate(looks, board, task(), lens="radial1")
+    assert fixed.rms_px > 2 * NOISE_PX * np.sqrt(2) or len(fixed.used) < 10

@@ -46,6 +46,26 @@ class Sightings:
 
 
 @dataclass(frozen=True, eq=False)
+class Freedom:
+    """What `adjust` may change besides the board's places."""
+
+    values: Float[np.ndarray, "p q"]
+    """How the lens's values move with what is searched: one column for each unknown, so that two
+    values may share one."""
+    zoom: bool = False
+    """Each photo has a focal length of its own."""
+
+    @property
+    def per_photo(self) -> int:
+        """Unknowns of each photo."""
+        return 7 if self.zoom else 6
+
+    def of_photo(self) -> Freedom:
+        """The same with a lens that stays as it is."""
+        return replace(self, values=np.empty((len(self.values), 0)))
+
+
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A lens, and where the board was."""
 
@@ -56,11 +76,16 @@ class Fit:
     """cam_from_board of each photo."""
     translations: Float[np.ndarray, "m 3"]
     """In squares."""
+    zooms: Float[np.ndarray, "m"]
+    """Focal length of each photo, as a factor of the lens's."""
 
     def of_photos(self, wanted: Int[np.ndarray, "k"]) -> Fit:
         """Only some photos."""
         return replace(
-            self, rotations=self.rotations[wanted], translations=self.translations[wanted]
+            self,
+            rotations=self.rotations[wanted],
+            translations=self.translations[wanted],
+            zooms=self.zooms[wanted],
         )
 
     def points_cam(self, sightings: Sightings) -> Float[np.ndarray, "n 3"]:
@@ -70,15 +95,21 @@ class Fit:
 
     def residuals_px(self, sightings: Sightings) -> Float[np.ndarray, "n 2"]:
         """Where the corners should be, minus where they were seen."""
-        return project(self.lens, self.values, self.points_cam(sightings)) - sightings.points_px
+        shown = project(self.lens, self.values, self.points_cam(sightings))
+        return self.zoomed(shown - self.values[2:4], sightings) + (
+            self.values[2:4] - sightings.points_px
+        )
+
+    def zoomed(
+        self, away_px: Float[np.ndarray, "n *d"], sightings: Sightings
+    ) -> Float[np.ndarray, "n *d"]:
+        """What is proportional to the focal length, in each photo's own."""
+        factor = self.zooms[sightings.photo]
+        return away_px * factor.reshape(-1, *[1] * (away_px.ndim - 1))
 
 
-def adjust(fit: Fit, sightings: Sightings, free: Float[np.ndarray, "p q"]) -> Fit:
-    """Levenberg-Marquardt with the poses eliminated (Schur complement).
-
-    free: how the lens's values move with what is searched: one column for each unknown, so that
-    two values may share one. Without columns only the poses move.
-    """
+def adjust(fit: Fit, sightings: Sightings, free: Freedom) -> Fit:
+    """Levenberg-Marquardt with what each photo has of its own eliminated (Schur complement)."""
     damping = _DAMPING
     cost = _cost(fit, sightings)
     for _ in range(_ROUNDS):
@@ -97,15 +128,14 @@ def adjust(fit: Fit, sightings: Sightings, free: Float[np.ndarray, "p q"]) -> Fi
     return fit
 
 
-def pixel_noise(fit: Fit, sightings: Sightings, unknowns: int) -> float:
+def pixel_noise(fit: Fit, sightings: Sightings, free: Freedom) -> float:
     """Standard deviation of one coordinate of a corner, in pixels."""
-    seen = 2 * sightings.weight.sum()
-    return float(np.sqrt(_cost(fit, sightings) / max(seen - unknowns - 6 * len(fit.rotations), 1)))
+    unknowns = free.values.shape[1] + free.per_photo * len(fit.rotations)
+    spare = 2 * sightings.weight.sum() - unknowns
+    return float(np.sqrt(_cost(fit, sightings) / max(spare, 1)))
 
 
-def covariance(
-    fit: Fit, sightings: Sightings, free: Float[np.ndarray, "p q"]
-) -> Float[np.ndarray, "p p"]:
+def covariance(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "p p"]:
     """Of the lens's values; infinite where the photos leave one open.
 
     The larger of two estimates: from the noise of single corners, and from how much the result
@@ -114,7 +144,7 @@ def covariance(
     """
     schur, pull = _reduced(_blocks(fit, sightings, free), 0.0)
     total, count = schur.sum(axis=0), len(schur)
-    noise = pixel_noise(fit, sightings, free.shape[1])
+    noise = pixel_noise(fit, sightings, free)
     try:
         classic = noise**2 * np.linalg.inv(total)
         left_out = np.stack(
@@ -127,7 +157,28 @@ def covariance(
         return np.full((len(fit.values),) * 2, np.inf)
     jackknife = (count - 1) / count * left_out.T @ left_out
     grow = np.sqrt(np.maximum(np.diag(jackknife) / np.diag(classic), 1.0))
-    return free @ (classic * np.outer(grow, grow)) @ free.T
+    return free.values @ (classic * np.outer(grow, grow)) @ free.values.T
+
+
+def zoom_std(
+    fit: Fit, sightings: Sightings, free: Freedom, spread: Float[np.ndarray, "p p"]
+) -> Float[np.ndarray, "m"]:
+    """Standard deviation of each photo's zoom, as a share of it; infinite where it is open.
+
+    spread: the lens's covariance.
+    """
+    if not np.isfinite(spread).all():
+        return np.full(len(fit.zooms), np.inf)
+    blocks = _blocks(fit, sightings, free)
+    noise = pixel_noise(fit, sightings, free)
+    onto = np.linalg.pinv(free.values)
+    try:
+        inverse = np.linalg.inv(blocks.pose)
+    except np.linalg.LinAlgError:
+        return np.full(len(fit.zooms), np.inf)
+    pull = inverse @ blocks.both.transpose(0, 2, 1)
+    from_lens = pull @ (onto @ spread @ onto.T) @ pull.transpose(0, 2, 1)
+    return np.sqrt(noise**2 * inverse[:, 6, 6] + from_lens[:, 6, 6])
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,30 +186,38 @@ class _Blocks:
     """The normal equations, photo by photo."""
 
     lens: Float[np.ndarray, "m q q"]
-    both: Float[np.ndarray, "m q 6"]
-    pose: Float[np.ndarray, "m 6 6"]
+    both: Float[np.ndarray, "m q k"]
+    pose: Float[np.ndarray, "m k k"]
+    """Turn, shift, and the zoom's logarithm where it is free."""
     lens_pull: Float[np.ndarray, "m q"]
-    pose_pull: Float[np.ndarray, "m 6"]
+    pose_pull: Float[np.ndarray, "m k"]
 
 
-def _blocks(fit: Fit, sightings: Sightings, free: Float[np.ndarray, "p q"]) -> _Blocks:
+def _blocks(fit: Fit, sightings: Sightings, free: Freedom) -> _Blocks:
     points_cam = fit.points_cam(sightings)
     shown, by_values, by_point = project_with_slopes(fit.lens, fit.values, points_cam)
+    away = fit.zoomed(shown - fit.values[2:4], sightings)
+    by_point = fit.zoomed(by_point, sightings)
+    # All but the principal point's slopes grow with the focal length.
+    centre = by_values[:, :, 2:4].copy()
+    by_values = fit.zoomed(by_values, sightings)
+    by_values[:, :, 2:4] = centre
     turned = points_cam - fit.translations[sightings.photo]
     by_turn = np.stack(
         [np.cross(by_point[:, row], -turned) for row in range(2)], axis=1
     )  # d(R p)/dw = -[R p]x, so a row g becomes (R p) x g
-    slopes = np.concatenate([by_values @ free, by_turn, by_point], axis=2)
+    by_photo = [by_turn, by_point, away[:, :, None]][: 3 if free.zoom else 2]
+    slopes = np.concatenate([by_values @ free.values, *by_photo], axis=2)
     weight = np.sqrt(sightings.weight)
     slopes *= weight[:, None, None]
-    misses = (shown - sightings.points_px) * weight[:, None]
+    misses = (away + fit.values[2:4] - sightings.points_px) * weight[:, None]
     normal = np.empty((len(fit.rotations),) + (slopes.shape[2],) * 2)
     pull = np.empty(normal.shape[:2])
     for index, rows in enumerate(sightings.photos):
         flat = slopes[rows].reshape(-1, slopes.shape[2])
         normal[index] = flat.T @ flat
         pull[index] = flat.T @ misses[rows].ravel()
-    q = free.shape[1]
+    q = free.values.shape[1]
     return _Blocks(
         normal[:, :q, :q], normal[:, :q, q:], normal[:, q:, q:], pull[:, :q], pull[:, q:]
     )
@@ -175,7 +234,7 @@ def _reduced(
 
 def _step(
     blocks: _Blocks, damping: float
-) -> tuple[Float[np.ndarray, "q"], Float[np.ndarray, "m 6"]]:
+) -> tuple[Float[np.ndarray, "q"], Float[np.ndarray, "m k"]]:
     schur, pull = _reduced(blocks, damping)
     lens_step = -np.linalg.pinv(schur.sum(axis=0), hermitian=True) @ pull.sum(axis=0)
     rest = blocks.pose_pull + np.einsum("mqi,q->mi", blocks.both, lens_step)
@@ -190,15 +249,17 @@ def _damped(blocks: Float[np.ndarray, "m k k"], damping: float) -> Float[np.ndar
 
 def _moved(
     fit: Fit,
-    free: Float[np.ndarray, "p q"],
+    free: Freedom,
     lens_step: Float[np.ndarray, "q"],
-    pose_step: Float[np.ndarray, "m 6"],
+    pose_step: Float[np.ndarray, "m k"],
 ) -> Fit:
     return replace(
         fit,
-        values=fit.values + free @ lens_step,
+        values=fit.values + free.values @ lens_step,
         rotations=rotations_of(pose_step[:, :3]) @ fit.rotations,
-        translations=fit.translations + pose_step[:, 3:],
+        translations=fit.translations + pose_step[:, 3:6],
+        # Far off, a step of more than that is a guess.
+        zooms=fit.zooms * np.exp(np.clip(pose_step[:, 6:].sum(axis=1), -1, 1)),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,17 +11,17 @@ from jaxtyping import Bool, Float, Int
 
 from recon3d.core.camera import Intrinsics
 from recon3d.run.task import Task
-from recon3d_calib.adjust import Fit, Sightings, adjust, covariance
+from recon3d_calib.adjust import Fit, Sightings, adjust, covariance, zoom_std
 from recon3d_calib.board import Board
 from recon3d_calib.choice import CHOSEN_FROM, Trial, choose_lens
 from recon3d_calib.detection import Detection, Look
-from recon3d_calib.errors import BoardError, CalibrationError
+from recon3d_calib.errors import CalibrationError
 from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, Lens, LensName, intrinsics_of
 from recon3d_calib.outliers import drop_outliers
-from recon3d_calib.start import first_fit, free_values
+from recon3d_calib.start import Sharing, first_fit, free_values
+from recon3d_calib.usable import FEWEST_PHOTOS, usable_detections
 
 _log = logging.getLogger(__name__)
-_FEWEST_PHOTOS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +54,15 @@ class PhotoResult:
         return float(np.degrees(np.arccos(np.clip(abs(self.cam_from_board[2, 2]), 0, 1))))
 
 
+@dataclass(frozen=True)
+class Zoom:
+    """A photo's own focal length."""
+
+    intrinsics: Intrinsics
+    std_px: float
+    """One standard deviation of the focal length."""
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """A calibrated camera with everything needed to judge it."""
@@ -70,6 +78,9 @@ class Calibration:
     photos: tuple[PhotoResult, ...]
     trials: tuple[Trial, ...] = ()
     """The lenses that were tried, by held-out error."""
+    zooms: Mapping[str, Zoom] = field(default_factory=dict)
+    """Of each photo that was used, where the lens was zoomed; `intrinsics` are then those of the
+    photo in the middle."""
 
     @property
     def used(self) -> list[PhotoResult]:
@@ -104,13 +115,13 @@ def calibrate(
     task: Task,
     *,
     lens: LensName | None = None,
-    square_pixels: bool = False,
+    sharing: Sharing = Sharing(),  # noqa: B008 - frozen
 ) -> Calibration:
     """Find the camera that explains the corners.
 
     lens: the model; None chooses the simplest one that predicts photos it was not fitted to as
         well as any other does (cross-validation).
-    square_pixels: one focal length for both directions.
+    sharing: what one focal length is for.
 
     Raises:
         BoardError: the photos show no board, or another one.
@@ -118,18 +129,15 @@ def calibrate(
         Cancelled: the task was stopped.
     """
     verdicts = {look.photo_id: look.reason for look in looks}
-    detections = _of_one_size(looks, board, verdicts)
+    detections = usable_detections(looks, board, verdicts)
     width_px, height_px = detections[0].size
-    _check_count(detections, looks)
     start, sightings, ids = _start(detections, verdicts)
     names = (lens,) if lens else CHOSEN_FROM
     task.step(0, 3, "rejecting corners that do not fit")
-    fits, sightings, ids = drop_outliers(
-        start, sightings, ids, names, verdicts, square_pixels=square_pixels
-    )
-    if len(ids) < _FEWEST_PHOTOS:
+    fits, sightings, ids = drop_outliers(start, sightings, ids, names, verdicts, sharing)
+    if len(ids) < FEWEST_PHOTOS:
         raise CalibrationError(
-            f"Only {len(ids)} photos agree with each other; at least {_FEWEST_PHOTOS} are needed.",
+            f"Only {len(ids)} photos agree with each other; at least {FEWEST_PHOTOS} are needed.",
             hint="Use a flat, stiff board and sharp photos of one camera, with one focal length "
             "(no zoom, no autofocus between them).",
         )
@@ -140,15 +148,16 @@ def calibrate(
             f"The corners fit no lens of the model {lens}.",
             hint="Let recon3d choose the model, or check the kind and the size of the board.",
         )
-    trials = choose_lens(fits, sightings, (width_px, height_px), task, square_pixels)
+    trials = choose_lens(fits, sightings, (width_px, height_px), task, sharing)
     chosen = next(trial.lens for trial in trials if trial.chosen)
     task.step(2, 3, f"adjusting ({chosen})")
-    free = free_values(LENSES[chosen], square_pixels=square_pixels)
+    free = free_values(LENSES[chosen], sharing)
     fit = adjust(fits[chosen], sightings, free)
-    calibration = _result(
-        board, fit, sightings, ids, detections, covariance(fit, sightings, free), verdicts
-    )
+    spread = covariance(fit, sightings, free)
+    calibration = _result(board, fit, sightings, ids, detections, spread, verdicts)
     calibration = replace(calibration, trials=trials)
+    if sharing.zoom:
+        calibration = _zoomed(calibration, fit.zooms, zoom_std(fit, sightings, free, spread))
     _log.info(
         "calibrated from %d of %d photos, %s lens, rms %.2f px, focal length %.1f px +- %.2g %%",
         len(calibration.used),
@@ -162,54 +171,29 @@ def calibrate(
     return calibration
 
 
-def _of_one_size(looks: Sequence[Look], board: Board, verdicts: dict[str, str]) -> list[Detection]:
-    """The detections in photos of the most common size."""
-    detections = [look.detection for look in looks if look.detection]
-    others = Counter(
-        tuple(sorted(look.other_size, reverse=True)) for look in looks if look.other_size
-    )
-    whole = sum(detection.is_whole for detection in detections)
-    if not whole:
-        # A part of the same size in most photos is the whole of another board.
-        others.update(_part_size(detection) for detection in detections)
-    for (columns, rows), count in others.most_common(1):
-        if count > max(whole, len(detections) / 2):
-            raise BoardError(
-                f"The photos do not show {board.words}: {count} of {len(looks)} show one of "
-                f"{columns}x{rows}.",
-                hint=f"Give the size {columns}x{rows}, or let recon3d find it.",
+def _zoomed(
+    calibration: Calibration, factors: Float[np.ndarray, "m"], std: Float[np.ndarray, "m"]
+) -> Calibration:
+    """With the focal length of every photo, and of the one in the middle as its own."""
+    camera = calibration.intrinsics.pinhole
+
+    def at(factor: float) -> Intrinsics:
+        longer = replace(camera, fx_px=camera.fx_px * factor, fy_px=camera.fy_px * factor)
+        return replace(calibration.intrinsics, pinhole=longer)
+
+    middle = at(float(np.median(factors)))
+    error = float(np.median(std))
+    focal = {"fx": error * middle.pinhole.fx_px, "fy": error * middle.pinhole.fy_px}
+    return replace(
+        calibration,
+        intrinsics=middle,
+        std={**calibration.std, **focal},
+        zooms={
+            photo.photo_id: Zoom(at(factor), share * camera.fx_px * factor)
+            for photo, factor, share in zip(
+                calibration.used, factors.tolist(), std.tolist(), strict=True
             )
-    if not detections:
-        reasons = Counter(look.reason for look in looks)
-        why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
-        raise BoardError(
-            f"None of the {len(looks)} photos shows {board.words}{why}.",
-            hint="The board must be flat, sharp and evenly lit, with its white border, and its "
-            "kind and size must be right. `recon3d board` prints one.",
-        )
-    (size, _), *_ = Counter(detection.size for detection in detections).most_common()
-    for detection in detections:
-        if detection.size != size:
-            verdicts[detection.photo_id] = (
-                f"it is {detection.width_px}x{detection.height_px}, the others are "
-                f"{size[0]}x{size[1]}: another camera or mode, or cropped"
-            )
-    return [detection for detection in detections if detection.size == size]
-
-
-def _part_size(detection: Detection) -> tuple[int, ...]:
-    extent = np.ptp(detection.points_board, axis=0) + 1
-    return tuple(sorted(extent.astype(int).tolist(), reverse=True))
-
-
-def _check_count(detections: Sequence[Detection], looks: Sequence[Look]) -> None:
-    if len(detections) >= _FEWEST_PHOTOS:
-        return
-    raise CalibrationError(
-        f"The board was found in {len(detections)} of {len(looks)} photos of one size; at least "
-        f"{_FEWEST_PHOTOS} are needed, and 15 are good.",
-        hint="Photograph the board from different sides: tilted left, right, up and down, near "
-        "and far, in the middle and in every corner of the picture.",
+        },
     )
 
 
@@ -246,7 +230,7 @@ def _with_poses_of(
     places = np.searchsorted(good, photos[own])
     rotations, translations = widest.rotations.copy(), widest.translations.copy()
     rotations[places], translations[places] = fit.rotations[own], fit.translations[own]
-    return replace(fit, rotations=rotations, translations=translations)
+    return replace(fit, rotations=rotations, translations=translations, zooms=widest.zooms)
 
 
 def flattened(detections: Sequence[Detection]) -> Sightings:

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from recon3d.run.task import Task
-from recon3d_calib.adjust import Fit, Sightings, adjust
+from recon3d_calib.adjust import Fit, Freedom, Sightings, adjust
 from recon3d_calib.lens import LENSES, LensName, folds_over, intrinsics_of
-from recon3d_calib.start import free_values
+from recon3d_calib.start import Sharing, free_values
 
 CHOSEN_FROM: tuple[LensName, ...] = (
     "pinhole", "radial1", "radial2", "brown", "fisheye", "rational",
@@ -42,7 +42,7 @@ def choose_lens(
     sightings: Sightings,
     size: tuple[int, int],
     task: Task,
-    square_pixels: bool,
+    sharing: Sharing,
 ) -> tuple[Trial, ...]:
     """Cross-validate over photos; one of the trials is the chosen one.
 
@@ -53,7 +53,7 @@ def choose_lens(
     errors: dict[LensName, Float[np.ndarray, "m"]] = {}
     for name in names:
         task.check()
-        free = free_values(LENSES[name], square_pixels=square_pixels)
+        free = free_values(LENSES[name], sharing)
         errors[name] = _held_out_errors(fits[name], sightings, free)
     folded = {
         name
@@ -77,22 +77,19 @@ def choose_lens(
     return tuple(trials)
 
 
-def _held_out_errors(
-    fit: Fit, sightings: Sightings, free: Float[np.ndarray, "p q"]
-) -> Float[np.ndarray, "m"]:
+def _held_out_errors(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "m"]:
     """Mean squared distance of each photo's corners from what the other photos' lens predicts.
 
     The photo itself only says where its board was.
     """
     count = len(fit.rotations)
     errors = np.empty(count)
-    poses_only = np.empty((len(fit.values), 0))
     for fold in range(min(_FOLDS, count)):
         out = np.arange(fold, count, _FOLDS)
         kept = np.setdiff1d(np.arange(count), out)
         learnt = adjust(fit.of_photos(kept), sightings.of_photos(kept), free)
         shown = sightings.of_photos(out)
-        placed = adjust(replace(fit.of_photos(out), values=learnt.values), shown, poses_only)
+        placed = adjust(replace(fit.of_photos(out), values=learnt.values), shown, free.of_photo())
         squares = (placed.residuals_px(shown) ** 2).sum(axis=1) * shown.weight
         errors[out] = [squares[rows].sum() / shown.weight[rows].sum() for rows in shown.photos]
     return np.nan_to_num(errors, nan=np.inf)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from recon3d.core.camera import Intrinsics
 from recon3d.core.errors import OutputError
 from recon3d.io.intrinsics_files import CameraFormat, our_fields, write_camera_file
 from recon3d.run.files import write_json
@@ -20,15 +21,16 @@ def save_calibration(
 ) -> None:
     """Write the camera; recon3d's own JSON also says how sure every value is.
 
+    Of a lens that was zoomed, every photo's own camera.
+
     Raises:
         OutputError: the place cannot be written, or the format has no such lens.
     """
-    if form in (None, "recon3d") and target.suffix == ".json" and target.name != "transforms.json":
-        write_json(
-            target, {**our_fields(calibration.intrinsics), "calibration": describe(calibration)}
-        )
-    else:
+    cameras = {photo_id: zoom.intrinsics for photo_id, zoom in calibration.zooms.items()}
+    if form not in (None, "recon3d"):
         write_camera_file(target, calibration.intrinsics, form)
+    else:
+        _write(target, calibration.intrinsics, describe(calibration), cameras)
 
 
 def save_stereo(target: Path, stereo: Stereo) -> None:
@@ -60,29 +62,11 @@ def save_self_calibrations(target: Path, found: SelfCalibrations) -> None:
     Raises:
         OutputError: the place cannot be written, or the format has no such lens.
     """
-    first, *others = found.cameras
-    ours = target.suffix == ".json" and target.name != "transforms.json"
-    if not ours:
-        if others:
-            raise OutputError(
-                f"The photos were taken with {len(found.cameras)} cameras or zooms; {target.name} "
-                "can hold one.",
-                hint="Write a .json, or give the photos of one camera.",
-            )
-        write_camera_file(target, first.intrinsics, None)
-    elif others:
-        write_json(
-            target,
-            {
-                "cameras": {
-                    photo_id: {**our_fields(each.intrinsics), "calibration": describe_self(each)}
-                    for each in found.cameras
-                    for photo_id in each.photos
-                }
-            },
-        )
-    else:
-        write_json(target, {**our_fields(first.intrinsics), "calibration": describe_self(first)})
+    first = found.cameras[0]
+    several = found.cameras if len(found.cameras) > 1 else ()
+    cameras = {photo_id: each.intrinsics for each in several for photo_id in each.photos}
+    content = {"cameras": [describe_self(each) for each in several]} if several else {}
+    _write(target, first.intrinsics, content or describe_self(first), cameras)
 
 
 def describe_self(found: SelfCalibration) -> dict[str, object]:
@@ -100,9 +84,17 @@ def describe_self(found: SelfCalibration) -> dict[str, object]:
 
 def describe(calibration: Calibration) -> dict[str, object]:
     """How sure the values are and what they rest on, for programs."""
+    focals = {
+        photo_id: {
+            "px": zoom.intrinsics.pinhole.fx_px,
+            "standard_deviation": zoom.std_px if math.isfinite(zoom.std_px) else None,
+        }
+        for photo_id, zoom in calibration.zooms.items()
+    }
     return {
         "lens": calibration.lens,
         "standard_deviations": _finite(calibration.std),
+        **({"focal_lengths": focals} if focals else {}),
         "rms_px": calibration.rms_px,
         "board": {"kind": calibration.board.kind, "size": calibration.board.size},
         "photos_used": len(calibration.used),
@@ -112,3 +104,25 @@ def describe(calibration: Calibration) -> dict[str, object]:
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def _write(
+    target: Path,
+    intrinsics: Intrinsics,
+    content: Mapping[str, object],
+    cameras: Mapping[str, Intrinsics],
+) -> None:
+    """In the format of the target's name; `cameras` are of single photos, where they differ."""
+    ours = target.suffix == ".json" and target.name != "transforms.json"
+    if cameras and not ours:
+        raise OutputError(
+            f"Not all photos have the same camera or focal length; {target.name} can hold one.",
+            hint="Write a .json, or give the photos of one camera and one zoom.",
+        )
+    if not ours:
+        write_camera_file(target, intrinsics, None)
+    elif cameras:
+        named = {photo_id: our_fields(each) for photo_id, each in cameras.items()}
+        write_json(target, {"cameras": named, "calibration": content})
+    else:
+        write_json(target, {**our_fields(intrinsics), "calibration": content})

@@ -19,7 +19,7 @@ from recon3d.run.task import Task
 from recon3d_calib.bundle import Bundle, Prior, Tracks, adjust_bundle, bundle_covariance
 from recon3d_calib.errors import CalibrationError
 from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, LensName, folds_over, intrinsics_of
-from recon3d_calib.start import free_values
+from recon3d_calib.start import Sharing, free_values
 
 if TYPE_CHECKING:
     from recon3d.io.colmap_mapping import Placement
@@ -145,7 +145,7 @@ def calibrate_placed(
         task.step(index, len(names), f"adjusting {len(members)} photos ({name})")
         bundle = _with_lens(bundle, name)
         prior = _prior(bundle, (width_px, height_px))
-        free = free_values(bundle.lens, square_pixels=True)
+        free = free_values(bundle.lens, Sharing(square_pixels=True)).values
         bundle = adjust_bundle(bundle, tracks, free, prior)
         spread = bundle_covariance(bundle, tracks, free, prior)
         camera = intrinsics_of(bundle.lens, bundle.values, width_px, height_px)

@@ -9,7 +9,7 @@ import numpy as np
 
 from recon3d_calib.adjust import Fit, Sightings, adjust
 from recon3d_calib.lens import LENSES, LensName
-from recon3d_calib.start import free_values
+from recon3d_calib.start import Sharing, free_values
 
 _ROUNDS = 4
 # Of Gaussian corners fewer than one in 100 000 lie so far off.
@@ -29,8 +29,7 @@ def drop_outliers(
     ids: Sequence[str],
     lenses: Sequence[LensName],
     verdicts: dict[str, str],
-    *,
-    square_pixels: bool,
+    sharing: Sharing,
 ) -> tuple[dict[LensName, Fit], Sightings, list[str]]:
     """Fit the lenses, without the corners and photos that no lens explains.
 
@@ -44,7 +43,7 @@ def drop_outliers(
     ids = list(ids)
     fits = dict(start)
     for _ in range(_ROUNDS):
-        fits = fit_lenses(fits, sightings, lenses, square_pixels=square_pixels)
+        fits = fit_lenses(fits, sightings, lenses, sharing)
         best = min(fits.values(), key=lambda fit: _typical_miss(fit, sightings))
         misses = np.linalg.norm(best.residuals_px(sightings), axis=1)
         sigma = np.median(misses) / _MEDIAN_DISTANCE
@@ -52,7 +51,7 @@ def drop_outliers(
         sharper = adjust(
             best,
             replace(sightings, weight=soft),
-            free_values(best.lens, square_pixels=square_pixels),
+            free_values(best.lens, sharing),
         )
         misses = np.linalg.norm(sharper.residuals_px(sightings), axis=1)
         sigma = np.median(misses) / _MEDIAN_DISTANCE
@@ -77,15 +76,14 @@ def drop_outliers(
         ids = [ids[index] for index in good]
         if same:
             break
-    return fit_lenses(fits, sightings, lenses, square_pixels=square_pixels), sightings, ids
+    return fit_lenses(fits, sightings, lenses, sharing), sightings, ids
 
 
 def fit_lenses(
     fits: Mapping[LensName, Fit],
     sightings: Sightings,
     lenses: Sequence[LensName],
-    *,
-    square_pixels: bool,
+    sharing: Sharing,
 ) -> dict[LensName, Fit]:
     """Every lens, each starting from its own solution or from the simpler lens's."""
     wanted = set(lenses)
@@ -105,7 +103,7 @@ def fit_lenses(
             values[: len(simpler.values)] = simpler.values
             begin = replace(simpler, lens=lens, values=values)
         if begin is not None:
-            solved[name] = adjust(begin, sightings, free_values(lens, square_pixels=square_pixels))
+            solved[name] = adjust(begin, sightings, free_values(lens, sharing))
     return solved
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float, Int
 
-from recon3d_calib.adjust import Fit, Sightings, adjust
+from recon3d_calib.adjust import Fit, Freedom, Sightings, adjust
 from recon3d_calib.lens import Lens
 
 # From fisheyes to telephoto lenses, as shares of the photo's longer side.
@@ -41,25 +43,36 @@ def first_fit(
     worst = np.array([np.median(misses[rows]) for rows in sightings.photos])
     good = np.flatnonzero(worst <= max(_MOST_WORSE * np.median(worst), _ALWAYS_FINE * max(size)))
     chosen = sightings.of_photos(good)
-    free = free_values(lens, square_pixels=True, centre=False)[:, :1]
-    return adjust(best.of_photos(good), chosen, free), good
+    focal_only = Freedom(free_values(lens, Sharing(square_pixels=True)).values[:, :1])
+    return adjust(best.of_photos(good), chosen, focal_only), good
 
 
-def free_values(lens: Lens, *, square_pixels: bool, centre: bool = True) -> np.ndarray:
-    """How the lens's values move with the unknowns, for `adjust`."""
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """What one focal length is for."""
+
+    square_pixels: bool = False
+    """Both directions."""
+    zoom: bool = False
+    """One photo only: the lens was zoomed between them."""
+
+
+def free_values(lens: Lens, sharing: Sharing) -> Freedom:
+    """What `adjust` may change of a lens."""
     free = np.eye(4 + len(lens.coefficients))
-    if not centre:
-        free = np.delete(free, [2, 3], axis=1)
-    if square_pixels:
+    if sharing.square_pixels:
         free[:, 0] += free[:, 1]
         free = np.delete(free, 1, axis=1)
-    return free
+    if sharing.zoom:
+        # The photos' zooms say how long it is; fy says how much longer down than across.
+        free = free[:, 1:]
+    return Freedom(free, sharing.zoom)
 
 
 def _plain(lens: Lens, focal_px: float, size: tuple[int, int]) -> Fit:
     values = np.zeros(4 + len(lens.coefficients))
     values[:4] = focal_px, focal_px, size[0] / 2, size[1] / 2
-    return Fit(lens, values, np.empty((0, 3, 3)), np.empty((0, 3)))
+    return Fit(lens, values, np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0))
 
 
 def _placed(fit: Fit, sightings: Sightings) -> Fit:
@@ -77,6 +90,7 @@ def _placed(fit: Fit, sightings: Sightings) -> Fit:
         fit.values,
         np.stack([rotation for rotation, _ in poses]),
         np.stack([translation for _, translation in poses]),
+        np.ones(len(poses)),
     )
 
 

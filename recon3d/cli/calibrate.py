@@ -55,6 +55,8 @@ class Calibrate(Command):
     all but thin-prism and division, which few programs read."""
     square_pixels: bool = False
     """One focal length for both directions."""
+    zoom: bool = False
+    """The lens was zoomed: every photo of the board has a focal length of its own."""
     second: Annotated[tuple[Path, ...], arg(metavar="PHOTOS"), NO_DEFAULT] = ()
     """Photos of a second camera, taken at the same moments, in the same order: also finds where
     it stands from the first."""
@@ -72,6 +74,7 @@ class Calibrate(Command):
             InputError: no board, another board, or too few photos.
             OutputError: a file cannot be written.
         """
+        self._check()
         if self.from_photos:
             self._run_from_photos(display, cancel)
             return
@@ -117,16 +120,24 @@ class Calibrate(Command):
             write_report(report, found, paths)
         display.result(content, text)
 
+    def _check(self) -> None:
+        from recon3d.core.errors import ConfigError
+
+        if self.from_photos and (self.second or self.zoom or self.square_mm is not None):
+            raise ConfigError(
+                "--second, --zoom and --square-mm need a board.",
+                hint="Leave them out: without a board, photos of another zoom are told apart by "
+                "what they say of themselves.",
+            )
+        if self.second and self.zoom:
+            raise ConfigError(
+                "--second needs lenses that are not zoomed.", hint="Leave --zoom out."
+            )
+
     def _run_from_photos(self, display: Display, cancel: CancelToken) -> None:
         from recon3d_calib.files import save_self_calibrations
         from recon3d_calib.from_photos import calibrate_from_photos
 
-        from recon3d.core.errors import ConfigError
-
-        if self.second or self.square_mm is not None:
-            raise ConfigError(
-                "--second and --square-mm need a board.", hint="Leave --from-photos out."
-            )
         found = calibrate_from_photos(
             self.photos,
             Task("calibrate", display, cancel),
@@ -141,10 +152,12 @@ class Calibrate(Command):
     ) -> tuple[list[Look], Calibration]:
         from recon3d_calib.calibrate import calibrate
         from recon3d_calib.detection import detect_boards
+        from recon3d_calib.start import Sharing
 
+        sharing = Sharing(square_pixels=self.square_pixels, zoom=self.zoom)
         looks = detect_boards(paths, board, task, Runtime(workers=self.workers).threads)
         lens = None if self.lens == "choose" else self.lens
-        return looks, calibrate(looks, board, task, lens=lens, square_pixels=self.square_pixels)
+        return looks, calibrate(looks, board, task, lens=lens, sharing=sharing)
 
 
 def _photos(given: tuple[Path, ...], scratch: Path, task: Task) -> dict[str, Path]:
