@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,6 +12,7 @@ from recon3d.core.camera import pixel_rays, project
 from recon3d.core.metrics import SurfaceScores, surface_scores
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh, face_areas
+from recon3d.io.rays import ray_scene
 
 THRESHOLDS = (0.005, 0.01, 0.02)
 """Shares of the true mesh's diagonal that a surface is judged at."""
@@ -62,7 +62,7 @@ def surface_errors(mesh: Mesh, truth: Mesh, views: Sequence[View]) -> SurfaceErr
 
 def render_depth(mesh: Mesh, view: View) -> Float[np.ndarray, "h w"]:
     """depth_z of a mesh in a view; 0 where there is none."""
-    scene, tensor = _raycasting(mesh)
+    scene, tensor = ray_scene(mesh.vertices, mesh.faces)
     # Rays with z = 1 in the camera: their length to the hit is depth_z.
     rays = pixel_rays(view.camera).reshape(-1, 3) @ view.cam_from_world.rotation
     centre = np.broadcast_to(view.centre_world, rays.shape)
@@ -75,7 +75,7 @@ def visible_count(
     points: Float[np.ndarray, "n 3"], mesh: Mesh, views: Sequence[View]
 ) -> Float[np.ndarray, "n"]:
     """In how many views each point of a mesh's surface is in the picture and not hidden."""
-    scene, tensor = _raycasting(mesh)
+    scene, tensor = ray_scene(mesh.vertices, mesh.faces)
     count = np.zeros(len(points))
     for view in views:
         uv_px, depth_z = project(view.cam_from_world @ points, view.camera)
@@ -105,20 +105,7 @@ def _sample(mesh: Mesh, rng: np.random.Generator) -> Float[np.ndarray, "n 3"]:
 
 def _distances(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
     """Exact distance of every point to a mesh's surface."""
-    scene, tensor = _raycasting(mesh)
+    scene, tensor = ray_scene(mesh.vertices, mesh.faces)
     near = scene.compute_distance(tensor(points.astype(np.float32)))
     distances: np.ndarray = near.numpy().astype(np.float64)
     return distances
-
-
-def _raycasting(mesh: Mesh) -> tuple[Any, Callable[[np.ndarray], Any]]:
-    """Open3D's scene of one mesh, and what turns arrays into its tensors."""
-    import open3d as o3d
-
-    scene = o3d.t.geometry.RaycastingScene()
-    tensor = o3d.core.Tensor.from_numpy
-    scene.add_triangles(
-        tensor(np.ascontiguousarray(mesh.vertices, np.float32)),
-        tensor(np.ascontiguousarray(mesh.faces, np.uint32)),
-    )
-    return scene, tensor

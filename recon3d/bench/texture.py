@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.surface_colour import SurfaceColour, TextureColour
 from recon3d.core.transform import Similarity
+from recon3d.io.rays import ray_scene
 from recon3d.texturing.graph import face_neighbours
 
 _NEAR = 0.005
@@ -80,12 +81,8 @@ def colour_error(
     textured: TexturedMesh, truth: TrueTexture, truth_from_world: Similarity
 ) -> tuple[float, float]:
     """(mean absolute difference to the true colours, share of the true points compared)."""
-    import open3d as o3d
-
-    tensor = o3d.core.Tensor.from_numpy
-    vertices = (truth_from_world @ textured.mesh.vertices.astype(np.float64)).astype(np.float32)
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(tensor(vertices), tensor(textured.mesh.faces.astype(np.uint32)))
+    vertices = truth_from_world @ textured.mesh.vertices.astype(np.float64)
+    scene, tensor = ray_scene(vertices, textured.mesh.faces)
     nearest = scene.compute_closest_points(tensor(truth.points.astype(np.float32)))
     away = np.linalg.norm(nearest["points"].numpy() - truth.points, axis=1)
     near = away < _NEAR * np.linalg.norm(np.ptp(truth.points, axis=0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,29 @@ from recon3d.core.surface import Mesh
 _RAYS_AT_ONCE = 1 << 18
 
 
+def ray_scene(
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
+) -> tuple[Any, Callable[[np.ndarray], Any]]:
+    """Open3D's RaycastingScene of some triangles, and what turns arrays into its tensors."""
+    import open3d as o3d
+
+    tensor: Callable[[np.ndarray], Any] = o3d.core.Tensor.from_numpy
+    scene = o3d.t.geometry.RaycastingScene()
+    # It takes float32 and uint32 only, and refuses to add nothing.
+    if len(faces):
+        scene.add_triangles(
+            tensor(np.ascontiguousarray(vertices, np.float32)),
+            tensor(np.ascontiguousarray(faces, np.uint32)),
+        )
+    return scene, tensor
+
+
 class MeshRays:
     """Holds a mesh ready for rays; works in float32, in slices that bound the memory."""
 
     def __init__(self, mesh: Mesh) -> None:
         """Needs at least one face."""
-        import open3d as o3d
-
-        self._tensor = o3d.core.Tensor.from_numpy
-        self._scene = o3d.t.geometry.RaycastingScene()
-        self._scene.add_triangles(
-            self._tensor(np.ascontiguousarray(mesh.vertices)),
-            self._tensor(mesh.faces.astype(np.uint32)),
-        )
+        self._scene, self._tensor = ray_scene(mesh.vertices, mesh.faces)
 
     def hidden(
         self,

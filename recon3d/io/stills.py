@@ -13,6 +13,7 @@ from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.surface import Mesh, TexturedMesh, normals_of
 from recon3d.core.surface_colour import SurfaceColour, TextureColour, VertexColour, interpolated
 from recon3d.core.transform import Rigid
+from recon3d.io.rays import ray_scene
 from recon3d.run.files import atomic_path
 
 BACKGROUND = (236, 238, 241)
@@ -50,15 +51,8 @@ class StillRenderer:
 
     def __init__(self, model: Mesh | TexturedMesh) -> None:
         """Needs at least one face."""
-        import open3d as o3d
-
         mesh = model.mesh if isinstance(model, TexturedMesh) else model
-        self._tensor = o3d.core.Tensor.from_numpy
-        self._scene = o3d.t.geometry.RaycastingScene()
-        self._scene.add_triangles(
-            self._tensor(np.ascontiguousarray(mesh.vertices)),
-            self._tensor(mesh.faces.astype(np.uint32)),
-        )
+        self._scene, self._tensor = ray_scene(mesh.vertices, mesh.faces)
         self._faces = mesh.faces
         self._normals = normals_of(mesh)
         self._samples = _SAMPLES

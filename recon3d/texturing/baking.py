@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -13,6 +12,7 @@ from recon3d.core.camera import PinholeCamera, project
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
+from recon3d.io.rays import ray_scene
 from recon3d.texturing.packing import Atlas
 from recon3d.texturing.seams import Blend
 from recon3d.texturing.sight import sample
@@ -132,17 +132,11 @@ class _Raster:
     """The faces of one page, asked by rays which of them covers a texel."""
 
     def __init__(self, atlas: Atlas, page: int) -> None:
-        import open3d as o3d
-
-        self._tensor = o3d.core.Tensor.from_numpy
         self._faces = np.flatnonzero(atlas.page_of_face == page)
         self._size = atlas.page_px
         corners = np.zeros((len(self._faces) * 3, 3), np.float32)
         corners[:, :2] = atlas.uv[self._faces].reshape(-1, 2) * atlas.page_px
-        self._scene: Any = o3d.t.geometry.RaycastingScene()
-        if len(self._faces):
-            triangles = np.arange(len(corners), dtype=np.uint32).reshape(-1, 3)
-            self._scene.add_triangles(self._tensor(corners), self._tensor(triangles))
+        self._scene, self._tensor = ray_scene(corners, np.arange(len(corners)).reshape(-1, 3))
 
     def texels(
         self, rows: slice, columns: slice

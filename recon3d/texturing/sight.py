@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int16, UInt8
@@ -11,6 +10,7 @@ from jaxtyping import Bool, Float, Float32, Int16, UInt8
 from recon3d.core.camera import PinholeCamera, pixel_rays, project
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
+from recon3d.io.rays import ray_scene
 
 MOST_PHOTOS = 8
 """Photos that are kept for each face; more cost memory and hardly ever win."""
@@ -76,14 +76,7 @@ class Sight:
     """A mesh ready to be asked what a camera sees of it."""
 
     def __init__(self, mesh: Mesh) -> None:
-        import open3d as o3d
-
-        self._tensor = o3d.core.Tensor.from_numpy
-        self._scene: Any = o3d.t.geometry.RaycastingScene()
-        self._scene.add_triangles(
-            self._tensor(np.ascontiguousarray(mesh.vertices)),
-            self._tensor(mesh.faces.astype(np.uint32)),
-        )
+        self._scene, self._tensor = ray_scene(mesh.vertices, mesh.faces)
         corners = mesh.vertices[mesh.faces]
         self.centroid: Float32[np.ndarray, "f 3"] = corners.mean(1)
         self._corners = corners

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32
 
 from recon3d.core.surface import Mesh
+from recon3d.io.rays import ray_scene
 from recon3d.texturing.graph import face_neighbours, patches
 from recon3d.texturing.labelling import choose_labels, merge_small
 
@@ -123,10 +124,6 @@ def _covered(xy: Float[np.ndarray, "f 3 2"], chart: Int32[np.ndarray, "f"]) -> n
 
     Charts are cast one after the other into a scene of their own along z.
     """
-    import open3d as o3d
-
-    tensor = o3d.core.Tensor.from_numpy
-    scene = o3d.t.geometry.RaycastingScene()
     low = np.full((int(chart.max()) + 1, 2), np.inf)
     high = -low
     for axis in range(2):
@@ -140,7 +137,7 @@ def _covered(xy: Float[np.ndarray, "f 3 2"], chart: Int32[np.ndarray, "f"]) -> n
     place += offset[chart, None]
     flat = np.zeros((len(xy) * 3, 3), np.float32)
     flat[:, :2] = place.reshape(-1, 2)
-    scene.add_triangles(tensor(flat), tensor(np.arange(len(flat), dtype=np.uint32).reshape(-1, 3)))
+    scene, tensor = ray_scene(flat, np.arange(len(flat)).reshape(-1, 3))
     rays = np.zeros((len(xy), 6), np.float32)
     rays[:, :2], rays[:, 2], rays[:, 5] = place.mean(1), 1, -1
     hits = scene.list_intersections(tensor(rays))
