@@ -93,3 +93,59 @@ def chessboard_leaning(
     shown = (away[:, :2] / away[:, 2:] * 900 + [400, 300]).astype(np.float32)
     warp = cv2.getPerspectiveTransform(corners, shown)
     return cv2.warpPerspective(page, warp, (800, 600), borderValue=200)
+
+
+TAG_PX = 120
+
+
+def kalibr_page(
+    columns: int, rows: int, gap: float = 0.3, *, upwards: bool = True, squares: bool = True
+) -> np.ndarray:
+    """A page as kalibr_create_target_pdf draws it: a tag is 120 pixels, around all are two gaps.
+
+    Kalibr's tags are OpenCV's turned by 180 degrees, with a border of two cells.
+    """
+    family = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_APRILTAG_36h11)
+    gap_px = round(gap * TAG_PX)
+    step = TAG_PX + gap_px
+    page = np.full((rows * step + 3 * gap_px, columns * step + 3 * gap_px), 255, np.uint8)
+    for number in range(columns * rows):
+        row, column = divmod(number, columns)
+        x, y = 2 * gap_px + column * step, 2 * gap_px + (rows - 1 - row if upwards else row) * step
+        code = cv2.aruco.generateImageMarker(family, number, 10, borderBits=2)
+        tag = np.kron(code[::-1, ::-1], np.ones((TAG_PX // 10,) * 2, np.uint8))
+        page[y : y + TAG_PX, x : x + TAG_PX] = tag
+        for beside, above in ((dx, dy) for dx in (-gap_px, TAG_PX) for dy in (-gap_px, TAG_PX)):
+            if squares:
+                page[y + above :, x + beside :][:gap_px, :gap_px] = 0
+    return page
+
+
+class Darkroom:
+    """Takes photos of pages through a lens with one coefficient of radial distortion."""
+
+    def __init__(self, focal_px: float, k1: float, size: tuple[int, int]) -> None:
+        self._size = size
+        # Twice as fine as the photo, whose pixels average over their area.
+        x, y = (np.arange(2 * side, dtype=np.float64) / 2 + 0.25 for side in size)
+        pixels = np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 1, 2)
+        centre = (size[0] / 2, size[1] / 2)
+        matrix = np.array([[focal_px, 0, centre[0]], [0, focal_px, centre[1]], [0, 0, 1]])
+        flat = cv2.undistortPoints(pixels, matrix, np.array([k1, 0, 0, 0]))[:, 0]
+        self._rays = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
+
+    def photo(
+        self, page: np.ndarray, turn: tuple[float, float, float], away: tuple[float, float, float]
+    ) -> np.ndarray:
+        """A photo of a page around whose middle it is turned, in widths of the page away."""
+        height, width = page.shape
+        rotation, _ = cv2.Rodrigues(np.array(turn))
+        onto = np.linalg.inv(np.stack([rotation[:, 0], rotation[:, 1], np.array(away)], axis=1))
+        shown = self._rays @ onto.T
+        places = shown[:, :2] / shown[:, 2:] * width + [width / 2 - 0.5, height / 2 - 0.5]
+        across, down = 2 * self._size[0], 2 * self._size[1]
+        grid = places.reshape(down, across, 2).astype(np.float32)
+        fine = cv2.remap(page, grid, None, cv2.INTER_AREA, borderValue=255)
+        return cv2.GaussianBlur(
+            cv2.resize(fine, self._size, interpolation=cv2.INTER_AREA), (3, 3), 0.5
+        )

@@ -135,6 +135,23 @@ def test_the_kind_and_size_of_a_board_are_found(
     assert all(look.detection for look in looks)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("legacy", [False, True])
+def test_charuco_boards_of_older_versions_of_opencv_are_told_apart(
+    legacy: bool, tmp_path: Path
+) -> None:
+    family = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_6X6_250)
+    drawn = cv2.aruco.CharucoBoard((7, 6), 1.0, 0.7, family)
+    drawn.setLegacyPattern(legacy)
+    path = tmp_path / "a.png"
+    Image.fromarray(photographed(drawn.generateImage((700, 600), None, 60), 0.05)[0]).save(path)
+    board = find_board({"a": path}, "charuco", task())
+    assert (board.size, board.legacy) == ("7x6", legacy)
+    (look,) = detect_boards({"a": path}, board, task())
+    assert look.detection
+    assert len(look.detection.points_px) == 6 * 5
+
+
 @pytest.mark.parametrize("kind", ["charuco", "apriltags"])
 def test_a_mirrored_board_is_called_mirrored(kind: str, pages: dict[str, np.ndarray]) -> None:
     photo, _ = photographed(pages[kind])

@@ -15,6 +15,26 @@ BoardKind = Literal["chessboard", "circles", "asymmetric-circles", "charuco", "a
 
 _SIZE = re.compile(r"\s*(\d{1,2})\s*[x×,* ]\s*(\d{1,2})\s*", re.IGNORECASE)
 _LEAST = {"charuco": 3, "apriltags": 1}
+# Around a tag, clockwise as OpenCV counts them.
+_CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagStyle:
+    """How a grid of tags is drawn."""
+
+    border_bits: int = 1
+    """Cells across the black border of a tag."""
+    upwards: bool = False
+    """The numbers rise from the bottom row to the top one, not downwards."""
+    quarter_turns: int = 0
+    """By how much each tag is turned, clockwise, from how OpenCV draws it."""
+    touching: bool = False
+    """Black squares fill the corners between the tags: their corners are saddle points."""
+
+
+KALIBR = TagStyle(border_bits=2, upwards=True, quarter_turns=2, touching=True)
+"""Kalibr's AprilGrid as its kalibr_create_target_pdf draws it; its tagSpacing is marker_share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +59,8 @@ class Board:
     """charuco: edge of a marker / edge of its square. apriltags: gap / edge of a tag."""
     legacy: bool = False
     """charuco: the first square is white, as OpenCV drew boards with even rows before 4.6."""
+    tags: TagStyle = TagStyle()
+    """Of apriltags boards."""
 
     def __post_init__(self) -> None:
         """Hold the numbers to what can be printed."""
@@ -82,10 +104,11 @@ class Board:
     def points(self) -> Float[np.ndarray, "n 2"]:
         """Every point of the board in squares; a point's number is its place in this list."""
         if self.kind == "apriltags":
-            step = 1 + self.marker_share
-            origins = _grid(self.columns, self.rows) * step
-            around = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
-            return (origins[:, None] + around).reshape(-1, 2)
+            places = _grid(self.columns, self.rows)
+            if self.tags.upwards:
+                places[:, 1] = self.rows - 1 - places[:, 1]
+            around = np.roll(_CORNERS, -self.tags.quarter_turns, axis=0)
+            return (places[:, None] * (1 + self.marker_share) + around).reshape(-1, 2)
         if self.kind == "charuco":
             return _grid(self.columns - 1, self.rows - 1) + 1
         points = _grid(self.columns, self.rows)

@@ -16,8 +16,9 @@ from recon3d.run.task import Task
 from recon3d_calib.board import Board, BoardKind
 from recon3d_calib.chessboard import find_chessboard
 from recon3d_calib.circles import find_circles
-from recon3d_calib.markers import find_apriltags, find_charuco
+from recon3d_calib.markers import find_charuco
 from recon3d_calib.seen import Points, Seen
+from recon3d_calib.tags import find_apriltags
 
 Finder = Callable[[UInt8[np.ndarray, "h w"], Board], Seen]
 _FINDERS: Mapping[BoardKind, Finder] = {

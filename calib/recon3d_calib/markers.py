@@ -1,4 +1,4 @@
-"""Boards whose markers say which corner is which: they may be cut off or half covered."""
+"""Chessboards whose markers say which corner is which: they may be cut off or half covered."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from recon3d.io.markers import find_markers, marker_dictionary
+from recon3d.io.markers import marker_dictionary
 from recon3d_calib.board import Board
 from recon3d_calib.seen import Points, Seen, enlarged, sharpened, shrunk
 
 _FEWEST_CORNERS = 6
-_MIRRORED = "it is mirrored: its markers can be read in a looking glass only"
+MIRRORED = "it is mirrored: its markers can be read in a looking glass only"
 
 
 def find_charuco(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
@@ -22,7 +22,7 @@ def find_charuco(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
     corners, numbers = charuco_corners(small, board)
     if len(numbers) < _FEWEST_CORNERS:
         if len(charuco_corners(np.ascontiguousarray(small[:, ::-1]), board)[1]) >= _FEWEST_CORNERS:
-            return Seen(reason=_MIRRORED)
+            return Seen(reason=MIRRORED)
         few = f"only {len(numbers)} corners" if len(numbers) else "no corners"
         return Seen(reason=f"{few} of a ChArUco board of {board.size} squares were found in it")
     places = board.points[numbers]
@@ -65,27 +65,6 @@ def opencv_charuco(board: Board) -> Any:
     )
     drawn.setLegacyPattern(board.legacy)
     return drawn
-
-
-def find_apriltags(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
-    """The corners of the tags, as the meeting of their edges."""
-    small, factor = shrunk(grey)
-    px, numbers = _tag_corners(small, board)
-    if len(numbers) < _FEWEST_CORNERS:
-        if len(_tag_corners(np.ascontiguousarray(small[:, ::-1]), board)[1]) >= _FEWEST_CORNERS:
-            return Seen(reason=_MIRRORED)
-        return Seen(reason=f"no grid of tags of the family {board.family} was found in it")
-    return Seen(Points(enlarged(px, factor), board.points[numbers], numbers, True))
-
-
-def _tag_corners(small: UInt8[np.ndarray, "h w"], board: Board) -> tuple[np.ndarray, np.ndarray]:
-    rgb = np.repeat(small[..., None], 3, axis=2)
-    known = board.columns * board.rows
-    tags = [tag for tag in find_markers(rgb, board.family) if tag.number < known]
-    if not tags:
-        return np.empty((0, 2)), np.empty(0, np.int64)
-    px = np.concatenate([tag.corners_px for tag in tags]) - 0.5
-    return px, np.concatenate([4 * tag.number + np.arange(4) for tag in tags])
 
 
 def _spacing(px: np.ndarray, places: np.ndarray) -> float:

@@ -15,17 +15,20 @@ from recon3d.core.errors import InputError
 from recon3d.io.markers import find_markers
 from recon3d.io.pictures import read_grey
 from recon3d.run.task import Task
-from recon3d_calib.board import Board, BoardKind, parse_size
+from recon3d_calib.board import KALIBR, Board, BoardKind, parse_size
 from recon3d_calib.chessboard import any_grid
 from recon3d_calib.circles import find_circles
 from recon3d_calib.errors import BoardError
 from recon3d_calib.markers import charuco_corners, read_markers
+from recon3d_calib.planes import plane_error
 from recon3d_calib.seen import shrunk
+from recon3d_calib.tag_grids import find_tag_grid
 
 _PHOTOS = 10
 _FEWEST_MARKERS = 4
 # Every family is tried, and markers are seen well or not at all.
 _MARKED_PHOTOS = 3
+_KALIBR_FAMILY = "apriltag_36h11"
 # Of the board's size in the picture; lenses bend planes by less, wrong sizes by more.
 _MOST_OFF_PLANE = 0.02
 # Sizes that are printed and sold; circles cannot be counted without a size.
@@ -51,6 +54,9 @@ def settle_board(paths: Mapping[str, Path], kind: BoardKind | None, size: str, t
     if wanted and kind not in ("charuco", "apriltags"):
         return Board(kind=kind or "chessboard", columns=wanted[0], rows=wanted[1])
     board = find_board(paths, kind, task)
+    if wanted and board.kind == "apriltags" and board.columns == wanted[0]:
+        # The last row may be cut off in the photos that were looked at.
+        board = replace(board, rows=max(board.rows, wanted[1]))
     if wanted and sorted(wanted) != sorted((board.columns, board.rows)):
         raise BoardError(
             f"The photos show {board.words}, not {wanted[0]}x{wanted[1]}.",
@@ -107,6 +113,9 @@ def _chessboard(greys: Sequence[Grey], task: Task) -> Board | None:
 
 
 def _marked_board(greys: Sequence[Grey], task: Task) -> Board | None:
+    # First, because a border of two cells looks like other families' tags to a reader of one.
+    if found := find_tag_grid(greys, _KALIBR_FAMILY, KALIBR.border_bits, task):
+        return found
     family = ""
     numbers: set[int] = set()
     best: tuple[int, Grey] | None = None
@@ -122,8 +131,7 @@ def _marked_board(greys: Sequence[Grey], task: Task) -> Board | None:
         numbers |= {marker.number for marker in markers if marker.family == family}
     if best is None:
         return None
-    count = max(numbers) + 1
-    return _charuco(best[1], family, count) or _tag_grid(best[1], family, count)
+    return _charuco(best[1], family, max(numbers) + 1) or find_tag_grid(greys, family, 1, task)
 
 
 def _charuco(grey: Grey, family: str, markers: int) -> Board | None:
@@ -141,49 +149,11 @@ def _charuco(grey: Grey, family: str, markers: int) -> Board | None:
         for legacy in (False, True) if rows % 2 == 0 else (False,):
             board = Board(kind="charuco", columns=columns, rows=rows, family=family, legacy=legacy)
             corners, found = charuco_corners(grey, board, read)
-            if len(found) > most and _is_one_plane(board.points[found], corners):
+            if len(found) <= most:
+                continue
+            if plane_error(board.points[found], corners) < _MOST_OFF_PLANE:
                 best, most = board, len(found)
     return best
-
-
-def _tag_grid(grey: Grey, family: str, tags: int) -> Board | None:
-    """The number of columns and the gap for which all tags lie in one plane."""
-    markers = [
-        marker
-        for marker in find_markers(np.repeat(grey[..., None], 3, axis=2), family)
-        if marker.number < tags
-    ]
-    if len(markers) < _FEWEST_MARKERS:
-        return None
-    corners = np.concatenate([marker.corners_px for marker in markers])
-    numbers = np.concatenate([4 * marker.number + np.arange(4) for marker in markers])
-    base = Board(kind="apriltags", columns=tags, rows=1, family=family)
-    trials = [
-        replace(base, columns=columns, rows=-(-tags // columns), marker_share=share)
-        for columns in range(1, tags + 1)
-        for share in (0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
-        if tags % columns == 0
-    ]
-    errors = [_plane_error(trial.points[numbers], corners) for trial in trials]
-    least = int(np.argmin(errors))
-    return trials[least] if errors[least] < _MOST_OFF_PLANE else None
-
-
-def _is_one_plane(places: np.ndarray, corners: np.ndarray) -> bool:
-    return _plane_error(places, corners) < _MOST_OFF_PLANE
-
-
-def _plane_error(places: np.ndarray, corners: np.ndarray) -> float:
-    """How far the points miss a plane's picture, as a share of their extent."""
-    import cv2
-
-    turn, _ = cv2.findHomography(places.astype(np.float32), corners.astype(np.float32))
-    if turn is None:
-        return np.inf
-    shown = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ turn.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        misses = np.linalg.norm(shown[:, :2] / shown[:, 2:] - corners, axis=1)
-    return float(np.median(misses) / np.ptp(corners, axis=0).max())
 
 
 def _circles(greys: Sequence[Grey], task: Task) -> Board | None:
