@@ -9,12 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from recon3d_calib.lens import Lens, project, project_with_slopes
-
-_ROUNDS = 60
-_DAMPING = 1e-3
-_MOST_DAMPING = 1e10
-# Of the sum of squares; far below what any error bar notices.
-_CONVERGED = 1e-9
+from recon3d_calib.normal_equations import NormalEquations, covariance_of_shared, descend
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,23 +104,13 @@ class Fit:
 
 
 def adjust(fit: Fit, sightings: Sightings, free: Freedom) -> Fit:
-    """Levenberg-Marquardt with what each photo has of its own eliminated (Schur complement)."""
-    damping = _DAMPING
-    cost = _cost(fit, sightings)
-    for _ in range(_ROUNDS):
-        blocks = _blocks(fit, sightings, free)
-        gained = 0.0
-        while damping < _MOST_DAMPING:
-            trial = _moved(fit, free, *_step(blocks, damping))
-            new_cost = _cost(trial, sightings)
-            if new_cost < cost:
-                gained, fit, cost = (cost - new_cost) / cost, trial, new_cost
-                damping = max(damping / 10, 1e-12)
-                break
-            damping *= 10
-        if gained < _CONVERGED:
-            break
-    return fit
+    """Levenberg-Marquardt with what each photo has of its own eliminated."""
+    return descend(
+        fit,
+        lambda trial: _cost(trial, sightings),
+        lambda trial: _equations(trial, sightings, free),
+        lambda trial, lens_step, pose_step: _moved(trial, free, lens_step, pose_step),
+    )
 
 
 def pixel_noise(fit: Fit, sightings: Sightings, free: Freedom) -> float:
@@ -136,28 +121,16 @@ def pixel_noise(fit: Fit, sightings: Sightings, free: Freedom) -> float:
 
 
 def covariance(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "p p"]:
-    """Of the lens's values; infinite where the photos leave one open.
+    """Of the lens's values, the larger of `covariance_of_shared`'s two estimates.
 
-    The larger of two estimates: from the noise of single corners, and from how much the result
-    moves when one photo is left out (jackknife, one Newton step each). The second also sees what
-    corners of one photo have in common: a bent board, blur, a lens that the model does not fit.
+    Photos that share a bent board or blur make the second one larger. Infinite where the photos
+    leave a value open.
     """
-    schur, pull = _reduced(_blocks(fit, sightings, free), 0.0)
-    total, count = schur.sum(axis=0), len(schur)
-    noise = pixel_noise(fit, sightings, free)
-    try:
-        classic = noise**2 * np.linalg.inv(total)
-        left_out = np.stack(
-            [
-                np.linalg.solve(total - one, one_pull)
-                for one, one_pull in zip(schur, pull, strict=True)
-            ]
-        )
-    except np.linalg.LinAlgError:
+    schur, pull = _equations(fit, sightings, free).reduced()
+    spread = covariance_of_shared(schur, pull, pixel_noise(fit, sightings, free))
+    if not np.isfinite(spread).all():
         return np.full((len(fit.values),) * 2, np.inf)
-    jackknife = (count - 1) / count * left_out.T @ left_out
-    grow = np.sqrt(np.maximum(np.diag(jackknife) / np.diag(classic), 1.0))
-    return free.values @ (classic * np.outer(grow, grow)) @ free.values.T
+    return free.values @ spread @ free.values.T
 
 
 def zoom_std(
@@ -169,31 +142,20 @@ def zoom_std(
     """
     if not np.isfinite(spread).all():
         return np.full(len(fit.zooms), np.inf)
-    blocks = _blocks(fit, sightings, free)
+    equations = _equations(fit, sightings, free)
     noise = pixel_noise(fit, sightings, free)
     onto = np.linalg.pinv(free.values)
     try:
-        inverse = np.linalg.inv(blocks.pose)
+        inverse = np.linalg.inv(equations.own)
     except np.linalg.LinAlgError:
         return np.full(len(fit.zooms), np.inf)
-    pull = inverse @ blocks.both.transpose(0, 2, 1)
+    pull = inverse @ equations.both.transpose(0, 2, 1)
     from_lens = pull @ (onto @ spread @ onto.T) @ pull.transpose(0, 2, 1)
     return np.sqrt(noise**2 * inverse[:, 6, 6] + from_lens[:, 6, 6])
 
 
-@dataclass(frozen=True, eq=False)
-class _Blocks:
-    """The normal equations, photo by photo."""
-
-    lens: Float[np.ndarray, "m q q"]
-    both: Float[np.ndarray, "m q k"]
-    pose: Float[np.ndarray, "m k k"]
-    """Turn, shift, and the zoom's logarithm where it is free."""
-    lens_pull: Float[np.ndarray, "m q"]
-    pose_pull: Float[np.ndarray, "m k"]
-
-
-def _blocks(fit: Fit, sightings: Sightings, free: Freedom) -> _Blocks:
+def _equations(fit: Fit, sightings: Sightings, free: Freedom) -> NormalEquations:
+    """A photo's own are the turn, the shift, and the zoom's logarithm where it is free."""
     points_cam = fit.points_cam(sightings)
     shown, by_values, by_point = project_with_slopes(fit.lens, fit.values, points_cam)
     away = fit.zoomed(shown - fit.values[2:4], sightings)
@@ -211,40 +173,7 @@ def _blocks(fit: Fit, sightings: Sightings, free: Freedom) -> _Blocks:
     weight = np.sqrt(sightings.weight)
     slopes *= weight[:, None, None]
     misses = (away + fit.values[2:4] - sightings.points_px) * weight[:, None]
-    normal = np.empty((len(fit.rotations),) + (slopes.shape[2],) * 2)
-    pull = np.empty(normal.shape[:2])
-    for index, rows in enumerate(sightings.photos):
-        flat = slopes[rows].reshape(-1, slopes.shape[2])
-        normal[index] = flat.T @ flat
-        pull[index] = flat.T @ misses[rows].ravel()
-    q = free.values.shape[1]
-    return _Blocks(
-        normal[:, :q, :q], normal[:, :q, q:], normal[:, q:, q:], pull[:, :q], pull[:, q:]
-    )
-
-
-def _reduced(
-    blocks: _Blocks, damping: float
-) -> tuple[Float[np.ndarray, "m q q"], Float[np.ndarray, "m q"]]:
-    """Each photo's share of the equations for the lens alone."""
-    onto = blocks.both @ np.linalg.pinv(_damped(blocks.pose, damping), hermitian=True)
-    schur = _damped(blocks.lens, damping) - onto @ blocks.both.transpose(0, 2, 1)
-    return schur, blocks.lens_pull - np.einsum("mqi,mi->mq", onto, blocks.pose_pull)
-
-
-def _step(
-    blocks: _Blocks, damping: float
-) -> tuple[Float[np.ndarray, "q"], Float[np.ndarray, "m k"]]:
-    schur, pull = _reduced(blocks, damping)
-    lens_step = -np.linalg.pinv(schur.sum(axis=0), hermitian=True) @ pull.sum(axis=0)
-    rest = blocks.pose_pull + np.einsum("mqi,q->mi", blocks.both, lens_step)
-    pose_step = -np.linalg.solve(_damped(blocks.pose, damping), rest[..., None])[..., 0]
-    return lens_step, pose_step
-
-
-def _damped(blocks: Float[np.ndarray, "m k k"], damping: float) -> Float[np.ndarray, "m k k"]:
-    on_diagonal = np.eye(blocks.shape[1]) * np.diagonal(blocks, axis1=1, axis2=2)[:, None]
-    return blocks + damping * on_diagonal
+    return NormalEquations.of_rows(slopes, misses, free.values.shape[1], sightings.photos)
 
 
 def _moved(
