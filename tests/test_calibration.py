@@ -157,6 +157,23 @@ def test_one_photo_is_not_enough_and_the_message_says_what_to_do() -> None:
     assert "tilted" in error.value.hint
 
 
+def test_photos_of_the_same_place_count_once() -> None:
+    board, looks = seen_boards("brown", 12, np.random.default_rng(5), 0.1)
+    again = [replace(look, photo_id=f"again {look.photo_id}") for look in looks]
+    twice = calibrate([*looks, *map(_renamed, again)], board, task(), lens="brown")
+    once = calibrate(looks, board, task(), lens="brown")
+    assert twice.std == once.std
+    assert {photo.photo_id for photo in twice.used} == {look.photo_id for look in looks}
+    assert f"where {looks[0].photo_id} does" in twice.photos[12].reason
+
+
+def test_a_board_that_never_moved_is_an_error_that_says_so() -> None:
+    board, (look, *_) = seen_boards("brown", 1, np.random.default_rng(5), 0.1)
+    looks = [_renamed(replace(look, photo_id=str(index))) for index in range(4)]
+    with pytest.raises(CalibrationError, match="4 of 4 photos of one size, but in only 1 place;"):
+        calibrate(looks, board, task())
+
+
 def test_another_board_is_named() -> None:
     board, _ = seen_boards("pinhole", 1, np.random.default_rng(4), NOISE_PX)
     looks = [Look(f"{i}.jpg", reason="other", other_size=(7, 5)) for i in range(5)]
@@ -218,3 +235,8 @@ def test_without_zoom_the_same_photos_fit_much_worse() -> None:
     board, looks = zoomed_boards(np.linspace(0.9, 1.1, 10))
     fixed = calibrate(looks, board, task(), lens="radial1")
     assert fixed.rms_px > 2 * NOISE_PX * np.sqrt(2) or len(fixed.used) < 10
+
+
+def _renamed(look: Look) -> Look:
+    assert look.detection is not None
+    return replace(look, detection=replace(look.detection, photo_id=look.photo_id))

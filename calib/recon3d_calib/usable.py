@@ -12,12 +12,16 @@ from recon3d_calib.detection import Detection, Look
 from recon3d_calib.errors import BoardError, CalibrationError
 
 FEWEST_PHOTOS = 3
+# Of the longer side, by the median corner; nobody holds a board so still between two poses.
+_SAME_PLACE = 0.005
 
 
 def usable_detections(
     looks: Sequence[Look], board: Board, verdicts: dict[str, str]
 ) -> list[Detection]:
-    """The detections in photos of the most common size; why not the others goes to `verdicts`.
+    """The detections in photos of the most common size, each place of the board once.
+
+    Why not the others goes to `verdicts`.
 
     Raises:
         BoardError: the photos show no board, or another one.
@@ -54,8 +58,17 @@ def usable_detections(
                 f"{size[0]}x{size[1]}: another camera or mode, or cropped"
             )
     detections = [detection for detection in detections if detection.size == size]
-    _check_count(detections, looks)
-    return detections
+    places = _without_repeats(detections, verdicts)
+    if len(places) < FEWEST_PHOTOS:
+        found = f"The board was found in {len(detections)} of {len(looks)} photos of one size"
+        if len(places) < len(detections):
+            found += f", but in only {len(places)} place{'s' * (len(places) > 1)}"
+        raise CalibrationError(
+            f"{found}; at least {FEWEST_PHOTOS} are needed, and 15 are good.",
+            hint="Photograph the board from different sides: tilted left, right, up and down, "
+            "near and far, in the middle and in every corner of the picture.",
+        )
+    return places
 
 
 def _part_size(detection: Detection) -> tuple[int, ...]:
@@ -63,12 +76,30 @@ def _part_size(detection: Detection) -> tuple[int, ...]:
     return tuple(sorted(extent.astype(int).tolist(), reverse=True))
 
 
-def _check_count(detections: Sequence[Detection], looks: Sequence[Look]) -> None:
-    if len(detections) >= FEWEST_PHOTOS:
-        return
-    raise CalibrationError(
-        f"The board was found in {len(detections)} of {len(looks)} photos of one size; at least "
-        f"{FEWEST_PHOTOS} are needed, and 15 are good.",
-        hint="Photograph the board from different sides: tilted left, right, up and down, near "
-        "and far, in the middle and in every corner of the picture.",
-    )
+def _without_repeats(detections: Sequence[Detection], verdicts: dict[str, str]) -> list[Detection]:
+    """One photo of those that show the board in the same place.
+
+    They teach nothing new, but would make the error bars look smaller than they are and let a
+    lens be tried on photos that it has seen.
+    """
+    kept: list[Detection] = []
+    for detection in detections:
+        twin = next((other for other in kept if _stands_where(detection, other)), None)
+        if twin is None:
+            kept.append(detection)
+        else:
+            verdicts[detection.photo_id] = f"it shows the board where {twin.photo_id} does"
+    return kept
+
+
+def _stands_where(one: Detection, other: Detection) -> bool:
+    if one.numbers is None or other.numbers is None:
+        mine, theirs = one.points_px, other.points_px
+        if not np.array_equal(one.points_board, other.points_board):
+            return False
+    else:
+        _, here, there = np.intersect1d(one.numbers, other.numbers, return_indices=True)
+        mine, theirs = one.points_px[here], other.points_px[there]
+    moved = np.linalg.norm(mine - theirs, axis=1)
+    enough = min(len(one.points_px), len(other.points_px)) / 2
+    return len(moved) > enough and bool(np.median(moved) < _SAME_PLACE * max(one.size))
