@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 from boards import VALUES
+from recon3d_calib.calibrate import PhotoResult
 from recon3d_calib.files import save_self_calibrations
 from recon3d_calib.from_photos import (
     SelfCalibration,
     SelfCalibrations,
-    calibrate_from_photos,
     calibrate_placed,
 )
 from recon3d_calib.lens import LENSES, LensName, project
 from recon3d_calib.photo_doubts import doubts, verdict
+from recon3d_calib.places import draw_places
+from recon3d_calib.report import write_photos_report
 
 from recon3d.cli.commands import parse
 from recon3d.cli.perform import perform
@@ -30,7 +33,6 @@ from recon3d.core.scene import CameraEstimate, Exif, Photo
 from recon3d.core.transform import Rigid
 from recon3d.io.colmap_mapping import Placement
 from recon3d.io.intrinsics import read_camera_file
-from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 
 SIZE = 1200, 900
@@ -82,6 +84,7 @@ def placed(
     return placement, members, CameraEstimate(Intrinsics(start, distortion), "guessed, refined")
 
 
+@cache
 def found_in(lens: LensName, seed: int, **how: int) -> SelfCalibration:
     outcome = calibrate_placed(*placed(lens, np.random.default_rng(seed), **how), task())
     assert isinstance(outcome, SelfCalibration)
@@ -104,26 +107,25 @@ def test_the_camera_comes_back_within_its_error_bars(lens: LensName, seed: int) 
 
 
 def test_photos_from_one_direction_are_not_to_be_trusted_and_say_so() -> None:
-    wide, narrow = found_in("pinhole", 4), found_in("pinhole", 4, around_deg=12)
+    wide, narrow = found_in("pinhole", 1), found_in("pinhole", 1, around_deg=12)
     assert narrow.std["fx"] > 3 * wide.std["fx"]
     assert any("one direction" in sentence for sentence in doubts(narrow))
     assert not verdict(narrow).startswith("Trustworthy")
 
 
 def test_few_photos_are_doubtful_and_two_are_too_few() -> None:
-    placement, members, estimate = placed("pinhole", np.random.default_rng(5), photos=4)
-    found = calibrate_placed(placement, members, estimate, task())
-    assert isinstance(found, SelfCalibration)
+    found = found_in("pinhole", 5, photos=4)
     assert any("4 photos only" in sentence for sentence in doubts(found))
+    placement, members, estimate = placed("pinhole", np.random.default_rng(5), photos=4)
     reason = calibrate_placed(placement, members[:2], estimate, task())
     assert isinstance(reason, str)
     assert "only 2 photos" in reason
 
 
 def test_several_cameras_are_written_by_photo_and_only_where_that_can_be(tmp_path: Path) -> None:
-    one = found_in("pinhole", 6, photos=5)
+    one = found_in("pinhole", 5, photos=4)
     zoomed = Intrinsics(replace(one.intrinsics.pinhole, fx_px=1500.0))
-    other = replace(one, intrinsics=zoomed, photos=("zoomed.jpg",))
+    other = replace(one, intrinsics=zoomed, used=(PhotoResult("zoomed.jpg", True),))
     both = SelfCalibrations((one, other), {})
     save_self_calibrations(tmp_path / "K.json", both)
     cameras = read_camera_file(tmp_path / "K.json", SIZE).by_name
@@ -140,12 +142,46 @@ def test_a_second_camera_needs_a_board(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "need a board" in capfd.readouterr().err
 
 
+def test_the_report_says_which_photos_count_and_why_not_to_trust_it(tmp_path: Path) -> None:
+    good, doubtful = found_in("radial1", 2), found_in("pinhole", 5, photos=4)
+    pictures = {good.photos[-1]: np.zeros((90, 120, 3), np.uint8)}
+    both = SelfCalibrations((good, doubtful), {"<b>.jpg": "it is blurred"}, pictures)
+    write_photos_report(tmp_path / "K.html", both)
+    page = (tmp_path / "K.html").read_text(encoding="utf-8")
+    assert "Trustworthy: the focal length" in page
+    assert "From 12 of 17 photos" in page
+    assert next(doubts(doubtful)) in page
+    assert "&lt;b&gt;.jpg" in page
+    assert "it is blurred" in page
+    assert page.count("<polygon") == 16
+    assert page.count("<img src=") == 1
+    assert "<b>.jpg" not in page
+
+
+def test_the_map_shows_every_photo_looking_at_the_points() -> None:
+    places = draw_places(found_in("pinhole", 1))
+    middle = places.points.mean(axis=0)
+    for tip, left, right in places.cameras:
+        ahead = (left + right) / 2 - tip
+        towards = middle - tip
+        cosine = ahead @ towards / np.linalg.norm(ahead) / np.linalg.norm(towards)
+        # The cloud's middle is known to a tenth of its distance.
+        assert cosine > np.cos(np.radians(10))
+    # The first photo looks up the page.
+    tip, left, right = places.cameras[0]
+    assert left[0] < tip[0] < right[0]
+    assert max(left[1], right[1]) < tip[1]
+
+
 @pytest.mark.slow
-def test_the_example_gives_its_own_camera(example: Path) -> None:
+def test_the_example_gives_its_own_camera(example: Path, tmp_path: Path) -> None:
     truth = json.loads((example / "K.json").read_text())
-    photos = sorted(example.glob("*.jpg"))[::2]
-    (found,) = calibrate_from_photos(photos, task(), Runtime()).cameras
-    camera = found.intrinsics.pinhole
-    for name, value in (("fx", camera.fx_px), ("cx", camera.cx_px), ("cy", camera.cy_px)):
-        assert abs(value - truth[name]) < 3 * found.std[name]
-    assert found.focal_error < 0.01
+    photos = [str(path) for path in sorted(example.glob("*.jpg"))[::2]]
+    typed = ["calibrate", "--from-photos", *photos, "-o", str(tmp_path / "K.json"), "--quiet"]
+    assert perform(parse(typed), CancelToken()) == 0
+    found = json.loads((tmp_path / "K.json").read_text())
+    std = found["calibration"]["standard_deviations"]
+    for name in ("fx", "cx", "cy"):
+        assert abs(found[name] - truth[name]) < 3 * std[name]
+    assert std["fx"] < 0.005 * truth["fx"]
+    assert (tmp_path / "K.html").read_text(encoding="utf-8").count("<img src=") == len(photos)

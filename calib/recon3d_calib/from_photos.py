@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from recon3d.core.camera import Intrinsics
 from recon3d.core.scene import CameraEstimate, GivenCameras, Photo
 from recon3d.run.device import Runtime
 from recon3d.run.task import Task
 from recon3d_calib.bundle import Bundle, Prior, Tracks, adjust_bundle, bundle_covariance
+from recon3d_calib.calibrate import PhotoResult
 from recon3d_calib.errors import CalibrationError
 from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, LensName, folds_over, intrinsics_of
 from recon3d_calib.start import Sharing, free_values
@@ -40,6 +41,10 @@ _CENTRE_STD = 0.02
 _FEATURE_BIAS_PX = 0.1
 # Coefficients must differ from 0 by so many standard deviations to be worth having.
 _WORTH_SIGMAS = 4.0
+# Sightings that lie farther off hardly count, and are shown so.
+_MOST_SIGMAS = 5.0
+# Of the small pictures for reports and windows.
+PICTURE_PX = 320
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +56,36 @@ class SelfCalibration:
     lens: LensName
     std: Mapping[str, float]
     """Standard deviation of every value by name; infinite where the photos leave it open."""
-    photos: tuple[str, ...]
-    """Ids of the photos that it rests on."""
-    points: int
+    used: tuple[PhotoResult, ...]
+    """The photos that it rests on, upright, with the points that they share."""
+    cam_from_world: Float[np.ndarray, "m 3 4"]
+    """Rotation and translation of these photos, in the frame of the first one and a unit of no
+    meaning."""
+    points_world: Float[np.ndarray, "k 3"]
+    """What they share."""
     rms_px: float
     """Of the points' sightings."""
     turned_deg: float
     """Widest angle between the directions in which photos were taken."""
     exif_focal_px: float | None
     """What the camera itself says."""
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """Ids of the photos that it rests on."""
+        return tuple(photo.photo_id for photo in self.used)
+
+    @property
+    def points(self) -> int:
+        """How many points they share."""
+        return len(self.points_world)
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """fx, fy, cx, cy and the coefficients by name."""
+        camera = self.intrinsics.pinhole
+        plain = (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px)
+        return dict(zip(self.std, (*plain, *self.intrinsics.distortion.coefficients), strict=True))
 
     @property
     def focal_error(self) -> float:
@@ -75,6 +101,8 @@ class SelfCalibrations:
     """The one with most photos first."""
     left_out: Mapping[str, str]
     """Why, by photo id."""
+    pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]] = field(default_factory=dict)
+    """The photos that could be read, small and upright."""
 
 
 def calibrate_from_photos(
@@ -91,6 +119,7 @@ def calibrate_from_photos(
         Cancelled: the task was stopped.
     """
     from recon3d.io.photos import find_files
+    from recon3d.io.pictures import read_preview
     from recon3d.stages.ingest import IngestConfig, ingest, read_album
     from recon3d.stages.placing import explain, solve
     from recon3d.stages.pose import PoseConfig
@@ -101,6 +130,7 @@ def calibrate_from_photos(
         ingest(files, IngestConfig(), folder / "photos", task, runtime)
         album = read_album(folder / "photos")
         solution = solve(album, GivenCameras(), PoseConfig(), folder / "sfm", task, runtime)
+        pictures = {i: read_preview(path, PICTURE_PX).rgb for i, path in album.pictures.items()}
     verdicts = [*album.verdicts, *explain(album, solution)]
     left_out = {each.photo_id: each.reason for each in verdicts if not each.used}
     camera_of = solution.placement.camera_of
@@ -119,7 +149,8 @@ def calibrate_from_photos(
             hint="Take 10 or more photos with one camera and one zoom, walking around something "
             "with texture, some of them turned by 90 degrees; or calibrate with a printed board.",
         )
-    return SelfCalibrations(tuple(sorted(found, key=lambda each: -len(each.photos))), left_out)
+    cameras = sorted(found, key=lambda each: -len(each.photos))
+    return SelfCalibrations(tuple(cameras), left_out, pictures)
 
 
 def calibrate_placed(
@@ -245,15 +276,22 @@ def _result(
     variances[2:4] += _FEATURE_BIAS_PX**2
     with np.errstate(invalid="ignore"):
         std = np.sqrt(variances)
-    misses = np.linalg.norm(bundle.residuals_px(tracks), axis=1)
+    residuals = bundle.residuals_px(tracks)
+    misses = np.linalg.norm(residuals, axis=1)
+    near = misses < _MOST_SIGMAS * bundle.noise_px(tracks)
+    rows = [tracks.photo == index for index in range(len(members))]
     axes = bundle.rotations[:, 2]
     focals = [photo.exif.focal_px for photo in members if photo.exif.focal_px]
     found = SelfCalibration(
         intrinsics_of(bundle.lens, bundle.values, members[0].width_px, members[0].height_px),
         bundle.lens.name,
         {n: float(s) if np.isfinite(s) else np.inf for n, s in zip(names, std, strict=True)},
-        tuple(photo.id for photo in members),
-        len(bundle.points_world),
+        tuple(
+            PhotoResult(photo.id, True, "", tracks.points_px[own], residuals[own], near[own])
+            for photo, own in zip(members, rows, strict=True)
+        ),
+        np.concatenate([bundle.rotations, bundle.translations[:, :, None]], axis=2),
+        bundle.points_world,
         float(np.sqrt((misses**2).mean())),
         float(np.degrees(np.arccos(np.clip(axes @ axes.T, -1, 1).min()))),
         float(np.median(focals)) if focals else None,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recon3d_calib.from_photos import SelfCalibration
+from recon3d_calib.quality import Grade
 
 _ENOUGH_PHOTOS = 8
 _TURNED_DEG = 20.0
@@ -18,19 +19,26 @@ _SHORTEST_FOCAL, _LONGEST_FOCAL = 0.3, 5.0
 _EXIF_OFF = 0.1
 
 
+def grade(found: SelfCalibration) -> Grade:
+    """One word."""
+    # Also where it is infinite.
+    if not found.focal_error <= _USABLE_FOCAL:
+        return "poor"
+    return "fair" if any(doubts(found)) else "good"
+
+
 def verdict(found: SelfCalibration) -> str:
     """One sentence a photographer understands."""
     error = found.focal_error
     if not np.isfinite(error):
         return "Not trustworthy: the photos leave the focal length open."
     within = f"the focal length is right within {100 * error:.2g} %"
-    if error > _USABLE_FOCAL:
-        return f"Not trustworthy: {within}."
-    return (
-        f"Use it with care: {within}, if nothing below is wrong."
-        if any(doubts(found))
-        else f"Trustworthy: {within}."
-    )
+    words = {
+        "good": f"Trustworthy: {within}.",
+        "fair": f"Use it with care: {within}, if nothing below is wrong.",
+        "poor": f"Not trustworthy: {within}.",
+    }
+    return words[grade(found)]
 
 
 def doubts(found: SelfCalibration) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Plots as plain numbers, for the report and for the window."""
+"""Plots as plain numbers, for the reports and for the window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon3d_calib.calibrate import Calibration
-from recon3d_calib.quality import coverage
+from recon3d_calib.quality import Judged, coverage
 
 WIDTH = 640
 """Of every plot; its height follows from the photo's shape."""
@@ -38,7 +38,7 @@ class Arrows:
     magnified: float
 
 
-def draw_coverage(calibration: Calibration) -> Cells:
+def draw_coverage(calibration: Judged) -> Cells:
     """Darker where more corners were seen."""
     counts = coverage(calibration)
     camera = calibration.intrinsics.pinhole
@@ -62,7 +62,7 @@ def draw_coverage(calibration: Calibration) -> Cells:
     )
 
 
-def draw_residuals(calibration: Calibration, most: int = 4000) -> Arrows:
+def draw_residuals(calibration: Judged, most: int = 4000) -> Arrows:
     """All photos in one picture: a pattern in it is what the lens model does not explain."""
     camera = calibration.intrinsics.pinhole
     scale = WIDTH / camera.width_px

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.core.camera import Intrinsics
 from recon3d_calib.calibrate import Calibration, PhotoResult
 
 Grade = Literal["good", "fair", "poor"]
+
+
+class Judged(Protocol):
+    """A camera, and the photos that it rests on: with a board or without one."""
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """In pixels of these photos."""
+
+    @property
+    def used(self) -> Sequence[PhotoResult]:
+        """The photos."""
+
 
 _COLUMNS = 16
 _FEW_PHOTOS, _ENOUGH_PHOTOS = 10, 15
@@ -24,8 +38,8 @@ _LARGE_RMS = 1 / 1500
 _MUCH_LEFT_OUT = 0.3
 
 
-def coverage(calibration: Calibration) -> Int[np.ndarray, "r c"]:
-    """How many corners lie in each cell of the photo, 16 cells along the longer side."""
+def coverage(calibration: Judged) -> Int[np.ndarray, "r c"]:
+    """How many kept corners lie in each cell of the photo, 16 cells along the longer side."""
     camera = calibration.intrinsics.pinhole
     size = np.array([camera.width_px, camera.height_px])
     columns, rows = np.maximum(1, np.round(_COLUMNS * size / size.max())).astype(int)
@@ -39,7 +53,7 @@ def coverage(calibration: Calibration) -> Int[np.ndarray, "r c"]:
     return counts.astype(np.int64)
 
 
-def covered(calibration: Calibration) -> float:
+def covered(calibration: Judged) -> float:
     """Share of the photo's cells with a corner in them."""
     return float((coverage(calibration) > 0).mean())
 
@@ -137,7 +151,7 @@ def _about_edges(calibration: Calibration) -> Iterator[str]:
         yield f"No board was in the {_listed(empty)} {noun} of the picture."
 
 
-def _kept_points(calibration: Calibration) -> Float[np.ndarray, "n 2"]:
+def _kept_points(calibration: Judged) -> Float[np.ndarray, "n 2"]:
     return np.concatenate([photo.points_px[photo.kept] for photo in calibration.used])
 
 
@@ -145,6 +159,6 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def worst_first(photos: list[PhotoResult]) -> list[PhotoResult]:
+def worst_first(photos: Sequence[PhotoResult]) -> list[PhotoResult]:
     """For lists in which the doubtful should be seen."""
     return sorted(photos, key=lambda photo: -photo.rms_px)

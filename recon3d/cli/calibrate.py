@@ -137,6 +137,7 @@ class Calibrate(Command):
     def _run_from_photos(self, display: Display, cancel: CancelToken) -> None:
         from recon3d_calib.files import save_self_calibrations
         from recon3d_calib.from_photos import calibrate_from_photos
+        from recon3d_calib.report import write_photos_report
 
         found = calibrate_from_photos(
             self.photos,
@@ -144,8 +145,10 @@ class Calibrate(Command):
             Runtime(workers=self.workers),
             lens=None if self.lens == "choose" else self.lens,
         )
+        report = self.report or self.output.with_suffix(".html")
         save_self_calibrations(self.output, found)
-        display.result(*_outcome_of_photos(found, self.output))
+        write_photos_report(report, found)
+        display.result(*_outcome_of_photos(found, self.output, report))
 
     def _calibrate(
         self, paths: dict[str, Path], board: Board, task: Task
@@ -219,7 +222,9 @@ def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, 
     return content, "\n".join(lines)
 
 
-def _outcome_of_photos(found: SelfCalibrations, output: Path) -> tuple[dict[str, object], str]:
+def _outcome_of_photos(
+    found: SelfCalibrations, output: Path, report: Path
+) -> tuple[dict[str, object], str]:
     from recon3d_calib.files import describe_self
 
     from recon3d.io.intrinsics_files import our_fields
@@ -230,10 +235,11 @@ def _outcome_of_photos(found: SelfCalibrations, output: Path) -> tuple[dict[str,
         ],
         "left_out": dict(found.left_out),
         "written": [str(output)],
+        "report": str(report),
     }
     lines = [line for each in found.cameras for line in _lines_of_photos(each)]
     lines += [f"Left out: {photo_id}: {reason}" for photo_id, reason in found.left_out.items()]
-    return content, "\n".join([*lines, f"Written:  {output}"])
+    return content, "\n".join([*lines, f"Written:  {output}", f"Report:   {report}"])
 
 
 def _lines_of_photos(found: SelfCalibration) -> list[str]:

@@ -1,4 +1,4 @@
-"""Small pictures of the photos with the corners that were found."""
+"""Small pictures of the photos with what was found in them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,33 @@ from recon3d_calib.calibrate import PhotoResult
 
 _LONGEST_PX = 360
 _KEPT, _DROPPED = (40, 190, 120), (240, 70, 60)
+# More would hide the photo.
+_MOST_DOTS = 250
 
 
 def thumbnail(path: Path, photo: PhotoResult) -> str:
     """A data URI; empty where the photo cannot be read."""
-    import cv2
-
     try:
         rgb, factor = shrunk_rgb(read_grey(path), _LONGEST_PX)
     except InputError:
         return ""
-    paint_corners(rgb, photo.points_px[photo.kept] * factor, _KEPT)
-    paint_corners(rgb, photo.points_px[~photo.kept] * factor, _DROPPED)
-    _, stream = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return data_uri(rgb, photo, factor)
+
+
+def data_uri(rgb: UInt8[np.ndarray, "h w 3"], photo: PhotoResult | None, factor: float) -> str:
+    """A small picture for a page, with a photo's points painted on.
+
+    factor: its pixels per pixel of the photo.
+    """
+    import cv2
+
+    painted = rgb.copy()
+    if photo:
+        some = np.arange(len(photo.kept))[:: -(-len(photo.kept) // _MOST_DOTS) or 1]
+        kept = photo.kept[some]
+        paint_corners(painted, photo.points_px[some[kept]] * factor, _KEPT)
+        paint_corners(painted, photo.points_px[some[~kept]] * factor, _DROPPED)
+    _, stream = cv2.imencode(".jpg", painted[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
     return "data:image/jpeg;base64," + base64.b64encode(stream.tobytes()).decode()
 
 
