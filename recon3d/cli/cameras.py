@@ -80,16 +80,17 @@ class Undistort(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Convert(Command):
-    """Write a camera file in another program's format.
+    """Write a camera file, or one of a rig, in another program's format.
 
     recon3d intrinsics convert K.json camera.yaml
+    recon3d intrinsics convert K.rig.json camchain.yaml
     """
 
     source: Annotated[Positional[Path], arg(metavar="FROM")]
     """Camera file in any format that recon3d reads."""
     target: Annotated[Positional[Path], arg(metavar="TO")]
     """File to write: .json is recon3d's, transforms.json nerfstudio's, .yaml OpenCV's, .txt
-    COLMAP's."""
+    COLMAP's; of a rig .yaml is Kalibr's and rig_config.json COLMAP's."""
     format: Annotated[
         Literal["recon3d", "opencv", "colmap", "nerfstudio", "kalibr", "ros"] | None, NO_DEFAULT
     ] = None
@@ -107,8 +108,14 @@ class Convert(Command):
         from recon3d.core.errors import IntrinsicsError
         from recon3d.io.intrinsics import read_camera_file
         from recon3d.io.intrinsics_files import write_camera_file
+        from recon3d.io.rig_files import read_rig_file, write_rig_file
 
-        file = read_camera_file(self.source, self.size or (0, 0))
+        size = self.size or (0, 0)
+        if rig := read_rig_file(self.source, size):
+            write_rig_file(self.target, rig, self.format)
+            display.result({"written": [str(self.target)]}, f"Written:  {self.target}")
+            return
+        file = read_camera_file(self.source, size)
         cameras = [*file.shared, *file.by_name.values()]
         if len(set(cameras)) != 1:
             raise IntrinsicsError(

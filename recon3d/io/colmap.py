@@ -176,7 +176,7 @@ def write_colmap_model(folder: Path, scene: PosedScene) -> None:
         sightings, indices = _sightings(scene, index)
         pose = view.cam_from_world
         head = struct.pack(
-            "<I7dI", index + 1, *_quaternion(pose.rotation), *pose.translation,
+            "<I7dI", index + 1, *quaternion_wxyz(pose.rotation), *pose.translation,
             numbers[view.camera] + 1,
         )  # fmt: skip
         name = view.photo_id.encode() + b"\0"
@@ -296,7 +296,7 @@ def _rotation(wxyz: Sequence[float]) -> np.ndarray:
     )
 
 
-def _quaternion(rotation: np.ndarray) -> list[float]:
+def quaternion_wxyz(rotation: np.ndarray) -> list[float]:
     """(w, x, y, z), w >= 0, from the largest of the four components (Shepperd 1978)."""
     r = rotation
     trace = np.trace(r)

@@ -94,7 +94,7 @@ def _ros(intrinsics: Intrinsics) -> str:
     else:
         coefficients = _padded(intrinsics, 5, "ROS")
         if any(coefficients[8:]):
-            raise OutputError("ROS knows no lens with thin-prism terms.", hint=_NO_EQUIVALENT)
+            raise no_thin_prism("ROS")
         coefficients = coefficients[:8]
         model = "plumb_bob" if len(coefficients) == 5 else "rational_polynomial"
     k = _matrix(intrinsics)
@@ -115,6 +115,15 @@ def _ros(intrinsics: Intrinsics) -> str:
 
 
 def _kalibr(intrinsics: Intrinsics) -> str:
+    return "cam0:\n" + kalibr_camera(intrinsics)
+
+
+def kalibr_camera(intrinsics: Intrinsics) -> str:
+    """The indented lines of one camera in Kalibr's camchain.
+
+    Raises:
+        OutputError: Kalibr has no such lens.
+    """
     camera, lens = intrinsics.pinhole, intrinsics.distortion
     if lens.model == "fisheye":
         model, coefficients = "equidistant", _padded(intrinsics, 4, "Kalibr")
@@ -127,7 +136,7 @@ def _kalibr(intrinsics: Intrinsics) -> str:
         model, coefficients = "radtan", coefficients[:4]
     focal = [camera.fx_px, camera.fy_px, camera.cx_px - _CENTRE, camera.cy_px - _CENTRE]
     return (
-        "cam0:\n  camera_model: pinhole\n"
+        "  camera_model: pinhole\n"
         f"  distortion_coeffs: {_numbers(coefficients)}\n  distortion_model: {model}\n"
         f"  intrinsics: {_numbers(focal)}\n"
         f"  resolution: [{camera.width_px}, {camera.height_px}]\n"
@@ -139,9 +148,7 @@ def _colmap(intrinsics: Intrinsics) -> str:
     try:
         model, params = colmap_from_intrinsics(intrinsics)
     except IntrinsicsError as error:
-        raise OutputError(
-            "COLMAP knows no lens with thin-prism terms.", hint=_NO_EQUIVALENT
-        ) from error
+        raise no_thin_prism("COLMAP") from error
     values = " ".join(repr(float(value)) for value in params)
     return (
         "# Camera list with one line of data per camera:\n"
@@ -197,6 +204,11 @@ def _padded(intrinsics: Intrinsics, least: int, program: str) -> list[float]:
         )
     coefficients = list(intrinsics.distortion.coefficients)
     return [*coefficients, *[0.0] * (least - len(coefficients))]
+
+
+def no_thin_prism(program: str) -> OutputError:
+    """The error for a program without such lenses."""
+    return OutputError(f"{program} knows no lens with thin-prism terms.", hint=_NO_EQUIVALENT)
 
 
 def _numbers(values: Sequence[float]) -> str:
