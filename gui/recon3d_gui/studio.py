@@ -24,6 +24,7 @@ from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.desktop import notify
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
+from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave
 from recon3d_gui.project.file import SUFFIX, Opened
@@ -348,6 +349,7 @@ class Studio:
             self.preferences = self.preferences.with_recent(kept)
         for note in opened.notes:
             self.toast(note, "warning")
+        return_freed_memory()
 
     def _save(self, file: Path) -> None:
         file = file if file.suffix.lower() == SUFFIX else file.with_name(file.name + SUFFIX)

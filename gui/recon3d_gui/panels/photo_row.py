@@ -61,6 +61,8 @@ class RowDrawing:
         """Show nothing."""
         if self._look:
             self._look = None
+            # A drawing keeps its texture alive.
+            dpg.delete_item(self.tag, children_only=True)
             dpg.configure_item(self._group, show=False)
 
     def is_over_eye(self, x_px: float) -> bool:

@@ -44,6 +44,7 @@ class PhotosPanel:
         self._header_px = 0
         self._drawn: tuple[Any, ...] = ()
         self._textures_missing = False
+        self._rows: tuple[PhotoRow, ...] = ()
         self._by_tag: dict[str, RowDrawing] = {}
         ui.on_theme(self._forget_drawn)
 
@@ -138,6 +139,9 @@ class PhotosPanel:
         if state[0] != (self._drawn[0] if self._drawn else -1):
             self._show_counts()
         self._drawn = state
+        if self._photos.rows is not self._rows:
+            self._rows = self._photos.rows
+            self._textures.keep_only({self._key(row) for row in self._rows})
         visible = shown[first : first + len(self._slots)]
         self._photos.thumbnails.want(self._nearest_first(visible))
         self._place_rows(first, visible, len(shown))

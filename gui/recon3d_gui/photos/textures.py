@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 import dearpygui.dearpygui as dpg
@@ -58,7 +58,11 @@ class Textures:
         if (texture := self._alive.pop(key, None)) is not None:
             dpg.delete_item(texture.tag)
 
+    def keep_only(self, keys: Collection[Hashable]) -> None:
+        """Forget all others."""
+        for key in [key for key in self._alive if key not in keys]:
+            self.drop(key)
+
     def clear(self) -> None:
         """Forget all."""
-        for key in list(self._alive):
-            self.drop(key)
+        self.keep_only(())
