@@ -43,12 +43,16 @@ VALUES: dict[LensName, list[float]] = {
 
 
 def seen_boards(
-    lens: LensName, photos: int, rng: np.random.Generator, noise_px: float
+    lens: LensName, photos: int, rng: np.random.Generator, noise_px: float, sag: float = 0.0
 ) -> tuple[Board, list[Look]]:
-    """A chessboard in many places before a lens, every corner within the picture."""
+    """A chessboard in many places before a lens, every corner within the picture.
+
+    sag: by how much the middle of its upper and lower edge lies behind their ends, in squares.
+    """
     board = Board(columns=9, rows=6)
     values = np.array(VALUES[lens])
     flat = np.concatenate([board.points - board.points.mean(axis=0), np.zeros((54, 1))], axis=1)
+    flat[:, 2] = sag * (flat[:, 0] / flat[:, 0].max()) ** 2
     looks: list[Look] = []
     while len(looks) < photos:
         turn = rotations_of(rng.uniform(-0.7, 0.7, (1, 3)))[0]

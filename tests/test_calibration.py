@@ -101,6 +101,32 @@ def test_error_bars_are_true(lens: LensName) -> None:
     assert squares / total > 0.3
 
 
+@pytest.mark.parametrize("sag", [0.02, 0.08])
+def test_a_bent_board_does_not_spoil_the_lens(sag: float) -> None:
+    # Taken for flat, the larger bend shifts the focal length by 36 px, six of its error bars.
+    board, looks = seen_boards("radial2", 20, np.random.default_rng(0), NOISE_PX, sag)
+    found = calibrate(looks, board, task(), lens="radial2")
+    off = np.array(list(found.values.values())) - VALUES["radial2"]
+    assert (np.abs(off) < 3 * np.array(list(found.std.values()))).all()
+    # Only the larger one is worth a lens that other programs would not find.
+    assert found.bend == pytest.approx(sag if sag > 0.05 else 0.0, rel=0.1)
+
+
+def test_a_board_is_taken_for_flat_where_one_insists() -> None:
+    board, looks = seen_boards("radial2", 20, np.random.default_rng(0), NOISE_PX, 0.08)
+    flat = calibrate(looks, board, task(), lens="radial2", sharing=Sharing(bent_board=False))
+    assert flat.bend == 0
+    assert flat.intrinsics.pinhole.fx_px < 980
+    assert flat.std["fx"] > 20
+
+
+@pytest.mark.slow
+def test_flat_boards_are_taken_for_flat() -> None:
+    for seed in range(40):
+        board, looks = seen_boards("radial2", 15, np.random.default_rng(seed), NOISE_PX)
+        assert calibrate(looks, board, task(), lens="radial2").bend == 0
+
+
 def test_one_photo_that_is_off_does_not_spoil_the_others_and_is_named() -> None:
     board, looks = seen_boards("radial1", 15, np.random.default_rng(4), NOISE_PX)
     bad = looks[6].detection

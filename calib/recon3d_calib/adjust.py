@@ -1,8 +1,8 @@
-"""Least squares over the lens and where the board was in each photo, and how sure the result is."""
+"""Least squares over the lens, where the board was in each photo, and how it bends."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -33,6 +33,15 @@ class Sightings:
         )
 
     @property
+    def bows(self) -> Float[np.ndarray, "n 3"]:
+        """What a board that bends is made of: x^2, xy and y^2, in squares.
+
+        What is missing of a polynomial only moves or tilts the board.
+        """
+        x, y, _ = self.points_board.T
+        return np.stack([x * x, x * y, y * y], axis=1)
+
+    @property
     def photos(self) -> list[slice]:
         """The rows of each photo."""
         ends = np.flatnonzero(np.diff(self.photo)) + 1
@@ -49,6 +58,13 @@ class Freedom:
     values may share one."""
     zoom: bool = False
     """Each photo has a focal length of its own."""
+    bow: bool = False
+    """The board may bend."""
+
+    @property
+    def shared(self) -> int:
+        """Unknowns that all photos have in common."""
+        return self.values.shape[1] + 3 * self.bow
 
     @property
     def per_photo(self) -> int:
@@ -56,8 +72,8 @@ class Freedom:
         return 7 if self.zoom else 6
 
     def of_photo(self) -> Freedom:
-        """The same with a lens that stays as it is."""
-        return replace(self, values=np.empty((len(self.values), 0)))
+        """The same with a lens and a board that stay as they are."""
+        return replace(self, values=np.empty((len(self.values), 0)), bow=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +89,8 @@ class Fit:
     """In squares."""
     zooms: Float[np.ndarray, "m"]
     """Focal length of each photo, as a factor of the lens's."""
+    bow: Float[np.ndarray, "3"] = field(default_factory=lambda: np.zeros(3))
+    """How the board stands out of its plane: `Sightings.bows` times this is z, in squares."""
 
     def of_photos(self, wanted: Int[np.ndarray, "k"]) -> Fit:
         """Only some photos."""
@@ -83,9 +101,16 @@ class Fit:
             zooms=self.zooms[wanted],
         )
 
+    def points_board(self, sightings: Sightings) -> Float[np.ndarray, "n 3"]:
+        """The corners on the board, bent as it is, in squares."""
+        points = sightings.points_board.copy()
+        points[:, 2] += sightings.bows @ self.bow
+        return points
+
     def points_cam(self, sightings: Sightings) -> Float[np.ndarray, "n 3"]:
         """The corners in the camera frame, in squares."""
-        turned = np.einsum("nij,nj->ni", self.rotations[sightings.photo], sightings.points_board)
+        points = self.points_board(sightings)
+        turned = np.einsum("nij,nj->ni", self.rotations[sightings.photo], points)
         return turned + self.translations[sightings.photo]
 
     def residuals_px(self, sightings: Sightings) -> Float[np.ndarray, "n 2"]:
@@ -109,13 +134,13 @@ def adjust(fit: Fit, sightings: Sightings, free: Freedom) -> Fit:
         fit,
         lambda trial: _cost(trial, sightings),
         lambda trial: _equations(trial, sightings, free),
-        lambda trial, lens_step, pose_step: _moved(trial, free, lens_step, pose_step),
+        lambda trial, *steps: _moved(trial, free, *steps),
     )
 
 
 def pixel_noise(fit: Fit, sightings: Sightings, free: Freedom) -> float:
     """Standard deviation of one coordinate of a corner, in pixels."""
-    unknowns = free.values.shape[1] + free.per_photo * len(fit.rotations)
+    unknowns = free.shared + free.per_photo * len(fit.rotations)
     spare = 2 * sightings.weight.sum() - unknowns
     return float(np.sqrt(_cost(fit, sightings) / max(spare, 1)))
 
@@ -126,11 +151,21 @@ def covariance(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarra
     Photos that share a bent board or blur make the second one larger. Infinite where the photos
     leave a value open.
     """
-    schur, pull = _equations(fit, sightings, free).reduced()
-    spread = covariance_of_shared(schur, pull, pixel_noise(fit, sightings, free))
+    q = free.values.shape[1]
+    spread = _shared_covariance(fit, sightings, free)[:q, :q]
     if not np.isfinite(spread).all():
         return np.full((len(fit.values),) * 2, np.inf)
     return free.values @ spread @ free.values.T
+
+
+def bow_covariance(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "3 3"]:
+    """The same of how the board bends, which must be free."""
+    return _shared_covariance(fit, sightings, free)[-3:, -3:]
+
+
+def _shared_covariance(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "q q"]:
+    schur, pull = _equations(fit, sightings, free).reduced()
+    return covariance_of_shared(schur, pull, pixel_noise(fit, sightings, free))
 
 
 def zoom_std(
@@ -149,7 +184,7 @@ def zoom_std(
         inverse = np.linalg.inv(equations.own)
     except np.linalg.LinAlgError:
         return np.full(len(fit.zooms), np.inf)
-    pull = inverse @ equations.both.transpose(0, 2, 1)
+    pull = inverse @ equations.both[:, : len(onto)].transpose(0, 2, 1)
     from_lens = pull @ (onto @ spread @ onto.T) @ pull.transpose(0, 2, 1)
     return np.sqrt(noise**2 * inverse[:, 6, 6] + from_lens[:, 6, 6])
 
@@ -169,22 +204,26 @@ def _equations(fit: Fit, sightings: Sightings, free: Freedom) -> NormalEquations
         [np.cross(by_point[:, row], -turned) for row in range(2)], axis=1
     )  # d(R p)/dw = -[R p]x, so a row g becomes (R p) x g
     by_photo = [by_turn, by_point, away[:, :, None]][: 3 if free.zoom else 2]
-    slopes = np.concatenate([by_values @ free.values, *by_photo], axis=2)
+    by_height = np.einsum("nij,nj->ni", by_point, fit.rotations[sightings.photo, :, 2])
+    by_bow = by_height[:, :, None] * sightings.bows[:, None, : 3 * free.bow]
+    slopes = np.concatenate([by_values @ free.values, by_bow, *by_photo], axis=2)
     weight = np.sqrt(sightings.weight)
     slopes *= weight[:, None, None]
     misses = (away + fit.values[2:4] - sightings.points_px) * weight[:, None]
-    return NormalEquations.of_rows(slopes, misses, free.values.shape[1], sightings.photos)
+    return NormalEquations.of_rows(slopes, misses, free.shared, sightings.photos)
 
 
 def _moved(
     fit: Fit,
     free: Freedom,
-    lens_step: Float[np.ndarray, "q"],
+    shared_step: Float[np.ndarray, "q"],
     pose_step: Float[np.ndarray, "m k"],
 ) -> Fit:
+    lens_step, bow_step = np.split(shared_step, [free.values.shape[1]])
     return replace(
         fit,
         values=fit.values + free.values @ lens_step,
+        bow=fit.bow + bow_step if free.bow else fit.bow,
         rotations=rotations_of(pose_step[:, :3]) @ fit.rotations,
         translations=fit.translations + pose_step[:, 3:6],
         # Far off, a step of more than that is a guess.

@@ -7,19 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from recon3d.core.camera import Intrinsics
 from recon3d.run.task import Task
-from recon3d_calib.adjust import Fit, Sightings, adjust, covariance, zoom_std
 from recon3d_calib.board import Board
-from recon3d_calib.choice import CHOSEN_FROM, Trial, choose_lens
+from recon3d_calib.choice import Trial
 from recon3d_calib.detection import Detection, Look
-from recon3d_calib.errors import CalibrationError
-from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, Lens, LensName, intrinsics_of
-from recon3d_calib.outliers import drop_outliers
-from recon3d_calib.start import Sharing, first_fit, free_values
-from recon3d_calib.usable import FEWEST_PHOTOS, usable_detections
+from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, LensName, intrinsics_of
+from recon3d_calib.solution import Solution, solve
+from recon3d_calib.start import Sharing
+from recon3d_calib.usable import usable_detections
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +37,9 @@ class PhotoResult:
     """Corners that the result rests on; the others lie too far off."""
     cam_from_board: Float[np.ndarray, "3 4"] | None = None
     """Rotation and translation, in squares."""
+    points_board: Float[np.ndarray, "n 3"] | None = None
+    """The corners on the board, bent as it is, in squares; None where nobody knows which part of
+    it was seen."""
 
     @property
     def rms_px(self) -> float:
@@ -81,6 +82,9 @@ class Calibration:
     zooms: Mapping[str, Zoom] = field(default_factory=dict)
     """Of each photo that was used, where the lens was zoomed; `intrinsics` are then those of the
     photo in the middle."""
+    bend: float = 0.0
+    """By how much the board bends, in squares between its lowest and its highest corner, where
+    that was taken into account."""
 
     @property
     def used(self) -> list[PhotoResult]:
@@ -121,7 +125,7 @@ def calibrate(
 
     lens: the model; None chooses the simplest one that predicts photos it was not fitted to as
         well as any other does (cross-validation).
-    sharing: what one focal length is for.
+    sharing: what one focal length and one board are for.
 
     Raises:
         BoardError: the photos show no board, or another one.
@@ -130,39 +134,17 @@ def calibrate(
     """
     verdicts = {look.photo_id: look.reason for look in looks}
     detections = usable_detections(looks, board, verdicts)
-    width_px, height_px = detections[0].size
-    start, sightings, ids = _start(detections, verdicts)
-    names = (lens,) if lens else CHOSEN_FROM
-    task.step(0, 3, "rejecting corners that do not fit")
-    fits, sightings, ids = drop_outliers(start, sightings, ids, names, verdicts, sharing)
-    if len(ids) < FEWEST_PHOTOS:
-        raise CalibrationError(
-            f"Only {len(ids)} photos agree with each other; at least {FEWEST_PHOTOS} are needed.",
-            hint="Use a flat, stiff board and sharp photos of one camera, with one focal length "
-            "(no zoom, no autofocus between them).",
-        )
-    task.step(1, 3, "choosing the lens model")
-    fits = {name: fit for name, fit in fits.items() if name in names}
-    if not fits:
-        raise CalibrationError(
-            f"The corners fit no lens of the model {lens}.",
-            hint="Let recon3d choose the model, or check the kind and the size of the board.",
-        )
-    trials = choose_lens(fits, sightings, (width_px, height_px), task, sharing)
-    chosen = next(trial.lens for trial in trials if trial.chosen)
-    task.step(2, 3, f"adjusting ({chosen})")
-    free = free_values(LENSES[chosen], sharing)
-    fit = adjust(fits[chosen], sightings, free)
-    spread = covariance(fit, sightings, free)
-    calibration = _result(board, fit, sightings, ids, detections, spread, verdicts)
-    calibration = replace(calibration, trials=trials)
+    solution = solve(detections, board, lens, sharing, task)
+    verdicts |= solution.verdicts
+    spread = solution.covariance()
+    calibration = _result(board, solution, detections, spread, verdicts)
     if sharing.zoom:
-        calibration = _zoomed(calibration, fit.zooms, zoom_std(fit, sightings, free, spread))
+        calibration = _zoomed(calibration, solution.fit.zooms, solution.zoom_std(spread))
     _log.info(
         "calibrated from %d of %d photos, %s lens, rms %.2f px, focal length %.1f px +- %.2g %%",
         len(calibration.used),
         len(looks),
-        chosen,
+        calibration.lens,
         calibration.rms_px,
         calibration.intrinsics.pinhole.fx_px,
         100 * calibration.focal_error,
@@ -197,64 +179,14 @@ def _zoomed(
     )
 
 
-def _start(
-    detections: Sequence[Detection], verdicts: dict[str, str]
-) -> tuple[dict[LensName, Fit], Sightings, list[str]]:
-    """Lenses without coefficients, the photos that they are for, and these photos' ids."""
-    everything = flattened(detections)
-    starts = {
-        name: found
-        for name, lens in LENSES.items()
-        if lens.starts_from is None and (found := first_fit(lens, everything, detections[0].size))
-    }
-    if not starts:
-        raise CalibrationError(
-            "The corners that were found fit no camera.",
-            hint="Check the kind and the size of the board, and that it is flat.",
-        )
-    widest, good = max(starts.values(), key=lambda start: len(start[1]))
-    for index, detection in enumerate(detections):
-        if index not in good:
-            verdicts[detection.photo_id] = "its corners fit no camera: they were counted wrongly"
-    # A start that cannot place a board takes its place from the one that can place most.
-    fits = {
-        name: _with_poses_of(fit, photos, widest, good) for name, (fit, photos) in starts.items()
-    }
-    return fits, everything.of_photos(good), [detections[i].photo_id for i in good]
-
-
-def _with_poses_of(
-    fit: Fit, photos: Int[np.ndarray, "k"], widest: Fit, good: Int[np.ndarray, "m"]
-) -> Fit:
-    own = np.isin(photos, good)
-    places = np.searchsorted(good, photos[own])
-    rotations, translations = widest.rotations.copy(), widest.translations.copy()
-    rotations[places], translations[places] = fit.rotations[own], fit.translations[own]
-    return replace(fit, rotations=rotations, translations=translations, zooms=widest.zooms)
-
-
-def flattened(detections: Sequence[Detection]) -> Sightings:
-    """All corners in one table."""
-    counts = [len(detection.points_px) for detection in detections]
-    board = np.concatenate([detection.points_board for detection in detections])
-    return Sightings(
-        np.repeat(np.arange(len(detections)), counts),
-        np.concatenate([board, np.zeros((len(board), 1))], axis=1),
-        np.concatenate([detection.points_px for detection in detections]),
-        np.ones(len(board)),
-    )
-
-
 def _result(
     board: Board,
-    fit: Fit,
-    sightings: Sightings,
-    ids: Sequence[str],
+    solution: Solution,
     detections: Sequence[Detection],
     spread: Float[np.ndarray, "p p"],
     verdicts: Mapping[str, str],
 ) -> Calibration:
-    lens: Lens = fit.lens
+    fit, sightings, ids = solution.fit, solution.sightings, solution.ids
     residuals = fit.residuals_px(sightings)
     rows_of = dict(zip(ids, sightings.photos, strict=True))
     place_of = {photo_id: index for index, photo_id in enumerate(ids)}
@@ -280,16 +212,19 @@ def _result(
             PhotoResult(
                 photo_id, True, "", sightings.points_px[rows], residuals[rows],
                 sightings.weight[rows] > 0, pose,
+                fit.points_board(sightings)[rows] if seen[photo_id].is_whole else None,
             )
         )  # fmt: skip
-    names = (*FOCAL_AND_CENTRE, *lens.coefficients)
+    names = (*FOCAL_AND_CENTRE, *fit.lens.coefficients)
     with np.errstate(invalid="ignore"):
         std = np.sqrt(np.diag(spread))
     return Calibration(
         board,
-        intrinsics_of(lens, fit.values, *detections[0].size),
-        lens.name,
+        intrinsics_of(fit.lens, fit.values, *detections[0].size),
+        fit.lens.name,
         {n: float(s) if np.isfinite(s) else np.inf for n, s in zip(names, std, strict=True)},
         spread,
         tuple(photos),
+        solution.trials,
+        bend=solution.bend.height if solution.free.bow else 0.0,
     )

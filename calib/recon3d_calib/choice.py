@@ -89,7 +89,11 @@ def _held_out_errors(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.
         kept = np.setdiff1d(np.arange(count), out)
         learnt = adjust(fit.of_photos(kept), sightings.of_photos(kept), free)
         shown = sightings.of_photos(out)
-        placed = adjust(replace(fit.of_photos(out), values=learnt.values), shown, free.of_photo())
+        placed = adjust(
+            replace(fit.of_photos(out), values=learnt.values, bow=learnt.bow),
+            shown,
+            free.of_photo(),
+        )
         squares = (placed.residuals_px(shown) ** 2).sum(axis=1) * shown.weight
         errors[out] = [squares[rows].sum() / shown.weight[rows].sum() for rows in shown.photos]
     return np.nan_to_num(errors, nan=np.inf)

@@ -49,12 +49,14 @@ def first_fit(
 
 @dataclass(frozen=True, kw_only=True)
 class Sharing:
-    """What one focal length is for."""
+    """What one focal length is for, and what one board."""
 
     square_pixels: bool = False
-    """Both directions."""
+    """The focal length is for both directions."""
     zoom: bool = False
-    """One photo only: the lens was zoomed between them."""
+    """It is for one photo only: the lens was zoomed between them."""
+    bent_board: bool | None = None
+    """The board may bend, and how is found, too; None if it bends so much that it matters."""
 
 
 def free_values(lens: Lens, sharing: Sharing) -> Freedom:
@@ -66,7 +68,7 @@ def free_values(lens: Lens, sharing: Sharing) -> Freedom:
     if sharing.zoom:
         # The photos' zooms say how long it is; fy says how much longer down than across.
         free = free[:, 1:]
-    return Freedom(free, sharing.zoom)
+    return Freedom(free, sharing.zoom, bool(sharing.bent_board))
 
 
 def _plain(lens: Lens, focal_px: float, size: tuple[int, int]) -> Fit:
