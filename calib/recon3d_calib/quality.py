@@ -83,6 +83,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %" if np.isfinite(share) else "nothing"
 
 
+def board_words(calibration: Calibration) -> str:
+    """What board it was, and by how much it bends."""
+    board, bend = calibration.board, calibration.bend
+    if not bend:
+        return board.words
+    length = f" ({bend * board.square_mm:.2g} mm)" if board.square_mm else ""
+    return f"{board.words}, bent by {bend:.2g} squares{length}"
+
+
 def advice(calibration: Calibration) -> tuple[str, ...]:
     """What would make it better, most important first; empty when nothing would by much."""
     return tuple(_doubts(calibration))
@@ -91,11 +100,16 @@ def advice(calibration: Calibration) -> tuple[str, ...]:
 def _doubts(calibration: Calibration) -> Iterator[str]:
     yield from _about_photos(calibration)
     yield from _about_edges(calibration)
+    if calibration.bend:
+        yield (
+            "The board is not flat. Its bend was found and taken into account, but glued to "
+            "something flat and stiff it makes the result more exact."
+        )
     camera = calibration.intrinsics.pinhole
     if calibration.rms_px > _LARGE_RMS * max(camera.width_px, camera.height_px):
         yield (
             f"The corners miss by {calibration.rms_px:.2f} px: look for blur, a board that is not "
-            "flat, or a zoom or autofocus that moved between the photos."
+            "stiff, or a zoom or autofocus that moved between the photos."
         )
 
 

@@ -55,6 +55,8 @@ class Calibrate(Command):
     all but thin-prism and division, which few programs read."""
     square_pixels: bool = False
     """One focal length for both directions."""
+    flat_board: bool = False
+    """Take the board for flat, as other programs do, even where the photos say that it bends."""
     zoom: bool = False
     """The lens was zoomed: every photo of the board has a focal length of its own."""
     second: Annotated[tuple[Path, ...], arg(metavar="PHOTOS"), NO_DEFAULT] = ()
@@ -123,9 +125,11 @@ class Calibrate(Command):
     def _check(self) -> None:
         from recon3d.core.errors import ConfigError
 
-        if self.from_photos and (self.second or self.zoom or self.square_mm is not None):
+        if self.from_photos and (
+            self.second or self.zoom or self.flat_board or self.square_mm is not None
+        ):
             raise ConfigError(
-                "--second, --zoom and --square-mm need a board.",
+                "--second, --zoom, --flat-board and --square-mm need a board.",
                 hint="Leave them out: without a board, photos of another zoom are told apart by "
                 "what they say of themselves.",
             )
@@ -157,7 +161,11 @@ class Calibrate(Command):
         from recon3d_calib.detection import detect_boards
         from recon3d_calib.start import Sharing
 
-        sharing = Sharing(square_pixels=self.square_pixels, zoom=self.zoom)
+        sharing = Sharing(
+            square_pixels=self.square_pixels,
+            zoom=self.zoom,
+            bent_board=False if self.flat_board else None,
+        )
         looks = detect_boards(paths, board, task, Runtime(workers=self.workers).threads)
         lens = None if self.lens == "choose" else self.lens
         return looks, calibrate(looks, board, task, lens=lens, sharing=sharing)
@@ -189,7 +197,7 @@ def _stereo_lines(stereo: Stereo) -> str:
 
 def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, object], str]:
     from recon3d_calib.files import describe
-    from recon3d_calib.quality import advice, grade, summary
+    from recon3d_calib.quality import advice, board_words, grade, summary
 
     from recon3d.io.intrinsics_files import our_fields
 
@@ -202,7 +210,7 @@ def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, 
         f"centre {camera.cx_px:.2f} ± {found.std['cx']:.2g}, "
         f"{camera.cy_px:.2f} ± {found.std['cy']:.2g} px",
         f"Lens:     {found.lens}, corners miss by {found.rms_px:.2f} px",
-        f"Board:    {found.board.words}",
+        f"Board:    {board_words(found)}",
         f"Photos:   {len(found.used)} of {len(found.photos)} used",
         *[f"  {photo.photo_id}: {photo.reason}" for photo in left_out],
         *[f"Advice:   {sentence}" for sentence in advice(found)],

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.plots import draw_coverage, draw_residuals, draw_tilts
-from recon3d_calib.quality import advice, covered, grade, percent, summary, worst_first
+from recon3d_calib.quality import (
+    advice,
+    board_words,
+    covered,
+    grade,
+    percent,
+    summary,
+    worst_first,
+)
 from recon3d_calib.report.paper import BADGES, value_rows, write_page
 from recon3d_calib.report.pictures import thumbnail
 
@@ -25,6 +33,7 @@ def write_report(target: Path, calibration: Calibration, paths: Mapping[str, Pat
         "board.html.j2",
         {
             "calibration": calibration,
+            "board": board_words(calibration),
             "camera": calibration.intrinsics.pinhole,
             "grade": grade(calibration),
             "badge": BADGES[grade(calibration)],
