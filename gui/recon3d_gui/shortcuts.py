@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.keyboard import is_control_down, is_for_field, is_shift_down
 from recon3d_gui.modals import Modals, close_menus
 from recon3d_gui.theme import Ui
 
-# ImGui's own numbers of the Command keys: DearPyGui's mvKey_LWin is another library's, and asking
-# whether that is down reads whatever lies in memory there.
-_COMMAND = (530, 534)
-_CONTROL = _COMMAND if sys.platform == "darwin" else (dpg.mvKey_LControl, dpg.mvKey_RControl)
 _SIZE, _COLUMN, _KEY = (960, 400), 304, 144
-_SHIFT = (dpg.mvKey_LShift, dpg.mvKey_RShift)
 
 LISTED: dict[str, dict[str, str]] = {
     "Project": {
@@ -97,8 +92,10 @@ class Shortcuts:
             else:
                 self._modals.key(key)
             return
-        control = any(map(dpg.is_key_down, _CONTROL))
-        shift = any(map(dpg.is_key_down, _SHIFT))
-        modifier = ("ctrl+shift" if shift else "ctrl") if control else ""
+        if is_for_field(key):
+            return
+        modifier = ""
+        if is_control_down():
+            modifier = "ctrl+shift" if is_shift_down() else "ctrl"
         if action := self._actions.get((modifier, key)):
             action()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from recon3d_gui.keyboard import add_key_handler, is_control_down, is_shift_down
 from recon3d_gui.panels.model_bar import ModelBar
 from recon3d_gui.panels.model_overlay import ModelOverlay
 from recon3d_gui.panels.model_strip import ModelStrip
@@ -53,7 +54,6 @@ class ModelPanel:
         self._start = StartPage(studio, ui)
         self._pixels: np.ndarray = np.zeros((1, 1, 4), np.float32)
         self._texture: int | str = 0
-        self._retired: list[int | str] = []
         self._size = (0, 0)
         self._pressed: dict[int, tuple[float, float]] = {}
         self._last = (0.0, 0.0)
@@ -85,7 +85,7 @@ class ModelPanel:
             dpg.add_mouse_double_click_handler(
                 dpg.mvMouseButton_Left, callback=self._on_double_click
             )
-            dpg.add_key_press_handler(callback=self._on_key)
+            add_key_handler(self._on_key)
         self._recolour()
 
     def resize(self, width_px: int, height_px: int) -> None:
@@ -242,7 +242,7 @@ class ModelPanel:
     def _fly(self, seconds: float) -> None:
         steps = [way for key, way in _FLY.items() if dpg.is_key_down(key)]
         if steps:
-            faster = 4.0 if dpg.is_key_down(dpg.mvKey_LShift) else 1.0
+            faster = 4.0 if is_shift_down() else 1.0
             self._held = "moving"
             self.bench.navigator.fly(faster * np.sum(steps, axis=0), seconds)
 
@@ -254,11 +254,9 @@ class ModelPanel:
         if self._is_over:
             self.bench.double_click(self._mouse)
 
-    def _on_key(self, sender: Any, key: int, user_data: Any) -> None:
-        # Elsewhere keys may be text; with the right button down they fly.
-        if not self._is_over or self._pressed:
-            return
-        if any(dpg.is_key_down(each) for each in (dpg.mvKey_LControl, dpg.mvKey_RControl)):
+    def _on_key(self, key: int) -> None:
+        # With the right button down keys fly.
+        if not self._is_over or self._pressed or is_control_down():
             return
         modes = dict(zip(range(dpg.mvKey_1, dpg.mvKey_1 + len(MODES)), MODES.values(), strict=True))
         if key in modes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.keyboard import add_key_handler
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.photo_canvas import PhotoCanvas
 from recon3d_gui.photos.large import LargePhoto
@@ -74,8 +75,7 @@ class PhotoPanel:
             dpg.bind_item_theme("photo.facts", looks.muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
-            for key in (dpg.mvKey_Left, dpg.mvKey_Right):
-                dpg.add_key_press_handler(key, callback=self._on_key)
+            add_key_handler(self._on_key)
 
     def _build_buttons(self) -> None:
         with dpg.group(horizontal=True, tag="photo.buttons"):
@@ -251,6 +251,7 @@ class PhotoPanel:
         if self._is_open and shown and shown.photo and dpg.is_item_hovered("photo.canvas"):
             self._canvas.zoom_by(steps, shown.photo)
 
-    def _on_key(self, sender: int, key: int) -> None:
-        if self._is_open and (dpg.is_item_focused("photo") or dpg.is_item_focused("photos.list")):
-            self._step(1 if key == dpg.mvKey_Right else -1)
+    def _on_key(self, key: int) -> None:
+        by = {dpg.mvKey_Left: -1, dpg.mvKey_Right: 1}.get(key)
+        if by and self._is_open and any(map(dpg.is_item_focused, ("photo", "photos.list"))):
+            self._step(by)

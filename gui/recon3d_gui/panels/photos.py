@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.keyboard import add_key_handler, is_control_down, is_shift_down
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.photo_row import HEIGHT, Look, RowDrawing
 from recon3d_gui.photos.rows import FILTERS, ORDERS, PhotoRow, count_line
@@ -93,14 +94,7 @@ class PhotosPanel:
             dpg.add_item_clicked_handler(callback=self._on_click)
             dpg.add_item_double_clicked_handler(callback=self._on_double_click)
         with dpg.handler_registry():
-            for key in (
-                dpg.mvKey_Delete,
-                dpg.mvKey_Up,
-                dpg.mvKey_Down,
-                dpg.mvKey_Return,
-                dpg.mvKey_A,
-            ):
-                dpg.add_key_press_handler(key, callback=self._on_key)
+            add_key_handler(self._on_key)
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
@@ -264,27 +258,25 @@ class PhotosPanel:
         else:
             self._photos.select(
                 slot.photo_id,
-                shift=dpg.is_key_down(dpg.mvKey_ModShift),
-                ctrl=dpg.is_key_down(dpg.mvKey_ModCtrl),
+                shift=is_shift_down(),
+                ctrl=is_control_down(),
             )
         self._studio.selected_photo = self._photos.selection.current
 
     def _on_double_click(self, sender: int, clicked: tuple[int, int | str]) -> None:
         self._show_large()
 
-    def _on_key(self, sender: int, key: int) -> None:
+    def _on_key(self, key: int) -> None:
         if not dpg.is_item_focused("photos.list"):
             return
         if key == dpg.mvKey_Delete and self._photos.selection.ids:
             self._toggle()
         elif key in (dpg.mvKey_Up, dpg.mvKey_Down):
-            self._photos.step(
-                1 if key == dpg.mvKey_Down else -1, shift=dpg.is_key_down(dpg.mvKey_ModShift)
-            )
+            self._photos.step(1 if key == dpg.mvKey_Down else -1, shift=is_shift_down())
             self._studio.selected_photo = self._photos.selection.current
             if self._studio.selected_photo:
                 self.scroll_to(self._studio.selected_photo)
-        elif key == dpg.mvKey_A and dpg.is_key_down(dpg.mvKey_ModCtrl):
+        elif key == dpg.mvKey_A and is_control_down():
             self._photos.select_all()
         elif key == dpg.mvKey_Return:
             self._show_large()
