@@ -12,9 +12,10 @@ from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Look, detect_boards
 from recon3d_calib.lens import LensName
 from recon3d_calib.quality import advice, grade
+from recon3d_calib.moments import group_moments
 from recon3d_calib.report import write_report
+from recon3d_calib.rig import calibrate_rig
 from recon3d_calib.search import find_board
-from recon3d_calib.stereo import calibrate_stereo
 
 from recon3d.io.intrinsics import read_camera_file
 from recon3d.io.undistortion import undistort_pixels, undistorted_camera
@@ -117,15 +118,21 @@ def test_of_the_wide_photos_16_are_used_and_the_odd_sizes_are_reported(
 def test_the_baseline_of_the_bumblebee_agrees_with_the_stored_one(real_photos: Path) -> None:
     folder = real_photos / "calibration" / "stereo_Bumblebee2_Chess"
     board = Board(columns=6, rows=4, square_mm=30)
-    looks, cameras = [], []
-    for side in ("left", "right"):
-        paths = {path.name: path for path in sorted(folder.glob(f"{side}*.jpg"))}
-        looks.append(detect_boards(paths, board, task(), 2))
-        cameras.append(calibrate(looks[-1], board, task()))
-    stereo = calibrate_stereo(*cameras, list(zip(*looks, strict=True)), board, task())
-    assert stereo.pairs_used == 11
-    assert stereo.metric
+    photos = {
+        side: {path.name: path for path in sorted(folder.glob(f"{side}*.jpg"))}
+        for side in ("left", "right")
+    }
+    moments = group_moments({side: [*paths] for side, paths in photos.items()})
+    assert [moment.photos["right"] for moment in moments.together] == [*photos["right"]]
+    cameras = {
+        side: calibrate(detect_boards(paths, board, task(), 2), board, task())
+        for side, paths in photos.items()
+    }
+    rig = calibrate_rig(cameras, moments, task())
+    assert len(rig.used) == 11
+    assert rig.metric
+    right = rig.cameras[1]
     # 120.047 mm is the length of the stored translation.
-    assert stereo.baseline == pytest.approx(0.12005, rel=0.005)
-    assert abs(stereo.baseline - 0.12005) < 4 * stereo.baseline_std
-    assert stereo.rms_px < 0.15
+    assert right.baseline == pytest.approx(0.12005, rel=0.005)
+    assert abs(right.baseline - 0.12005) < 4 * right.baseline_std
+    assert rig.rms_px < 0.15

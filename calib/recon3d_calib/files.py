@@ -9,11 +9,13 @@ from pathlib import Path
 from recon3d.core.camera import Intrinsics
 from recon3d.core.errors import OutputError
 from recon3d.io.intrinsics_files import CameraFormat, our_fields, write_camera_file
+from recon3d.io.rig_files import RigFile, RigMember, rig_fields
 from recon3d.run.files import write_json
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
 from recon3d_calib.photo_doubts import doubts, verdict
-from recon3d_calib.stereo import Stereo
+from recon3d_calib.rig import Rig
+from recon3d_calib.rig_words import remarks
 
 
 def save_calibration(
@@ -33,27 +35,43 @@ def save_calibration(
         _write(target, calibration.intrinsics, describe(calibration), cameras)
 
 
-def save_stereo(target: Path, stereo: Stereo) -> None:
-    """Write both cameras and how the second stands to the first.
+def save_rig(target: Path, rig: Rig) -> None:
+    """Write all cameras, where each stands from the first, and how sure that is.
 
     Raises:
         OutputError: the place cannot be written.
     """
-    first, second = stereo.intrinsics
-    write_json(
-        target,
-        {
-            "first": our_fields(first),
-            "second": our_fields(second),
-            "second_from_first": stereo.second_from_first.matrix().tolist(),
-            "unit": "metre" if stereo.metric else "square",
-            "baseline": stereo.baseline,
-            "baseline_standard_deviation": stereo.baseline_std,
-            "rms_px": stereo.rms_px,
-            "pairs_used": stereo.pairs_used,
-            "pairs_given": stereo.pairs_given,
-        },
-    )
+    write_json(target, describe_rig(rig))
+
+
+def describe_rig(rig: Rig) -> dict[str, object]:
+    """The fields of the rig's file, and what they rest on."""
+    members = {
+        camera.name: RigMember(camera.calibration.intrinsics, camera.cam_from_first)
+        for camera in rig.cameras
+    }
+    details = {
+        camera.name: {
+            "baseline": camera.baseline,
+            "rotation_deg": camera.rotation_deg,
+            "standard_deviations": _finite(
+                {
+                    **camera.calibration.std,
+                    "baseline": camera.baseline_std,
+                    "rotation_deg": camera.rotation_std_deg,
+                }
+            ),
+            "rms_px": camera.rms_px,
+            "moments": camera.moments,
+        }
+        for camera in rig.cameras
+    }
+    return {
+        **rig_fields(RigFile(members, rig.metric), details),
+        "rms_px": rig.rms_px,
+        "moments_used": {moment.name: dict(moment.rms_px) for moment in rig.used},
+        "left_out": dict(remarks(rig)),
+    }
 
 
 def save_self_calibrations(target: Path, found: SelfCalibrations) -> None:
@@ -96,7 +114,11 @@ def describe(calibration: Calibration) -> dict[str, object]:
         "standard_deviations": _finite(calibration.std),
         **({"focal_lengths": focals} if focals else {}),
         "rms_px": calibration.rms_px,
-        "board": {"kind": calibration.board.kind, "size": calibration.board.size},
+        "board": {
+            "kind": calibration.board.kind,
+            "size": calibration.board.size,
+            "bend_squares": calibration.bend,
+        },
         "photos_used": len(calibration.used),
         "photos_given": len(calibration.photos),
     }

@@ -1,15 +1,26 @@
-"""A video of a board -> its sharpest frames, as photos."""
+"""Videos of a board -> their sharpest frames, as photos."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from recon3d.io.video import pick_frames, read_frames
 from recon3d.run.task import Task
 
 
-def write_frames(video: Path, folder: Path, most: int, task: Task) -> dict[str, Path]:
-    """Write frames that are sharp and differ, without loss; their paths by a name.
+def choose_frames(video: Path, most: int, task: Task) -> list[int]:
+    """The numbers of frames that are sharp and differ.
+
+    Raises:
+        InputError: the video cannot be decoded.
+        Cancelled: the task was stopped.
+    """
+    return pick_frames(video, most, lambda done, total: task.step(done, total, "reading"))
+
+
+def write_frames(video: Path, folder: Path, wanted: Sequence[int], task: Task) -> dict[str, Path]:
+    """Write frames without loss; their paths by a name that holds the number.
 
     Raises:
         InputError: the video cannot be decoded.
@@ -17,7 +28,6 @@ def write_frames(video: Path, folder: Path, most: int, task: Task) -> dict[str, 
     """
     from PIL import Image
 
-    wanted = pick_frames(video, most, lambda done, total: task.step(done, total, "reading"))
     paths: dict[str, Path] = {}
     for index, rgb in task.each(read_frames(video, wanted), len(wanted), lambda item: str(item[0])):
         name = f"frame {index:06}.png"

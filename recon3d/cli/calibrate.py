@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -18,16 +18,14 @@ from recon3d.run.task import CancelToken, Task
 if TYPE_CHECKING:
     from recon3d_calib.board import Board
     from recon3d_calib.calibrate import Calibration
-    from recon3d_calib.detection import Look
     from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
-    from recon3d_calib.stereo import Stereo
+    from recon3d_calib.rig import Rig
 
 BoardChoice = Literal["find", "chessboard", "circles", "asymmetric-circles", "charuco", "apriltags"]
 LensChoice = Literal[
     "choose", "pinhole", "radial1", "radial2", "brown", "rational", "fisheye", "thin-prism",
     "division",
 ]  # fmt: skip
-_MOST_FRAMES = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +57,11 @@ class Calibrate(Command):
     """Take the board for flat, as other programs do, even where the photos say that it bends."""
     zoom: bool = False
     """The lens was zoomed: every photo of the board has a focal length of its own."""
-    second: Annotated[tuple[Path, ...], arg(metavar="PHOTOS"), NO_DEFAULT] = ()
-    """Photos of a second camera, taken at the same moments, in the same order: also finds where
-    it stands from the first."""
+    rig: Annotated[tuple[Path, ...], arg(metavar="FOLDERS"), NO_DEFAULT] = ()
+    """Further cameras that are fixed to the first one, a folder, a video or a quoted pattern of
+    photos for each, taken at the same moments: also finds where they stand from the first."""
     square_mm: Annotated[float | None, NO_DEFAULT] = None
-    """Edge of the board's squares in millimetres, for the distance of two cameras."""
+    """Edge of the board's squares in millimetres, for the distances of the cameras of a rig."""
     report: OptionalPath = None
     """Where to write the report (.html). Default: beside the output."""
     workers: Annotated[int, NO_DEFAULT] = 0
@@ -80,63 +78,67 @@ class Calibrate(Command):
         if self.from_photos:
             self._run_from_photos(display, cancel)
             return
-        from recon3d_calib.files import save_calibration, save_stereo
+        from recon3d.cli.board_photos import photos_of, rig_photos
+
+        task = Task("calibrate", display, cancel)
+        report = self.report or self.output.with_suffix(".html")
+        with tempfile.TemporaryDirectory() as scratch:
+            if self.rig:
+                cameras = rig_photos(self.photos, self.rig, Path(scratch), task)
+                display.result(*self._run_rig(cameras, report, task))
+            else:
+                paths = photos_of(self.photos, Path(scratch), task)
+                display.result(*self._run_board(paths, report, task))
+
+    def _run_board(
+        self, paths: Mapping[str, Path], report: Path, task: Task
+    ) -> tuple[dict[str, object], str]:
+        from recon3d_calib.files import save_calibration
         from recon3d_calib.report import write_report
-        from recon3d_calib.search import settle_board
-        from recon3d_calib.stereo import calibrate_stereo
+
+        found = self._calibrate(paths, self._board(paths, task), task)
+        save_calibration(self.output, found)
+        write_report(report, found, paths)
+        return _outcome(found, self.output, report)
+
+    def _run_rig(
+        self, cameras: Mapping[str, Mapping[str, Path]], report: Path, task: Task
+    ) -> tuple[dict[str, object], str]:
+        from recon3d_calib.files import save_calibration, save_rig
+        from recon3d_calib.moments import group_moments
+        from recon3d_calib.report import write_rig_report
+        from recon3d_calib.rig import calibrate_rig
 
         from recon3d.core.errors import InputError
 
-        task = Task("calibrate", display, cancel)
-        with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            paths = _photos(self.photos, scratch / "first", task)
-            board = replace(
-                settle_board(
-                    paths,
-                    None if self.type == "find" else self.type,
-                    "" if self.board == "find" else self.board,
-                    task,
-                ),
-                square_mm=self.square_mm,
-            )
-            looks, found = self._calibrate(paths, board, task)
-            report = self.report or self.output.with_suffix(".html")
-            content, text = _outcome(found, self.output, report)
-            if self.second:
-                others = _photos(self.second, scratch / "second", task)
-                if len(others) != len(paths):
-                    raise InputError(
-                        f"The cameras have {len(paths)} and {len(others)} photos.",
-                        hint="Each photo needs its partner of the same moment, in the order of "
-                        "the names.",
-                    )
-                other_looks, other = self._calibrate(others, board, task)
-                pairs = list(zip(looks, other_looks, strict=True))
-                stereo = calibrate_stereo(found, other, pairs, board, task)
-                place = self.output.with_suffix(".stereo.json")
-                save_stereo(place, stereo)
-                content |= {"baseline": stereo.baseline, "stereo": str(place)}
-                text += f"\n{_stereo_lines(stereo)}\nStereo:   {place}"
-            save_calibration(self.output, found)
-            write_report(report, found, paths)
-        display.result(content, text)
+        moments = group_moments({name: [*paths] for name, paths in cameras.items()})
+        board = self._board(next(iter(cameras.values())), task)
+        found = {}
+        for name, paths in cameras.items():
+            try:
+                found[name] = self._calibrate(paths, board, task)
+            except InputError as error:
+                raise type(error)(f"{name}: {error}", hint=error.hint) from error
+        rig = calibrate_rig(found, moments, task)
+        place = self.output.with_suffix(".rig.json")
+        save_calibration(self.output, rig.cameras[0].calibration)
+        save_rig(place, rig)
+        write_rig_report(report, rig, cameras)
+        return _outcome_of_rig(rig, (self.output, place), report)
 
     def _check(self) -> None:
         from recon3d.core.errors import ConfigError
 
         if self.from_photos and (
-            self.second or self.zoom or self.flat_board or self.square_mm is not None
+            self.rig or self.zoom or self.flat_board or self.square_mm is not None
         ):
             raise ConfigError(
-                "--second, --zoom, --flat-board and --square-mm need a board.",
+                "--rig, --zoom, --flat-board and --square-mm need a board.",
                 hint="Leave them out: without a board, photos of another zoom are told apart by "
                 "what they say of themselves.",
             )
-        if self.second and self.zoom:
-            raise ConfigError(
-                "--second needs lenses that are not zoomed.", hint="Leave --zoom out."
-            )
+        if self.rig and self.zoom:
+            raise ConfigError("--rig needs lenses that are not zoomed.", hint="Leave --zoom out.")
 
     def _run_from_photos(self, display: Display, cancel: CancelToken) -> None:
         from recon3d_calib.files import save_self_calibrations
@@ -154,9 +156,18 @@ class Calibrate(Command):
         write_photos_report(report, found)
         display.result(*_outcome_of_photos(found, self.output, report))
 
-    def _calibrate(
-        self, paths: dict[str, Path], board: Board, task: Task
-    ) -> tuple[list[Look], Calibration]:
+    def _board(self, paths: Mapping[str, Path], task: Task) -> Board:
+        from recon3d_calib.search import settle_board
+
+        board = settle_board(
+            paths,
+            None if self.type == "find" else self.type,
+            "" if self.board == "find" else self.board,
+            task,
+        )
+        return replace(board, square_mm=self.square_mm)
+
+    def _calibrate(self, paths: Mapping[str, Path], board: Board, task: Task) -> Calibration:
         from recon3d_calib.calibrate import calibrate
         from recon3d_calib.detection import detect_boards
         from recon3d_calib.start import Sharing
@@ -168,31 +179,7 @@ class Calibrate(Command):
         )
         looks = detect_boards(paths, board, task, Runtime(workers=self.workers).threads)
         lens = None if self.lens == "choose" else self.lens
-        return looks, calibrate(looks, board, task, lens=lens, sharing=sharing)
-
-
-def _photos(given: tuple[Path, ...], scratch: Path, task: Task) -> dict[str, Path]:
-    """The photos by id; the frames of a video are written to `scratch` first."""
-    from recon3d_calib.frames import write_frames
-
-    from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES
-    from recon3d.io.photos import list_photos
-
-    found = list_photos(given)
-    videos = [path for path in found.values() if path.suffix.lower() in VIDEO_SUFFIXES]
-    if len(videos) == 1 and len(found) == 1:
-        scratch.mkdir()
-        return write_frames(videos[0], scratch, _MOST_FRAMES, task)
-    return {i: path for i, path in found.items() if path.suffix.lower() in PHOTO_SUFFIXES}
-
-
-def _stereo_lines(stereo: Stereo) -> str:
-    scale, unit = (1000, "mm") if stereo.metric else (1, "squares (--square-mm gives mm)")
-    return (
-        f"Baseline: {scale * stereo.baseline:.2f} ± {scale * stereo.baseline_std:.2g} {unit}, "
-        f"turned by {stereo.rotation_deg:.2f}°, from {stereo.pairs_used} of "
-        f"{stereo.pairs_given} pairs"
-    )
+        return calibrate(looks, board, task, lens=lens, sharing=sharing)
 
 
 def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, object], str]:
@@ -227,6 +214,37 @@ def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, 
         "written": [str(output)],
         "report": str(report),
     }
+    return content, "\n".join(lines)
+
+
+def _outcome_of_rig(
+    rig: Rig, written: tuple[Path, ...], report: Path
+) -> tuple[dict[str, object], str]:
+    from recon3d_calib import quality
+    from recon3d_calib.files import describe_rig
+    from recon3d_calib.rig_words import advice, remarks, rig_grade, summary, table
+
+    of_lenses = [
+        f"{camera.name}: {sentence}"
+        for camera in rig.cameras
+        for sentence in quality.advice(camera.calibration)
+    ]
+    content = {
+        **describe_rig(rig),
+        "grade": rig_grade(rig),
+        "summary": summary(rig),
+        "advice": [*advice(rig), *of_lenses],
+        "written": [str(path) for path in written],
+        "report": str(report),
+    }
+    lines = [
+        summary(rig),
+        *table(rig),
+        *[f"Left out: {name}: {reason}" for name, reason in remarks(rig)],
+        *[f"Advice:   {sentence}" for sentence in (*advice(rig), *of_lenses)],
+        *[f"Written:  {path}" for path in written],
+        f"Report:   {report}",
+    ]
     return content, "\n".join(lines)
 
 

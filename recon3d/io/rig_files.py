@@ -39,8 +39,13 @@ class RigFile:
     """The unit is the metre; else nobody knows it."""
 
 
-def rig_fields(rig: RigFile) -> dict[str, object]:
-    """The fields of our JSON; also a camera file that holds each camera by its name."""
+def rig_fields(
+    rig: RigFile, details: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, object]:
+    """The fields of our JSON; also a camera file that holds each camera by its name.
+
+    details: what else to say of each camera.
+    """
     return {
         "unit": "metre" if rig.metric else "unknown",
         # Groups of JSON have no order, and the first camera is what the others are placed from.
@@ -49,6 +54,7 @@ def rig_fields(rig: RigFile) -> dict[str, object]:
             name: {
                 **our_fields(camera.intrinsics),
                 "cam_from_first": camera.cam_from_first.matrix().tolist(),
+                **(details or {}).get(name, {}),
             }
             for name, camera in rig.cameras.items()
         },
