@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -12,9 +13,10 @@ from PIL import Image
 
 sys.path.append(str(Path(__file__).parent))
 from boards import render_boards
+from recon3d_calib.calibrate import Calibration
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.calibration.words import doubtful_first, photo_line, rows
-from recon3d_gui.calibration.worker import Failed
+from recon3d_gui.calibration.words import doubtful_first, photo_line
+from recon3d_gui.calibration.worker import Failed, Wanted
 
 from recon3d.core.errors import InputError
 
@@ -29,7 +31,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wait(session: CalibrationSession) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while session.state != "idle" and time.monotonic() < end:
         session.poll()
         time.sleep(0.02)
@@ -39,7 +41,7 @@ def wait(session: CalibrationSession) -> None:
 def test_photos_become_a_camera_in_a_process_of_its_own(boards: Path, tmp_path: Path) -> None:
     session = CalibrationSession()
     assert session.add([boards]) == 7
-    session.choose_board("chessboard", "")
+    session.choose(Wanted("chessboard"))
     before = session.revision
     session.start()
     wait(session)
@@ -47,31 +49,73 @@ def test_photos_become_a_camera_in_a_process_of_its_own(boards: Path, tmp_path: 
     assert session.revision > before
     assert session.found
     assert (session.found.columns, session.found.rows) == (6, 4)
-    assert session.calibration
+    outcome = session.outcome
+    assert outcome
+    assert isinstance(outcome.judged, Calibration)
     # Six photos of 24 corners: the error bar says what to expect.
-    camera, std = session.calibration.intrinsics.pinhole, session.calibration.std
+    camera, std = outcome.judged.intrinsics.pinhole, outcome.judged.std
     assert abs(camera.fx_px - 900) < 4 * std["fx"] + 1
     assert session.looks["leer.png"].detection is None
     assert set(session.thumbnails) == set(session.paths)
     session.save(tmp_path / "K.json")
     assert (tmp_path / "K.json").exists()
-    results = {photo.photo_id: photo for photo in session.calibration.photos}
-    assert "px, tilted" in photo_line(session.looks["0.png"], results["0.png"])[0]
-    assert photo_line(session.looks["leer.png"], results["leer.png"])[1] == "warning"
-    assert dict(rows(session.calibration))["Photos used"] == "6 of 7"
+    assert "px, tilted" in photo_line("0.png", session.looks["0.png"], outcome)[0]
+    assert photo_line("leer.png", session.looks["leer.png"], outcome)[1] == "warning"
+    assert dict(outcome.rows)["Photos used"] == "6 of 7"
     names = [f"{index}.png" for index in range(6)]
-    assert doubtful_first([*names, "leer.png"], session.calibration) == ["leer.png", *names]
+    assert doubtful_first([*names, "leer.png"], outcome) == ["leer.png", *names]
     assert doubtful_first(["b", "a"], None) == ["a", "b"]
+    session.write_report()
+    report = session.reported.get(timeout=60)
+    assert isinstance(report, Path)
+    assert "leer.png" in report.read_text(encoding="utf-8")
+    session.close()
+    assert not report.exists()
+
+
+@pytest.mark.slow
+def test_a_zoomed_lens_keeps_the_corners_that_were_found(boards: Path) -> None:
+    session = CalibrationSession()
+    session.add([boards])
+    session.choose(Wanted("chessboard", "6x4"))
+    session.start()
+    wait(session)
+    session.choose(Wanted("chessboard", "6x4", zoomed=True))
+    assert session.outcome is None
+    assert session.looks
+    session.start()
+    wait(session)
+    assert session.outcome
+    assert "focal length" in session.outcome.used["0.png"]
+    assert not session.outcome.fits_project
+
+
+@pytest.mark.slow
+def test_photos_without_a_board_become_a_camera_too(example: Path, tmp_path: Path) -> None:
+    session = CalibrationSession()
+    session.choose(Wanted(boardless=True))
+    photos = sorted(example.glob("*.jpg"))[::2]
+    session.add(photos)
+    session.start()
+    wait(session)
+    outcome = session.outcome
+    assert outcome, session.failure
+    assert set(outcome.used) == set(session.paths) == set(session.thumbnails)
+    truth = json.loads((example / "K.json").read_text())
+    assert outcome.judged.intrinsics.pinhole.fx_px == pytest.approx(truth["fx"], rel=0.005)
+    session.save(tmp_path / "K.json")
+    assert json.loads((tmp_path / "K.json").read_text())["calibration"]["points"] > 100
+    session.close()
 
 
 @pytest.mark.slow
 def test_a_wrong_size_is_a_failure_that_says_the_right_one(boards: Path) -> None:
     session = CalibrationSession()
     session.add([boards])
-    session.choose_board("chessboard", "8x5")
+    session.choose(Wanted("chessboard", "8x5"))
     session.start()
     wait(session)
-    assert session.calibration is None
+    assert session.outcome is None
     assert session.failure
     assert "6x4" in session.failure.message
 
@@ -85,7 +129,7 @@ def test_it_stops_within_three_seconds(boards: Path) -> None:
     wait(session)
     assert time.monotonic() - asked < 4
     assert session.failure is None
-    assert session.calibration is None
+    assert session.outcome is None
 
 
 def test_another_board_forgets_what_was_seen(boards: Path) -> None:
@@ -93,7 +137,7 @@ def test_another_board_forgets_what_was_seen(boards: Path) -> None:
     session.add([boards])
     session.found = None
     session.thumbnails["0.png"] = np.zeros((2, 2, 3), np.uint8)
-    session.choose_board("circles", "4x11")
+    session.choose(Wanted("circles", "4x11"))
     assert not session.thumbnails
 
 
@@ -102,7 +146,7 @@ def test_files_that_are_no_photos_are_refused(tmp_path: Path) -> None:
     session = CalibrationSession()
     with pytest.raises(InputError):
         session.add([tmp_path])
-    with pytest.raises(InputError, match="no photos of a board"):
+    with pytest.raises(InputError, match="no photos yet"):
         session.start()
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from recon3d_calib.board import Board, BoardKind
-from recon3d_calib.calibrate import Calibration
+from recon3d_calib.board import Board
 from recon3d_calib.detection import Look
 
 from recon3d.core.errors import InputError, ReconError
@@ -30,8 +31,12 @@ from recon3d_gui.calibration.worker import (
     Request,
     Solved,
     Stopped,
+    Wanted,
     work,
 )
+
+if TYPE_CHECKING:
+    from recon3d_gui.calibration.outcome import Outcome
 
 State = Literal["idle", "working", "stopping"]
 _GRACE_SECONDS = 3.0
@@ -50,21 +55,21 @@ class CalibrationSession:
         self.progress = Progress(0, 0, "")
         self.looks: dict[str, Look] = {}
         self.thumbnails: dict[str, np.ndarray] = {}
-        self.calibration: Calibration | None = None
+        self.outcome: Outcome | None = None
         self.failure: Failed | None = None
-        self.kind: BoardKind | None = None
-        """None: find out."""
-        self.size = ""
-        """Columns x rows; empty: find out."""
+        self.wanted = Wanted()
         self.found: Board | None = None
         """The board that the photos show."""
         self.printed: SimpleQueue[Path | Failed] = SimpleQueue()
         """Boards that were drawn, or why not."""
+        self.reported: SimpleQueue[Path | Failed] = SimpleQueue()
+        """Reports that were written, or why not."""
         self._sources: list[Path] = []
         self._paths: dict[str, Path] = {}
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
         self._stop_at = 0.0
+        self._reports = TemporaryDirectory(prefix="recon3d-calibration-")
 
     @property
     def paths(self) -> Mapping[str, Path]:
@@ -88,12 +93,12 @@ class CalibrationSession:
         if not photos:
             raise InputError(
                 "There are no photos among these files.",
-                hint="Add photos of the printed board: JPEG, PNG, TIFF, WebP or HEIC.",
+                hint="Add photos: JPEG, PNG, TIFF, WebP or HEIC.",
             )
         # With another folder the ids change; what was seen stays with its file.
         self._rename({path: photo_id for photo_id, path in photos.items()})
         self._sources, self._paths = together, photos
-        self.calibration = None
+        self.outcome = None
         self.revision += 1
         return new
 
@@ -103,10 +108,14 @@ class CalibrationSession:
         self._sources, self._paths = [], {}
         self._forget()
 
-    def choose_board(self, kind: BoardKind | None, size: str) -> None:
-        """Say which board it is; None and an empty text leave it to the photos."""
-        if (kind, size) != (self.kind, self.size):
-            self.kind, self.size = kind, size.strip()
+    def choose(self, wanted: Wanted) -> None:
+        """Say what the photos show; what was seen is forgotten if it could be something else."""
+        if wanted == self.wanted:
+            return
+        same_board = replace(wanted, zoomed=self.wanted.zoomed) == self.wanted
+        self.wanted, self.outcome, self.failure = wanted, None, None
+        self.revision += 1
+        if not same_board:
             self._forget()
 
     def start(self) -> None:
@@ -118,9 +127,10 @@ class CalibrationSession:
         if self.state != "idle":
             return
         if not self._paths:
-            raise InputError("There are no photos of a board yet.", hint="Add some first.")
+            raise InputError("There are no photos yet.", hint="Add some first.")
         new = {i: path for i, path in self._paths.items() if i not in self.looks}
-        request = Request(new, tuple(self.looks.values()), self.found, self.kind, self.size)
+        known = tuple(self.looks.values())
+        request = Request(self.wanted, tuple(self._sources), new, known, self.found)
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(
@@ -128,7 +138,7 @@ class CalibrationSession:
         )
         self._process.start()
         theirs.close()
-        self.state, self.failure, self.calibration = "working", None, None
+        self.state, self.failure, self.outcome = "working", None, None
         self.progress = Progress(0, 0, "starting")
         self.revision += 1
 
@@ -156,10 +166,11 @@ class CalibrationSession:
             self._end(Stopped())
 
     def close(self) -> None:
-        """End the process at once."""
+        """End the process at once, and throw reports away."""
         if self._process is not None:
             self._process.kill()
             self._end(Stopped())
+        self._reports.cleanup()
 
     def save(self, target: Path) -> None:
         """Write the result as a camera file.
@@ -167,26 +178,20 @@ class CalibrationSession:
         Raises:
             OutputError: the place cannot be written.
         """
-        from recon3d_calib.files import save_calibration
+        if self.outcome is not None:
+            self.outcome.save(target)
 
-        if self.calibration is not None:
-            save_calibration(target, self.calibration)
+    def write_report(self) -> None:
+        """Write the result's report, in a thread; `reported` says where it is, or why not."""
+        if self.outcome is not None:
+            target = Path(self._reports.name) / "report.html"
+            write = partial(self.outcome.write_report, target)
+            threading.Thread(target=_make, args=(write, target, self.reported), daemon=True).start()
 
     def print_board(self, target: Path) -> None:
         """Draw a board to print, in a thread; `printed` says what came of it."""
-        threading.Thread(target=self._print, args=(target,), daemon=True).start()
-
-    def _print(self, target: Path) -> None:
-        from recon3d_calib.printing import print_board
-
-        # Its markers make it the board that may be cut off, so that it reaches every corner.
-        board = Board(kind="charuco", columns=11, rows=8, family="aruco_5x5_100")
-        try:
-            print_board(target, board, "A4")
-        except ReconError as error:
-            self.printed.put(Failed(str(error), error.hint))
-        else:
-            self.printed.put(target)
+        write = partial(_print, target)
+        threading.Thread(target=_make, args=(write, target, self.printed), daemon=True).start()
 
     def _hear(self, news: News) -> None:
         self.revision += 1
@@ -200,8 +205,9 @@ class CalibrationSession:
                 if thumbnail is not None:
                     self.thumbnails[look.photo_id] = thumbnail
             case Solved(calibration):
-                self.calibration = calibration
-                self.found = calibration.board
+                from recon3d_gui.calibration.outcome import outcome_of
+
+                self.outcome = outcome_of(calibration, self._paths)
                 self._end(Stopped())
             case Failed() | Stopped():
                 self._end(news)
@@ -220,7 +226,7 @@ class CalibrationSession:
 
     def _forget(self) -> None:
         self.looks, self.thumbnails = {}, {}
-        self.calibration, self.failure, self.found = None, None, None
+        self.outcome, self.failure, self.found = None, None, None
         self.revision += 1
 
     def _rename(self, names: Mapping[Path, str]) -> None:
@@ -235,3 +241,19 @@ class CalibrationSession:
             if old in now
         }
         self.thumbnails = {now[old]: small for old, small in self.thumbnails.items() if old in now}
+
+
+def _make(write: Callable[[], None], target: Path, made: SimpleQueue[Path | Failed]) -> None:
+    try:
+        write()
+    except ReconError as error:
+        made.put(Failed(str(error), error.hint))
+    else:
+        made.put(target)
+
+
+def _print(target: Path) -> None:
+    from recon3d_calib.printing import print_board
+
+    # Its markers make it the board that may be cut off, so that it reaches every corner.
+    print_board(target, Board(kind="charuco", columns=11, rows=8, family="aruco_5x5_100"), "A4")

@@ -1,14 +1,17 @@
-"""A calibration in words and numbers that a photographer reads."""
+"""What the calibration page says of photos, and what it offers to say of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from recon3d_calib.board import BoardKind
-from recon3d_calib.calibrate import Calibration, PhotoResult
 from recon3d_calib.detection import Look
-from recon3d_calib.quality import covered
 
+if TYPE_CHECKING:
+    from recon3d_gui.calibration.outcome import Outcome
+
+NO_BOARD = "No board"
 KINDS: dict[str, BoardKind | None] = {
     "Find out": None,
     "Chessboard": "chessboard",
@@ -16,61 +19,44 @@ KINDS: dict[str, BoardKind | None] = {
     "AprilTags": "apriltags",
     "Circles": "circles",
     "Staggered circles": "asymmetric-circles",
+    NO_BOARD: None,
 }
 """What the page offers."""
 
-_LENSES = {
-    "pinhole": "no distortion",
-    "radial1": "radial distortion (1 number)",
-    "radial2": "radial distortion (2 numbers)",
-    "brown": "radial and tangential (5 numbers)",
-    "rational": "rational (8 numbers)",
-    "thin-prism": "thin prism (12 numbers)",
-    "fisheye": "fisheye (4 numbers)",
-    "division": "division (1 number)",
-}
+EMPTY = (
+    "Drop photos of a printed calibration board here, or press Add photos.\n\n"
+    "1.  Print a board, glue it to something flat and stiff.\n"
+    "2.  Take 15 to 25 photos with the camera, zoom and focus of your project.\n"
+    "3.  Tilt the board in most of them, and bring it into every corner of the picture.\n"
+    "4.  Keep it sharp and evenly lit; it may be cut off a little at the edges.\n\n"
+    "Without a board, choose No board."
+)
+EMPTY_WITHOUT_BOARD = (
+    "Drop photos of something that stands still here, or press Add photos.\n\n"
+    "1.  Take 10 or more with the camera, zoom and focus of your project.\n"
+    "2.  Walk around something with texture: a statue, a facade, a shelf.\n"
+    "3.  Turn the camera by 90 degrees for some photos."
+)
+WAITING = "The camera, with error bars, appears here."
 
 
-def rows(calibration: Calibration) -> list[tuple[str, str]]:
-    """Names and values, with error bars of one standard deviation."""
-    camera, std = calibration.intrinsics.pinhole, calibration.std
-    return [
-        ("Focal length", _pair((camera.fx_px, std["fx"]), (camera.fy_px, std["fy"]))),
-        ("Principal point", _pair((camera.cx_px, std["cx"]), (camera.cy_px, std["cy"]))),
-        ("Lens", _LENSES[calibration.lens]),
-        ("Corners miss by", f"{calibration.rms_px:.2f} px"),
-        ("Picture covered", f"{100 * covered(calibration):.0f} %"),
-        ("Photo size", f"{camera.width_px} × {camera.height_px}"),
-        ("Photos used", f"{len(calibration.used)} of {len(calibration.photos)}"),
-    ]
-
-
-def doubtful_first(photo_ids: Iterable[str], calibration: Calibration | None) -> list[str]:
+def doubtful_first(photo_ids: Iterable[str], outcome: Outcome | None) -> list[str]:
     """By name, the photos that were left out before the others."""
-    used = {photo.photo_id for photo in calibration.used} if calibration else set()
+    used = outcome.used if outcome else {}
     return sorted(photo_ids, key=lambda photo_id: (photo_id in used, photo_id))
 
 
-def photo_line(look: Look | None, result: PhotoResult | None) -> tuple[str, str]:
+def photo_line(photo_id: str, look: Look | None, outcome: Outcome | None) -> tuple[str, str]:
     """What became of a photo, and the name of the colour to say it in."""
-    if result is not None and result.used:
-        return f"{result.rms_px:.2f} px, tilted {result.tilt_deg:.0f}°", "muted"
-    if result is not None:
-        return _sentence(result.reason), "warning"
+    if outcome and photo_id in outcome.used:
+        return outcome.used[photo_id], "muted"
+    if outcome and photo_id in outcome.left_out:
+        return _sentence(outcome.left_out[photo_id]), "warning"
     if look is None:
         return "not looked at yet", "muted"
     if look.detection is None:
         return _sentence(look.reason), "warning"
     return f"{len(look.detection.points_px)} corners", "good"
-
-
-def _pair(first: tuple[float, float], second: tuple[float, float]) -> str:
-    return "\n".join(f"{value:.1f} px ± {_two_digits(std)}" for value, std in (first, second))
-
-
-def _two_digits(std: float) -> str:
-    """No more digits than an error bar is worth."""
-    return f"{std:.2g}" if std < 10 else f"{std:.0f}"
 
 
 def _sentence(reason: str) -> str:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,24 +24,40 @@ from recon3d.core.errors import Cancelled, InputError, ReconError
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
 
+if TYPE_CHECKING:
+    from recon3d_calib.from_photos import SelfCalibrations
+
 THUMBNAIL_PX = 192
 CORNER = (40, 190, 120)
 
 
 @dataclass(frozen=True)
-class Request:
-    """Photos of a board, and what is known of it."""
+class Wanted:
+    """What the user says of the photos."""
 
+    kind: BoardKind | None = None
+    """What kind of board they show; None: find out."""
+    size: str = ""
+    """Columns x rows; empty: find out."""
+    boardless: bool = False
+    """They show no board, but something that stands still, from all sides."""
+    zoomed: bool = False
+    """Each photo of the board has a focal length of its own."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Photos, and what is known of them."""
+
+    wanted: Wanted
+    sources: tuple[Path, ...]
+    """The files and folders that the user gave."""
     paths: Mapping[str, Path]
-    """Photos that were not looked at yet, by id."""
+    """Photos among them that were not looked at yet, by id."""
     known: tuple[Look, ...]
     """What was seen in the others."""
     board: Board | None
     """The board that was found before; None: find out which it is."""
-    kind: BoardKind | None
-    """What kind of board to find; None: any."""
-    size: str
-    """Columns x rows; empty: find out."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,7 @@ class Looked:
 class Solved:
     """The good end."""
 
-    calibration: Calibration
+    calibration: Calibration | SelfCalibrations
 
 
 @dataclass(frozen=True)
@@ -118,13 +134,16 @@ def work(request: Request, window: Connection) -> None:
 
 
 def _answer(request: Request, task: Task, window: Connection) -> Solved:
+    if request.wanted.boardless:
+        return _answer_without_board(request, task, window)
     from recon3d_calib.calibrate import calibrate
     from recon3d_calib.search import settle_board
+    from recon3d_calib.start import Sharing
 
     board = request.board
     if board is None:
         task.step(0, 0, "finding out which board it is")
-        board = settle_board(request.paths, request.kind, request.size, task)
+        board = settle_board(request.paths, request.wanted.kind, request.wanted.size, task)
         window.send(FoundBoard(board))
     looks = [*request.known]
     with ThreadPoolExecutor(Runtime().threads) as pool:
@@ -135,7 +154,24 @@ def _answer(request: Request, task: Task, window: Connection) -> Solved:
                 looks.append(looked.look)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    return Solved(calibrate(sorted(looks, key=lambda look: look.photo_id), board, task))
+    looks.sort(key=lambda look: look.photo_id)
+    return Solved(calibrate(looks, board, task, sharing=Sharing(zoom=request.wanted.zoomed)))
+
+
+def _answer_without_board(request: Request, task: Task, window: Connection) -> Solved:
+    from recon3d_calib.from_photos import calibrate_from_photos
+
+    from recon3d.io.pictures import read_preview
+
+    for photo_id, path in request.paths.items():
+        task.check()
+        try:
+            rgb = read_preview(path, THUMBNAIL_PX).rgb
+        except InputError as error:
+            window.send(Looked(Look(photo_id, reason=str(error)), None))
+        else:
+            window.send(Looked(Look(photo_id), rgb))
+    return Solved(calibrate_from_photos(request.sources, task, Runtime()))
 
 
 def _look(photo_id: str, path: Path, board: Board) -> Looked:

@@ -1,4 +1,4 @@
-"""The page "calibration": photos of a printed board -> intrinsics, and whether to trust them."""
+"""The page "calibration": photos -> intrinsics, and whether to trust them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
-from recon3d_calib.quality import advice, grade, summary
 
 from recon3d.core.errors import ReconError
+from recon3d_gui.calibration import words
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.calibration.words import KINDS, rows
+from recon3d_gui.calibration.worker import Failed, Wanted
+from recon3d_gui.job.desktop import open_file
 from recon3d_gui.panels.calibration_cards import PhotoCards
 from recon3d_gui.panels.calibration_plots import CalibrationPlots
 from recon3d_gui.panels.looks import Looks
 
 if TYPE_CHECKING:
-    from recon3d_calib.calibrate import Calibration
-
+    from recon3d_gui.calibration.outcome import Outcome
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
 _RESULT_PX, _LEAST_RESULT_PX, _HEADER_PX = 360, 280, 104
 _NAME_PX = 136
 _COLOURS = {"good": "good", "fair": "warning", "poor": "bad"}
-_EMPTY = (
-    "Drop photos of a printed calibration board here, or press Add photos.\n\n"
-    "1.  Print a board, glue it to something flat and stiff.\n"
-    "2.  Take 15 to 25 photos with the camera, zoom and focus of your project.\n"
-    "3.  Tilt the board in most of them, and bring it into every corner of the picture.\n"
-    "4.  Keep it sharp and evenly lit; it may be cut off a little at the edges."
-)
-_WAITING = "The camera, with error bars, appears here."
 
 
 class CalibrationPanel:
@@ -45,7 +37,7 @@ class CalibrationPanel:
         self._cards = PhotoCards(self._session, ui)
         self._plots = CalibrationPlots(ui)
         self._seen = -1
-        self._shown: Calibration | None = None
+        self._shown: Outcome | None = None
         self._result_px = ui.px(_RESULT_PX)
         ui.on_theme(self._redraw)
 
@@ -54,6 +46,7 @@ class CalibrationPanel:
         px, self._looks = self._ui.px, Looks(self._ui)
         with dpg.group(parent=parent, tag="calibration"):
             with dpg.group(horizontal=True):
+                dpg.add_button(label="Back", tag="calibration.close", callback=self._close)
                 title = dpg.add_text("Calibrate the camera")
                 dpg.add_text("", tag="calibration.status")
             dpg.bind_item_font(title, self._ui.font("title"))
@@ -63,7 +56,7 @@ class CalibrationPanel:
                 dpg.add_spacer(width=px(8))
                 board = dpg.add_text("Board")
                 dpg.add_combo(
-                    list(KINDS),
+                    list(words.KINDS),
                     default_value="Find out",
                     tag="calibration.kind",
                     width=px(136),
@@ -76,6 +69,9 @@ class CalibrationPanel:
                     on_enter=False,
                     callback=self._choose,
                 )
+                dpg.add_checkbox(
+                    label="Zoomed lens", tag="calibration.zoomed", callback=self._choose
+                )
                 dpg.add_spacer(width=px(8))
                 dpg.add_button(
                     label="Calibrate",
@@ -85,11 +81,10 @@ class CalibrationPanel:
                 )
                 dpg.add_spacer(width=px(8))
                 dpg.add_button(label="Print a board", tag="calibration.print", callback=self._print)
-                dpg.add_button(label="Close", tag="calibration.close", callback=self._close)
             dpg.add_progress_bar(tag="calibration.progress", height=px(4))
             with dpg.group(horizontal=True):
                 with dpg.child_window(tag="calibration.photos", border=False):
-                    dpg.add_text(_EMPTY, tag="calibration.empty")
+                    dpg.add_text(words.EMPTY, tag="calibration.empty")
                 with dpg.child_window(tag="calibration.result", border=False):
                     self._build_result()
         for item in (board, "calibration.status", "calibration.empty", "calibration.hint"):
@@ -105,13 +100,17 @@ class CalibrationPanel:
     def update(self) -> None:
         """Follow the session."""
         self._session.poll()
-        self._tell_printed()
+        self._tell_made()
         self._cards.update()
         if self._session.revision == self._seen:
             return
         self._seen = self._session.revision
         busy = self._session.state != "idle"
         dpg.configure_item("calibration.empty", show=not self._session.paths)
+        boardless = self._session.wanted.boardless
+        dpg.set_value("calibration.empty", words.EMPTY_WITHOUT_BOARD if boardless else words.EMPTY)
+        for tag in ("calibration.size", "calibration.zoomed", "calibration.print"):
+            dpg.configure_item(tag, show=not boardless)
         dpg.configure_item(
             "calibration.start",
             label={"idle": "Calibrate", "working": "Cancel", "stopping": "Stopping"}[
@@ -119,7 +118,8 @@ class CalibrationPanel:
             ],
             enabled=bool(self._session.paths) and self._session.state != "stopping",
         )
-        for tag in ("calibration.add", "calibration.clear"):
+        for tag in ("calibration.add", "calibration.clear", "calibration.kind",
+                    "calibration.size", "calibration.zoomed"):  # fmt: skip
             dpg.configure_item(tag, enabled=not busy)
         self._show_progress(busy)
         self._show_result()
@@ -142,13 +142,17 @@ class CalibrationPanel:
         if self._session.state != "idle":
             self._studio.toast("The calibration is still at work.", kind="warning")
             return
+        # Photos without a board take minutes: that is for the user to begin.
+        if self._take(paths) and not self._session.wanted.boardless:
+            self._session.start()
+
+    def _take(self, paths: Sequence[Path]) -> int:
+        """How many photos are new."""
         try:
-            new = self._session.add(paths)
+            return self._session.add(paths)
         except ReconError as error:
             self._studio.toast(str(error), kind="warning", details=error.hint)
-            return
-        if new:
-            self._session.start()
+            return 0
 
     def _build_result(self) -> None:
         headline = dpg.add_text("", tag="calibration.headline")
@@ -157,6 +161,7 @@ class CalibrationPanel:
         with dpg.group(horizontal=True, tag="calibration.actions", show=False):
             dpg.add_button(label="Use for this project", tag="calibration.use", callback=self._use)
             dpg.add_button(label="Save as", tag="calibration.save", callback=self._save_as)
+            dpg.add_button(label="Report", tag="calibration.report", callback=self._report)
         dpg.add_group(tag="calibration.values")
         dpg.add_group(tag="calibration.advice")
         dpg.add_spacer(height=self._ui.px(8))
@@ -176,39 +181,39 @@ class CalibrationPanel:
         dpg.set_value("calibration.status", text)
 
     def _show_result(self) -> None:
-        calibration, failure = self._session.calibration, self._session.failure
-        if calibration:
-            texts = summary(calibration), ""
-            colour = _COLOURS[grade(calibration)]
+        outcome, failure = self._session.outcome, self._session.failure
+        if outcome:
+            texts, colour = (outcome.headline, ""), _COLOURS[outcome.grade]
         elif failure:
             texts, colour = (failure.message, failure.hint), "bad"
         else:
-            texts, colour = ("", _WAITING if self._session.paths else ""), "text"
+            texts, colour = ("", words.WAITING if self._session.paths else ""), "text"
         for tag, text in zip(("calibration.headline", "calibration.hint"), texts, strict=True):
             dpg.configure_item(tag, wrap=self._wrap, show=bool(text))
             dpg.set_value(tag, text)
         dpg.configure_item("calibration.headline", color=self._ui.colour(colour))
-        dpg.configure_item("calibration.actions", show=calibration is not None)
-        if calibration is self._shown:
+        dpg.configure_item("calibration.actions", show=outcome is not None)
+        dpg.configure_item("calibration.use", show=outcome is not None and outcome.fits_project)
+        if outcome is self._shown:
             return
-        self._shown = calibration
+        self._shown = outcome
         for group in ("calibration.values", "calibration.advice"):
             dpg.delete_item(group, children_only=True)
-        if calibration:
-            self._show_values(calibration)
-        self._plots.show(calibration, self._wrap)
+        if outcome:
+            self._show_values(outcome)
+        self._plots.show(outcome.judged if outcome else None, self._wrap)
 
-    def _show_values(self, calibration: Calibration) -> None:
+    def _show_values(self, outcome: Outcome) -> None:
         with dpg.table(
             header_row=False, policy=dpg.mvTable_SizingFixedFit, parent="calibration.values"
         ):
             dpg.add_table_column(width_fixed=True, init_width_or_weight=self._ui.px(_NAME_PX))
             dpg.add_table_column(width_stretch=True)
-            for name, value in rows(calibration):
+            for name, value in outcome.rows:
                 with dpg.table_row():
                     dpg.add_text(name, color=self._ui.colour("muted"))
                     dpg.add_text(value)
-        for sentence in advice(calibration):
+        for sentence in outcome.advice:
             with dpg.group(horizontal=True, parent="calibration.advice"):
                 dpg.add_text("•", color=self._ui.colour("warning"))
                 dpg.add_text(sentence, wrap=self._wrap)
@@ -222,9 +227,16 @@ class CalibrationPanel:
         self._cards.redraw()
 
     def _choose(self, *_: Any) -> None:
-        if self._session.state == "idle":
-            kind = KINDS[dpg.get_value("calibration.kind")]
-            self._session.choose_board(kind, dpg.get_value("calibration.size"))
+        if self._session.state != "idle":
+            return
+        label = dpg.get_value("calibration.kind")
+        if label == words.NO_BOARD:
+            self._session.choose(Wanted(boardless=True))
+            if not self._session.paths and self._studio.project.sources:
+                self._take(self._studio.project.sources)
+            return
+        size, zoomed = (dpg.get_value(f"calibration.{name}") for name in ("size", "zoomed"))
+        self._session.choose(Wanted(words.KINDS[label], size.strip(), zoomed=zoomed))
 
     def _start_or_stop(self, *_: Any) -> None:
         if self._session.state == "working":
@@ -236,7 +248,7 @@ class CalibrationPanel:
         self._session.clear()
 
     def _add(self, *_: Any) -> None:
-        self._studio.ask_files("Photos of the board", self.accept)
+        self._studio.ask_files("Add photos", self.accept)
 
     def _close(self, *_: Any) -> None:
         self._studio.page = "model"
@@ -244,14 +256,23 @@ class CalibrationPanel:
     def _print(self, *_: Any) -> None:
         self._studio.ask_save("Save a board to print", "board.pdf", self._session.print_board)
 
-    def _tell_printed(self) -> None:
+    def _report(self, *_: Any) -> None:
+        self._session.write_report()
+
+    def _tell_made(self) -> None:
         while not self._session.printed.empty():
-            outcome = self._session.printed.get()
-            if isinstance(outcome, Path):
-                text = f"{outcome.name} is ready: print it at 100 %, and glue it to something flat."
-                self._studio.toast(text, kind="good")
+            board = self._session.printed.get()
+            if isinstance(board, Failed):
+                self._studio.toast(board.message, kind="bad", details=board.hint)
+                continue
+            text = f"{board.name} is ready: print it at 100 %, and glue it to something flat."
+            self._studio.toast(text, kind="good")
+        while not self._session.reported.empty():
+            report = self._session.reported.get()
+            if isinstance(report, Failed):
+                self._studio.toast(report.message, kind="bad", details=report.hint)
             else:
-                self._studio.toast(outcome.message, kind="bad", details=outcome.hint)
+                open_file(report)
 
     def _use(self, *_: Any) -> None:
         workspace = self._studio.project.workspace

@@ -69,8 +69,8 @@ class PhotoCards:
         if self._session.revision == self._seen:
             return
         self._seen = self._session.revision
-        calibration = self._session.calibration
-        shown = doubtful_first(self._session.paths, calibration)[:_MOST]
+        outcome = self._session.outcome
+        shown = doubtful_first(self._session.paths, outcome)[:_MOST]
         for photo_id in [each for each in self._cards if each not in shown]:
             dpg.delete_item(self._cards.pop(photo_id).group)
             self._textures.drop(photo_id)
@@ -78,12 +78,11 @@ class PhotoCards:
         new = [photo_id for photo_id in shown if photo_id not in self._cards]
         for photo_id in new:
             self._cards[photo_id] = self._make(photo_id)
-        results = {p.photo_id: p for p in calibration.photos} if calibration else {}
         self._place(shown)
         made = 0
         for photo_id in shown:
             card = self._cards[photo_id]
-            text, colour = photo_line(self._session.looks.get(photo_id), results.get(photo_id))
+            text, colour = photo_line(photo_id, self._session.looks.get(photo_id), outcome)
             dpg.set_value(card.line, text)
             dpg.configure_item(card.line, color=self._ui.colour(colour))
             thumbnail = self._session.thumbnails.get(photo_id)

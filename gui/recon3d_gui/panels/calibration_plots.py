@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
-from recon3d_calib.calibrate import Calibration
 from recon3d_calib.plots import WIDTH as PLOT_WIDTH
 from recon3d_calib.plots import Arrows, Cells, draw_coverage, draw_residuals
+from recon3d_calib.quality import Judged
 
 if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
@@ -26,17 +26,17 @@ class CalibrationPlots:
         """Remember where."""
         self._parent = parent
 
-    def show(self, calibration: Calibration | None, width_px: int) -> None:
+    def show(self, calibration: Judged | None, width_px: int) -> None:
         """Draw anew, as wide as that."""
         dpg.delete_item(self._parent, children_only=True)
         if calibration is None:
             return
         arrows = draw_residuals(calibration, _MOST_ARROWS)
         self._plot(draw_coverage(calibration), width_px)
-        self._caption("Where the board was. Blank places were never seen.", width_px)
+        self._caption("Where something was seen. Blank places say nothing of the lens.", width_px)
         self._plot(arrows, width_px)
         self._caption(
-            f"How far corners miss, {arrows.magnified:g} times as long. All directions mixed is "
+            f"How far it is off, {arrows.magnified:g} times as long. All directions mixed is "
             "noise; neighbours that agree are something that the lens model does not explain.",
             width_px,
         )
