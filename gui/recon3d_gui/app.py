@@ -86,10 +86,10 @@ class App:
         }
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
         self._calibration = CalibrationPanel(studio, ui)
-        self._model = ModelPanel(studio, ui)
+        self._model, self._photo = ModelPanel(studio, ui), PhotoPanel(studio, ui)
         self._pages: dict[Page, Panel] = {
             "model": self._model,
-            "photo": PhotoPanel(studio, ui),
+            "photo": self._photo,
             "calibration": self._calibration,
         }
         self._toasts = ToastLayer(studio, ui)
@@ -176,7 +176,7 @@ class App:
         mouse = (*dpg.get_mouse_pos(local=False), *map(dpg.is_mouse_button_down, (0, 1, 2)))
         if mouse != self._mouse:
             self._mouse, self._lively_until = mouse, now + _LIVELY_SECONDS
-        if self.studio.viewer.is_busy or now < self._lively_until:
+        if self._model.is_busy or self._photo.is_busy or now < self._lively_until:
             return _MOVING_SECONDS
         return _WORKING_SECONDS if self.studio.is_busy else _IDLE_SECONDS
 

@@ -11,9 +11,9 @@ import numpy as np
 from recon3d_gui.keyboard import add_key_handler, is_control_down, is_shift_down
 from recon3d_gui.panels.model_bar import ModelBar
 from recon3d_gui.panels.model_overlay import ModelOverlay
+from recon3d_gui.panels.model_picture import ModelPicture
 from recon3d_gui.panels.model_strip import ModelStrip
 from recon3d_gui.panels.start_page import StartPage
-from recon3d_gui.viewer.client import MOST_PX
 from recon3d_gui.viewer.protocol import Mode, Palette
 from recon3d_gui.viewer.workbench import Workbench
 
@@ -52,14 +52,18 @@ class ModelPanel:
         self._strip = ModelStrip(studio, ui, self.bench)
         self._overlay = ModelOverlay(studio, ui, self.bench)
         self._start = StartPage(studio, ui)
-        self._pixels: np.ndarray = np.zeros((1, 1, 4), np.float32)
-        self._texture: int | str = 0
+        self._picture = ModelPicture(self.bench.viewer, "model.picture")
         self._size = (0, 0)
         self._pressed: dict[int, tuple[float, float]] = {}
         self._last = (0.0, 0.0)
         self._held: str = ""
         self._ticked_at_s = time.monotonic()
         ui.on_theme(self._recolour)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the page is about to change, so that the window should be drawn at once."""
+        return self._studio.viewer.is_busy or self._picture.is_busy
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
@@ -98,7 +102,7 @@ class ModelPanel:
         dpg.configure_item("model.page", width=width_px, height=height_px)
         dpg.configure_item("model.canvas", width=canvas[0], height=canvas[1])
         self.bench.navigator.resize(*canvas)
-        self._grow_texture(*self.bench.viewer.resize(*canvas))
+        self._picture.resize(*canvas)
         self._bar.resize(width_px, px(_BAR))
         self._strip.place(px(_GAP), px(_BAR) + px(_GAP))
         self._start.place(canvas, px(_BAR))
@@ -112,60 +116,13 @@ class ModelPanel:
         self.bench.tick(now_s)
         if self._studio.page != "model":
             return
-        frame = self.bench.viewer.take_frame(self._pixels)
-        if frame is not None:
-            self._show(frame.width_px, frame.height_px)
+        self._picture.update()
         self._bar.update()
         self._strip.update()
         self._overlay.update()
         bench = self.bench
         is_empty = bench.loaded is None and not bench.viewer.note
         self._start.update(is_shown=is_empty, is_gone=bench.viewer.is_gone)
-
-    # --- the picture ---------------------------------------------------------------------------
-
-    def _grow_texture(self, width_px: int, height_px: int) -> None:
-        """A raw texture can neither be resized nor deleted without a leak, so it seldom grows."""
-        rows, columns, _ = self._pixels.shape
-        if width_px <= columns and height_px <= rows:
-            return
-        # A quarter more, so that dragging the window's edge makes two or three, not hundreds.
-        rows = max(rows, min(int(1.25 * height_px), MOST_PX // max(1, width_px)), height_px)
-        columns = max(columns, min(int(1.25 * width_px), MOST_PX // max(1, height_px)), width_px)
-        self._pixels = np.zeros((rows, columns, 4), np.float32)
-        with dpg.texture_registry():
-            self._texture = dpg.add_raw_texture(
-                columns,
-                rows,
-                self._pixels,
-                format=dpg.mvFormat_Float_rgba,
-            )
-        if dpg.does_item_exist("model.image"):
-            dpg.delete_item("model.image")
-
-    def _show(self, width_px: int, height_px: int) -> None:
-        rows, columns, _ = self._pixels.shape
-        # Half a pixel inwards: the rest of the texture holds other pictures.
-        uv_max = [(width_px - 0.5) / columns, (height_px - 0.5) / rows]
-        uv_min = [0.5 / columns, 0.5 / rows]
-        if not self._is_stretched(width_px, height_px):
-            uv_min, uv_max = [0.0, 0.0], [width_px / columns, height_px / rows]
-        size = self.bench.navigator.canvas_px
-        if dpg.does_item_exist("model.image"):
-            dpg.configure_item("model.image", pmax=size, uv_min=uv_min, uv_max=uv_max)
-        else:
-            dpg.draw_image(
-                self._texture,
-                (0, 0),
-                size,
-                uv_min=uv_min,
-                uv_max=uv_max,
-                parent="model.picture",
-                tag="model.image",
-            )
-
-    def _is_stretched(self, width_px: int, height_px: int) -> bool:
-        return (width_px, height_px) != self.bench.navigator.canvas_px
 
     # --- mouse and keys ------------------------------------------------------------------------
 
