@@ -221,6 +221,24 @@ def test_it_stops_when_asked() -> None:
         calibrate(looks, board, Task("calibrate", silent, token))
 
 
+def test_it_stops_in_the_middle_of_an_adjustment() -> None:
+    board, looks = seen_boards("pinhole", 6, np.random.default_rng(4), NOISE_PX)
+    token, checks = CancelToken(), 0
+
+    class Impatient(Task):
+        def check(self) -> None:
+            nonlocal checks
+            checks += 1
+            # There are fewer steps from one lens and one round to the next.
+            if checks == 20:
+                token.cancel()
+            super().check()
+
+    with pytest.raises(Cancelled):
+        calibrate(looks, board, Impatient("calibrate", silent, token), lens="pinhole")
+    assert checks == 20
+
+
 def test_square_pixels_share_one_focal_length() -> None:
     board, looks = seen_boards("radial1", 10, np.random.default_rng(4), NOISE_PX)
     camera = calibrate(looks, board, task(), sharing=Sharing(square_pixels=True)).intrinsics.pinhole

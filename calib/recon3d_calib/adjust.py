@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.run.task import Task
 from recon3d_calib.lens import Lens, project, project_with_slopes
 from recon3d_calib.normal_equations import NormalEquations, covariance_of_shared, descend
 
@@ -128,13 +129,14 @@ class Fit:
         return away_px * factor.reshape(-1, *[1] * (away_px.ndim - 1))
 
 
-def adjust(fit: Fit, sightings: Sightings, free: Freedom) -> Fit:
+def adjust(fit: Fit, sightings: Sightings, free: Freedom, task: Task) -> Fit:
     """Levenberg-Marquardt with what each photo has of its own eliminated."""
     return descend(
         fit,
         lambda trial: _cost(trial, sightings),
         lambda trial: _equations(trial, sightings, free),
         lambda trial, *steps: _moved(trial, free, *steps),
+        task,
     )
 
 

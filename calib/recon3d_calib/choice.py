@@ -52,9 +52,8 @@ def choose_lens(
     names = [name for name in CHOSEN_FROM if name in fits] or [*fits]
     errors: dict[LensName, Float[np.ndarray, "m"]] = {}
     for name in names:
-        task.check()
         free = free_values(LENSES[name], sharing)
-        errors[name] = _held_out_errors(fits[name], sightings, free)
+        errors[name] = _held_out_errors(fits[name], sightings, free, task)
     folded = {
         name
         for name in names
@@ -77,7 +76,9 @@ def choose_lens(
     return tuple(trials)
 
 
-def _held_out_errors(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "m"]:
+def _held_out_errors(
+    fit: Fit, sightings: Sightings, free: Freedom, task: Task
+) -> Float[np.ndarray, "m"]:
     """Mean squared distance of each photo's corners from what the other photos' lens predicts.
 
     The photo itself only says where its board was.
@@ -87,12 +88,13 @@ def _held_out_errors(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.
     for fold in range(min(_FOLDS, count)):
         out = np.arange(fold, count, _FOLDS)
         kept = np.setdiff1d(np.arange(count), out)
-        learnt = adjust(fit.of_photos(kept), sightings.of_photos(kept), free)
+        learnt = adjust(fit.of_photos(kept), sightings.of_photos(kept), free, task)
         shown = sightings.of_photos(out)
         placed = adjust(
             replace(fit.of_photos(out), values=learnt.values, bow=learnt.bow),
             shown,
             free.of_photo(),
+            task,
         )
         squares = (placed.residuals_px(shown) ** 2).sum(axis=1) * shown.weight
         errors[out] = [squares[rows].sum() / shown.weight[rows].sum() for rows in shown.photos]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Freedom, Sightings, adjust, bow_covariance
 from recon3d_calib.board import Board
 
@@ -30,7 +31,7 @@ class Bend:
     """The lens if the bend is taken into account."""
 
 
-def bend_of_board(board: Board, fit: Fit, sightings: Sightings, free: Freedom) -> Bend:
+def bend_of_board(board: Board, fit: Fit, sightings: Sightings, free: Freedom, task: Task) -> Bend:
     """What the photos say of the board's shape, as a polynomial of the second degree.
 
     Warped wood and paper that came loose are smooth; what is finer moves the lens less. A board
@@ -39,7 +40,7 @@ def bend_of_board(board: Board, fit: Fit, sightings: Sightings, free: Freedom) -
     Hirzinger 2011 found).
     """
     may_bend = replace(free, bow=True)
-    bent = adjust(fit, sightings, may_bend)
+    bent = adjust(fit, sightings, may_bend, task)
     spread = bow_covariance(bent, sightings, may_bend)
     if not np.isfinite(spread).all():
         return Bend(0.0, sure=False, matters=False, fit=fit)

@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.run.task import Task
+
 T = TypeVar("T")
 
 _ROUNDS = 60
@@ -69,10 +71,16 @@ def descend(
     cost_of: Callable[[T], float],
     equations_of: Callable[[T], NormalEquations],
     moved: Callable[[T, Float[np.ndarray, "q"], Float[np.ndarray, "m k"]], T],
+    task: Task,
 ) -> T:
-    """Levenberg-Marquardt until the sum of squares stays."""
+    """Levenberg-Marquardt until the sum of squares stays.
+
+    Raises:
+        Cancelled: the task was stopped; many photos and a rich lens take seconds.
+    """
     best, cost, damping = start, cost_of(start), _DAMPING
     for _ in range(_ROUNDS):
+        task.check()
         equations = equations_of(best)
         gained = 0.0
         while damping < _MOST_DAMPING:

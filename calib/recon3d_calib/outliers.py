@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Sightings, adjust
 from recon3d_calib.lens import LENSES, LensName
 from recon3d_calib.start import Sharing, free_values
@@ -30,6 +31,7 @@ def drop_outliers(
     lenses: Sequence[LensName],
     verdicts: dict[str, str],
     sharing: Sharing,
+    task: Task,
 ) -> tuple[dict[LensName, Fit], Sightings, list[str]]:
     """Fit the lenses, without the corners and photos that no lens explains.
 
@@ -39,11 +41,14 @@ def drop_outliers(
 
     Returns:
         The fits, the sightings that are left (outliers with weight 0), and their photos.
+
+    Raises:
+        Cancelled: the task was stopped.
     """
     ids = list(ids)
     fits = dict(start)
     for _ in range(_ROUNDS):
-        fits = fit_lenses(fits, sightings, lenses, sharing)
+        fits = fit_lenses(fits, sightings, lenses, sharing, task)
         best = min(fits.values(), key=lambda fit: _typical_miss(fit, sightings))
         misses = np.linalg.norm(best.residuals_px(sightings), axis=1)
         sigma = np.median(misses) / _MEDIAN_DISTANCE
@@ -52,6 +57,7 @@ def drop_outliers(
             best,
             replace(sightings, weight=soft),
             free_values(best.lens, sharing),
+            task,
         )
         misses = np.linalg.norm(sharper.residuals_px(sightings), axis=1)
         sigma = np.median(misses) / _MEDIAN_DISTANCE
@@ -76,7 +82,7 @@ def drop_outliers(
         ids = [ids[index] for index in good]
         if same:
             break
-    return fit_lenses(fits, sightings, lenses, sharing), sightings, ids
+    return fit_lenses(fits, sightings, lenses, sharing, task), sightings, ids
 
 
 def fit_lenses(
@@ -84,6 +90,7 @@ def fit_lenses(
     sightings: Sightings,
     lenses: Sequence[LensName],
     sharing: Sharing,
+    task: Task,
 ) -> dict[LensName, Fit]:
     """Every lens, each starting from its own solution or from the simpler lens's."""
     wanted = set(lenses)
@@ -103,7 +110,7 @@ def fit_lenses(
             values[: len(simpler.values)] = simpler.values
             begin = replace(simpler, lens=lens, values=values)
         if begin is not None:
-            solved[name] = adjust(begin, sightings, free_values(lens, sharing))
+            solved[name] = adjust(begin, sightings, free_values(lens, sharing), task)
     return solved
 
 

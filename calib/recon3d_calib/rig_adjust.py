@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from recon3d.core.transform import Rigid
+from recon3d.run.task import Task
 from recon3d_calib.adjust import rotations_of
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.lens import LENSES, project, project_with_slopes
@@ -130,13 +131,14 @@ def _by_turn(
     return np.cross(points[:, None], by_point)
 
 
-def adjust_rig(fit: RigFit, sightings: RigSightings) -> RigFit:
+def adjust_rig(fit: RigFit, sightings: RigSightings, task: Task) -> RigFit:
     """The least sum of weighted squares."""
     return descend(
         fit,
         lambda trial: _cost(trial, sightings),
         lambda trial: _equations(trial, sightings, lenses=False),
         _moved,
+        task,
     )
 
 

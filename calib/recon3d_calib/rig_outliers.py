@@ -47,13 +47,13 @@ def settle(
         require_linked(names, views)
         boards = [each.first_from_board for each in placed.values()]
         sightings = RigSightings.of([*placed.values()])
-        fit = adjust_rig(RigFit.of([*cameras.values()], begin, boards), sightings)
+        fit = adjust_rig(RigFit.of([*cameras.values()], begin, boards), sightings, task)
         begin = fit.cam_from_first
         misses = np.linalg.norm(fit.residuals_px(sightings), axis=1)
         sigma = max(float(np.median(misses)) / _MEDIAN_DISTANCE, 1e-6)
         # What is far off must not draw the rest along before it is judged.
         soft = replace(sightings, weight=1 / (1 + (misses / (2 * sigma)) ** 2))
-        misses = np.linalg.norm(adjust_rig(fit, soft).residuals_px(sightings), axis=1)
+        misses = np.linalg.norm(adjust_rig(fit, soft, task).residuals_px(sightings), axis=1)
         bad = _bad_views([*placed], misses, sightings)
         if not bad:
             return fit, placed

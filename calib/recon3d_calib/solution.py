@@ -82,11 +82,11 @@ def _solved(
     task: Task,
 ) -> Solution:
     verdicts: dict[str, str] = {}
-    start, sightings, ids = _start(detections, verdicts)
+    start, sightings, ids = _start(detections, verdicts, task)
     names = (lens,) if lens else CHOSEN_FROM
     bent = " (the board bends)" if sharing.bent_board else ""
     task.step(0, 3, f"rejecting corners that do not fit{bent}")
-    fits, sightings, ids = drop_outliers(start, sightings, ids, names, verdicts, sharing)
+    fits, sightings, ids = drop_outliers(start, sightings, ids, names, verdicts, sharing, task)
     if len(ids) < FEWEST_PHOTOS:
         raise CalibrationError(
             f"Only {len(ids)} photos agree with each other; at least {FEWEST_PHOTOS} are needed.",
@@ -104,19 +104,20 @@ def _solved(
     chosen = next(trial.lens for trial in trials if trial.chosen)
     fit, free = fits[chosen], free_values(LENSES[chosen], sharing)
     task.step(2, 3, "asking whether the board is flat")
-    bend = bend_of_board(board, fit, sightings, free)
+    bend = bend_of_board(board, fit, sightings, free, task)
     return Solution(fit, free, sightings, tuple(ids), verdicts, trials, bend)
 
 
 def _start(
-    detections: Sequence[Detection], verdicts: dict[str, str]
+    detections: Sequence[Detection], verdicts: dict[str, str], task: Task
 ) -> tuple[dict[LensName, Fit], Sightings, list[str]]:
     """Lenses without coefficients, the photos that they are for, and these photos' ids."""
     everything = flattened(detections)
+    size = detections[0].size
     starts = {
         name: found
         for name, lens in LENSES.items()
-        if lens.starts_from is None and (found := first_fit(lens, everything, detections[0].size))
+        if lens.starts_from is None and (found := first_fit(lens, everything, size, task))
     }
     if not starts:
         raise CalibrationError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Freedom, Sightings, adjust
 from recon3d_calib.lens import Lens
 
@@ -21,7 +22,7 @@ _ALWAYS_FINE = 0.01
 
 
 def first_fit(
-    lens: Lens, sightings: Sightings, size: tuple[int, int]
+    lens: Lens, sightings: Sightings, size: tuple[int, int], task: Task
 ) -> tuple[Fit, Int[np.ndarray, "k"]] | None:
     """A lens without distortion whose focal length is right within a few percent.
 
@@ -44,7 +45,7 @@ def first_fit(
     good = np.flatnonzero(worst <= max(_MOST_WORSE * np.median(worst), _ALWAYS_FINE * max(size)))
     chosen = sightings.of_photos(good)
     focal_only = Freedom(free_values(lens, Sharing(square_pixels=True)).values[:, :1])
-    return adjust(best.of_photos(good), chosen, focal_only), good
+    return adjust(best.of_photos(good), chosen, focal_only, task), good
 
 
 @dataclass(frozen=True, kw_only=True)
