@@ -60,6 +60,38 @@ def test_the_same_camera_is_kept_where_that_is_asked_for(camera: Path, tmp_path:
     assert new.pinhole == PinholeCamera(640, 480, 600.0, 600.0, 316.0, 242.0)
 
 
+def test_a_fisheye_keeps_what_fits_in_a_flat_picture_and_says_how_much(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # 100 pixels a radian: 183 degrees across, 137 down.
+    fisheye = Intrinsics(
+        PinholeCamera(320, 240, 100.0, 100.0, 160.0, 120.0), Distortion("fisheye", (0.0,) * 4)
+    )
+    write_camera_file(tmp_path / "K.json", fisheye, None)
+    y, x = np.mgrid[:240, :320] + 0.5
+    # As bright as the angle off the axis, in degrees.
+    angle = np.degrees(np.hypot(x - 160, y - 120) / 100)
+    Image.fromarray(np.minimum(angle, 255).astype(np.uint8)).save(tmp_path / "a.png")
+    out = tmp_path / "out"
+    assert run("undistort", tmp_path / "a.png", "--intrinsics", tmp_path / "K.json", "-o", out,
+               "--crop", "all") == 0  # fmt: skip
+    assert "sees 229° from corner to corner; the flat photos keep 150° across" in (
+        "".join(capfd.readouterr()).replace("\n", " ")
+    )
+    (new,) = read_camera_file(out / "K.json", (1, 1)).shared
+    camera = new.pinhole
+    assert max(camera.width_px / 320, camera.height_px / 240) <= 2
+    half = camera.width_px / 2 / camera.fx_px
+    assert np.degrees(np.arctan(half)) == pytest.approx(75, abs=0.2)
+    half = camera.height_px / 2 / camera.fy_px
+    assert np.degrees(np.arctan(half)) == pytest.approx(np.degrees(1.2), abs=0.2)
+    flat = np.asarray(Image.open(out / "a.png").convert("L")).astype(float)
+    row, column = camera.height_px // 2, camera.width_px * 3 // 4
+    at = np.degrees(np.arctan((column + 0.5 - camera.cx_px) / camera.fx_px))
+    # Whole grey levels, each a degree.
+    assert flat[row, column] == pytest.approx(at, abs=1.5)
+
+
 def test_camera_files_are_converted(camera: Path, tmp_path: Path) -> None:
     assert run("intrinsics", "convert", camera, tmp_path / "c.yaml", "--quiet") == 0
     (read,) = read_camera_file(tmp_path / "c.yaml", (1, 1)).shared

@@ -21,11 +21,14 @@ from recon3d.io.pictures import read_picture
 from recon3d.io.undistortion import Undistorter, undistorted_camera
 from recon3d.run.files import atomic_path, write_json
 from recon3d.run.task import Task
+from recon3d_calib.lens import LENSES, project
 
 Crop = Literal["inside", "all", "same"]
 
 # Half the angle of view; a flat picture of more is mostly stretched edges.
 _WIDEST = np.radians(75)
+# Per side of the photo's own; the middle becomes coarser instead.
+_LARGEST = 2.0
 _AS_JPEG = frozenset({".jpg", ".jpeg", ".webp", ".heic", ".heif"})
 
 
@@ -44,8 +47,9 @@ def undistort_photos(
 ) -> Undistorted:
     """Write the photos below `folder` by their ids, and K.json with their new cameras.
 
-    crop: inside has no blank pixels; all keeps everything that was seen, with black around it;
-        same keeps size, focal length and principal point.
+    crop: inside has no blank pixels; all keeps everything that was seen, with black around it,
+        of a fisheye 150 degrees at most, which it warns of; same keeps size, focal length and
+        principal point.
 
     Raises:
         IntrinsicsError: the camera file is unreadable or does not fit the photos.
@@ -53,6 +57,7 @@ def undistort_photos(
         OutputError: the folder cannot be written.
         Cancelled: the task was stopped.
     """
+    losses: set[str] = set()
 
     def convert(item: tuple[str, Path]) -> tuple[str, Path | None, PinholeCamera | str]:
         photo_id, path = item
@@ -64,7 +69,9 @@ def undistort_photos(
         photo = Photo(photo_id, str(path), width_px, height_px, Exif(), "", "")
         file = read_camera_file(intrinsics, (width_px, height_px))
         given = fit_to_photos([photo], file, intrinsics)[photo_id]
-        camera = _camera(given, crop)
+        camera, loss = _camera(given, crop)
+        if loss:
+            losses.add(loss)
         suffix = ".jpg" if path.suffix.lower() in _AS_JPEG else ".png"
         target = folder / PurePosixPath(photo_id).with_suffix(suffix)
         _write(target, Undistorter(given, camera).smooth(rgb))
@@ -77,6 +84,8 @@ def undistort_photos(
             )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+    for loss in sorted(losses):
+        task.warn(loss)
     cameras = {i: camera for i, _, camera in found if isinstance(camera, PinholeCamera)}
     if not cameras:
         raise InputError(
@@ -94,17 +103,57 @@ def undistort_photos(
     )
 
 
-def _camera(given: Intrinsics, crop: Crop) -> PinholeCamera:
-    camera = given.pinhole
+def _camera(given: Intrinsics, crop: Crop) -> tuple[PinholeCamera, str]:
+    """And what it leaves out, in words, where that is much."""
     if crop == "same":
-        return camera
-    reach = max(camera.width_px / camera.fx_px, camera.height_px / camera.fy_px) / 2
-    if crop == "all" and given.distortion.model == "fisheye" and reach > _WIDEST:
-        raise InputError(
-            f"A lens that sees {2 * np.degrees(reach):.0f}° does not fit in a flat picture.",
-            hint="Take --crop inside or same, which keep the middle.",
-        )
-    return undistorted_camera(given, blank=1.0 if crop == "all" else 0.0)
+        return given.pinhole, ""
+    if crop == "all" and given.distortion.model == "fisheye":
+        camera = given.pinhole
+        across_px, down_px = (max(side) for side in _sides_px(camera))
+        corner = _angle(given, float(np.hypot(across_px, down_px)) / camera.fx_px)
+        if corner > _WIDEST:
+            return _widest(given, corner)
+    return undistorted_camera(given, blank=1.0 if crop == "all" else 0.0), ""
+
+
+def _widest(given: Intrinsics, corner: float) -> tuple[PinholeCamera, str]:
+    """As much of a fisheye's picture as fits in a flat one; corner: angle to the farthest one."""
+    camera = given.pinhole
+    focals = camera.fx_px, camera.fy_px
+    angles = [
+        [min(_angle(given, side / focal), _WIDEST) for side in sides]
+        for sides, focal in zip(_sides_px(camera), focals, strict=True)
+    ]
+    spans = np.tan(angles) * np.array(focals)[:, None]
+    most = _LARGEST * np.array([camera.width_px, camera.height_px])
+    shrink = min(1.0, *(most / spans.sum(axis=1)))
+    width_px, height_px = np.floor(spans.sum(axis=1) * shrink).astype(int).tolist()
+    before = (spans[:, 0] * shrink).tolist()
+    across = np.degrees(sum(angles[0]))
+    words = (
+        f"The lens sees {2 * np.degrees(corner):.0f}° from corner to corner; the flat photos keep "
+        f"{across:.0f}° across."
+    )
+    fx_px, fy_px = (focal * shrink for focal in focals)
+    return PinholeCamera(width_px, height_px, fx_px, fy_px, *before), words
+
+
+def _sides_px(camera: PinholeCamera) -> tuple[tuple[float, float], tuple[float, float]]:
+    """From the principal point to the left and right edge, and to the upper and lower one."""
+    return (
+        (camera.cx_px, camera.width_px - camera.cx_px),
+        (camera.cy_px, camera.height_px - camera.cy_px),
+    )
+
+
+def _angle(given: Intrinsics, away: float) -> float:
+    """Off the axis, of what a fisheye shows at a distance from its centre, in focal lengths."""
+    angles = np.linspace(0, np.pi, 2000)
+    rays = np.stack([np.sin(angles), np.zeros_like(angles), np.cos(angles)], axis=1)
+    plain = np.array([1.0, 1.0, 0.0, 0.0, *given.distortion.coefficients])
+    # Where a polynomial turns back it says nothing more.
+    shown = np.maximum.accumulate(project(LENSES["fisheye"], plain, rays)[:, 0])
+    return float(np.interp(away, shown, angles))
 
 
 def _write(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
