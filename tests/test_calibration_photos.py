@@ -11,8 +11,8 @@ from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Look, detect_boards
 from recon3d_calib.lens import LensName
-from recon3d_calib.quality import advice, grade
 from recon3d_calib.moments import group_moments
+from recon3d_calib.quality import advice, grade
 from recon3d_calib.report import write_report
 from recon3d_calib.rig import calibrate_rig
 from recon3d_calib.search import find_board
