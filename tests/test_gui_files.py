@@ -26,7 +26,7 @@ from recon3d_gui.project.preferences import (
     write_preferences,
 )
 from recon3d_gui.project.project import Project
-from recon3d_gui.project.recent import look_up
+from recon3d_gui.project.recent import look_up, look_up_earlier
 
 from recon3d.config import Config, preset
 from recon3d.core.camera import Intrinsics, PinholeCamera
@@ -213,6 +213,22 @@ def test_recent_projects_are_latest_first_each_once_and_tell_what_is_gone(tmp_pa
     found = look_up(preferences.recent)
     assert [recent.missing for recent in found][:3] == [True, False, True]
     assert found[0].name == "5"
+
+
+def test_a_project_that_was_left_unsaved_is_not_listed_as_recent_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    paths = [tmp_path / name for name in ("a.recon3d", "a.glb", "b.recon3d", "a.r3d", "gone.r3d")]
+    for path in paths[:4]:
+        path.touch()
+    workspace = paths[0]
+    autosave = Autosave(Project(workspace=workspace))
+    autosave.tick(Project(workspace=workspace, preset="fine"))
+    autosave.close()
+    unsaved, recent = look_up_earlier(paths)
+    assert [each.workspace for each in unsaved] == [workspace]
+    assert [each.path.name for each in recent] == ["b.recon3d", "a.r3d"]
 
 
 def test_a_new_project_works_beside_its_photos(tmp_path: Path) -> None:

@@ -129,6 +129,8 @@ def test_a_start_without_a_process_fails_with_words(studio: Studio) -> None:
     assert studio.jobs.state == "failed"
     assert studio.jobs.run.failure
     studio.tick()
+    assert not studio.toasts  # the strip with the failure says it
+    studio.tick()
 
 
 def test_a_project_is_saved_where_asked_and_opened_again(studio: Studio, tmp_path: Path) -> None:

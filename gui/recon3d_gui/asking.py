@@ -88,7 +88,7 @@ def ask_to_close(ui: Ui, modals: Modals, leave: Callable[[], None]) -> None:
     def stay() -> None:
         modals.put_away("leave")
 
-    with modals.show("leave", "A run is at work", (_WIDTH, 152), accept=stay):
+    with modals.show("leave", "A run is at work", (_WIDTH, 140), accept=stay):
         dpg.add_text(
             "If you close now the run stops. What is finished is kept, and it goes on from there "
             "the next time.",

@@ -415,14 +415,15 @@ class Studio:
             runs = with_run(self.project, self._started, ended.reached, datetime.now())
             self.amend(runs=runs)
             self._show(ended.reached)
-            self._announce("Your model is ready.", "good")
+            self.toast("Your model is ready.", "good")
+            self._tell_desktop("Your model is ready.")
         elif ended.state == "failed" and ended.failure:
-            self._announce(ended.failure.message, "bad")
+            # The strip at the bottom says it, and for longer than a toast.
+            self._tell_desktop(ended.failure.message)
         elif ended.state == "cancelled":
             self.toast("Stopped. What is finished is kept; press Go on to continue.")
 
-    def _announce(self, text: str, kind: ToastKind) -> None:
-        self.toast(text, kind)
+    def _tell_desktop(self, text: str) -> None:
         if not self.is_watched:
             notify(f"recon3d: {self.title}", text)
 

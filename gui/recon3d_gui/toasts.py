@@ -20,6 +20,7 @@ class ToastLayer:
     def __init__(self, studio: Studio, ui: Ui) -> None:
         self._studio, self._ui = studio, ui
         self._shown: dict[int, tuple[Toast, int | str]] = {}
+        ui.on_theme(self._forget)
 
     def place(self, right_px: int, bottom_px: int) -> None:
         """Keep the messages above a corner, the newest at the bottom."""
@@ -52,10 +53,16 @@ class ToastLayer:
                 more = dpg.add_text(toast.details, wrap=px(_WIDTH - 32))
                 dpg.bind_item_font(more, self._ui.font("small", toast.details))
             with dpg.group(horizontal=True):
-                dpg.add_button(label="Close", user_data=toast, callback=self._close, small=True)
+                dpg.add_button(label="Close", user_data=toast, callback=self._close)
                 if toast.kind in ("bad", "warning"):
-                    dpg.add_button(label="Copy", user_data=toast, callback=self._copy, small=True)
+                    dpg.add_button(label="Copy", user_data=toast, callback=self._copy)
         return window
+
+    def _forget(self) -> None:
+        """The colours have changed: make them anew."""
+        for _, window in self._shown.values():
+            dpg.delete_item(window)
+        self._shown.clear()
 
     def _close(self, sender: int, app_data: object, toast: Toast) -> None:
         self._studio.dismiss(toast)

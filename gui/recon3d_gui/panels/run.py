@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-STRIP, DRAWER, FAILURE = 64, 232, 104
+STRIP, DRAWER = 64, 232
+_FAILURE_BUTTONS = 32
 _MARGIN = 8
 _START, _REPORT, _LOG = 112, 96, 64
 _FRAMES_PER_SECOND = 5
@@ -46,7 +47,7 @@ class RunPanel:
         self._primary = PrimaryLook(ui, "run.primary")
         self._log_open = False
         self._dismissed = 0
-        self._width_px = self._text_px = 0
+        self._width_px = self._text_px = self._failure_px = 0
         self._drawn: object = None
         self._photo: str | None = None
         ui.on_theme(self._forget)
@@ -54,8 +55,8 @@ class RunPanel:
     @property
     def height_px(self) -> int:
         """That it needs now."""
-        failure = FAILURE if self._failed else 0
-        return self._ui.px(STRIP + failure + (DRAWER if self._log_open else 0))
+        failure_px = self._failure_px if self._failed else 0
+        return failure_px + self._ui.px(STRIP + (DRAWER if self._log_open else 0))
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
@@ -95,8 +96,6 @@ class RunPanel:
         """The width it has now; its height is its own."""
         px = self._ui.px
         self._width_px = width_px
-        # What has distances of its own in it takes one more below itself.
-        dpg.configure_item("run.failure", width=width_px, height=px(FAILURE - GAP))
         self._log.resize(width_px, px(DRAWER - GAP))
         dpg.configure_item("run.strip", width=width_px, height=px(STRIP))
         dpg.configure_item("run.drawing", width=width_px, height=px(STRIP))
@@ -113,8 +112,6 @@ class RunPanel:
         dpg.set_item_pos("run.headline", [left, px(13)])
         dpg.set_item_pos("run.line", [left, px(36)])
         self._text_px = right - left - px(2 * GAP)
-        dpg.configure_item("run.failure.text", wrap=width_px - px(4 * _MARGIN))
-        dpg.configure_item("run.failure.hint", wrap=width_px - px(4 * _MARGIN))
         self._forget()
 
     def update(self) -> None:
@@ -178,7 +175,6 @@ class RunPanel:
                                color=paint, fill=paint, show=jobs.busy)  # fmt: skip
 
     def _build_failure(self) -> None:
-        ui = self._ui
         with dpg.child_window(tag="run.failure", show=False, border=False, no_scrollbar=True,
                               always_use_window_padding=True):  # fmt: skip
             dpg.add_text("", tag="run.failure.text")
@@ -189,7 +185,6 @@ class RunPanel:
                 dpg.add_button(label="Show the photo", tag="run.failure.photo",
                                callback=self._show_photo)  # fmt: skip
                 dpg.add_button(label="Close", tag="run.failure.close", callback=self._dismiss)
-        dpg.bind_item_font("run.failure.hint", ui.font("small"))
 
     @property
     def _has_photos(self) -> bool:
@@ -215,13 +210,24 @@ class RunPanel:
         dpg.configure_item("run.failure", show=failed)
         if not failed or not failure:
             return
-        dpg.set_value("run.failure.text", failure.message)
-        dpg.bind_item_font("run.failure.text", self._ui.font("normal", failure.message))
-        dpg.configure_item("run.failure.text", color=self._ui.colour("bad"))
-        dpg.set_value("run.failure.hint", failure.hint)
-        dpg.configure_item("run.failure.hint", color=self._ui.colour("text"))
+        px = self._ui.px
+        text_px = self._write("text", failure.message, "normal", "bad")
+        text_px += self._write("hint", failure.hint, "small", "text")
+        self._failure_px = px(3 * _MARGIN + _FAILURE_BUTTONS) + text_px
+        # What has distances of its own in it takes one more below itself.
+        dpg.configure_item("run.failure", width=self._width_px, height=self._failure_px - px(GAP))
         self._photo = mentioned(failure.message, (row.id for row in self._studio.photos.rows))
         dpg.configure_item("run.failure.photo", show=self._photo is not None)
+
+    def _write(self, part: str, text: str, font: str, colour: str) -> int:
+        """A part of what went wrong; returns how much height it takes."""
+        ui, tag = self._ui, f"run.failure.{part}"
+        font_tag, wrap_px = ui.font(font, text), self._width_px - ui.px(4 * _MARGIN)
+        dpg.set_value(tag, text)
+        dpg.bind_item_font(tag, font_tag)
+        dpg.configure_item(tag, color=ui.colour(colour), wrap=wrap_px, show=bool(text))
+        size = dpg.get_text_size(text, wrap_width=wrap_px, font=font_tag) if text else None
+        return round(size[1]) + ui.px(GAP) if size else 0
 
     @property
     def _report(self) -> Path | None:

@@ -11,7 +11,7 @@ import dearpygui.dearpygui as dpg
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.primary import PrimaryLook
 from recon3d_gui.photos.latest import Latest
-from recon3d_gui.project.recent import Recent, look_up, look_up_unsaved
+from recon3d_gui.project.recent import Recent, look_up_earlier
 
 if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
@@ -97,7 +97,7 @@ class StartPage:
         recent = self._studio.preferences.recent
         if is_start and self._asked != recent:
             self._asked = recent
-            self._found.ask(lambda: (look_up_unsaved(), look_up(recent)))
+            self._found.ask(lambda: look_up_earlier(recent))
         if (found := self._found.answer()) is not None:
             self._list(*found)
 
@@ -109,8 +109,7 @@ class StartPage:
 
     def _list(self, unsaved: Sequence[Recent], recent: Sequence[Recent]) -> None:
         dpg.delete_item("model.earlier", children_only=True)
-        there = [each for each in recent if not each.missing][:_MOST_RECENT]
-        left = unsaved[:_MOST_UNSAVED]
+        left, there = unsaved[:_MOST_UNSAVED], recent[:_MOST_RECENT]
         self._section("Not saved yet", left, self._studio.recover, can_forget=True)
         self._section("Recent projects", there, self._studio.open, can_forget=False)
         titles = bool(left) + bool(there)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from recon3d.core.errors import ReconError
 from recon3d_gui.project.autosave import abandoned_projects
-from recon3d_gui.project.file import read_project
+from recon3d_gui.project.file import SUFFIX, read_project
+from recon3d_gui.project.opening import WORKSPACE_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Recent:
     """Local time; None: it is gone, or its disk is not connected."""
     title: str = ""
     """Of a project without a file of its own."""
+    workspace: Path | None = None
+    """The same."""
 
     @property
     def name(self) -> str:
@@ -44,9 +47,25 @@ def look_up_unsaved() -> list[Recent]:
     found = []
     for path in abandoned_projects():
         with suppress(ReconError):
-            title = read_project(path).project.workspace.stem
-            found.append(Recent(path, _changed_at(path), title))
+            workspace = read_project(path).project.workspace
+            found.append(Recent(path, _changed_at(path), workspace.stem, workspace))
     return found
+
+
+def look_up_earlier(paths: Sequence[Path]) -> tuple[list[Recent], list[Recent]]:
+    """Unsaved projects, and the recent ones among `paths` that are there and none of those.
+
+    A workspace or mesh that was opened is recent, and unsaved as soon as it is left.
+    """
+    unsaved = look_up_unsaved()
+    worked_on = {each.workspace for each in unsaved}
+    recent = [
+        each
+        for each in look_up(paths)
+        if not each.missing
+        and (each.path.suffix == SUFFIX or each.path.with_suffix(WORKSPACE_SUFFIX) not in worked_on)
+    ]
+    return unsaved, recent
 
 
 def _changed_at(path: Path) -> datetime | None:
