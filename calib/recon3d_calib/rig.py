@@ -51,7 +51,7 @@ class RigCamera:
     @property
     def rotation_deg(self) -> float:
         """By how much it looks another way than the first camera, about any axis."""
-        return float(rotation_angle_deg(self.cam_from_first.rotation))
+        return float(rotation_angle_deg(self.cam_from_first.rotation[None])[0])
 
     @property
     def rotation_std_deg(self) -> float:

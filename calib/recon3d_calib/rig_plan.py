@@ -39,22 +39,24 @@ class Plan:
 
 
 def draw_plans(rig: Rig) -> tuple[Plan, Plan]:
-    """From above, the first camera looking up, and from its right, the first one looking left."""
+    """From above and from the right, at one scale."""
     # Rows: what points right and down in the drawing.
     above = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
     beside = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    centres = np.stack([each.cam_from_first.inverse().translation for each in rig.cameras])
+    room = np.array([WIDTH, _HEIGHT]) - 2 * _MARGIN
+    spreads = np.stack([np.ptp(centres @ onto.T, axis=0) for onto in (above, beside)])
+    # Cameras in one place are drawn in one place.
+    scale = float((room / np.maximum(spreads, 1e-9)).min())
     return (
-        Plan("From above: the first camera looks up", _marks(rig, above)),
-        Plan("From the right: the first camera looks left", _marks(rig, beside)),
+        Plan("From above: the first camera looks up", _marks(rig, above, scale)),
+        Plan("From the right: the first camera looks left", _marks(rig, beside, scale)),
     )
 
 
-def _marks(rig: Rig, onto: Float[np.ndarray, "2 3"]) -> tuple[Mark, ...]:
+def _marks(rig: Rig, onto: Float[np.ndarray, "2 3"], scale: float) -> tuple[Mark, ...]:
     first_from_cam = [camera.cam_from_first.inverse() for camera in rig.cameras]
     centres = np.stack([place.translation for place in first_from_cam]) @ onto.T
-    spread = np.ptp(centres, axis=0)
-    room = np.array([WIDTH, _HEIGHT]) - 2 * _MARGIN
-    scale = (room / np.maximum(spread, spread.max() * 1e-3 + 1e-12)).min()
     middle = (centres.min(axis=0) + centres.max(axis=0)) / 2
     marks = []
     for camera, place, centre in zip(rig.cameras, first_from_cam, centres, strict=True):
@@ -66,7 +68,7 @@ def _marks(rig: Rig, onto: Float[np.ndarray, "2 3"]) -> tuple[Mark, ...]:
         far = tip + ahead * _LONG * length
         across = np.array([-ahead[1], ahead[0]]) * _HALF
         corners = np.stack([tip, far + across, far - across])
-        x, y = tip - ahead * 14.0
+        x, y = corners[:, 0].mean(), corners[:, 1].max() + 18
         text = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners.tolist())
-        marks.append(Mark(camera.name, text, round(float(x), 1), round(float(y) + 5, 1)))
+        marks.append(Mark(camera.name, text, round(float(x), 1), round(float(y), 1)))
     return tuple(marks)

@@ -7,7 +7,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from recon3d_calib.quality import Grade, grade
+from recon3d_calib import quality
+from recon3d_calib.quality import Grade
 from recon3d_calib.rig import Rig, RigCamera
 
 _FEW_MOMENTS, _ENOUGH_MOMENTS = 10, 15
@@ -83,14 +84,19 @@ def rig_grade(rig: Rig) -> Grade:
     """One word: as good as its worst camera, and no better than fair from few moments."""
     if not all(np.isfinite(camera.covariance).all() for camera in rig.cameras):
         return "poor"
-    grades = [grade(camera.calibration) for camera in rig.cameras]
+    grades = [quality.grade(camera.calibration) for camera in rig.cameras]
     few = any(camera.moments < _FEW_MOMENTS for camera in rig.cameras)
     return min([*grades, "fair" if few else "good"], key=_GRADES.index)
 
 
 def advice(rig: Rig) -> tuple[str, ...]:
-    """What would make the rig better, most important first; the lenses have their own."""
-    return tuple(_doubts(rig))
+    """What would make it better, most important first; of the lenses too."""
+    of_lenses = [
+        f"{camera.name}: {sentence}"
+        for camera in rig.cameras
+        for sentence in quality.advice(camera.calibration)
+    ]
+    return (*_doubts(rig), *of_lenses)
 
 
 def _doubts(rig: Rig) -> Iterator[str]:

@@ -220,20 +220,14 @@ def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, 
 def _outcome_of_rig(
     rig: Rig, written: tuple[Path, ...], report: Path
 ) -> tuple[dict[str, object], str]:
-    from recon3d_calib import quality
     from recon3d_calib.files import describe_rig
     from recon3d_calib.rig_words import advice, remarks, rig_grade, summary, table
 
-    of_lenses = [
-        f"{camera.name}: {sentence}"
-        for camera in rig.cameras
-        for sentence in quality.advice(camera.calibration)
-    ]
     content = {
         **describe_rig(rig),
         "grade": rig_grade(rig),
         "summary": summary(rig),
-        "advice": [*advice(rig), *of_lenses],
+        "advice": list(advice(rig)),
         "written": [str(path) for path in written],
         "report": str(report),
     }
@@ -241,7 +235,7 @@ def _outcome_of_rig(
         summary(rig),
         *table(rig),
         *[f"Left out: {name}: {reason}" for name, reason in remarks(rig)],
-        *[f"Advice:   {sentence}" for sentence in (*advice(rig), *of_lenses)],
+        *[f"Advice:   {sentence}" for sentence in advice(rig)],
         *[f"Written:  {path}" for path in written],
         f"Report:   {report}",
     ]
