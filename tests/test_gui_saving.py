@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recon3d_gui.failure import Failure
 from recon3d_gui.job import blender, desktop
 from recon3d_gui.job.formats import Format, available_formats
-from recon3d_gui.job.messages import Failure, Summary
+from recon3d_gui.job.messages import Summary
 from recon3d_gui.job.saving import Saving
 from recon3d_gui.job.sizes import Content, content_of, expected_bytes, size_words
 from recon3d_gui.job.state import Job

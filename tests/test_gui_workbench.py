@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recon3d_gui.failure import Failure
 from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.viewer.cameras import Bounds, as_rows
 from recon3d_gui.viewer.navigator import Navigator
-from recon3d_gui.viewer.protocol import Failed, Loaded, Picked, Reply, Saved, Saving, Style
+from recon3d_gui.viewer.protocol import Loaded, Picked, Reply, Saved, Saving, Style
 from recon3d_gui.viewer.workbench import Workbench
 
 from recon3d.core.camera import PinholeCamera
@@ -337,8 +338,8 @@ def test_the_view_is_kept_in_the_project_when_it_rests(
 def test_what_the_process_cannot_do_is_told(bench: Workbench, studio: FakeStudio) -> None:
     studio.viewer.tell(Saving(3, 12))
     assert bench.film_share == pytest.approx(0.25)
-    studio.viewer.tell(Failed("The disk is full.", "Free some space."))
+    studio.viewer.tell(Failure("The disk is full.", "Free some space."))
     assert bench.film_share is None
     assert studio.toasts[-1] == "The disk is full. Free some space."
-    studio.viewer.tell(Saved(Path("/tmp/a.png")))
+    studio.viewer.tell(Saved(Path("a.png")))
     assert "a.png" in studio.toasts[-1]

@@ -119,7 +119,7 @@ class App:
 
     def _frame(self) -> None:
         for job in dpg.get_callback_queue() or ():
-            self._guarded(lambda job=job: _call(job))  # type: ignore[misc]
+            self._guarded(_call, job)
         self._guarded(self._step)
         dpg.render_dearpygui_frame()
 
@@ -158,10 +158,10 @@ class App:
                 if self.studio.stamp != shown or (self._probe and self._probe.is_asked):
                     return
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[..., None], *given: object) -> None:
         """Nothing that goes wrong in one place may take the window down."""
         try:
-            work()
+            work(*given)
         except Exception as error:
             _log.exception("unexpected")
             text = f"Something went wrong in the window: {type(error).__name__}: {error}"

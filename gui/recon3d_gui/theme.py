@@ -11,29 +11,18 @@ from recon3d_gui.project.preferences import Theme
 
 Colour = tuple[int, int, int, int]
 
-_DARK = {
-    "text": (226, 230, 236, 255),
-    "muted": (146, 154, 166, 255),
-    "accent": (94, 158, 255, 255),
-    "good": (98, 194, 128, 255),
-    "warning": (232, 182, 86, 255),
-    "bad": (238, 104, 104, 255),
-    "surface": (24, 26, 30, 255),
-    "raised": (38, 41, 47, 255),
-    "outline": (58, 63, 72, 255),
+_COLOURS: Mapping[str, tuple[Colour, Colour]] = {
+    "text": ((226, 230, 236, 255), (30, 34, 40, 255)),
+    "muted": ((146, 154, 166, 255), (98, 106, 118, 255)),
+    "accent": ((94, 158, 255, 255), (28, 100, 220, 255)),
+    "good": ((98, 194, 128, 255), (26, 132, 66, 255)),
+    "warning": ((232, 182, 86, 255), (166, 106, 0, 255)),
+    "bad": ((238, 104, 104, 255), (196, 40, 40, 255)),
+    "surface": ((24, 26, 30, 255), (246, 247, 249, 255)),
+    "raised": ((38, 41, 47, 255), (232, 235, 239, 255)),
+    "outline": ((58, 63, 72, 255), (205, 210, 218, 255)),
 }
-_LIGHT = {
-    "text": (30, 34, 40, 255),
-    "muted": (98, 106, 118, 255),
-    "accent": (28, 100, 220, 255),
-    "good": (26, 132, 66, 255),
-    "warning": (166, 106, 0, 255),
-    "bad": (196, 40, 40, 255),
-    "surface": (246, 247, 249, 255),
-    "raised": (232, 235, 239, 255),
-    "outline": (205, 210, 218, 255),
-}
-_THEMES: Mapping[Theme, Mapping[str, Colour]] = {"dark": _DARK, "light": _LIGHT}
+"""In the dark theme and in the light one."""
 
 _COLOURED = {
     "text": ("Text", "CheckMark"),
@@ -83,7 +72,8 @@ class Ui:
 
     def colour(self, name: str) -> Colour:
         """By name: text, muted, accent, good, warning, bad, surface, raised, outline."""
-        return _THEMES[self.theme][name]
+        dark, light = _COLOURS[name]
+        return dark if self.theme == "dark" else light
 
     def font(self, name: str, text: str = "") -> int | str:
         """By name: small, normal, title, mono; the system's own where `text` needs its letters."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recon3d.run.task import Event
+from recon3d_gui.failure import Failure
 from recon3d_gui.job.costs import Costs, Load, clock
 from recon3d_gui.job.messages import (
     Amount,
@@ -20,7 +21,6 @@ from recon3d_gui.job.messages import (
     Done,
     ExportRequest,
     Failed,
-    Failure,
     Foreseen,
     Logged,
     News,

@@ -13,6 +13,7 @@ from recon3d.results import Forecast, Inputs, Stage
 from recon3d.run.device import Device
 from recon3d.run.task import Event
 from recon3d.stages.export import Outputs
+from recon3d_gui.failure import Failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +62,6 @@ class Cancel:
 
 
 Order: TypeAlias = Ask | AskForecast | Cancel
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job ended early."""
-
-    message: str
-    hint: str = ""
-    details: str = ""
-    """For someone who is to find the mistake; empty where the message says everything."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recon3d.results import Forecast
+from recon3d_gui.failure import Failure
 from recon3d_gui.job.costs import Costs, Load
-from recon3d_gui.job.messages import Amount, Failure, Foreseen, RunRequest
+from recon3d_gui.job.messages import Amount, Foreseen, RunRequest
 from recon3d_gui.job.steps import Step, step_of, steps_until, usual_stages
 
 

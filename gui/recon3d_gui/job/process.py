@@ -15,7 +15,8 @@ from queue import Empty, SimpleQueue
 
 import psutil
 
-from recon3d_gui.job.messages import Failure, News, Order
+from recon3d_gui.failure import Failure
+from recon3d_gui.job.messages import News, Order
 from recon3d_gui.job.worker import serve
 
 _KEPT = "The work so far is kept; press Start to go on."

@@ -69,27 +69,25 @@ class RunProgress:
         match event.kind:
             case "stage_cached":
                 self._forget(event.stage)
-                self._set(event.stage, "cached")
+                self._set(event, "cached")
             case "stage_started":
                 self._leave_earlier(event.stage)
                 self._stage, self._stage_began = event.stage, self._now()
                 self._stage_share, self._found_share = 0.0, None
-                self._set(event.stage, "running", done=0, total=0, note="")
+                self._set(event, "running")
             case "progress" if event.stage == self._stage:
                 if event.total > 0:
                     self._stage_share = min(1.0, event.done / event.total)
                     if self._found_share is None and event.stage in _EVEN:
                         self._found_share = self._stage_share
-                self._set(
-                    event.stage, "running", done=event.done, total=event.total, note=event.note
-                )
+                self._set(event, "running")
             case "stage_finished" if event.stage == self._stage:
                 took = self._now() - self._stage_began
                 if not self.resumed:
                     self._spent += took
                     self._planned += self._expected(event.stage)
                 self._stage = ""
-                self._set(event.stage, "done", seconds=took)
+                self._set(event, "done", seconds=took)
 
     def end(self, failed: bool) -> None:
         """Stop the clock."""
@@ -163,11 +161,13 @@ class RunProgress:
     def _forget(self, stage: str) -> None:
         self._left = [each for each in self._left if each != stage]
 
-    def _set(self, stage: str, state: StepState, *, seconds: float = 0.0, **shown: object) -> None:
-        step = step_of(stage)
+    def _set(self, event: Event, state: StepState, *, seconds: float = 0.0) -> None:
+        step = step_of(event.stage)
         if step not in self.steps:
             return
-        before = self.steps[step]
-        if state == "cached" and before.state == "done":
+        shown = self.steps[step]
+        if state == "running":
+            shown = replace(shown, done=event.done, total=event.total, note=event.note)
+        elif state == "cached" and shown.state == "done":
             state = "done"  # one of its stages was computed
-        self.steps[step] = replace(before, state=state, seconds=before.seconds + seconds, **shown)  # type: ignore[arg-type]
+        self.steps[step] = replace(shown, state=state, seconds=shown.seconds + seconds)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from recon3d_gui.job.messages import ExportRequest, Failure, RunRequest, Summary
+from recon3d_gui.failure import Failure
+from recon3d_gui.job.messages import ExportRequest, RunRequest, Summary
 from recon3d_gui.job.outlook import Outlook
 
 State = Literal["idle", "starting", "running", "cancelling", "done", "failed", "cancelled"]

@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +19,9 @@ from typing import NoReturn
 
 import psutil
 
-from recon3d.core.errors import Cancelled, ReconError
+from recon3d.core.errors import Cancelled
 from recon3d.run.task import CancelToken, Event
+from recon3d_gui.failure import failure_of
 from recon3d_gui.job.messages import (
     Amount,
     Ask,
@@ -30,7 +30,6 @@ from recon3d_gui.job.messages import (
     Cancel,
     Done,
     Failed,
-    Failure,
     Foreseen,
     Logged,
     News,
@@ -147,7 +146,7 @@ class _Desk:
             except Cancelled:
                 self._send(Stopped(number))
             except Exception as error:
-                self._send(Failed(number, _failure(error)))
+                self._send(Failed(number, failure_of(error, "Something unexpected went wrong")))
             else:
                 self._send(Done(number, summary))
 
@@ -159,21 +158,15 @@ class _Desk:
         except Cancelled:
             pass
         except Exception as error:
-            self._send(Foreseen(question.number, _failure(error), amount))
+            self._send(
+                Foreseen(
+                    question.number, failure_of(error, "Something unexpected went wrong"), amount
+                )
+            )
 
     def _send(self, news: News) -> None:
         with self._sending, suppress(OSError):  # a window that is gone: listen() ends everything
             self._window.send(news)
-
-
-def _failure(error: Exception) -> Failure:
-    if isinstance(error, ReconError):
-        return Failure(str(error), error.hint)
-    return Failure(
-        f"Unexpected {type(error).__name__}: {error}",
-        "This is a mistake in recon3d. Please report it with the details.",
-        "".join(traceback.format_exception(error)),
-    )
 
 
 def _end_at_once(log: Path) -> NoReturn:

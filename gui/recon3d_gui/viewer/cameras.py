@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -171,16 +171,15 @@ class Eye:
             "distance": self.distance,
         }
 
-    def restored(self, numbers: Mapping[str, object]) -> Eye:
+    def restored(self, numbers: Mapping[str, Any]) -> Eye:
         """What `described` gave; numbers that no camera has, or that are missing, are passed over.
 
         The file that they come from may have been written by hand.
         """
         try:
-            focus = tuple(float(each) for each in numbers["focus"])  # type: ignore[attr-defined]
+            focus = tuple(float(each) for each in numbers["focus"])
             azimuth, elevation, distance = (
-                float(numbers[name])  # type: ignore[arg-type]
-                for name in ("azimuth_deg", "elevation_deg", "distance")
+                float(numbers[name]) for name in ("azimuth_deg", "elevation_deg", "distance")
             )
         except (KeyError, TypeError, ValueError):
             return self

@@ -10,19 +10,20 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.transform import Rigid
+from recon3d_gui.failure import Failure
 from recon3d_gui.viewer.navigator import Navigator
 from recon3d_gui.viewer.outbox import Outbox
 from recon3d_gui.viewer.protocol import (
     CancelSaving,
     Canvas,
     Command,
-    Failed,
     Frame,
     Gone,
     Loaded,
@@ -130,9 +131,9 @@ class ViewerClient:
         """Show a mesh file of another program."""
         self._show(Show(side, mesh_file=path))
 
-    def restyle(self, **changes: object) -> None:
+    def restyle(self, **changes: Any) -> None:
         """Change fields of the style."""
-        style = replace(self.style, **changes)  # type: ignore[arg-type]
+        style = replace(self.style, **changes)
         if style != self.style:
             self.style = style
             self._send(style)
@@ -186,11 +187,11 @@ class ViewerClient:
         return self._pick_number
 
     def save_picture(self, order: SavePicture) -> None:
-        """Write what is seen; ends in Saved or Failed."""
+        """Write what is seen; ends in Saved or Failure."""
         self._send(order)
 
     def save_turntable(self, order: SaveTurntable) -> None:
-        """Write a film; ends in Saved or Failed, after many Saving."""
+        """Write a film; ends in Saved or Failure, after many Saving."""
         self._send(order)
 
     def cancel_saving(self) -> None:
@@ -275,12 +276,12 @@ class ViewerClient:
         self._end_process()
         self._frame, self.note = None, ""
         if self._was_ready and self._early_deaths < 2:
-            self._tell(Failed("The 3D view stopped and was started again."))
+            self._tell(Failure("The 3D view stopped and was started again."))
         elif self._allow_gl:
             # Drivers crash too; without them it is slow but sure.
             self._allow_gl = False
             self._tell(
-                Failed(
+                Failure(
                     "The 3D view stopped and was started again without the graphics card.",
                     hint="Update the graphics driver if it is slow.",
                 )

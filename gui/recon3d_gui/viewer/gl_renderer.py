@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from recon3d.core.transform import Similarity
 from recon3d_gui.viewer import shaders
+from recon3d_gui.viewer.content import Surface
 from recon3d_gui.viewer.drawing import Backdrop, Interrupted, Model, Part, Shot
 from recon3d_gui.viewer.geometry import one_pixel
 from recon3d_gui.viewer.gl_buffers import (
@@ -254,7 +256,7 @@ class GlRenderer:
             if not len(stroke.lines.ends):
                 continue
             lines = stroke.lines
-            buffers = self._held(lines, lambda s=lines: LineBuffers(context, self._programs, s))  # type: ignore[misc]
+            buffers = self._held(lines, partial(LineBuffers, context, self._programs, lines))
             program["width_px"] = stroke.width_px
             context.fbo.depth_mask = False
             if stroke.hidden > 0:
@@ -286,18 +288,14 @@ class GlRenderer:
         context.enable(context.DEPTH_TEST)
         context.disable(context.BLEND)
 
-    def _surface(self, surface: object) -> SurfaceBuffers:
-        return self._held(
-            surface,
-            lambda: SurfaceBuffers(self._context, self._programs, surface),  # type: ignore[arg-type]
-        )
+    def _surface(self, surface: Surface) -> SurfaceBuffers:
+        return self._held(surface, partial(SurfaceBuffers, self._context, self._programs, surface))
 
     def _held(self, source: object, make: Callable[[], B]) -> B:
         """The buffers made from an object, which is kept so that its id stays its own."""
         if id(source) not in self._buffers:
             self._buffers[id(source)] = (source, make())
-        found: B = self._buffers[id(source)][1]  # type: ignore[assignment]
-        return found
+        return cast("B", self._buffers[id(source)][1])
 
 
 def _matrix(shot: Shot, part: Part) -> Float[np.ndarray, "4 4"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Pipe
@@ -12,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recon3d.core.errors import ReconError
 from recon3d.finished import read_stage
+from recon3d_gui.failure import Failure, failure_of
 from recon3d_gui.viewer.content import Content, read_content, read_mesh_file, support
 from recon3d_gui.viewer.drawing import Model, prepare
-from recon3d_gui.viewer.protocol import Failed, Loading, Show, Side
+from recon3d_gui.viewer.protocol import Loading, Show, Side
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class Loader:
     def __init__(self) -> None:
         self._wishes: dict[tuple[type, Side], Show | Confidence] = {}
         self._changed = threading.Condition()
-        self._results: queue.SimpleQueue[Read | Failed | Loading] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Read | Failure | Loading] = queue.SimpleQueue()
         self._models: dict[Side, tuple[Model, Mapping[str, Path]]] = {}
         self.bell, self._ring = Pipe(duplex=False)
         """`bell` is readable when there is something to take."""
@@ -57,7 +56,7 @@ class Loader:
             self._wishes[type(wish), wish.side] = wish
             self._changed.notify()
 
-    def take(self) -> list[Read | Failed | Loading]:
+    def take(self) -> list[Read | Failure | Loading]:
         """All results so far."""
         while self.bell.poll():
             self.bell.recv_bytes()
@@ -76,15 +75,8 @@ class Loader:
                 self._fulfil(wish)
             except _Superseded:
                 continue
-            except ReconError as error:
-                self._tell(Failed(str(error), error.hint))
             except Exception as error:  # the thread must live on, whatever a file holds
-                self._tell(
-                    Failed(
-                        f"The model cannot be shown: {error or type(error).__name__}.",
-                        details=traceback.format_exc(),
-                    )
-                )
+                self._tell(failure_of(error, "The model cannot be shown"))
             self._tell(Loading(""))
 
     def _fulfil(self, wish: Show | Confidence) -> None:
@@ -114,7 +106,7 @@ class Loader:
                 self._models[wish.side] = (model, dict(wish.reached))
             self._tell(Read(wish.side, model))
 
-    def _tell(self, result: Read | Failed | Loading) -> None:
+    def _tell(self, result: Read | Failure | Loading) -> None:
         self._results.put(result)
         self._ring.send_bytes(b".")
 

@@ -11,6 +11,7 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.known_scale import PhotoPixel
 from recon3d.core.scene import Unit, View
 from recon3d.core.transform import Rigid, Similarity
+from recon3d_gui.failure import Failure
 from recon3d_gui.viewer.cameras import Bounds, Point
 
 Layer = Literal["points", "cloud", "mesh"]
@@ -228,23 +229,11 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Failed:
-    """Something could not be shown or written; what was seen before stays."""
-
-    message: str
-    hint: str = ""
-    details: str = ""
-
-
-@dataclass(frozen=True)
-class Gone:
+class Gone(Failure):
     """The process has ended and could not be started again."""
-
-    message: str
-    hint: str = ""
 
 
 Command = (
     Canvas | Look | Style | Show | Pick | Taken | SavePicture | SaveTurntable | CancelSaving | Quit
 )
-Reply = Ready | Frame | Loaded | Loading | Picked | Saving | Saved | Failed | Gone
+Reply = Ready | Frame | Loaded | Loading | Picked | Saving | Saved | Failure | Gone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
@@ -11,11 +10,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from recon3d.core.camera import PinholeCamera
-from recon3d.core.errors import ReconError
+from recon3d_gui.failure import failure_of
 from recon3d_gui.viewer.composing import Composer
 from recon3d_gui.viewer.drawing import Renderer
 from recon3d_gui.viewer.protocol import (
-    Failed,
     Look,
     Reply,
     Saved,
@@ -106,13 +104,10 @@ class Recorder:
     def _guarded(self, work: Callable[[], None]) -> bool:
         try:
             work()
-        except ReconError as error:
-            self._tell(Failed(str(error), error.hint))
         except (BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:  # codecs and drivers fail in every way there is
-            message = f"It cannot be saved: {error or type(error).__name__}."
-            self._tell(Failed(message, details=traceback.format_exc()))
+            self._tell(failure_of(error, "It cannot be saved"))
         else:
             return True
         return False

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from recon3d.core.errors import ReconError
+from recon3d_gui.failure import Failure
 from recon3d_gui.project.runs import folders
 from recon3d_gui.viewer.cameras import Eye, Point
-from recon3d_gui.viewer.protocol import Failed, Gone, Loaded, Mode, Picked, Reply, Saved, Saving
+from recon3d_gui.viewer.protocol import Loaded, Mode, Picked, Reply, Saved, Saving
 from recon3d_gui.viewer.tools import (
     CropBox,
     Handle,
@@ -24,7 +25,7 @@ from recon3d_gui.viewer.tools import (
 )
 
 if TYPE_CHECKING:
-    from recon3d_gui.project.project import RunRecord
+    from recon3d_gui.project.project import RunRecord, Value
     from recon3d_gui.studio import Studio
 
 Tool = Literal["look", "crop", "measure", "upright"]
@@ -183,10 +184,6 @@ class Workbench:
 
     # --- photos and runs ---------------------------------------------------------------------
 
-    def look_through(self, photo_id: str) -> None:
-        """Jump to a photo's camera, with the photo over the model."""
-        self._studio.show_photo_in_model(photo_id)
-
     def leave_photo(self) -> None:
         """The photo goes; one stays where one is."""
         self.viewer.restyle(backdrop=0.0)
@@ -233,7 +230,7 @@ class Workbench:
         if self.loaded is None:
             return
         text = scale_setting(self.picks, length, self.loaded.model_from_world)
-        changes: dict[str, dict[str, object]] = {"frame": {"scale": text}}
+        changes: dict[str, dict[str, Value]] = {"frame": {"scale": text}}
         crop = self._studio.project.config.mesh.crop
         if crop:
             # The box is given in units of the model, which change with it.
@@ -258,10 +255,10 @@ class Workbench:
         self._change("Set up", frame={"up": up}, mesh={"crop": None})
         self.put_away()
 
-    def _change(self, label: str, **stages: dict[str, object]) -> None:
+    def _change(self, label: str, **stages: dict[str, Value]) -> None:
         project = self._studio.project
         for stage, settings in stages.items():
-            project = replace(project, changes=project.changes_with(stage, **settings))  # type: ignore[arg-type]
+            project = replace(project, changes=project.changes_with(stage, **settings))
         self._studio.change(label, changes=project.changes)
         self._studio.toast(f"{label}: press Start to apply it. Only the last steps run again.")
 
@@ -277,11 +274,9 @@ class Workbench:
                 self.film_share = None
                 if reply.target is not None:
                     self._studio.toast(f"Saved {reply.target.name}.", "good", str(reply.target))
-            case Failed() | Gone():
+            case Failure():
                 self.film_share = None
-                told = f"{reply.message} {reply.hint}".strip()
-                details = reply.details if isinstance(reply, Failed) else ""
-                self._studio.toast(told, "bad", details)
+                self._studio.toast(f"{reply.message} {reply.hint}".strip(), "bad", reply.details)
             case Loaded():
                 if reply.side == "a" and self.tool == "measure":
                     self.picks = []
@@ -292,7 +287,7 @@ class Workbench:
             if self._is_hidden(photo_id, picked.point):
                 return
             if purpose == "camera":
-                self.look_through(photo_id)
+                self._studio.show_photo_in_model(photo_id)
             elif self._candidate and self._candidate[0] == photo_id:
                 self.viewer.restyle(hovered=photo_id)
         elif picked.point is None or not purpose:
