@@ -6,16 +6,20 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parent))
 from boards import chessboard_leaning
+from test_calibration_video import film
 
+from recon3d.cli.board_photos import rig_photos
 from recon3d.cli.commands import parse
 from recon3d.cli.perform import perform
+from recon3d.core.errors import InputError
 from recon3d.io.rig_files import read_rig_file
-from recon3d.run.task import CancelToken
+from recon3d.run.task import CancelToken, Task, silent
 
 LEANS = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5), (0.3, 0.4), (-0.4, 0.2), (0.2, -0.4)]
 # The page is 60 pixels a square, 15 squares away; the second camera stands one square to the left.
@@ -79,6 +83,25 @@ def test_cameras_in_one_folder_are_told_apart_by_a_pattern(
     assert "7 of 7 moments" in printed
     assert "squares" in printed
     assert read_rig_file(tmp_path / "K.rig.json", (1, 1)).cameras.keys() == {"left", "right"}  # type: ignore[union-attr]
+
+
+def test_videos_of_a_rig_give_the_same_frames(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    walls = [rng.integers(0, 255, (15, 20)).astype(np.uint8) for _ in range(2)]
+    videos = []
+    for name, wall in zip(("left", "right"), walls, strict=True):
+        # The second one is shorter, and moves where the first one stands still.
+        shifts = [0, 0, 0, 4, 8, 12, 12, 16] if name == "left" else [4, 8, 12, 12]
+        frames = [np.kron(np.roll(wall, n, 1), np.ones((8, 8))).astype(np.uint8) for n in shifts]
+        videos.append(film(tmp_path / f"{name}.mp4", frames))
+    scratch = tmp_path / "scratch"
+    task = Task("rig", silent, CancelToken())
+    photos = rig_photos((videos[0],), (videos[1],), scratch, task)
+    assert list(photos) == ["left", "right"]
+    assert len(photos["left"]) > len(photos["right"]) > 0
+    assert set(photos["right"]) < set(photos["left"])
+    with pytest.raises(InputError, match="Some cameras have a video"):
+        rig_photos((videos[0],), (scratch / "1",), tmp_path / "other", task)
 
 
 @pytest.mark.parametrize(

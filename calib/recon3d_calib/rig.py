@@ -121,7 +121,7 @@ def calibrate_rig(cameras: Mapping[str, Calibration], moments: Moments, task: Ta
         found = place_board(of_moment, cam_from_first, board)
         placed[index] = found
         if found.strays:
-            reasons[index] = _contradicts([names[view.camera] for view in found.strays])
+            reasons[index] = _contradict(names, found)
     placed = {index: each for index, each in placed.items() if len(each.views) > 1}
     task.step(1, 2, "adjusting the rig")
     fit, placed = settle(cameras, cam_from_first, placed, reasons, task)
@@ -166,9 +166,13 @@ def _too_few(moment: Moment, names: Sequence[str]) -> str:
     return f"{who} the whole board well, of {', '.join(moment.photos)}"
 
 
-def _contradicts(names: Sequence[str]) -> str:
-    who = " and ".join(names)
-    return f"{who} saw the board elsewhere: not taken at the same moment as the others"
+def _contradict(names: Sequence[str], placed: Placed) -> str:
+    strays = " and ".join(names[view.camera] for view in placed.strays)
+    if len(placed.views) > 1:
+        return f"{strays} saw the board elsewhere: not taken at the same moment as the others"
+    # Of two nobody knows which one is right.
+    agreed = names[placed.views[0].camera]
+    return f"{agreed} and {strays} saw the board in different places: not taken at the same moment"
 
 
 def _result(
