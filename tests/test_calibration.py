@@ -54,7 +54,13 @@ def test_the_slopes_of_a_lens_are_those_of_finite_differences(lens: LensName) ->
         np.testing.assert_allclose(by_point[:, :, i], (ahead - behind) / 2e-6, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.parametrize(
+    "lens",
+    [
+        pytest.param(lens, marks=[pytest.mark.slow] if lens in ("rational", "thin-prism") else [])
+        for lens in LENSES
+    ],
+)
 def test_without_noise_the_lens_comes_back_exactly(lens: LensName) -> None:
     board, looks = seen_boards(lens, 8, np.random.default_rng(5), 0.0)
     found = calibrate(looks, board, task(), lens=lens)
@@ -78,7 +84,7 @@ def test_the_noise_that_went_in_is_the_residual_that_comes_out(lens: LensName) -
         "pinhole",
         pytest.param("radial1", marks=pytest.mark.slow),
         pytest.param("radial2", marks=pytest.mark.slow),
-        "fisheye",
+        pytest.param("fisheye", marks=pytest.mark.slow),
     ],
 )
 def test_the_lens_that_took_the_photos_is_the_one_that_is_chosen(lens: LensName) -> None:
@@ -133,7 +139,7 @@ def test_one_photo_that_is_off_does_not_spoil_the_others_and_is_named() -> None:
     assert bad
     shaken = bad.points_px + np.random.default_rng(7).normal(0, 6, bad.points_px.shape)
     looks[6] = replace(looks[6], detection=replace(bad, points_px=shaken))
-    found = calibrate(looks, board, task())
+    found = calibrate(looks, board, task(), lens="radial1")
     assert [photo.photo_id for photo in found.photos if not photo.used] == ["006.jpg"]
     assert "px off" in found.photos[6].reason
     assert found.intrinsics.pinhole.fx_px == pytest.approx(1000, abs=4 * found.std["fx"])
@@ -146,7 +152,7 @@ def test_single_corners_that_are_off_are_left_out() -> None:
     moved = bad.points_px.copy()
     moved[[10, 20]] += 4
     looks[3] = replace(looks[3], detection=replace(bad, points_px=moved))
-    found = calibrate(looks, board, task())
+    found = calibrate(looks, board, task(), lens="radial1")
     assert set(np.flatnonzero(~found.photos[3].kept)) == {10, 20}
 
 
@@ -155,7 +161,7 @@ def test_photos_of_another_size_are_left_out_with_the_reason() -> None:
     odd = looks[2].detection
     assert odd
     looks[2] = replace(looks[2], detection=replace(odd, width_px=1201, height_px=901))
-    found = calibrate(looks, board, task())
+    found = calibrate(looks, board, task(), lens="radial1")
     assert "1201x901" in found.photos[2].reason
     assert len(found.used) == 9
 
@@ -171,7 +177,7 @@ def test_parts_of_boards_count_too() -> None:
         "000.jpg",
         replace(whole, points_px=whole.points_px[part], points_board=places, numbers=None),
     )
-    found = calibrate(looks, board, task())
+    found = calibrate(looks, board, task(), lens="radial1")
     assert found.photos[0].used
     assert found.photos[0].rms_px < 3 * NOISE_PX
 
@@ -241,7 +247,9 @@ def test_it_stops_in_the_middle_of_an_adjustment() -> None:
 
 def test_square_pixels_share_one_focal_length() -> None:
     board, looks = seen_boards("radial1", 10, np.random.default_rng(4), NOISE_PX)
-    camera = calibrate(looks, board, task(), sharing=Sharing(square_pixels=True)).intrinsics.pinhole
+    camera = calibrate(
+        looks, board, task(), lens="radial1", sharing=Sharing(square_pixels=True)
+    ).intrinsics.pinhole
     assert (camera.width_px, camera.height_px) == SIZE
     assert camera.fx_px == pytest.approx(camera.fy_px, rel=1e-9)
 

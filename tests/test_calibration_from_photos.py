@@ -135,9 +135,11 @@ def test_several_cameras_are_written_by_photo_and_only_where_that_can_be(tmp_pat
         save_self_calibrations(tmp_path / "K.txt", both)
 
 
-def test_a_second_camera_needs_a_board(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_size_of_squares_needs_a_board(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a").mkdir()
-    typed = ["calibrate", "--from-photos", str(tmp_path / "a"), "--second", str(tmp_path / "a")]
+    typed = ["calibrate", "--from-photos", str(tmp_path / "a"), "--square-mm", "20"]
     assert perform(parse(typed), CancelToken()) == 1
     assert "need a board" in capfd.readouterr().err
 

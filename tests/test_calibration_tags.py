@@ -76,7 +76,7 @@ def test_a_mirrored_aprilgrid_is_called_mirrored(photos: list[np.ndarray]) -> No
 
 @pytest.mark.parametrize(
     ("columns", "rows", "gap", "upwards", "squares"),
-    [(5, 3, 0.225, True, True), (3, 4, 0.3, False, True), (4, 4, 0.3, True, False)],
+    [(5, 3, 0.225, True, True), (3, 4, 0.3, False, True), (3, 3, 0.3, True, False)],
 )
 def test_order_gap_and_squares_are_seen(
     darkroom: Darkroom, columns: int, rows: int, gap: float, upwards: bool, squares: bool
@@ -85,7 +85,7 @@ def test_order_gap_and_squares_are_seen(
     # The second one is upside down: that must not pass for numbers in the other order.
     views = [((0.3, 0.2, 0.1), (0.0, 0.0, 1.4)), ((0.1, -0.3, np.pi), (0.05, 0.0, 1.4))]
     shots = [darkroom.photo(page, turn, away) for turn, away in views]
-    for some in ([shots[0]], [shots[1]], shots):
+    for some in ([shots[1]], shots):
         board = find_tag_grid(some, FAMILY, 2, task())
         assert board
         assert (board.columns, board.rows) == (columns, rows)
