@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,10 @@ sys.path.append(str(Path(__file__).parent))
 from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.errors import CalibrationError
+from recon3d_calib.files import describe_rig
 from recon3d_calib.moments import Moments
 from recon3d_calib.rig import Rig, calibrate_rig
+from recon3d_calib.rig_words import rig_grade, table
 from rigs import CHAIN, THREE, Shots, shoot, task
 
 from recon3d.core.transform import Rigid
@@ -172,6 +175,18 @@ def test_without_millimetres_the_unit_is_a_square(three: Seen) -> None:
     assert not rig.metric
     truth = float(np.linalg.norm(THREE[1].translation))
     assert rig.cameras[1].baseline == pytest.approx(truth, rel=0.01)
+
+
+def test_a_lens_that_is_left_open_leaves_the_places_open(three: Seen) -> None:
+    shots, cameras = three
+    unsure = replace(cameras["right"], covariance=np.full((5, 5), np.inf))
+    rig = calibrate_rig({**cameras, "right": unsure}, shots.moments, task())
+    assert rig.cameras[1].baseline_std == rig.cameras[1].rotation_std_deg == np.inf
+    assert rig_grade(rig) == "poor"
+    assert "± ?" in table(rig)[2]
+    described = describe_rig(rig)
+    # JSON knows no infinity.
+    assert json.loads(json.dumps(described, allow_nan=False))["order"] == [*cameras]
 
 
 def test_a_camera_that_no_moment_ties_to_the_others_is_named(three: Seen) -> None:

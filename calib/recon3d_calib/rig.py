@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -45,6 +45,8 @@ class RigCamera:
     @property
     def baseline_std(self) -> float:
         """One standard deviation."""
+        if not np.isfinite(self.covariance).all():
+            return np.inf
         along = self.cam_from_first.translation / (self.baseline or 1.0)
         return _root(along @ self.covariance[3:, 3:] @ along)
 
@@ -109,8 +111,8 @@ def calibrate_rig(cameras: Mapping[str, Calibration], moments: Moments, task: Ta
     """
     names, board = [*cameras], next(iter(cameras.values())).board
     reasons: dict[int, str] = {}
-    views = _views(cameras, moments.together)
     task.step(0, 2, "placing the cameras")
+    views = _views(cameras, moments.together)
     cam_from_first = chained(names, views, board)
     placed: dict[int, Placed] = {}
     for index, moment in enumerate(moments.together):
@@ -119,18 +121,20 @@ def calibrate_rig(cameras: Mapping[str, Calibration], moments: Moments, task: Ta
             reasons[index] = _too_few(moment, [names[view.camera] for view in of_moment])
             continue
         found = place_board(of_moment, cam_from_first, board)
-        placed[index] = found
         if found.strays:
             reasons[index] = _contradict(names, found)
-    placed = {index: each for index, each in placed.items() if len(each.views) > 1}
+        if len(found.views) > 1:
+            placed[index] = found
     task.step(1, 2, "adjusting the rig")
     fit, placed = settle(cameras, cam_from_first, placed, reasons, task)
     sightings = RigSightings.of([*placed.values()])
-    rig = _result(cameras, fit, sightings, rig_covariance(fit, sightings))
-    rig = replace(
-        rig,
-        alone=moments.alone,
-        moments=tuple(_told(moments.together, names, fit, sightings, [*placed], reasons)),
+    squares = (fit.residuals_px(sightings) ** 2).sum(axis=1)
+    rig = Rig(
+        tuple(_cameras(cameras, fit, sightings, squares)),
+        tuple(_told(moments.together, names, sightings, squares, [*placed], reasons)),
+        moments.alone,
+        board.square_mm is not None,
+        float(np.sqrt(squares.mean())),
     )
     _log.info(
         "placed %d cameras from %d of %d moments, rms %.2f px",
@@ -175,45 +179,38 @@ def _contradict(names: Sequence[str], placed: Placed) -> str:
     return f"{agreed} and {strays} saw the board in different places: not taken at the same moment"
 
 
-def _result(
+def _cameras(
     cameras: Mapping[str, Calibration],
     fit: RigFit,
     sightings: RigSightings,
-    spread: Float[np.ndarray, "q q"],
-) -> Rig:
-    board = next(iter(cameras.values())).board
-    unit = board.square_m or 1.0
-    squares = (fit.residuals_px(sightings) ** 2).sum(axis=1)
+    squares: Float[np.ndarray, "n"],
+) -> Iterator[RigCamera]:
+    unit = next(iter(cameras.values())).board.square_m or 1.0
     scale = np.array([1.0, 1.0, 1.0, unit, unit, unit])
-    found = []
+    spread = rig_covariance(fit, sightings)
     for index, (name, calibration) in enumerate(cameras.items()):
         rows = sightings.camera == index
         own = slice(6 * index - 6, 6 * index)
         covariance = spread[own, own] * np.outer(scale, scale) if index else np.zeros((6, 6))
         place = fit.cam_from_first[index]
-        found.append(
-            RigCamera(
-                name,
-                calibration,
-                Rigid(place.rotation, place.translation * unit),
-                covariance,
-                float(np.sqrt(squares[rows].mean())),
-                len(np.unique(sightings.moment[rows])),
-            )
+        yield RigCamera(
+            name,
+            calibration,
+            Rigid(place.rotation, place.translation * unit),
+            covariance,
+            float(np.sqrt(squares[rows].mean())),
+            len(np.unique(sightings.moment[rows])),
         )
-    rms_px = float(np.sqrt(squares.mean()))
-    return Rig(tuple(found), (), {}, board.square_mm is not None, rms_px)
 
 
 def _told(
     moments: Sequence[Moment],
     names: Sequence[str],
-    fit: RigFit,
     sightings: RigSightings,
+    squares: Float[np.ndarray, "n"],
     used: Sequence[int],
     reasons: Mapping[int, str],
 ) -> Iterator[MomentResult]:
-    squares = (fit.residuals_px(sightings) ** 2).sum(axis=1)
     rows_of = dict(zip(used, sightings.moments, strict=True))
     for index, moment in enumerate(moments):
         if index not in rows_of:

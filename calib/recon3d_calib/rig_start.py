@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -168,7 +168,7 @@ def _alike(
 
 def _unreached(
     names: Sequence[str],
-    reached: Mapping[int, object] | set[int],
+    reached: Collection[int],
     links: Mapping[tuple[int, int], _Link],
 ) -> CalibrationError:
     lost = [camera for camera in range(len(names)) if camera not in reached]
