@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.panels.paint import Paint
 from recon3d_gui.panels.spacing import spaced_theme
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class Looks:
 
     def __init__(self, ui: Ui) -> None:
         self._ui = ui
-        self._colours: list[tuple[int | str, str]] = []
+        self._paint = Paint(ui)
         self.label = self._button("text", "", 0.0)
         """A button that reads as text: unlike text it stands level with the widget beside it."""
         self.value = self._button("muted", "", 0.0)
@@ -36,7 +38,6 @@ class Looks:
         self.bad = self._text("bad")
         # Tooltips take the distances of the window that they are made in, which may have none.
         self._roomy = spaced_theme(ui.px(8), ui.px(8))
-        ui.on_theme(self._recolour)
 
     def explain(self, item: int | str, text: str) -> None:
         """Give an item a tooltip."""
@@ -66,10 +67,4 @@ class Looks:
         return theme
 
     def _colour(self, target: int, name: str) -> None:
-        item = dpg.add_theme_color(target, self._ui.colour(name) if name else _CLEAR)
-        if name:
-            self._colours.append((item, name))
-
-    def _recolour(self) -> None:
-        for item, name in self._colours:
-            dpg.set_value(item, self._ui.colour(name))
+        self._paint.add(target, partial(self._ui.colour, name) if name else lambda: _CLEAR)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dearpygui.dearpygui as dpg
 
 from recon3d_gui.panels.model_saving import SavingMenu
+from recon3d_gui.panels.primary import PrimaryLook
 from recon3d_gui.viewer.cameras import Side
 from recon3d_gui.viewer.protocol import Mode
 from recon3d_gui.viewer.workbench import Tool, Workbench
@@ -41,15 +42,15 @@ class ModelBar:
         self._saving = SavingMenu(studio, ui, bench)
         self._shown: tuple[object, ...] = ()
         self._runs: tuple[object, ...] = ()
-        self.lit: int | str = 0
-        """Theme of a button that is on, or is what one should press."""
+        self._on = PrimaryLook(ui, "model.on")
         self._off: int | str = 0
-        ui.on_theme(self._recolour)
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
         px = self._ui.px
-        self._off, self.lit = self._theme("clear"), self._theme("accent")
+        self._on.build()
+        with dpg.theme() as self._off, dpg.theme_component(dpg.mvButton):
+            dpg.add_theme_color(dpg.mvThemeCol_Button, (0, 0, 0, 0))
         with dpg.child_window(
             parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(40)
         ):
@@ -64,6 +65,9 @@ class ModelBar:
                     tag = f"model.{name.lower()}"
                     self._button(f"{name}...", tag, self._on_menu, f"{tag}_menu", "")
             dpg.set_item_pos("model.bar_row", [px(8), px(6)])
+        with dpg.theme() as roomy, dpg.theme_component(dpg.mvButton):
+            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(8), px(4))
+        dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 
     def resize(self, width_px: int, height_px: int) -> None:
@@ -189,26 +193,4 @@ class ModelBar:
         dpg.configure_item(menu, show=False)
 
     def _mark(self, tag: str, *, is_on: bool) -> None:
-        dpg.bind_item_theme(tag, self.lit if is_on else self._off)
-
-    def _theme(self, look: str) -> int | str:
-        with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):
-            colour = self._ui.colour("accent") if look == "accent" else (0, 0, 0, 0)
-            dpg.add_theme_color(dpg.mvThemeCol_Button, colour, tag=f"model.button.{look}")
-            if look == "accent":
-                dpg.add_theme_color(
-                    dpg.mvThemeCol_ButtonHovered, colour, tag="model.button.hovered"
-                )
-                dpg.add_theme_color(
-                    dpg.mvThemeCol_Text, self._ui.colour("surface"), tag="model.button.ink"
-                )
-            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, self._ui.px(8), self._ui.px(4))
-        return theme
-
-    def _recolour(self) -> None:
-        if self.lit:
-            accent = self._ui.colour("accent")
-            dpg.set_value("model.button.accent", accent)
-            dpg.set_value("model.button.hovered", accent)
-            dpg.set_value("model.button.ink", self._ui.colour("surface"))
-            self._shown = ()
+        dpg.bind_item_theme(tag, self._on.tag if is_on else self._off)
