@@ -162,7 +162,7 @@ def test_a_picture_without_background_is_clear_beside_the_model(renderer: Render
 
 
 def test_an_interrupted_picture_leaves_the_last_one_alone(renderer: Renderer) -> None:
-    many = model_of(sheet(700))
+    many = model_of(sheet(460))  # just more faces than are drawn at once
     out = np.full((120, 160, 4), 0.25, np.float32)
     assert not renderer.draw(shot_of(many), out, lambda: True)
     assert (out == 0.25).all()
