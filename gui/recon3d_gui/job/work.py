@@ -115,5 +115,6 @@ def _megapixels(photo: Path) -> float:
     try:
         with Image.open(photo) as image:
             return image.width * image.height / 1e6
-    except Exception:  # Pillow raises what it likes; without a size the guess is a coarser one
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        # Without a size the guess is a coarser one.
         return 0.0
