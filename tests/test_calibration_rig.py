@@ -20,7 +20,7 @@ from recon3d_calib.files import describe_rig
 from recon3d_calib.moments import Moments
 from recon3d_calib.rig import Rig, calibrate_rig
 from recon3d_calib.rig_words import rig_grade, table
-from rigs import CHAIN, THREE, Shots, shoot, task
+from rigs import CHAIN, THREE, VALUES_OF_ALL, Shots, shoot, task
 
 from recon3d.core.transform import Rigid
 
@@ -85,6 +85,12 @@ def test_three_cameras_are_found_where_they_stand(three: Seen) -> None:
         baseline = float(np.linalg.norm(truth.translation)) * SQUARE_M
         assert abs(camera.baseline - baseline) < 3 * camera.baseline_std
         assert camera.baseline_std < 0.005 * baseline
+    # The lenses gain from what the cameras see together.
+    for camera in rig.cameras:
+        pinhole = camera.intrinsics.pinhole
+        assert abs(pinhole.fx_px - VALUES_OF_ALL[0]) < 3 * camera.std["fx"]
+        assert abs(pinhole.cx_px - VALUES_OF_ALL[2]) < 3 * camera.std["cx"]
+        assert camera.std["cx"] < 1.2 * camera.calibration.std["cx"]
     # Two coordinates of noise.
     assert rig.rms_px == pytest.approx(NOISE_PX * np.sqrt(2), rel=0.1)
     assert rig.cameras[0].baseline == rig.cameras[0].baseline_std == 0

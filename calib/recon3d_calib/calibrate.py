@@ -37,9 +37,10 @@ class PhotoResult:
     """Corners that the result rests on; the others lie too far off."""
     cam_from_board: Float[np.ndarray, "3 4"] | None = None
     """Rotation and translation, in squares."""
-    points_board: Float[np.ndarray, "n 3"] | None = None
-    """The corners on the board, bent as it is, in squares; None where nobody knows which part of
-    it was seen."""
+    points_board: Float[np.ndarray, "n 3"] = field(default_factory=lambda: np.empty((0, 3)))
+    """The corners on the board, bent as it is, in squares."""
+    is_whole: bool = False
+    """Which corners these are is known; else the board's origin is somewhere on it."""
 
     @property
     def rms_px(self) -> float:
@@ -76,12 +77,17 @@ class Calibration:
     or from leaving photos out, whichever is larger; infinite where the photos leave it open."""
     covariance: Float[np.ndarray, "p p"]
     """Of the values, in the order of `values`; `std` is the root of its diagonal."""
+    overlooked: Float[np.ndarray, "p"]
+    """What a bend of the board that was left aside would change of them; `covariance` allows for
+    it."""
     photos: tuple[PhotoResult, ...]
     trials: tuple[Trial, ...] = ()
     """The lenses that were tried, by held-out error."""
     zooms: Mapping[str, Zoom] = field(default_factory=dict)
     """Of each photo that was used, where the lens was zoomed; `intrinsics` are then those of the
     photo in the middle."""
+    sharing: Sharing = field(default_factory=Sharing)
+    """What one focal length and one board were for."""
     bend: float = 0.0
     """By how much the board bends, in squares between its lowest and its highest corner, where
     that was taken into account."""
@@ -212,7 +218,7 @@ def _result(
             PhotoResult(
                 photo_id, True, "", sightings.points_px[rows], residuals[rows],
                 sightings.weight[rows] > 0, pose,
-                fit.points_board(sightings)[rows] if seen[photo_id].is_whole else None,
+                fit.points_board(sightings)[rows], seen[photo_id].is_whole,
             )
         )  # fmt: skip
     names = (*FOCAL_AND_CENTRE, *fit.lens.coefficients)
@@ -224,7 +230,9 @@ def _result(
         fit.lens.name,
         {n: float(s) if np.isfinite(s) else np.inf for n, s in zip(names, std, strict=True)},
         spread,
+        solution.overlooked,
         tuple(photos),
         solution.trials,
+        sharing=solution.sharing,
         bend=solution.bend.height if solution.free.bow else 0.0,
     )

@@ -47,8 +47,7 @@ def save_rig(target: Path, rig: Rig) -> None:
 def describe_rig(rig: Rig) -> dict[str, object]:
     """The fields of the rig's file, and what they rest on."""
     members = {
-        camera.name: RigMember(camera.calibration.intrinsics, camera.cam_from_first)
-        for camera in rig.cameras
+        camera.name: RigMember(camera.intrinsics, camera.cam_from_first) for camera in rig.cameras
     }
     details = {
         camera.name: {
@@ -56,7 +55,7 @@ def describe_rig(rig: Rig) -> dict[str, object]:
             "rotation_deg": camera.rotation_deg,
             "standard_deviations": _finite(
                 {
-                    **camera.calibration.std,
+                    **camera.std,
                     "baseline": camera.baseline_std,
                     "rotation_deg": camera.rotation_std_deg,
                 }

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.core.camera import Intrinsics
 from recon3d.core.transform import Rigid, rotation_angle_deg
 from recon3d.run.task import Task
-from recon3d_calib.calibrate import Calibration
+from recon3d_calib.calibrate import Calibration, PhotoResult
+from recon3d_calib.lens import intrinsics_of
 from recon3d_calib.moments import Moment, Moments
-from recon3d_calib.rig_adjust import RigFit, RigSightings, rig_covariance
+from recon3d_calib.rig_adjust import RigFit, RigSightings, adjust_rig, free_lenses, rig_covariance
 from recon3d_calib.rig_outliers import settle
 from recon3d_calib.rig_start import Placed, View, chained, place_board
 
@@ -26,12 +28,17 @@ class RigCamera:
 
     name: str
     calibration: Calibration
+    """Of the camera alone, where the adjustment began."""
+    intrinsics: Intrinsics
+    """Adjusted together with the places."""
+    std: Mapping[str, float]
+    """Standard deviation of their values by name."""
     cam_from_first: Rigid
     """Translation in the rig's unit."""
     covariance: Float[np.ndarray, "6 6"]
     """Of cam_from_first: a turn in its target frame in radians, then the translation. From
-    leaving moments out or the noise of the corners, and from how sure the lenses are; infinite
-    where these are open."""
+    leaving moments out or the noise of the corners, whichever is larger; infinite where the
+    photos leave something open."""
     rms_px: float
     """Of the corners of all moments that count."""
     moments: int
@@ -98,9 +105,11 @@ class Rig:
 def calibrate_rig(cameras: Mapping[str, Calibration], moments: Moments, task: Task) -> Rig:
     """Find where the cameras stand from photos that were taken at the same moments.
 
-    The lenses stay as they were calibrated; the cameras' and the board's places are adjusted
-    together. Cameras that never see the board together with the first are reached over others.
-    Photos that contradict the others of their moment do not count.
+    The cameras' and the board's places are adjusted together, in the end with the lenses: where
+    a camera looks and where its principal point lies are hard to tell apart from its own photos,
+    and what they have wrong the baseline would have to make up for. Cameras that never see the
+    board together with the first are reached over others. Photos that
+    contradict the others of their moment do not count.
 
     cameras: by the names that the moments have, the first one first; two or more, all calibrated
         with the same board.
@@ -127,10 +136,13 @@ def calibrate_rig(cameras: Mapping[str, Calibration], moments: Moments, task: Ta
             placed[index] = found
     task.step(1, 2, "adjusting the rig")
     fit, placed = settle(cameras, cam_from_first, placed, reasons, task)
-    sightings = RigSightings.of([*placed.values()])
+    alone = [*_alone(cameras, moments, placed, fit)]
+    everything = RigSightings.of([*placed.values(), *alone])
+    fit, spread = _with_lenses(fit.with_moments(alone), everything, cameras, task)
+    sightings = everything.first(len(placed))
     squares = (fit.residuals_px(sightings) ** 2).sum(axis=1)
     rig = Rig(
-        tuple(_cameras(cameras, fit, sightings, squares)),
+        tuple(_cameras(cameras, fit, spread, sightings, squares)),
         tuple(_told(moments.together, names, sightings, squares, [*placed], reasons)),
         moments.alone,
         board.square_mm is not None,
@@ -151,18 +163,51 @@ def _views(cameras: Mapping[str, Calibration], moments: Sequence[Moment]) -> lis
         photos = {photo.photo_id: photo for photo in calibration.used}
         for index, moment in enumerate(moments):
             photo = photos.get(moment.photos.get(name, ""))
-            if photo is None or photo.points_board is None or photo.cam_from_board is None:
+            if photo is None or not photo.is_whole or photo.cam_from_board is None:
                 continue
-            views.append(
-                View(
-                    number,
-                    index,
-                    photo.points_board[photo.kept],
-                    photo.points_px[photo.kept],
-                    Rigid.from_matrix(photo.cam_from_board),
-                )
-            )
+            views.append(_view(number, index, photo, photo.cam_from_board))
     return views
+
+
+def _view(
+    camera: int, moment: int, photo: PhotoResult, cam_from_board: Float[np.ndarray, "3 4"]
+) -> View:
+    board, seen = photo.points_board[photo.kept], photo.points_px[photo.kept]
+    return View(camera, moment, board, seen, Rigid.from_matrix(cam_from_board))
+
+
+def _alone(
+    cameras: Mapping[str, Calibration], moments: Moments, placed: Mapping[int, Placed], fit: RigFit
+) -> Iterator[Placed]:
+    """The other photos of each camera, which speak of its lens only."""
+    names = [*cameras]
+    tied = {
+        (view.camera, moments.together[index].photos[names[view.camera]])
+        for index, each in placed.items()
+        for view in each.views
+    }
+    for camera, (calibration, place) in enumerate(
+        zip(cameras.values(), fit.cam_from_first, strict=True)
+    ):
+        for photo in calibration.used:
+            if (camera, photo.photo_id) in tied or photo.cam_from_board is None:
+                continue
+            view = _view(camera, -1, photo, photo.cam_from_board)
+            yield Placed(place.inverse() @ view.cam_from_board, (view,), ())
+
+
+def _with_lenses(
+    fit: RigFit, sightings: RigSightings, cameras: Mapping[str, Calibration], task: Task
+) -> tuple[RigFit, tuple[Float[np.ndarray, "q q"], Float[np.ndarray, "s s"]]]:
+    """Adjusted with the lenses, and the covariance of places and lenses."""
+    all_cameras = [*cameras.values()]
+    free = free_lenses(all_cameras)
+    if not all(np.isfinite(each.covariance).all() for each in all_cameras):
+        # A lens that is left open would run away.
+        return fit, (np.full((fit.places,) * 2, np.inf), np.full((len(free),) * 2, np.inf))
+    fit = adjust_rig(fit, sightings, task, free)
+    overlooked = np.concatenate([each.overlooked for each in all_cameras])
+    return fit, rig_covariance(fit, sightings, free, overlooked)
 
 
 def _too_few(moment: Moment, names: Sequence[str]) -> str:
@@ -182,20 +227,28 @@ def _contradict(names: Sequence[str], placed: Placed) -> str:
 def _cameras(
     cameras: Mapping[str, Calibration],
     fit: RigFit,
+    spread: tuple[Float[np.ndarray, "q q"], Float[np.ndarray, "s s"]],
     sightings: RigSightings,
     squares: Float[np.ndarray, "n"],
 ) -> Iterator[RigCamera]:
     unit = next(iter(cameras.values())).board.square_m or 1.0
     scale = np.array([1.0, 1.0, 1.0, unit, unit, unit])
-    spread = rig_covariance(fit, sightings)
+    of_places, of_lenses = spread
+    variances = np.split(np.diag(of_lenses), np.cumsum([*map(len, fit.values)])[:-1])
     for index, (name, calibration) in enumerate(cameras.items()):
+        camera = calibration.intrinsics.pinhole
         rows = sightings.camera == index
         own = slice(6 * index - 6, 6 * index)
-        covariance = spread[own, own] * np.outer(scale, scale) if index else np.zeros((6, 6))
+        covariance = of_places[own, own] * np.outer(scale, scale) if index else np.zeros((6, 6))
         place = fit.cam_from_first[index]
         yield RigCamera(
             name,
             calibration,
+            intrinsics_of(fit.lenses[index], fit.values[index], camera.width_px, camera.height_px),
+            {
+                name: _root(var)
+                for name, var in zip(calibration.values, variances[index], strict=True)
+            },
             Rigid(place.rotation, place.translation * unit),
             covariance,
             float(np.sqrt(squares[rows].mean())),

@@ -1,4 +1,4 @@
-"""Least squares over where a rig's cameras stand and where the board was at each moment."""
+"""Least squares over a rig's cameras, their lenses, and where the board was at each moment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from recon3d.core.transform import Rigid
 from recon3d.run.task import Task
 from recon3d_calib.adjust import rotations_of
 from recon3d_calib.calibrate import Calibration
-from recon3d_calib.lens import LENSES, project, project_with_slopes
+from recon3d_calib.lens import LENSES, Lens, project, project_with_slopes
 from recon3d_calib.normal_equations import NormalEquations, covariance_of_shared, descend
 from recon3d_calib.rig_start import Placed
+from recon3d_calib.start import free_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,17 @@ class RigSightings:
             np.ones(sum(counts)),
         )
 
+    def first(self, moments: int) -> RigSightings:
+        """Only so many moments."""
+        keep = self.moment < moments
+        return RigSightings(
+            self.camera[keep],
+            self.moment[keep],
+            self.points_board[keep],
+            self.points_px[keep],
+            self.weight[keep],
+        )
+
     @property
     def moments(self) -> list[slice]:
         """The rows of each moment."""
@@ -50,9 +62,11 @@ class RigSightings:
 
 @dataclass(frozen=True, eq=False)
 class RigFit:
-    """Where everything stands, in squares; the lenses stay as they were calibrated."""
+    """Where everything stands, in squares, and the lenses."""
 
-    cameras: Sequence[Calibration]
+    lenses: Sequence[Lens]
+    values: Sequence[Float[np.ndarray, "p"]]
+    """Of each lens: fx, fy, cx, cy in pixels, then the coefficients."""
     turns: Float[np.ndarray, "c 3 3"]
     """cam_from_first of each camera; the first stays where it is."""
     shifts: Float[np.ndarray, "c 3"]
@@ -66,7 +80,8 @@ class RigFit:
     ) -> RigFit:
         """From transforms in squares."""
         return RigFit(
-            cameras,
+            [LENSES[calibration.lens] for calibration in cameras],
+            [np.array([*calibration.values.values()]) for calibration in cameras],
             np.stack([each.rotation for each in cam_from_first]),
             np.stack([each.translation for each in cam_from_first]),
             np.stack([each.rotation for each in boards]),
@@ -78,13 +93,28 @@ class RigFit:
         """Of each camera, in squares."""
         return [Rigid(turn, shift) for turn, shift in zip(self.turns, self.shifts, strict=True)]
 
+    def with_moments(self, placed: Sequence[Placed]) -> RigFit:
+        """With more moments at the end."""
+        boards = [each.first_from_board for each in placed]
+        turns = np.array([board.rotation for board in boards]).reshape(-1, 3, 3)
+        shifts = np.array([board.translation for board in boards]).reshape(-1, 3)
+        return replace(
+            self,
+            board_turns=np.concatenate([self.board_turns, turns]),
+            board_shifts=np.concatenate([self.board_shifts, shifts]),
+        )
+
+    @property
+    def places(self) -> int:
+        """Unknowns of the cameras' places."""
+        return 6 * (len(self.lenses) - 1)
+
     def residuals_px(self, sightings: RigSightings) -> Float[np.ndarray, "n 2"]:
         """Where the corners should be, minus where they were seen."""
         _, points_cam = self._points(sightings)
         shown = np.empty((len(points_cam), 2))
-        for camera, calibration in enumerate(self.cameras):
+        for camera, (lens, values) in enumerate(zip(self.lenses, self.values, strict=True)):
             rows = sightings.camera == camera
-            lens, values = LENSES[calibration.lens], _values(calibration)
             shown[rows] = project(lens, values, points_cam[rows])
         return shown - sightings.points_px
 
@@ -105,13 +135,10 @@ class RigFit:
         then six of the moment's own; turns are left ones, before shifts.
         """
         turned, points_cam = self._points(sightings)
-        sizes = [len(calibration.values) for calibration in self.cameras]
-        places = 6 * (len(self.cameras) - 1)
-        starts = places + np.cumsum([0, *sizes])
+        starts = self.places + np.cumsum([0, *map(len, self.values)])
         slopes = np.zeros((len(turned), 2, int(starts[-1]) + 6))
-        for camera, calibration in enumerate(self.cameras):
+        for camera, (lens, values) in enumerate(zip(self.lenses, self.values, strict=True)):
             rows = np.flatnonzero(sightings.camera == camera)
-            lens, values = LENSES[calibration.lens], _values(calibration)
             _, by_values, by_point = project_with_slopes(lens, values, points_cam[rows])
             slopes[rows, :, starts[camera] : starts[camera + 1]] = by_values
             if camera:
@@ -131,57 +158,87 @@ def _by_turn(
     return np.cross(points[:, None], by_point)
 
 
-def adjust_rig(fit: RigFit, sightings: RigSightings, task: Task) -> RigFit:
-    """The least sum of weighted squares."""
+def free_lenses(cameras: Sequence[Calibration]) -> Float[np.ndarray, "s f"]:
+    """How all values of all lenses move with what is searched."""
+    from scipy.linalg import block_diag
+
+    return np.asarray(block_diag(*[free_values(LENSES[c.lens], c.sharing).values for c in cameras]))
+
+
+def adjust_rig(
+    fit: RigFit,
+    sightings: RigSightings,
+    task: Task,
+    free: Float[np.ndarray, "s f"] | None = None,
+) -> RigFit:
+    """The least sum of weighted squares; without `free` the lenses stay as they are."""
+    if free is None:
+        free = np.empty((sum(map(len, fit.values)), 0))
     return descend(
         fit,
         lambda trial: _cost(trial, sightings),
-        lambda trial: _equations(trial, sightings, lenses=False),
-        _moved,
+        lambda trial: _equations(trial, sightings, free),
+        lambda trial, *steps: _moved(trial, free, *steps),
         task,
     )
 
 
-def rig_covariance(fit: RigFit, sightings: RigSightings) -> Float[np.ndarray, "q q"]:
-    """Of the places of all cameras but the first, in the order of `RigFit.slopes`, in squares.
+def rig_covariance(
+    fit: RigFit,
+    sightings: RigSightings,
+    free: Float[np.ndarray, "s f"],
+    overlooked: Float[np.ndarray, "s"],
+) -> tuple[Float[np.ndarray, "q q"], Float[np.ndarray, "s s"]]:
+    """Of the places of all cameras but the first, in squares, and of the lenses' values.
 
-    From the noise of the corners or from leaving moments out, and from how sure the lenses are:
-    what their values move, the places follow. Infinite where a lens is left open.
+    In the order of `RigFit.slopes`. From the noise of the corners or from leaving moments out;
+    infinite where the photos leave something open.
+
+    overlooked: what a bend of the board that was left aside would change of the lenses' values;
+        the places would follow.
     """
-    places = 6 * (len(fit.cameras) - 1)
-    schur, pull = _equations(fit, sightings, lenses=True).reduced()
-    unknowns = places + 6 * len(fit.board_turns)
+    schur, pull = _equations(fit, sightings, free).reduced()
+    unknowns = fit.places + free.shape[1] + 6 * len(fit.board_turns)
     spare = 2 * sightings.weight.sum() - unknowns
     noise = float(np.sqrt(_cost(fit, sightings) / max(spare, 1)))
-    spread = covariance_of_shared(schur[:, :places, :places], pull[:, :places], noise)
-    lenses = _block_diagonal([calibration.covariance for calibration in fit.cameras])
-    if not (np.isfinite(spread).all() and np.isfinite(lenses).all()):
-        return np.full(spread.shape, np.inf)
+    spread = covariance_of_shared(schur, pull, noise)
+    places, lenses = spread[: fit.places, : fit.places], spread[fit.places :, fit.places :]
+    if not np.isfinite(spread).all():
+        return np.full(places.shape, np.inf), np.full((len(free),) * 2, np.inf)
     total = schur.sum(axis=0)
-    follow = -np.linalg.solve(total[:places, :places], total[:places, places:])
-    return spread + follow @ lenses @ follow.T
+    follow = -np.linalg.solve(total[: fit.places, : fit.places], total[: fit.places, fit.places :])
+    change = follow @ np.linalg.pinv(free) @ overlooked
+    return (
+        places + np.outer(change, change),
+        free @ lenses @ free.T + np.outer(overlooked, overlooked),
+    )
 
 
-def _equations(fit: RigFit, sightings: RigSightings, *, lenses: bool) -> NormalEquations:
-    slopes = fit.slopes(sightings)
-    places = 6 * (len(fit.cameras) - 1)
-    shared = slopes.shape[2] - 6
-    if not lenses:
-        slopes, shared = np.delete(slopes, np.s_[places:shared], axis=2), places
+def _equations(
+    fit: RigFit, sightings: RigSightings, free: Float[np.ndarray, "s f"]
+) -> NormalEquations:
+    by_places, by_lenses, own = np.split(fit.slopes(sightings), [fit.places, -6], axis=2)
     weight = np.sqrt(sightings.weight)[:, None]
     return NormalEquations.of_rows(
-        slopes * weight[:, None],
+        np.concatenate([by_places, by_lenses @ free, own], axis=2) * weight[:, None],
         fit.residuals_px(sightings) * weight,
-        shared,
+        fit.places + free.shape[1],
         sightings.moments,
     )
 
 
-def _moved(fit: RigFit, places: Float[np.ndarray, "q"], boards: Float[np.ndarray, "m 6"]) -> RigFit:
+def _moved(
+    fit: RigFit,
+    free: Float[np.ndarray, "s f"],
+    shared: Float[np.ndarray, "q"],
+    boards: Float[np.ndarray, "m 6"],
+) -> RigFit:
     # The first camera is where the others are measured from.
-    cameras = np.concatenate([np.zeros((1, 6)), places.reshape(-1, 6)])
+    cameras = np.concatenate([np.zeros((1, 6)), shared[: fit.places].reshape(-1, 6)])
+    values = np.concatenate([*fit.values]) + free @ shared[fit.places :]
     return replace(
         fit,
+        values=np.split(values, np.cumsum([len(each) for each in fit.values])[:-1]),
         turns=rotations_of(cameras[:, :3]) @ fit.turns,
         shifts=fit.shifts + cameras[:, 3:],
         board_turns=rotations_of(boards[:, :3]) @ fit.board_turns,
@@ -194,13 +251,3 @@ def _cost(fit: RigFit, sightings: RigSightings) -> float:
     misses = (fit.residuals_px(sightings) ** 2).sum(axis=1)
     cost = float((misses * sightings.weight).sum())
     return cost if np.isfinite(cost) else np.inf
-
-
-def _block_diagonal(blocks: Sequence[Float[np.ndarray, "p p"]]) -> Float[np.ndarray, "s s"]:
-    from scipy.linalg import block_diag
-
-    return np.asarray(block_diag(*blocks))
-
-
-def _values(calibration: Calibration) -> Float[np.ndarray, "p"]:
-    return np.array([*calibration.values.values()])

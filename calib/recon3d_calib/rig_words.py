@@ -48,13 +48,13 @@ def table(rig: Rig) -> list[str]:
 
 
 def _row(rig: Rig, camera: RigCamera) -> Row:
-    pinhole = camera.calibration.intrinsics.pinhole
+    pinhole = camera.intrinsics.pinhole
     first = camera is rig.cameras[0]
     scale, unit = _unit(rig)
     baseline = with_error(scale * camera.baseline, scale * camera.baseline_std)
     return Row(
         camera.name,
-        with_error(pinhole.fx_px, camera.calibration.std["fx"]),
+        with_error(pinhole.fx_px, camera.std["fx"]),
         f"{camera.rms_px:.2f}",
         str(camera.moments),
         "–" if first else f"{baseline} {unit}",

@@ -36,15 +36,18 @@ class Solution:
     """Why the other photos were left out, by their ids."""
     trials: tuple[Trial, ...]
     bend: Bend
+    sharing: Sharing
+
+    @property
+    def overlooked(self) -> Float[np.ndarray, "p"]:
+        """What a bend of the board that is left aside would change of the lens's values."""
+        aside = self.bend.sure and not self.free.bow
+        return (self.bend.fit.values - self.fit.values) * aside
 
     def covariance(self) -> Float[np.ndarray, "p p"]:
         """Of the lens's values; infinite where the photos leave one open."""
         spread = adjust.covariance(self.fit, self.sightings, self.free)
-        if self.bend.sure and not self.free.bow:
-            # What a bend that is left aside would change is not known better than that.
-            change = self.bend.fit.values - self.fit.values
-            spread = spread + np.outer(change, change)
-        return spread
+        return spread + np.outer(self.overlooked, self.overlooked)
 
     def zoom_std(self, spread: Float[np.ndarray, "p p"]) -> Float[np.ndarray, "m"]:
         """Standard deviation of each photo's zoom as a share of it; spread: the covariance."""
@@ -105,7 +108,7 @@ def _solved(
     fit, free = fits[chosen], free_values(LENSES[chosen], sharing)
     task.step(2, 3, "asking whether the board is flat")
     bend = bend_of_board(board, fit, sightings, free, task)
-    return Solution(fit, free, sightings, tuple(ids), verdicts, trials, bend)
+    return Solution(fit, free, sightings, tuple(ids), verdicts, trials, bend, sharing)
 
 
 def _start(
