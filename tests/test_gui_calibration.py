@@ -16,7 +16,8 @@ from boards import render_boards
 from recon3d_calib.calibrate import Calibration
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.calibration.words import doubtful_first, photo_line
-from recon3d_gui.calibration.worker import Failed, Wanted
+from recon3d_gui.calibration.worker import Wanted
+from recon3d_gui.failure import Failure
 
 from recon3d.core.errors import InputError
 
@@ -167,4 +168,4 @@ def test_a_board_is_drawn_without_waiting(tmp_path: Path) -> None:
     assert session.printed.get(timeout=60) == tmp_path / "board.svg"
     session.print_board(tmp_path / "board.doc")
     refused = session.printed.get(timeout=60)
-    assert isinstance(refused, Failed)
+    assert isinstance(refused, Failure)

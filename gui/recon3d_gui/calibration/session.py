@@ -23,7 +23,6 @@ from recon3d.core.errors import InputError, ReconError
 from recon3d.io.naming import PHOTO_SUFFIXES
 from recon3d.io.photos import list_photos
 from recon3d_gui.calibration.worker import (
-    Failed,
     FoundBoard,
     Looked,
     News,
@@ -34,13 +33,14 @@ from recon3d_gui.calibration.worker import (
     Wanted,
     work,
 )
+from recon3d_gui.failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from recon3d_gui.calibration.outcome import Outcome
 
 State = Literal["idle", "working", "stopping"]
 _GRACE_SECONDS = 3.0
-_CRASHED = Failed(
+_CRASHED = Failure(
     "The calibration ended unexpectedly.", "Try it again; if it happens again, please report it."
 )
 
@@ -56,13 +56,13 @@ class CalibrationSession:
         self.looks: dict[str, Look] = {}
         self.thumbnails: dict[str, np.ndarray] = {}
         self.outcome: Outcome | None = None
-        self.failure: Failed | None = None
+        self.failure: Failure | None = None
         self.wanted = Wanted()
         self.found: Board | None = None
         """The board that the photos show."""
-        self.printed: SimpleQueue[Path | Failed] = SimpleQueue()
+        self.printed: SimpleQueue[Path | Failure] = SimpleQueue()
         """Boards that were drawn, or why not."""
-        self.reported: SimpleQueue[Path | Failed] = SimpleQueue()
+        self.reported: SimpleQueue[Path | Failure] = SimpleQueue()
         """Reports that were written, or why not."""
         self._sources: list[Path] = []
         self._paths: dict[str, Path] = {}
@@ -209,10 +209,10 @@ class CalibrationSession:
 
                 self.outcome = outcome_of(calibration, self._paths)
                 self._end(Stopped())
-            case Failed() | Stopped():
+            case Failure() | Stopped():
                 self._end(news)
 
-    def _end(self, news: Failed | Stopped) -> None:
+    def _end(self, news: Failure | Stopped) -> None:
         process, pipe = self._process, self._pipe
         self._process = self._pipe = None
         if pipe is not None:
@@ -221,7 +221,7 @@ class CalibrationSession:
         if process is not None and self.state == "stopping":
             process.kill()
         self.state = "idle"
-        self.failure = news if isinstance(news, Failed) else None
+        self.failure = news if isinstance(news, Failure) else None
         self.revision += 1
 
     def _forget(self) -> None:
@@ -243,11 +243,11 @@ class CalibrationSession:
         self.thumbnails = {now[old]: small for old, small in self.thumbnails.items() if old in now}
 
 
-def _make(write: Callable[[], None], target: Path, made: SimpleQueue[Path | Failed]) -> None:
+def _make(write: Callable[[], None], target: Path, made: SimpleQueue[Path | Failure]) -> None:
     try:
         write()
     except ReconError as error:
-        made.put(Failed(str(error), error.hint))
+        made.put(failure_of(error, "It cannot be saved"))
     else:
         made.put(target)
 

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,9 +19,10 @@ from recon3d_calib.board import Board, BoardKind
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.detection import Look
 
-from recon3d.core.errors import Cancelled, InputError, ReconError
+from recon3d.core.errors import Cancelled, InputError
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
+from recon3d_gui.failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from recon3d_calib.from_photos import SelfCalibrations
@@ -93,20 +93,11 @@ class Solved:
 
 
 @dataclass(frozen=True)
-class Failed:
-    """The bad end."""
-
-    message: str
-    hint: str
-    details: str = ""
-
-
-@dataclass(frozen=True)
 class Stopped:
     """The end that the user asked for."""
 
 
-News: TypeAlias = Progress | FoundBoard | Looked | Solved | Failed | Stopped
+News: TypeAlias = Progress | FoundBoard | Looked | Solved | Failure | Stopped
 
 
 def work(request: Request, window: Connection) -> None:
@@ -124,13 +115,10 @@ def work(request: Request, window: Connection) -> None:
         window.send(_answer(request, Task("calibrate", tell, token), window))
     except Cancelled:
         window.send(Stopped())
-    except ReconError as error:
-        window.send(Failed(str(error), error.hint))
     except BrokenPipeError:
         return
     except Exception as error:
-        details = traceback.format_exc()
-        window.send(Failed(f"Unexpected {type(error).__name__}: {error}", "", details))
+        window.send(failure_of(error, "Something unexpected went wrong"))
 
 
 def _answer(request: Request, task: Task, window: Connection) -> Solved:

@@ -11,7 +11,8 @@ import dearpygui.dearpygui as dpg
 from recon3d.core.errors import ReconError
 from recon3d_gui.calibration import words
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.calibration.worker import Failed, Wanted
+from recon3d_gui.calibration.worker import Wanted
+from recon3d_gui.failure import Failure
 from recon3d_gui.job.desktop import open_file
 from recon3d_gui.panels.calibration_cards import PhotoCards
 from recon3d_gui.panels.calibration_plots import CalibrationPlots
@@ -262,14 +263,14 @@ class CalibrationPanel:
     def _tell_made(self) -> None:
         while not self._session.printed.empty():
             board = self._session.printed.get()
-            if isinstance(board, Failed):
+            if isinstance(board, Failure):
                 self._studio.toast(board.message, kind="bad", details=board.hint)
                 continue
             text = f"{board.name} is ready: print it at 100 %, and glue it to something flat."
             self._studio.toast(text, kind="good")
         while not self._session.reported.empty():
             report = self._session.reported.get()
-            if isinstance(report, Failed):
+            if isinstance(report, Failure):
                 self._studio.toast(report.message, kind="bad", details=report.hint)
             else:
                 open_file(report)
