@@ -208,6 +208,16 @@ def test_one_camera_per_photo_is_found_by_name(tmp_path: Path) -> None:
         read_given_cameras(album("a.jpg", "c.jpg"), path, None)
 
 
+def test_cameras_of_a_rig_took_the_photos_in_the_folders_of_their_names(tmp_path: Path) -> None:
+    cameras = {"left": OURS, "right": {**OURS, "fx": 900.0}, "left/2.jpg": {**OURS, "fx": 901.0}}
+    path = write(tmp_path / "K.rig.json", {"cameras": cameras, "unit": "metre"})
+    photos = album("left/1.jpg", "left/2.jpg", "right/day/1.jpg")
+    read = read_given_cameras(photos, path, None).intrinsics
+    assert [read[photo.id].pinhole.fx_px for photo in photos.photos] == [OURS["fx"], 901, 900]
+    with pytest.raises(IntrinsicsError, match=r"1 of 2 photos, such as back/1\.jpg"):
+        read_given_cameras(album("left/1.jpg", "back/1.jpg"), path, None)
+
+
 @given(
     scale=st.floats(0.25, 4),
     x=st.floats(-0.4, 0.4),

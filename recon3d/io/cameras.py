@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -75,22 +75,34 @@ def fit_to_photo(intrinsics: Intrinsics, photo: Photo, source: Path) -> Intrinsi
 
 
 def fit_to_photos(photos: Sequence[Photo], file: CameraFile, source: Path) -> dict[str, Intrinsics]:
-    """The camera of every photo, by photo id: the one of its name or size, or the only one.
+    """The camera of every photo, by photo id: of its name, its folder or its size, or the only one.
 
     Raises:
         IntrinsicsError: a photo has no camera in the file, or one of another shape.
     """
     if file.shared:
         return {p.id: fit_to_photo(_choose(file.shared, p, source), p, source) for p in photos}
-    names = match_by_name([photo.id for photo in photos], file.by_name)
+    ids = [photo.id for photo in photos]
+    names = _named_folders(ids, file.by_name) | match_by_name(ids, file.by_name)
     missing = [photo.id for photo in photos if photo.id not in names]
     if missing:
         raise IntrinsicsError(
             f"{source.name} has no camera for {len(missing)} of {len(photos)} photos, "
             f"such as {missing[0]}.",
-            hint="Name every photo in it, or give one camera for all of them.",
+            hint="Name every photo in it or the folder that it lies in, or give one camera for "
+            "all of them.",
         )
     return {p.id: fit_to_photo(file.by_name[names[p.id]], p, source) for p in photos}
+
+
+def _named_folders(photo_ids: Iterable[str], names: Container[str]) -> dict[str, str]:
+    """The nearest folder around each photo that is named, as a rig's cameras are."""
+    return {
+        photo_id: folder.name
+        for photo_id in photo_ids
+        for folder in reversed(PurePosixPath(photo_id).parents)
+        if folder.name in names
+    }
 
 
 def _choose(shared: Sequence[Intrinsics], photo: Photo, source: Path) -> Intrinsics:
