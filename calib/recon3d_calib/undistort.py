@@ -151,9 +151,11 @@ def _angle(given: Intrinsics, away: float) -> float:
     angles = np.linspace(0, np.pi, 2000)
     rays = np.stack([np.sin(angles), np.zeros_like(angles), np.cos(angles)], axis=1)
     plain = np.array([1.0, 1.0, 0.0, 0.0, *given.distortion.coefficients])
+    shown = project(LENSES["fisheye"], plain, rays)[:, 0]
     # Where a polynomial turns back it says nothing more.
-    shown = np.maximum.accumulate(project(LENSES["fisheye"], plain, rays)[:, 0])
-    return float(np.interp(away, shown, angles))
+    falling = np.flatnonzero(np.diff(shown) <= 0)
+    end = int(falling[0]) + 1 if len(falling) else len(shown)
+    return float(np.interp(away, shown[:end], angles[:end]))
 
 
 def _write(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
