@@ -44,7 +44,7 @@ def test_a_video_of_a_board_becomes_a_camera(tmp_path: Path) -> None:
     assert run(film(tmp_path / "Tafel größer.mp4", frames), tmp_path / "K.json") == 0
     found = json.loads((tmp_path / "K.json").read_text())
     said = found["calibration"]
-    assert said["board"] == {"kind": "chessboard", "size": "6x4"}
+    assert said["board"] == {"kind": "chessboard", "size": "6x4", "bend_squares": 0.0}
     assert said["photos_used"] >= 10
     # A video's own compression moves corners by tenths of a pixel.
     assert found["fx"] == pytest.approx(900, abs=4 * said["standard_deviations"]["fx"])
