@@ -12,6 +12,8 @@ _SMALLEST_PART = 3, 4
 # From one step to the next along a line of corners; a finder that skips a square doubles a step.
 _MOST_STRETCH = 1.5
 _MOST_BEND_DEG = 20.0
+# Steps from square to square that lead from dark to bright and back; a logo may lie on some.
+_MOSTLY = 0.7
 
 
 def find_chessboard(grey: UInt8[np.ndarray, "h w"], board: Board) -> Seen:
@@ -57,7 +59,7 @@ def any_grid(small: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "r c 2"] | No
     if not found:
         return None
     grid = np.asarray(corners, np.float64).reshape(*np.asarray(kinds).shape[:2], 2)
-    return grid if _is_regular(grid) else None
+    return grid if _is_regular(grid) and _is_checkered(small, grid) else None
 
 
 def _points(
@@ -74,6 +76,19 @@ def _points(
 
 def _is_regular(grid: Float[np.ndarray, "r c 2"]) -> bool:
     return all(_is_even(lines) for lines in (grid, grid.transpose(1, 0, 2)))
+
+
+def _is_checkered(grey: UInt8[np.ndarray, "h w"], grid: Float[np.ndarray, "r c 2"]) -> bool:
+    """Whether dark and bright squares take turns; between the circles of a grid none do."""
+    middles = (grid[1:, 1:] + grid[1:, :-1] + grid[:-1, 1:] + grid[:-1, :-1]) / 4
+    columns, rows = np.rint(middles).astype(int).transpose(2, 0, 1)
+    shades = grey[rows, columns].astype(np.float64)
+    sign = (-1.0) ** np.add.outer(np.arange(len(shades)), np.arange(shades.shape[1]))
+    steps = [
+        (np.diff(shades, axis=axis) * np.delete(sign, -1, axis=axis)).ravel() for axis in (0, 1)
+    ]
+    turns = np.concatenate(steps)
+    return bool(abs(np.sign(turns).sum()) > _MOSTLY * len(turns))
 
 
 def _is_even(lines: Float[np.ndarray, "r c 2"]) -> bool:

@@ -17,6 +17,7 @@ from recon3d_calib.board import Board, BoardKind
 from recon3d_calib.chessboard import find_chessboard
 from recon3d_calib.circles import find_circles
 from recon3d_calib.markers import find_charuco
+from recon3d_calib.planes import is_mirrored
 from recon3d_calib.seen import Points, Seen
 from recon3d_calib.tags import find_apriltags
 
@@ -112,10 +113,7 @@ def _facing_us(points: Points) -> Points:
     """A plain grid may have been counted in mirror writing; nobody sees a board from behind."""
     if points.numbers is not None and points.handed:
         return points
-    centred_px = points.px - points.px.mean(axis=0)
-    centred_board = points.board - points.board.mean(axis=0)
-    turn = np.linalg.lstsq(centred_board, centred_px, rcond=None)[0]
-    if np.linalg.det(turn) > 0:
+    if not is_mirrored(points.board, points.px):
         return points
     top = points.board[:, 1].max()
     return replace(points, board=np.stack([points.board[:, 0], top - points.board[:, 1]], axis=1))

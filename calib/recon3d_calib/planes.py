@@ -1,9 +1,16 @@
-"""Whether points lie as a flat board's picture would."""
+"""Whether points lie as those of a flat board do in its picture."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+
+
+def is_mirrored(places: Float[np.ndarray, "n 2"], seen_px: Float[np.ndarray, "n 2"]) -> bool:
+    """Whether the board is seen from behind, which nobody does: it was counted the other way."""
+    centred = places - places.mean(axis=0)
+    turn = np.linalg.lstsq(centred, seen_px - seen_px.mean(axis=0), rcond=None)[0]
+    return bool(np.linalg.det(turn) <= 0)
 
 
 def plane_error(places: Float[np.ndarray, "n 2"], seen_px: Float[np.ndarray, "n 2"]) -> float:

@@ -17,7 +17,8 @@ from recon3d.io.pictures import read_grey
 from recon3d.run.task import Task
 from recon3d_calib.board import KALIBR, Board, BoardKind, parse_size
 from recon3d_calib.chessboard import any_grid
-from recon3d_calib.circles import find_circles
+from recon3d_calib.circle_lattice import Kind
+from recon3d_calib.circles import sizes_of_circles
 from recon3d_calib.errors import BoardError
 from recon3d_calib.markers import charuco_corners, read_markers
 from recon3d_calib.planes import plane_error
@@ -28,13 +29,11 @@ _PHOTOS = 10
 _FEWEST_MARKERS = 4
 # Every family is tried, and markers are seen well or not at all.
 _MARKED_PHOTOS = 3
+# Photos that must agree on a grid of circles, which has no marks.
+_FEWEST_VOTES = 2
 _KALIBR_FAMILY = "apriltag_36h11"
 # Of the board's size in the picture; lenses bend planes by less, wrong sizes by more.
 _MOST_OFF_PLANE = 0.02
-# Sizes that are printed and sold; circles cannot be counted without a size.
-# Large ones first: a part of them looks like a small one.
-_CIRCLES = ((5, 9), (4, 11), (4, 9), (3, 9), (3, 7), (4, 5))
-_STRAIGHT_CIRCLES = ((11, 9), (9, 7), (7, 7), (8, 6), (7, 6), (7, 5), (6, 5), (5, 4), (4, 4))
 
 Grey = UInt8[np.ndarray, "h w"]
 
@@ -157,14 +156,14 @@ def _charuco(grey: Grey, family: str, markers: int) -> Board | None:
 
 
 def _circles(greys: Sequence[Grey], task: Task) -> Board | None:
-    kinds: tuple[tuple[BoardKind, Sequence[tuple[int, int]]], ...] = (
-        ("asymmetric-circles", _CIRCLES),
-        ("circles", _STRAIGHT_CIRCLES),
-    )
-    for kind, sizes in kinds:
-        for columns, rows in sizes:
-            board = Board(kind=kind, columns=columns, rows=rows)
+    # Straight rows first: a square part of them may be counted as staggered, too.
+    kinds: tuple[Kind, ...] = ("circles", "asymmetric-circles")
+    for kind in kinds:
+        seen: Counter[tuple[int, int]] = Counter()
+        for grey in greys:
             task.check()
-            if sum(find_circles(grey, board).points is not None for grey in greys[:4]) >= 2:
-                return board
+            seen.update(sizes_of_circles(grey, kind))
+        size, votes = max(seen.items(), key=lambda each: (each[1], each[0]), default=((0, 0), 0))
+        if votes >= _FEWEST_VOTES:
+            return Board(kind=kind, columns=size[0], rows=size[1])
     return None
