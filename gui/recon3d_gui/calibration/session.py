@@ -69,7 +69,7 @@ class CalibrationSession:
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
         self._stop_at = 0.0
-        self._reports = TemporaryDirectory(prefix="recon3d-calibration-")
+        self._reports: TemporaryDirectory[str] | None = None
 
     @property
     def paths(self) -> Mapping[str, Path]:
@@ -170,7 +170,8 @@ class CalibrationSession:
         if self._process is not None:
             self._process.kill()
             self._end(Stopped())
-        self._reports.cleanup()
+        if self._reports is not None:
+            self._reports.cleanup()
 
     def save(self, target: Path) -> None:
         """Write the result as a camera file.
@@ -184,6 +185,7 @@ class CalibrationSession:
     def write_report(self) -> None:
         """Write the result's report, in a thread; `reported` says where it is, or why not."""
         if self.outcome is not None:
+            self._reports = self._reports or TemporaryDirectory(prefix="recon3d-calibration-")
             target = Path(self._reports.name) / "report.html"
             write = partial(self.outcome.write_report, target)
             threading.Thread(target=_make, args=(write, target, self.reported), daemon=True).start()
