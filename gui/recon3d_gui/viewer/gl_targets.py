@@ -18,14 +18,15 @@ class Targets:
         self._context = context
         self._size = (0, 0)
         self._plain: moderngl.Framebuffer | None = None
+        self._depth: moderngl.Texture | None = None
         self._colour_only: moderngl.Framebuffer | None = None
         self._smooth: moderngl.Framebuffer | None = None
 
     @property
     def depth_texture(self) -> moderngl.Texture:
         """Of the plain picture."""
-        assert self._plain
-        return self._plain.depth_attachment  # type: ignore[return-value]
+        assert self._depth
+        return self._depth
 
     def use(self, size: tuple[int, int], samples: int) -> moderngl.Framebuffer:
         """Draw into a picture of this size from now on; samples: 0 = one a pixel."""
@@ -36,7 +37,7 @@ class Targets:
             colour, depth = context.texture(size, 4), context.depth_texture(size)
             depth.compare_func = ""
             depth.filter = (context.NEAREST, context.NEAREST)
-            self._plain = context.framebuffer([colour], depth)
+            self._plain, self._depth = context.framebuffer([colour], depth), depth
             self._colour_only = context.framebuffer([colour])
         target = self._plain
         samples = min(samples, context.max_samples)
@@ -81,4 +82,4 @@ class Targets:
                 each.release()
         if self._colour_only is not None:
             self._colour_only.release()
-        self._plain = self._smooth = self._colour_only = None
+        self._plain = self._depth = self._smooth = self._colour_only = None

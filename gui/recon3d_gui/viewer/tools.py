@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from recon3d.core.camera import project
 from recon3d.core.errors import ConfigError, ReconError
-from recon3d.core.known_scale import PhotoPixel, parse_scale
+from recon3d.core.known_scale import KnownFactor, PhotoPixel, parse_scale
 from recon3d.core.scene import Unit
 from recon3d.core.transform import Similarity
 from recon3d_gui.viewer.cameras import Bounds, Point
@@ -78,7 +78,9 @@ def metres_of(length: str) -> float:
             f'"{length}" is no length.', hint='Write a number of metres, or "42 cm", "3 ft".'
         )
     (known,) = parse_scale(length)
-    return known.metres_per_unit  # type: ignore[union-attr]
+    # Without a "=" it can be nothing else.
+    assert isinstance(known, KnownFactor)
+    return known.metres_per_unit
 
 
 def up_setting(direction_model: Float[np.ndarray, "3"], model_from_world: Similarity) -> str:
