@@ -11,6 +11,7 @@ from scipy import sparse
 
 from recon3d_calib.adjust import rotations_of
 from recon3d_calib.lens import Lens, project, project_with_slopes
+from recon3d_calib.noise import noise_of
 
 _ROUNDS = 40
 _MOST_DAMPING = 1e8
@@ -20,8 +21,6 @@ _CONVERGED, _ROUNDS_CONVERGED = 1e-7, 2
 _SHARES = 12
 # Half the length of a miss that counts in full, in standard deviations (Cauchy).
 _SOFT_SIGMAS = 3.0
-# The median distance of a Gaussian cloud in the plane, in its standard deviations.
-_MEDIAN_DISTANCE = 1.1774
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +69,7 @@ class Bundle:
 
     def noise_px(self, tracks: Tracks) -> float:
         """Standard deviation of one coordinate of a sighting, whatever a few wrong ones say."""
-        return float(np.median(np.linalg.norm(self.residuals_px(tracks), axis=1))) / (
-            _MEDIAN_DISTANCE
-        )
+        return noise_of(np.linalg.norm(self.residuals_px(tracks), axis=1))
 
     def in_first_photo(self) -> Bundle:
         """The same, seen from the first photo, so that its size is a factor of all places."""

@@ -10,18 +10,14 @@ import numpy as np
 from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Sightings, adjust
 from recon3d_calib.lens import LENSES, LensName
+from recon3d_calib.noise import noise_of, soft_weights, stands_out
 from recon3d_calib.start import Sharing, free_values
+from recon3d_calib.usable import FEWEST_PHOTOS
 
 _ROUNDS = 4
 # Of Gaussian corners fewer than one in 100 000 lie so far off.
 _MOST_SIGMAS = 5.0
-_MOST_TIMES_USUAL = 3.5
-# Below, a photo is fine whatever the others are.
-_ALWAYS_FINE_PX = 0.15
 _FEWEST_CORNERS = 6
-_FEWEST_PHOTOS = 3
-# The median distance of a Gaussian cloud in the plane, in its standard deviations.
-_MEDIAN_DISTANCE = 1.1774
 
 
 def drop_outliers(
@@ -51,23 +47,20 @@ def drop_outliers(
         fits = fit_lenses(fits, sightings, lenses, sharing, task)
         best = min(fits.values(), key=lambda fit: _typical_miss(fit, sightings))
         misses = np.linalg.norm(best.residuals_px(sightings), axis=1)
-        sigma = np.median(misses) / _MEDIAN_DISTANCE
-        soft = 1 / (1 + (misses / (2 * sigma)) ** 2)
         sharper = adjust(
             best,
-            replace(sightings, weight=soft),
+            replace(sightings, weight=soft_weights(misses)),
             free_values(best.lens, sharing),
             task,
         )
         misses = np.linalg.norm(sharper.residuals_px(sightings), axis=1)
-        sigma = np.median(misses) / _MEDIAN_DISTANCE
-        keep = misses < _MOST_SIGMAS * max(sigma, 1e-6)
+        keep = misses < _MOST_SIGMAS * noise_of(misses)
         typical = np.array([np.median(misses[rows]) for rows in sightings.photos])
         usual = float(np.median(typical))
-        bad = (typical > _MOST_TIMES_USUAL * usual) & (typical > _ALWAYS_FINE_PX)
         few = np.array([keep[rows].sum() < _FEWEST_CORNERS for rows in sightings.photos])
+        bad = np.array([stands_out(px, usual) for px in typical.tolist()])
         out = bad | few
-        if (~out).sum() < _FEWEST_PHOTOS:
+        if (~out).sum() < FEWEST_PHOTOS:
             out[:] = False
         for index in np.flatnonzero(out):
             times = typical[index] / usual

@@ -11,14 +11,9 @@ from jaxtyping import Float
 from recon3d.core.transform import Rigid
 from recon3d.run.task import Task
 from recon3d_calib.calibrate import Calibration
+from recon3d_calib.noise import soft_weights, stands_out
 from recon3d_calib.rig_adjust import RigFit, RigSightings, adjust_rig
 from recon3d_calib.rig_start import Placed, require_linked
-
-# Times as far as is usual for the camera; below the second, a photo is fine in any case.
-_MOST_TIMES_USUAL = 3.5
-_ALWAYS_FINE_PX = 0.15
-# The median distance of a Gaussian cloud in the plane, in its standard deviations.
-_MEDIAN_DISTANCE = 1.1774
 
 
 def settle(
@@ -50,9 +45,8 @@ def settle(
         fit = adjust_rig(RigFit.of([*cameras.values()], begin, boards), sightings, task)
         begin = fit.cam_from_first
         misses = np.linalg.norm(fit.residuals_px(sightings), axis=1)
-        sigma = max(float(np.median(misses)) / _MEDIAN_DISTANCE, 1e-6)
         # What is far off must not draw the rest along before it is judged.
-        soft = replace(sightings, weight=1 / (1 + (misses / (2 * sigma)) ** 2))
+        soft = replace(sightings, weight=soft_weights(misses))
         misses = np.linalg.norm(adjust_rig(fit, soft, task).residuals_px(sightings), axis=1)
         bad = _bad_views([*placed], misses, sightings)
         if not bad:
@@ -86,7 +80,7 @@ def _bad_views(
     }
     worst: dict[int, tuple[float, int, float]] = {}
     for (camera, moment), px in typical.items():
-        times = px / max(usual[camera], 1e-9)
-        if times > _MOST_TIMES_USUAL and px > _ALWAYS_FINE_PX:
+        if stands_out(px, usual[camera]):
+            times = px / max(usual[camera], 1e-9)
             worst[moment] = max(worst.get(moment, (0.0, 0, 0.0)), (times, camera, px))
     return {indices[moment]: (camera, px) for moment, (_, camera, px) in worst.items()}
