@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from recon3d import Inputs, Stage, preset, reconstruct
-from recon3d.io.stills import StillRenderer, Viewpoint, contact_sheet
+from recon3d.surface.stills import StillRenderer, Viewpoint, contact_sheet
 
 HERE = Path(__file__).parent
 OUT = Path("out/03_stills")

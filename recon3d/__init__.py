@@ -2,11 +2,11 @@
 
 from recon3d.config import Config, preset
 from recon3d.core.errors import Cancelled, ReconError
+from recon3d.export.export import Outputs
 from recon3d.finished import reopen
 from recon3d.pipeline import Inputs, Results, Stage, reconstruct
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event
-from recon3d.stages.export import Outputs
 
 __all__ = [
     "CancelToken",

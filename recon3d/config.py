@@ -19,18 +19,18 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 import tomli_w
 
 from recon3d.core.errors import ConfigError
-from recon3d.io.textures import ExportConfig
-from recon3d.stages.align import AlignConfig
-from recon3d.stages.depth import DepthConfig
-from recon3d.stages.frame import FrameConfig
-from recon3d.stages.fuse import FuseConfig
-from recon3d.stages.ingest import IngestConfig
-from recon3d.stages.levels import LevelsConfig
-from recon3d.stages.mesh import MeshConfig
-from recon3d.stages.pose import PoseConfig
-from recon3d.stages.refine import RefineConfig
-from recon3d.stages.relief import ReliefConfig
-from recon3d.stages.texture import TextureConfig
+from recon3d.depth.align import AlignConfig
+from recon3d.depth.consistency import RefineConfig
+from recon3d.depth.estimate import DepthConfig
+from recon3d.export.textures import ExportConfig
+from recon3d.georef.frame import FrameConfig
+from recon3d.photos.ingest import IngestConfig
+from recon3d.sfm.register import PoseConfig
+from recon3d.surface.fuse import FuseConfig
+from recon3d.surface.levels import LevelsConfig
+from recon3d.surface.mesh import MeshConfig
+from recon3d.surface.relief import ReliefConfig
+from recon3d.texture.texture import TextureConfig
 
 Preset = Literal["draft", "balanced", "fine"]
 

@@ -6,22 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from recon3d.depth import align
+from recon3d.depth import consistency as refine
+from recon3d.depth import estimate as depth
+from recon3d.georef import frame
+from recon3d.photos import ingest
 from recon3d.pipeline import in_unit_of_depth
 from recon3d.results import Results
 from recon3d.run.workspace import Made, finished_stage, last_run
-from recon3d.stages import (
-    align,
-    depth,
-    frame,
-    fuse,
-    ingest,
-    levels,
-    mesh,
-    pose,
-    refine,
-    relief,
-    texture,
-)  # fmt: skip
+from recon3d.sfm import register as pose
+from recon3d.surface import fuse, levels, mesh, relief
+from recon3d.texture import texture
 
 _STAGES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "ingest": ("album", ingest.read_album),

@@ -9,38 +9,33 @@ from pathlib import Path
 
 import numpy as np
 
+from recon3d import report
 from recon3d.config import Config
 from recon3d.core.depth import PredictedDepth
 from recon3d.core.errors import ReconError
-from recon3d.core.frame import TargetFrame
-from recon3d.core.region import Box
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, sparse_surface
-from recon3d.depthnet.registry import make_estimator
-from recon3d.io.cameras import read_given_cameras
-from recon3d.io.photos import find_files
-from recon3d.io.textures import ExportConfig
+from recon3d.depth import align
+from recon3d.depth import consistency as refine
+from recon3d.depth import estimate as depth
+from recon3d.depth.registry import make_estimator
+from recon3d.export import export
+from recon3d.export.export import Outputs
+from recon3d.export.textures import ExportConfig
+from recon3d.georef import frame
+from recon3d.georef.target_frame import TargetFrame
+from recon3d.photos import ingest
+from recon3d.photos.finding import find_files
 from recon3d.results import Forecast, Inputs, Results, Stage
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.task import CancelToken, Event, Listener, Task, silent
 from recon3d.run.workspace import Foresight, Made, NotMadeError, Workspace, open_workspace
-from recon3d.stages import (
-    align,
-    depth,
-    export,
-    frame,
-    fuse,
-    ingest,
-    levels,
-    mesh,
-    pose,
-    refine,
-    relief,
-    report,
-    texture,
-)  # fmt: skip
-from recon3d.stages.export import Outputs
+from recon3d.sfm import register as pose
+from recon3d.sfm.given_cameras import read_given_cameras
+from recon3d.surface import fuse, levels, mesh, relief
+from recon3d.surface.region import Box
+from recon3d.texture import texture
 
 __all__ = [
     "Forecast",

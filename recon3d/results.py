@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from recon3d.core.depth import PredictedDepth, SceneDepth
-from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.georef.target_frame import TargetFrame
 from recon3d.run.workspace import Made
 
 

@@ -11,7 +11,25 @@ from jaxtyping import install_import_hook
 
 # Shapes and dtypes in signatures are promises; tests hold every call to them.
 install_import_hook("recon3d.core", "beartype.beartype")
-install_import_hook("recon3d.stages", "beartype.beartype")
+for module in (
+    "photos.ingest",
+    "photos.image_set_files",
+    "sfm",
+    "depth.estimate",
+    "depth.align",
+    "depth.alignment",
+    "depth.consistency",
+    "surface.fuse",
+    "surface.mesh",
+    "surface.relief",
+    "surface.levels",
+    "surface.cleaning",
+    "georef",
+    "texture.texture",
+    "export.export",
+    "report",
+):
+    install_import_hook(f"recon3d.{module}", "beartype.beartype")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +46,7 @@ def real_photos() -> Path:
 @pytest.fixture(scope="module")
 def small_stills() -> Iterator[None]:
     """Reports of whole runs with pictures of a tenth of the size, for modules of many runs."""
-    from recon3d.stages.report import pictures
+    from recon3d.report import pictures
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "_STILL_PX", (160, 120))

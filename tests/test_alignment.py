@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recon3d.core.alignment import fit_alignment, fit_scale_and_shift, sample
-from recon3d.core.anchors import Anchors, point_anchors, point_sigmas
 from recon3d.core.camera import PinholeCamera, backproject
 from recon3d.core.depth import PredictedDepth
 from recon3d.core.errors import AlignmentError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
-from recon3d.core.spline import field_at, field_map
 from recon3d.core.transform import Rigid
+from recon3d.depth.align import AlignConfig, align_depth, is_needed, read_aligned
+from recon3d.depth.alignment import fit_alignment, fit_scale_and_shift, sample
+from recon3d.depth.anchors import Anchors, point_anchors, point_sigmas
+from recon3d.depth.consistency import RefineConfig, refine_depth
+from recon3d.depth.spline import field_at, field_map
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
-from recon3d.stages.align import AlignConfig, align_depth, is_needed, read_aligned
-from recon3d.stages.refine import RefineConfig, refine_depth
 
 sys.path.append(str(Path(__file__).parent))
 import plane_scene

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
+from recon3d.bench.metrics import DepthErrors
 from recon3d.bench.page import write_page
 from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases, speed_table
 from recon3d.bench.surface import THRESHOLDS, render_depth, surface_errors, visible_count
@@ -18,7 +19,6 @@ from recon3d.bench.truth import at_camera, read_llff_cameras, read_surveyed_came
 from recon3d.config import Config
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import ConfigError
-from recon3d.core.metrics import DepthErrors
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid

@@ -13,14 +13,14 @@ from recon3d.bench.picture import draw
 from recon3d.bench.sets import SETS, BenchSet
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
-from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.io.stills import StillRenderer, Viewpoint
+from recon3d.georef.target_frame import TargetFrame
 from recon3d.pipeline import Results
 from recon3d.run.cost import Cost
 from recon3d.run.workspace import Made
+from recon3d.surface.stills import StillRenderer, Viewpoint
 
 CELL = (270, 360)
 GAP = 6

@@ -12,8 +12,8 @@ from PIL import Image
 from recon3d.cli.commands import parse
 from recon3d.cli.perform import perform
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
-from recon3d.io.intrinsics import read_camera_file
-from recon3d.io.intrinsics_files import write_camera_file
+from recon3d.photos.intrinsics import read_camera_file
+from recon3d.photos.intrinsics_files import write_camera_file
 from recon3d.run.task import CancelToken
 
 PINHOLE = PinholeCamera(320, 240, 300.0, 300.0, 158.0, 121.0)

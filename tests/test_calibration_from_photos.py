@@ -31,9 +31,9 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import OutputError
 from recon3d.core.scene import CameraEstimate, Exif, Photo
 from recon3d.core.transform import Rigid
-from recon3d.io.colmap_mapping import Placement
-from recon3d.io.intrinsics import read_camera_file
+from recon3d.photos.intrinsics import read_camera_file
 from recon3d.run.task import CancelToken, Task, silent
+from recon3d.sfm.mapping import Placement
 
 SIZE = 1200, 900
 NOISE_PX = 0.3

@@ -13,9 +13,9 @@ from recon3d_calib.lens import LENSES, LensName, project
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError
 from recon3d.core.scene import Exif, Photo
-from recon3d.io.cameras import fit_to_photo
-from recon3d.io.colmap import colmap_from_intrinsics, intrinsics_from_colmap
-from recon3d.io.undistortion import (
+from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_from_colmap
+from recon3d.sfm.given_cameras import fit_to_photo
+from recon3d.sfm.undistortion import (
     Undistorter,
     distort_pixels,
     undistort_pixels,
@@ -46,7 +46,7 @@ def test_calibration_and_undistortion_mean_the_same_lens(name: LensName) -> None
 
 
 def test_a_division_lens_is_the_one_that_colmap_means() -> None:
-    from recon3d.io.colmap_library import pycolmap
+    from recon3d.sfm.pycolmap_library import pycolmap
 
     model, params = colmap_from_intrinsics(Intrinsics(CAMERA, DIVISION))
     assert model == "DIVISION"

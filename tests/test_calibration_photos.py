@@ -17,9 +17,9 @@ from recon3d_calib.report import write_report
 from recon3d_calib.rig import calibrate_rig
 from recon3d_calib.search import find_board
 
-from recon3d.io.intrinsics import read_camera_file
-from recon3d.io.undistortion import undistort_pixels, undistorted_camera
+from recon3d.photos.intrinsics import read_camera_file
 from recon3d.run.task import CancelToken, Task, silent
+from recon3d.sfm.undistortion import undistort_pixels, undistorted_camera
 
 pytestmark = pytest.mark.slow
 

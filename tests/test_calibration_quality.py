@@ -17,7 +17,7 @@ from recon3d_calib.files import save_calibration
 from recon3d_calib.plots import draw_coverage, draw_residuals, draw_tilts
 from recon3d_calib.quality import advice, coverage, grade, summary
 
-from recon3d.io.intrinsics import read_camera_file
+from recon3d.photos.intrinsics import read_camera_file
 from recon3d.run.task import CancelToken, Task, silent
 
 

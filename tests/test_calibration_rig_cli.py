@@ -18,7 +18,7 @@ from recon3d.cli.board_photos import rig_photos
 from recon3d.cli.commands import parse
 from recon3d.cli.perform import perform
 from recon3d.core.errors import InputError
-from recon3d.io.rig_files import read_rig_file
+from recon3d.photos.rig_files import read_rig_file
 from recon3d.run.task import CancelToken, Task, silent
 
 LEANS = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5), (0.3, 0.4), (-0.4, 0.2), (0.2, -0.4)]

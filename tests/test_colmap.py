@@ -18,13 +18,12 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError, IntrinsicsError, PosesError
 from recon3d.core.scene import PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
-from recon3d.io.colmap import (
+from recon3d.photos.colmap_cameras import (
     colmap_from_intrinsics,
     intrinsics_from_colmap,
-    read_colmap_cameras,
     read_colmap_intrinsics,
-    write_colmap_model,
 )
+from recon3d.sfm.colmap_model import read_colmap_cameras, write_colmap_model
 
 PINHOLE = PinholeCamera(640, 480, 500.0, 510.0, 321.5, 238.25)
 Z = np.array([0.0, 0.0, 1.0])
@@ -65,13 +64,13 @@ def test_points_behind_a_camera_are_no_sightings_of_it(tmp_path: Path) -> None:
     scene = make_scene()
     behind = replace(scene.views[0], cam_from_world=Rigid(np.eye(3), -10 * Z))
     write_colmap_model(tmp_path, replace(scene, views=(behind, *scene.views[1:])))
-    from recon3d.io.colmap_library import pycolmap
+    from recon3d.sfm.pycolmap_library import pycolmap
 
     assert pycolmap.Reconstruction(tmp_path).compute_num_observations() == 40
 
 
 def test_pycolmap_reads_the_model_we_write_and_we_read_its_own(tmp_path: Path) -> None:
-    from recon3d.io.colmap_library import pycolmap
+    from recon3d.sfm.pycolmap_library import pycolmap
 
     scene = make_scene()
     write_colmap_model(tmp_path, scene)
@@ -200,7 +199,7 @@ import os, signal, sys, io
 def keep(*_):
     os._exit(43)
 signal.signal(signal.SIGTERM, keep)
-from recon3d.io.colmap_library import pycolmap
+from recon3d.sfm.pycolmap_library import pycolmap
 import numpy as np
 from PIL import Image
 for _ in range(20):
@@ -227,4 +226,4 @@ def test_pycolmap_is_imported_in_one_module_only() -> None:
             for line in path.read_text(encoding="utf-8").splitlines()
         )
     ]
-    assert importers == ["colmap_library.py"]
+    assert importers == ["pycolmap_library.py"]

@@ -12,8 +12,8 @@ from PIL import Image
 from recon3d.bench import SETS, BenchRow
 from recon3d.bench.measure import measure
 from recon3d.config import Config, preset
+from recon3d.export.export import Outputs
 from recon3d.pipeline import Inputs, Results, Stage, reconstruct
-from recon3d.stages.export import Outputs
 
 pytestmark = pytest.mark.usefixtures("small_stills")
 

@@ -13,8 +13,8 @@ import pytest
 from recon3d.core.camera import backproject
 from recon3d.core.depth import DepthEstimator, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
-from recon3d.depthnet.filled import Filled, fill
-from recon3d.depthnet.registry import make_estimator
+from recon3d.depth.filled import Filled, fill
+from recon3d.depth.registry import make_estimator
 from recon3d.run.device import Runtime
 
 sys.path.append(str(Path(__file__).parent))

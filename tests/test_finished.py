@@ -13,11 +13,11 @@ from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
 from recon3d.core.errors import InputError
+from recon3d.export.export import Outputs
+from recon3d.export.meshes import read_mesh
 from recon3d.finished import gather, reopen
-from recon3d.io.meshes import read_mesh
 from recon3d.pipeline import Inputs, Stage, reconstruct
 from recon3d.run.task import CancelToken
-from recon3d.stages.export import Outputs
 
 pytestmark = pytest.mark.usefixtures("small_stills")
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from recon3d.config import Config, updated
 from recon3d.core.errors import Cancelled, EstimatorError, InputError
-from recon3d.io.digests import sha256_of
+from recon3d.photos.digests import sha256_of
 from recon3d.pipeline import Forecast, Inputs, Stage, forecast, reconstruct
 from recon3d.run.task import CancelToken, Event, silent
 from recon3d.run.workspace import open_workspace
@@ -144,7 +144,7 @@ def test_contents_are_hashed_anew_when_a_file_changes(tmp_path: Path) -> None:
 def test_a_file_that_stays_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = old_file(tmp_path / "a.jpg", b"first")
     later = time.time_ns() + 10**10
-    monkeypatch.setattr("recon3d.io.digests.time.time_ns", lambda: later)
+    monkeypatch.setattr("recon3d.photos.digests.time.time_ns", lambda: later)
     first = sha256_of(path, lambda: None)
     monkeypatch.setattr(Path, "open", None)
     assert sha256_of(path, lambda: None) == first

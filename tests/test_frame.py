@@ -17,7 +17,6 @@ from recon3d.cli.commands import parse
 from recon3d.cli.options import PhotoCommand
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import Cancelled, ConfigError, InputError
-from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import (
     Album,
     CameraEstimate,
@@ -30,11 +29,12 @@ from recon3d.core.scene import (
 )
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.io.undistortion import undistorted_camera
+from recon3d.georef.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
+from recon3d.georef.scale import told_cues
+from recon3d.georef.target_frame import TargetFrame
+from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent
-from recon3d.stages.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
-from recon3d.stages.report import Run, write_report
-from recon3d.stages.scale import told_cues
+from recon3d.sfm.undistortion import undistorted_camera
 
 sys.path.append(str(Path(__file__).parent))
 from marker_scene import CAMERA, around, marker_corners, photograph

@@ -18,8 +18,8 @@ from PIL import Image
 
 from recon3d.core.errors import OutputError
 from recon3d.core.surface import Mesh, TexturedMesh
-from recon3d.io.meshes import write_mesh
-from recon3d.io.textures import ExportConfig
+from recon3d.export.meshes import write_mesh
+from recon3d.export.textures import ExportConfig
 
 sys.path.append(str(Path(__file__).parent))
 from textured_box import one_page_box, sample, textured_box

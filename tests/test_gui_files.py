@@ -33,11 +33,11 @@ from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
+from recon3d.photos.image_set_files import Item, picture_path, read_album, write_album
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.run.workspace import Made, open_workspace
-from recon3d.stages.album_files import Item, picture_path, read_album, write_album
-from recon3d.stages.pose import read_posed_photos
-from recon3d.stages.posed_files import write_pictures, write_scene
+from recon3d.sfm.posed_files import write_pictures, write_scene
+from recon3d.sfm.register import read_posed_photos
 
 
 class Clock:

@@ -46,9 +46,9 @@ from recon3d_gui.project.project import Project
 
 import recon3d.finished
 from recon3d.config import Config
+from recon3d.export.export import Outputs
 from recon3d.results import Forecast, Inputs, Stage
 from recon3d.run.task import Event
-from recon3d.stages.export import Outputs
 
 WHERE = Path("scene.recon3d")
 REQUEST = RunRequest(inputs=Inputs(photos=Path("photos")), workspace=WHERE, config=Config())

@@ -25,7 +25,6 @@ from recon3d_gui.viewer.tools import (
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import ConfigError
-from recon3d.core.known_scale import PhotoPixel, parse_scale
 from recon3d.core.scene import (
     Album,
     CameraEstimate,
@@ -38,10 +37,11 @@ from recon3d.core.scene import (
 )
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.io.undistortion import distort_pixels, undistort_pixels, undistorted_camera
-from recon3d.stages.lifting import photo_pixel
-from recon3d.stages.mesh import MeshConfig
-from recon3d.stages.scale import told_cues
+from recon3d.georef.known_scale import PhotoPixel, parse_scale
+from recon3d.georef.lifting import photo_pixel
+from recon3d.georef.scale import told_cues
+from recon3d.sfm.undistortion import distort_pixels, undistort_pixels, undistorted_camera
+from recon3d.surface.mesh import MeshConfig
 
 CAMERA = PinholeCamera(640, 480, 610.0, 590.0, 333.0, 228.0)
 CANVAS = (1000, 700)

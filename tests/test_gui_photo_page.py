@@ -20,8 +20,8 @@ from recon3d.core.camera import PinholeCamera, project
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
-from recon3d.io.depth_files import depth_file_paths, write_prediction, write_scene_depth
-from recon3d.stages.posed_files import write_scene
+from recon3d.depth.files import depth_file_paths, write_prediction, write_scene_depth
+from recon3d.sfm.posed_files import write_scene
 
 ROOM = (800.0, 600.0)
 sizes = st.tuples(st.floats(10, 8000), st.floats(10, 8000))

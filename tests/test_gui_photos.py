@@ -146,8 +146,8 @@ def test_one_step_excludes_many_and_the_same_key_includes_them_again(
 
 
 def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> None:
+    from recon3d.photos.image_set_files import Item, write_album
     from recon3d.run.files import write_json
-    from recon3d.stages.album_files import Item, write_album
 
     for number in range(3):
         photo(tmp_path / "p" / f"{number}.jpg", number)

@@ -27,9 +27,9 @@ from recon3d_gui.project.project import Project
 
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.surface import Mesh, TexturedMesh
-from recon3d.io.meshes import MESH_WRITERS, write_mesh
-from recon3d.io.textures import ExportConfig, TextureFormat
-from recon3d.stages.export import Outputs
+from recon3d.export.export import Outputs
+from recon3d.export.meshes import MESH_WRITERS, write_mesh
+from recon3d.export.textures import ExportConfig, TextureFormat
 
 WITHIN = 0.3
 """Of the size that was foretold."""

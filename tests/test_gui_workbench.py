@@ -19,9 +19,9 @@ from recon3d_gui.viewer.workbench import Workbench
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import ConfigError
-from recon3d.core.known_scale import PhotoPixel, parse_scale
 from recon3d.core.scene import View
 from recon3d.core.transform import Rigid, Similarity
+from recon3d.georef.known_scale import PhotoPixel, parse_scale
 
 CAMERA = PinholeCamera.centred(640, 480, 600.0)
 LOADED = Loaded(

@@ -18,13 +18,13 @@ from recon3d.core.camera import PinholeCamera, backproject
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
 from recon3d.core.errors import Cancelled, EstimatorError
 from recon3d.core.transform import Rigid
-from recon3d.depthnet.hub import HubDepth
-from recon3d.depthnet.hub_families import family_of
-from recon3d.depthnet.hub_files import cached_names, digest_of, find_folder, own_folder
-from recon3d.depthnet.hub_network import HubNetwork
-from recon3d.depthnet.registry import make_estimator
-from recon3d.depthnet.spreading import spread
-from recon3d.depthnet.tiles import blended, tile_boxes
+from recon3d.depth.hub.estimator import HubDepth
+from recon3d.depth.hub.families import family_of
+from recon3d.depth.hub.files import cached_names, digest_of, find_folder, own_folder
+from recon3d.depth.hub.network import HubNetwork
+from recon3d.depth.registry import make_estimator
+from recon3d.depth.spreading import spread
+from recon3d.depth.tiles import blended, tile_boxes
 from recon3d.run.device import Runtime
 
 sys.path.append(str(Path(__file__).parent))
@@ -404,8 +404,8 @@ def test_the_cache_that_other_programs_fill_is_used(
 
 def test_a_map_of_nan_is_a_verdict_on_its_photo(tmp_path: Path) -> None:
     from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
+    from recon3d.depth.estimate import DepthConfig, estimate_depth, read_predictions
     from recon3d.run.task import CancelToken, Event, Task
-    from recon3d.stages.depth import DepthConfig, estimate_depth, read_predictions
 
     class Broken:
         name, digest, source_views = "broken", "1", 0

@@ -15,8 +15,8 @@ import pytest
 
 from recon3d.cli import main
 from recon3d.core.errors import Cancelled, EstimatorError
-from recon3d.depthnet.hub_fetch import fetch
-from recon3d.depthnet.hub_files import cached_folder
+from recon3d.depth.hub.fetch import fetch
+from recon3d.depth.hub.files import cached_folder
 
 NAME, COMMIT = "someone/some-depth-hf", "0123456789abcdef0123456789abcdef01234567"
 

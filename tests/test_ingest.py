@@ -20,12 +20,12 @@ from PIL import Image
 
 from recon3d.core.errors import Cancelled, ConfigError, InputError
 from recon3d.core.scene import Album
-from recon3d.io.photos import find_files
-from recon3d.io.pictures import read_upright
-from recon3d.io.video import pick_frames, read_frames
+from recon3d.photos.finding import find_files
+from recon3d.photos.ingest import IngestConfig, check_excluded, ingest, read_album
+from recon3d.photos.pictures import read_upright
+from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.ingest import IngestConfig, check_excluded, ingest, read_album
 
 
 def scene(seed: int = 0, size: tuple[int, int] = (160, 120)) -> np.ndarray:

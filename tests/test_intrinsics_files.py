@@ -8,8 +8,8 @@ import pytest
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import OutputError
-from recon3d.io.intrinsics import read_camera_file
-from recon3d.io.intrinsics_files import CameraFormat, write_camera_file
+from recon3d.photos.intrinsics import read_camera_file
+from recon3d.photos.intrinsics_files import CameraFormat, write_camera_file
 
 CAMERA = PinholeCamera(1280, 720, 1001.5, 1003.25, 641.75, 350.125)
 LENSES = {

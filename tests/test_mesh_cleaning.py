@@ -12,21 +12,21 @@ import pytest
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import ConfigError, TooLittleDepthError
-from recon3d.core.region import Box, region_of_interest
 from recon3d.core.scene import PosedScene, SparsePoints, View
-from recon3d.core.smoothing import normal_noise_deg, smooth_keeping_edges
 from recon3d.core.surface import Mesh, face_areas
-from recon3d.core.topology import border_loops, edge_uses, half_edges
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.cleaning.crossings import count_crossing_faces
-from recon3d.stages.cleaning.decimation import decimate
-from recon3d.stages.cleaning.floaters import count_spikes, drop_unseen, flatten_spikes, seen_faces
-from recon3d.stages.cleaning.holes import count_holes, fill_holes
-from recon3d.stages.cleaning.pieces import count_pieces, drop_small_pieces, keep_faces
-from recon3d.stages.cleaning.repair import count_faulty_edges, fans_too_many, make_manifold
-from recon3d.stages.levels import LevelsConfig, make_levels, read_levels
-from recon3d.stages.mesh import MeshConfig, clean_mesh, read_effects, read_mesh
+from recon3d.surface.cleaning.crossings import count_crossing_faces
+from recon3d.surface.cleaning.decimation import decimate
+from recon3d.surface.cleaning.floaters import count_spikes, drop_unseen, flatten_spikes, seen_faces
+from recon3d.surface.cleaning.holes import count_holes, fill_holes
+from recon3d.surface.cleaning.pieces import count_pieces, drop_small_pieces, keep_faces
+from recon3d.surface.cleaning.repair import count_faulty_edges, fans_too_many, make_manifold
+from recon3d.surface.cleaning.smoothing import normal_noise_deg, smooth_keeping_edges
+from recon3d.surface.levels import LevelsConfig, make_levels, read_levels
+from recon3d.surface.mesh import MeshConfig, clean_mesh, read_effects, read_mesh
+from recon3d.surface.region import Box, region_of_interest
+from recon3d.surface.topology import border_loops, edge_uses, half_edges
 
 sys.path.append(str(Path(__file__).parent))
 from solids import GREY, is_closed, joined, sheet, sphere
@@ -281,7 +281,7 @@ def test_smoothing_takes_the_noise_and_leaves_the_edge() -> None:
 
 
 def test_crossing_faces_are_counted_as_open3d_counts_them() -> None:
-    from recon3d.io.open3d_mesh import to_open3d
+    from recon3d.surface.open3d_mesh import to_open3d
 
     ball = sphere(2)
     moved = replace(ball, vertices=ball.vertices + np.float32([1.03, 0.02, 0.01]))

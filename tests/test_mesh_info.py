@@ -16,11 +16,11 @@ from recon3d.cli.commands import parse
 from recon3d.cli.display import JsonLines, PlainLines
 from recon3d.core.errors import InputError
 from recon3d.core.surface import Mesh
-from recon3d.io.foreign_meshes import read_foreign_mesh
-from recon3d.io.meshes import write_mesh
+from recon3d.export.meshes import write_mesh
 from recon3d.run.task import CancelToken
-from recon3d.stages.cleaning.pieces import keep_faces
-from recon3d.stages.cleaning.survey import Survey, survey
+from recon3d.surface.cleaning.pieces import keep_faces
+from recon3d.surface.cleaning.survey import Survey, survey
+from recon3d.surface.foreign_meshes import read_foreign_mesh
 
 sys.path.append(str(Path(__file__).parent))
 from solids import joined, sheet, sphere

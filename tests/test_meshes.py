@@ -16,8 +16,8 @@ import trimesh
 
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, vertex_normals
-from recon3d.io.depth_maps import png_step, write_depth_map
-from recon3d.io.meshes import (
+from recon3d.export.depth_maps import png_step, write_depth_map
+from recon3d.export.meshes import (
     MESH_WRITERS,
     check_mesh_suffix,
     read_cloud,
@@ -25,7 +25,7 @@ from recon3d.io.meshes import (
     write_cloud,
     write_mesh,
 )
-from recon3d.io.textures import ExportConfig
+from recon3d.export.textures import ExportConfig
 
 sys.path.append(str(Path(__file__).parent))
 from textured_box import textured_box

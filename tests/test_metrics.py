@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recon3d.core.camera import PinholeCamera, pixel_rays
-from recon3d.core.errors import ShapeMismatchError
-from recon3d.core.metrics import (
+from recon3d.bench.metrics import (
     align_cameras,
     camera_errors,
     confirmations,
@@ -15,6 +13,8 @@ from recon3d.core.metrics import (
     surface_scores,
     trust_bins,
 )
+from recon3d.core.camera import PinholeCamera, pixel_rays
+from recon3d.core.errors import ShapeMismatchError
 from recon3d.core.transform import Rigid, Similarity
 
 CAMERA = PinholeCamera(40, 30, 50.0, 50.0, 20.0, 15.0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
-from recon3d.depthnet.cleanup import smoothed, without_flying_pixels, without_specks
+from recon3d.depth.cleanup import smoothed, without_flying_pixels, without_specks
 
 CAMERA = PinholeCamera(80, 60, 70.0, 70.0, 40.0, 30.0)
 

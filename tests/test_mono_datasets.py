@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import InputError
-from recon3d.depthnet.mono.datasets import open_frames
-from recon3d.depthnet.mono.datasets.kitti import name_in_list
-from recon3d.depthnet.mono.datasets.tum import associated
+from recon3d.depth.mono.datasets import open_frames
+from recon3d.depth.mono.datasets.kitti import name_in_list
+from recon3d.depth.mono.datasets.tum import associated
 
 WIDTH, HEIGHT = 64, 48
 DEPTH = np.linspace(1.0, 5.0, WIDTH * HEIGHT, dtype=np.float32).reshape(HEIGHT, WIDTH)

@@ -15,10 +15,10 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthKind, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError, InputError
 from recon3d.core.transform import Rigid
-from recon3d.depthnet.checkpoint import SHIPPED
-from recon3d.depthnet.mono.checkpoint import read_mono_checkpoint, write_mono_checkpoint
-from recon3d.depthnet.mono.datasets import open_frames
-from recon3d.depthnet.mono.evaluation import (
+from recon3d.depth.checkpoint import SHIPPED
+from recon3d.depth.mono.checkpoint import read_mono_checkpoint, write_mono_checkpoint
+from recon3d.depth.mono.datasets import open_frames
+from recon3d.depth.mono.evaluation import (
     EvaluationRules,
     Extremes,
     evaluate,
@@ -26,11 +26,11 @@ from recon3d.depthnet.mono.evaluation import (
     score,
     write_csv,
 )
-from recon3d.depthnet.mono.frames import Frame, FrameSet
-from recon3d.depthnet.mono.inference import predict_depth
-from recon3d.depthnet.mono.network import MonoNetwork
-from recon3d.depthnet.mono.recipe import ModelConfig
-from recon3d.depthnet.registry import make_estimator
+from recon3d.depth.mono.frames import Frame, FrameSet
+from recon3d.depth.mono.inference import predict_depth
+from recon3d.depth.mono.network import MonoNetwork
+from recon3d.depth.mono.recipe import ModelConfig
+from recon3d.depth.registry import make_estimator
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
 

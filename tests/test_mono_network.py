@@ -12,10 +12,10 @@ import torchvision
 from torch import Tensor
 
 from recon3d.core.errors import ConfigError, EstimatorError
-from recon3d.depthnet.mono.imagenet import new_network
-from recon3d.depthnet.mono.losses import parse_loss
-from recon3d.depthnet.mono.network import MonoNetwork
-from recon3d.depthnet.mono.recipe import EncoderName, ModelConfig
+from recon3d.depth.mono.imagenet import new_network
+from recon3d.depth.mono.losses import parse_loss
+from recon3d.depth.mono.network import MonoNetwork
+from recon3d.depth.mono.recipe import EncoderName, ModelConfig
 
 TARGET = torch.zeros(1, 1, 2, 2)
 SMALL = ModelConfig(encoder="mobilenet_v3_large", decoder_width=4)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from recon3d.core.depth_scores import benchmark_crop, depth_scores, scaled_to_truth
+from recon3d.depth.mono.scores import benchmark_crop, depth_scores, scaled_to_truth
 
 
 def test_scores_match_a_case_worked_out_by_hand() -> None:

@@ -12,14 +12,14 @@ import torch
 
 from recon3d.core.camera import PinholeCamera, backproject, pixel_rays
 from recon3d.core.errors import Cancelled, EstimatorError, InputError
-from recon3d.depthnet.mono.checkpoint import read_mono_checkpoint
-from recon3d.depthnet.mono.frames import Frame, FrameSet
-from recon3d.depthnet.mono.imagenet import new_network
-from recon3d.depthnet.mono.inference import predict_depth
-from recon3d.depthnet.mono.lesson import MonoLesson, canonical_log_depth
-from recon3d.depthnet.mono.recipe import Augmentation, ModelConfig, Recipe
-from recon3d.depthnet.mono.train import split_frames, train_mono
-from recon3d.depthnet.mono.views import (
+from recon3d.depth.mono.checkpoint import read_mono_checkpoint
+from recon3d.depth.mono.frames import Frame, FrameSet
+from recon3d.depth.mono.imagenet import new_network
+from recon3d.depth.mono.inference import predict_depth
+from recon3d.depth.mono.lesson import MonoLesson, canonical_log_depth
+from recon3d.depth.mono.recipe import Augmentation, ModelConfig, Recipe
+from recon3d.depth.mono.train import split_frames, train_mono
+from recon3d.depth.mono.views import (
     canonical_factor,
     input_camera,
     mirrored,
@@ -28,7 +28,7 @@ from recon3d.depthnet.mono.views import (
     view_of,
     view_of_photo,
 )
-from recon3d.depthnet.schedule import Schedule
+from recon3d.depth.training.schedule import Schedule
 from recon3d.run.task import CancelToken, Event, Task
 
 # The principal point is off the middle, so that mistakes about it show.

@@ -14,11 +14,11 @@ from recon3d.core.camera import PinholeCamera, pixel_rays, project
 from recon3d.core.depth import DepthRequest
 from recon3d.core.errors import Cancelled, EstimatorError
 from recon3d.core.transform import Rigid
-from recon3d.depthnet.checkpoint import write_checkpoint
-from recon3d.depthnet.matching import Matcher
-from recon3d.depthnet.multiview.estimator import KIND, MultiView
-from recon3d.depthnet.multiview.losses import losses
-from recon3d.depthnet.multiview.matching import (
+from recon3d.depth.checkpoint import write_checkpoint
+from recon3d.depth.matching import Matcher
+from recon3d.depth.multiview.estimator import KIND, MultiView
+from recon3d.depth.multiview.losses import losses
+from recon3d.depth.multiview.matching import (
     Ncc,
     correlation,
     inside,
@@ -26,11 +26,11 @@ from recon3d.depthnet.multiview.matching import (
     sample,
     source_grid,
 )
-from recon3d.depthnet.multiview.network import MultiViewNet, Views, _convex_upsampled
-from recon3d.depthnet.multiview.samples import Sample, collate, make_sample
-from recon3d.depthnet.registry import make_estimator
-from recon3d.depthnet.synthetic import RenderedScene, render_scene
-from recon3d.depthnet.warp import grey_tensor, source_view
+from recon3d.depth.multiview.network import MultiViewNet, Views, _convex_upsampled
+from recon3d.depth.multiview.samples import Sample, collate, make_sample
+from recon3d.depth.registry import make_estimator
+from recon3d.depth.synthetic import RenderedScene, render_scene
+from recon3d.depth.warp import grey_tensor, source_view
 from recon3d.run.device import Runtime
 
 sys.path.append(str(Path(__file__).parent))

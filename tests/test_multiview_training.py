@@ -16,12 +16,12 @@ import torch
 from recon3d.cli.commands import parse
 from recon3d.cli.perform import perform
 from recon3d.core.errors import Cancelled, EstimatorError
-from recon3d.depthnet.multiview.recipe import MultiViewData
-from recon3d.depthnet.multiview.train import train_multiview
-from recon3d.depthnet.registry import make_estimator
-from recon3d.depthnet.scene_bank import SceneBank
-from recon3d.depthnet.schedule import Schedule
-from recon3d.depthnet.training import CHECKPOINT
+from recon3d.depth.multiview.recipe import MultiViewData
+from recon3d.depth.multiview.train import train_multiview
+from recon3d.depth.registry import make_estimator
+from recon3d.depth.training.loop import CHECKPOINT
+from recon3d.depth.training.scene_bank import SceneBank
+from recon3d.depth.training.schedule import Schedule
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
 
@@ -109,7 +109,7 @@ def test_the_command_renders_trains_and_says_how_to_use_the_result(
     bank: SceneBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
     small = partial(SceneBank, size_px=bank.size_px, views=bank.views)
-    monkeypatch.setattr("recon3d.depthnet.scene_bank.SceneBank", small)
+    monkeypatch.setattr("recon3d.depth.training.scene_bank.SceneBank", small)
     sizes = "--scenes 3 --parts 1 --batch 1 --width-px 64 --height-px 48 --validation-scenes 1"
     places = ["--bank", str(bank.folder), "--out", str(tmp_path / "net")]
     command = parse(

@@ -16,13 +16,6 @@ from recon3d.config import Config
 from recon3d.core.camera import Intrinsics, PinholeCamera, backproject, pixel_rays, project
 from recon3d.core.depth import DepthKind, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError, TooFewPhotosPlacedError, TooLittleDepthError
-from recon3d.core.relief import (
-    as_seen,
-    depth_of_relative,
-    from_seen,
-    relief_faces,
-    without_horizon,
-)
 from recon3d.core.scene import (
     Album,
     CameraEstimate,
@@ -36,17 +29,24 @@ from recon3d.core.scene import (
 )
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
+from recon3d.export.export import Outputs
 from recon3d.pipeline import Inputs, Results, Stage, reconstruct
 from recon3d.run.task import CancelToken, Task, silent
-from recon3d.stages.alone import stand_alone
-from recon3d.stages.export import Outputs
-from recon3d.stages.mesh import MeshConfig, clean_relief, read_mesh
-from recon3d.stages.relief import (
+from recon3d.sfm.single_photo import stand_alone
+from recon3d.surface.mesh import MeshConfig, clean_relief, read_mesh
+from recon3d.surface.relief import (
     ReliefConfig,
     build_relief,
     read_depth,
     read_relief,
     settle_depth,
+)
+from recon3d.surface.relief_mesh import (
+    as_seen,
+    depth_of_relative,
+    from_seen,
+    relief_faces,
+    without_horizon,
 )
 
 pytestmark = pytest.mark.usefixtures("small_stills")

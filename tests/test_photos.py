@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import InputError
-from recon3d.io.naming import match_by_name, named
-from recon3d.io.photos import FoundFiles, find_files, list_photos
-from recon3d.io.pictures import (
+from recon3d.photos.finding import FoundFiles, find_files, list_photos
+from recon3d.photos.naming import match_by_name, named
+from recon3d.photos.pictures import (
     read_depth_mm,
     read_mask,
     read_picture,
@@ -377,7 +377,7 @@ def test_heic_from_phones_is_upright(real_photos: Path) -> None:
 def test_heic_without_its_package_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recon3d.io.pictures._open_heif_too", lambda: False)
+    monkeypatch.setattr("recon3d.photos.pictures._open_heif_too", lambda: False)
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(InputError) as caught:

@@ -12,11 +12,11 @@ import torch
 from recon3d.core.camera import backproject, project
 from recon3d.core.depth import DepthEstimator, DepthRequest
 from recon3d.core.errors import Cancelled, EstimatorError
-from recon3d.depthnet.aggregation import Penalties, aggregate
-from recon3d.depthnet.matching import Matcher, box_sum
-from recon3d.depthnet.planesweep import PlaneSweep
-from recon3d.depthnet.registry import estimator_names, make_estimator
-from recon3d.depthnet.warp import grey_tensor, source_view
+from recon3d.depth.aggregation import Penalties, aggregate
+from recon3d.depth.matching import Matcher, box_sum
+from recon3d.depth.planesweep import PlaneSweep
+from recon3d.depth.registry import estimator_names, make_estimator
+from recon3d.depth.warp import grey_tensor, source_view
 from recon3d.run.device import Runtime
 
 sys.path.append(str(Path(__file__).parent))

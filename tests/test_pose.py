@@ -18,10 +18,10 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import Cancelled, IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.scene import Album, Exif, GivenCameras, Photo, PosedPhotos
 from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
-from recon3d.io.undistortion import Undistorter, undistorted_camera
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
-from recon3d.stages.pose import PoseConfig, place_photos, read_posed_photos
+from recon3d.sfm.register import PoseConfig, place_photos, read_posed_photos
+from recon3d.sfm.undistortion import Undistorter, undistorted_camera
 
 CAMERA = PinholeCamera(480, 360, 450.0, 450.0, 240.0, 180.0)
 CONFIG = PoseConfig(features=2000, attempts=1)
@@ -168,7 +168,7 @@ def test_the_report_counts_what_happened(solved: Solved) -> None:
 
 def test_reading_posed_photos_needs_no_colmap(solved: Solved) -> None:
     code = (
-        "import sys; from pathlib import Path; from recon3d.stages.pose import read_posed_photos;"
+        "import sys; from pathlib import Path; from recon3d.sfm.register import read_posed_photos;"
         "print(len(read_posed_photos(Path(sys.argv[1])).scene.views), 'pycolmap' in sys.modules)"
     )
     done = subprocess.run(
@@ -323,8 +323,8 @@ def test_two_photos_are_enough(tmp_path: Path) -> None:
     ],
 )
 def test_undistortion_agrees_with_colmap(distortion: Distortion) -> None:
-    from recon3d.io.colmap import colmap_from_intrinsics
-    from recon3d.io.colmap_library import pycolmap
+    from recon3d.photos.colmap_cameras import colmap_from_intrinsics
+    from recon3d.sfm.pycolmap_library import pycolmap
 
     lens = Intrinsics(CAMERA, distortion)
     rows, columns = np.mgrid[:360, :480]

@@ -32,9 +32,9 @@ from recon3d.core.scene import (
 )
 from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.transform import Rigid
-from recon3d.io.stills import BACKGROUND, StillRenderer, turntable
+from recon3d.report import Run, write_report
 from recon3d.run.cost import Cost
-from recon3d.stages.report import Run, write_report
+from recon3d.surface.stills import BACKGROUND, StillRenderer, turntable
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 IDS = ("a.jpg", "<script>alert(1)</script>.jpg", "山/ü \" onload='x' b.png", "bytes\udcff.jpg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recon3d.core.retrieval import (
+from recon3d.sfm.retrieval import (
     all_pairs,
     look_similarity,
     most_similar,

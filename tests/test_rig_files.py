@@ -15,8 +15,8 @@ from recon3d.cli.perform import perform
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, OutputError
 from recon3d.core.transform import Rigid
-from recon3d.io.intrinsics import read_camera_file
-from recon3d.io.rig_files import RigFile, RigMember, read_rig_file, write_rig_file
+from recon3d.photos.intrinsics import read_camera_file
+from recon3d.photos.rig_files import RigFile, RigMember, read_rig_file, write_rig_file
 from recon3d.run.task import CancelToken
 
 # Right looks 90 degrees to the left of where the first camera looks; back looks behind it.

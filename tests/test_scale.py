@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from recon3d.core.camera import project
 from recon3d.core.errors import ConfigError
-from recon3d.core.known_scale import KnownFactor, KnownLength, ModelPoint, PhotoPixel, parse_scale
-from recon3d.core.scale_cues import ScaleCue, fuse_scales
 from recon3d.core.scene import View
-from recon3d.core.squares import measure_square
-from recon3d.core.triangulation import triangulate
-from recon3d.io.markers import check_family, find_markers
+from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, PhotoPixel, parse_scale
+from recon3d.georef.scale_cues import ScaleCue, fuse_scales
+from recon3d.georef.squares import measure_square
+from recon3d.georef.triangulation import triangulate
+from recon3d.photos.markers import check_family, find_markers
 
 sys.path.insert(0, str(Path(__file__).parent))
 

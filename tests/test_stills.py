@@ -12,10 +12,10 @@ from PIL import Image
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.surface import Mesh, TexturedMesh
-from recon3d.core.surface_colour import TextureColour, bilinear
 from recon3d.core.transform import Rigid
-from recon3d.io import stills
-from recon3d.io.stills import BACKGROUND, StillRenderer, Viewpoint, contact_sheet
+from recon3d.surface import stills
+from recon3d.surface.colour import TextureColour, bilinear
+from recon3d.surface.stills import BACKGROUND, StillRenderer, Viewpoint, contact_sheet
 
 CAMERA = PinholeCamera(80, 60, 80.0, 80.0, 40.0, 30.0)
 FRONT = Viewpoint(CAMERA, Rigid(np.eye(3), np.array([0, 0, 4.0])))

@@ -15,13 +15,13 @@ from recon3d.core.errors import ConfigError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
 from recon3d.core.surface import vertex_normals
 from recon3d.core.transform import Rigid
-from recon3d.io import depth_files
+from recon3d.depth import files as depth_files
+from recon3d.depth.consistency import RefineConfig, read_scene_depth, refine_depth
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.cleaning.pieces import drop_small_pieces
-from recon3d.stages.fuse import FuseConfig, depth_noise, fuse_depth, read_surface
-from recon3d.stages.mesh import MeshConfig
-from recon3d.stages.refine import RefineConfig, read_scene_depth, refine_depth
+from recon3d.surface.cleaning.pieces import drop_small_pieces
+from recon3d.surface.fuse import FuseConfig, depth_noise, fuse_depth, read_surface
+from recon3d.surface.mesh import MeshConfig
 
 sys.path.append(str(Path(__file__).parent))
 import plane_scene

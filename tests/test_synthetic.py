@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from recon3d.depthnet.synthetic import (
+from recon3d.depth.synthetic import (
     RenderedScene,
     degrade,
     kinds,
@@ -16,8 +16,8 @@ from recon3d.depthnet.synthetic import (
     render_scene,
     rendering,
 )
-from recon3d.depthnet.synthetic.pyramid import build_pyramid
-from recon3d.depthnet.synthetic.rasteriser import (
+from recon3d.depth.synthetic.pyramid import build_pyramid
+from recon3d.depth.synthetic.rasteriser import (
     hits_at,
     nearest,
     sample_grid,

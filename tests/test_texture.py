@@ -14,10 +14,16 @@ from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.errors import Cancelled, ConfigError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
-from recon3d.core.surface_colour import TextureColour
 from recon3d.core.transform import Rigid
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.stages.texture import (
+from recon3d.surface.colour import TextureColour
+from recon3d.texture.baking import spread
+from recon3d.texture.exposure import find_outliers, solve_gains
+from recon3d.texture.graph import face_neighbours, patches
+from recon3d.texture.labelling import choose_labels, merge_small
+from recon3d.texture.packing import pack
+from recon3d.texture.sight import Candidates
+from recon3d.texture.texture import (
     TextureConfig,
     doubts,
     read_photo_of_face,
@@ -26,13 +32,7 @@ from recon3d.stages.texture import (
     texture_levels,
     texture_mesh,
 )
-from recon3d.texturing.baking import spread
-from recon3d.texturing.exposure import find_outliers, solve_gains
-from recon3d.texturing.graph import face_neighbours, patches
-from recon3d.texturing.labelling import choose_labels, merge_small
-from recon3d.texturing.packing import pack
-from recon3d.texturing.sight import Candidates
-from recon3d.texturing.unwrap import unwrap
+from recon3d.texture.unwrap import unwrap
 
 SMALL = TextureConfig(size_px=512)
 CAMERA = PinholeCamera.centred(160, 120, 150.0)

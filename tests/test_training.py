@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from recon3d.core.errors import Cancelled, EstimatorError
-from recon3d.depthnet.training import CHECKPOINT, Schedule, train
+from recon3d.depth.training.loop import CHECKPOINT, Schedule, train
 from recon3d.run.task import CancelToken, Event, Task, silent
 
 CPU = torch.device("cpu")

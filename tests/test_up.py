@@ -12,16 +12,16 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from recon3d.core.camera import PinholeCamera
-from recon3d.core.geodesy import enu_from_geodetic, fit_gps
-from recon3d.core.planes import Samples, find_ground, find_plumb, sample_surface
 from recon3d.core.scene import Album, Exif, Photo, PosedScene, SparsePoints, View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity, rotation_angle_deg
-from recon3d.core.up_cues import cameras_up, fuse_ups, given_up, gravity_up, sigma_deg
-from recon3d.core.upright import up_in_world
-from recon3d.io.exif import read_exif
-from recon3d.io.gravity import read_down
-from recon3d.stages.standing import find_standing
+from recon3d.georef.geodesy import enu_from_geodetic, fit_gps
+from recon3d.georef.gravity_alignment import find_standing
+from recon3d.georef.planes import Samples, find_ground, find_plumb, sample_surface
+from recon3d.georef.up_cues import cameras_up, fuse_ups, given_up, gravity_up, sigma_deg
+from recon3d.georef.upright import up_in_world
+from recon3d.photos.exif import read_exif
+from recon3d.photos.gravity import read_down
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 # Any tilt of the SfM world, which knows no gravity.

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from recon3d.core.errors import InputError
-from recon3d.io.pictures import read_grey
+from recon3d.photos.pictures import read_grey
 from recon3d.run.task import Task
 from recon3d_calib.board import Board, BoardKind
 from recon3d_calib.chessboard import find_chessboard

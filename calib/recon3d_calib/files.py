@@ -8,8 +8,8 @@ from pathlib import Path
 
 from recon3d.core.camera import Intrinsics
 from recon3d.core.errors import OutputError
-from recon3d.io.intrinsics_files import CameraFormat, our_fields, write_camera_file
-from recon3d.io.rig_files import RigFile, RigMember, rig_fields
+from recon3d.photos.intrinsics_files import CameraFormat, our_fields, write_camera_file
+from recon3d.photos.rig_files import RigFile, RigMember, rig_fields
 from recon3d.run.files import write_json
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations

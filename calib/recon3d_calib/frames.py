@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from recon3d.io.video import pick_frames, read_frames
+from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.task import Task
 
 

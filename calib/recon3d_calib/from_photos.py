@@ -23,7 +23,7 @@ from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, LensName, folds_over, i
 from recon3d_calib.start import Sharing, free_values
 
 if TYPE_CHECKING:
-    from recon3d.io.colmap_mapping import Placement
+    from recon3d.sfm.mapping import Placement
 
 _log = logging.getLogger(__name__)
 
@@ -118,11 +118,11 @@ def calibrate_from_photos(
         TooFewPhotosPlacedError: they share nothing.
         Cancelled: the task was stopped.
     """
-    from recon3d.io.photos import find_files
-    from recon3d.io.pictures import read_preview
-    from recon3d.stages.ingest import IngestConfig, ingest, read_album
-    from recon3d.stages.placing import explain, solve
-    from recon3d.stages.pose import PoseConfig
+    from recon3d.photos.finding import find_files
+    from recon3d.photos.ingest import IngestConfig, ingest, read_album
+    from recon3d.photos.pictures import read_preview
+    from recon3d.sfm.register import PoseConfig
+    from recon3d.sfm.structure_from_motion import explain, solve
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

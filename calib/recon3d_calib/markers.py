@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from recon3d.io.markers import marker_dictionary
+from recon3d.photos.markers import marker_dictionary
 from recon3d_calib.board import Board
 from recon3d_calib.seen import Points, Seen, enlarged, sharpened, shrunk
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from recon3d.core.errors import ConfigError, OutputError
-from recon3d.io.markers import marker_dictionary
+from recon3d.photos.markers import marker_dictionary
 from recon3d.run.files import atomic_path
 from recon3d_calib.board import Board
 from recon3d_calib.markers import opencv_charuco

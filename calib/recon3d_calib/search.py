@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from recon3d.core.errors import InputError
-from recon3d.io.markers import find_markers
-from recon3d.io.pictures import read_grey
+from recon3d.photos.markers import find_markers
+from recon3d.photos.pictures import read_grey
 from recon3d.run.task import Task
 from recon3d_calib.board import KALIBR, Board, BoardKind, parse_size
 from recon3d_calib.chessboard import any_grid

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from recon3d.io.markers import marker_dictionary
+from recon3d.photos.markers import marker_dictionary
 from recon3d.run.task import Task
 from recon3d_calib.board import Board, TagStyle
 from recon3d_calib.planes import plane_error

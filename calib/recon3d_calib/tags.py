@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from recon3d.io.markers import marker_dictionary, sharpened_square
+from recon3d.photos.markers import marker_dictionary, sharpened_square
 from recon3d_calib.board import Board
 from recon3d_calib.markers import MIRRORED
 from recon3d_calib.seen import Points, Seen, enlarged, sharpened, shrunk

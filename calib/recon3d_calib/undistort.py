@@ -14,13 +14,13 @@ from jaxtyping import UInt8
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError
 from recon3d.core.scene import Exif, Photo
-from recon3d.io.cameras import fit_to_photos
-from recon3d.io.intrinsics import read_camera_file
-from recon3d.io.intrinsics_files import our_fields
-from recon3d.io.pictures import read_picture
-from recon3d.io.undistortion import Undistorter, undistorted_camera
+from recon3d.photos.intrinsics import read_camera_file
+from recon3d.photos.intrinsics_files import our_fields
+from recon3d.photos.pictures import read_picture
 from recon3d.run.files import atomic_path, write_json
 from recon3d.run.task import Task
+from recon3d.sfm.given_cameras import fit_to_photos
+from recon3d.sfm.undistortion import Undistorter, undistorted_camera
 from recon3d_calib.lens import LENSES, project
 
 Crop = Literal["inside", "all", "same"]

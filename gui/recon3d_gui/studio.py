@@ -363,7 +363,7 @@ class Studio:
 
     def _take_camera(self, path: Path) -> None:
         def read() -> Callable[[], None]:
-            from recon3d.io.intrinsics import read_camera_file
+            from recon3d.photos.intrinsics import read_camera_file
 
             read_camera_file(path, _LARGE_PX)
             return lambda: self._use_camera(path)

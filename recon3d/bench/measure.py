@@ -9,15 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.bench.rows import BenchRow
-from recon3d.bench.sets import BenchSet
-from recon3d.bench.surface import SurfaceErrors, render_depth, surface_errors
-from recon3d.bench.texture import TextureScores, TrueTexture, colour_error, texture_scores
-from recon3d.bench.truth import CamerasByPhoto, at_camera
-from recon3d.core.camera import PinholeCamera
-from recon3d.core.covisibility import rank_neighbours
-from recon3d.core.depth import PredictedDepth
-from recon3d.core.metrics import (
+from recon3d.bench.metrics import (
     CameraErrors,
     DepthErrors,
     TrustBin,
@@ -27,15 +19,23 @@ from recon3d.core.metrics import (
     depth_errors,
     trust_bins,
 )
+from recon3d.bench.rows import BenchRow
+from recon3d.bench.sets import BenchSet
+from recon3d.bench.surface import SurfaceErrors, render_depth, surface_errors
+from recon3d.bench.texture import TextureScores, TrueTexture, colour_error, texture_scores
+from recon3d.bench.truth import CamerasByPhoto, at_camera
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.depth import PredictedDepth
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
-from recon3d.io.cameras import read_given_cameras
-from recon3d.io.meshes import read_mesh
-from recon3d.io.naming import match_by_name
-from recon3d.io.pictures import read_depth_mm
+from recon3d.depth.covisibility import rank_neighbours
+from recon3d.export.meshes import read_mesh
+from recon3d.photos.naming import match_by_name
+from recon3d.photos.pictures import read_depth_mm
 from recon3d.pipeline import Results
-from recon3d.stages.texture import read_photo_of_face
+from recon3d.sfm.given_cameras import read_given_cameras
+from recon3d.texture.texture import read_photo_of_face
 
 _JUDGES = 10
 """Most covisible views that a depth map is compared with for the agreement."""

@@ -10,8 +10,8 @@ from PIL import Image
 from recon3d.bench.sets import BenchSet
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.transform import Rigid
-from recon3d.io.stills import StillRenderer, Viewpoint, contact_sheet, turntable
 from recon3d.pipeline import Results
+from recon3d.surface.stills import StillRenderer, Viewpoint, contact_sheet, turntable
 
 _COLUMNS = 3
 _CELL_PX = (360, 270)

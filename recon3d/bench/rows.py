@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recon3d.bench.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.bench.texture import TextureScores
-from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
 from recon3d.run.cost import Cost
 from recon3d.run.files import atomic_path
 

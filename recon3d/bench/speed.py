@@ -13,14 +13,14 @@ from pathlib import Path
 from recon3d.bench.rows import table
 from recon3d.bench.sets import SETS, set_folder
 from recon3d.config import Config
-from recon3d.depthnet.device import gpu_peak_bytes, torch_device
-from recon3d.depthnet.registry import make_estimator
+from recon3d.depth.device import gpu_peak_bytes, torch_device
+from recon3d.depth.estimate import depth_requests
+from recon3d.depth.registry import make_estimator
 from recon3d.pipeline import Stage, reconstruct
 from recon3d.run.cost import measured
 from recon3d.run.device import Runtime
 from recon3d.run.files import atomic_path
 from recon3d.run.task import CancelToken, Listener, Task, silent
-from recon3d.stages.depth import depth_requests
 
 _SET = "example"
 _PHOTOS = 6

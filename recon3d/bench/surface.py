@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from recon3d.bench.metrics import SurfaceScores, surface_scores
 from recon3d.core.camera import pixel_rays, project
-from recon3d.core.metrics import SurfaceScores, surface_scores
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh, face_areas
-from recon3d.io.rays import ray_scene
+from recon3d.surface.rays import ray_scene
 
 THRESHOLDS = (0.005, 0.01, 0.02)
 """Shares of the true mesh's diagonal that a surface is judged at."""

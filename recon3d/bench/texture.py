@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
-from recon3d.core.surface_colour import SurfaceColour, TextureColour
 from recon3d.core.transform import Similarity
-from recon3d.io.rays import ray_scene
-from recon3d.texturing.graph import face_neighbours
+from recon3d.surface.colour import SurfaceColour, TextureColour
+from recon3d.surface.rays import ray_scene
+from recon3d.texture.graph import face_neighbours
 
 _NEAR = 0.005
 """Share of the truth's diagonal that a true point may lie from the surface to be compared: beyond,

@@ -46,8 +46,8 @@ def rig_photos(
 def _taken(sources: Sequence[Sources], scratch: Path, task: Task) -> list[dict[str, Path]]:
     from recon3d_calib.frames import choose_frames, write_frames
 
-    from recon3d.io.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES
-    from recon3d.io.photos import list_photos
+    from recon3d.photos.finding import list_photos
+    from recon3d.photos.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 
     found = [list_photos(given) for given in sources]
     videos = [
@@ -76,7 +76,7 @@ def _taken(sources: Sequence[Sources], scratch: Path, task: Task) -> list[dict[s
 
 
 def _one_camera(path: Path) -> Sources:
-    from recon3d.io.naming import VIDEO_SUFFIXES
+    from recon3d.photos.naming import VIDEO_SUFFIXES
 
     if not path.exists() and _PATTERN.search(path.name):
         found = tuple(sorted(path.parent.glob(path.name)))

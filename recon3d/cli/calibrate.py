@@ -186,7 +186,7 @@ def _outcome(found: Calibration, output: Path, report: Path) -> tuple[dict[str, 
     from recon3d_calib.files import describe
     from recon3d_calib.quality import advice, board_words, grade, summary
 
-    from recon3d.io.intrinsics_files import our_fields
+    from recon3d.photos.intrinsics_files import our_fields
 
     camera = found.intrinsics.pinhole
     left_out = [photo for photo in found.photos if not photo.used]
@@ -247,7 +247,7 @@ def _outcome_of_photos(
 ) -> tuple[dict[str, object], str]:
     from recon3d_calib.files import describe_self
 
-    from recon3d.io.intrinsics_files import our_fields
+    from recon3d.photos.intrinsics_files import our_fields
 
     content: dict[str, object] = {
         "cameras": [

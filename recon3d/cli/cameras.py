@@ -47,8 +47,8 @@ class Undistort(Command):
         """
         from recon3d_calib.undistort import undistort_photos
 
-        from recon3d.io.naming import PHOTO_SUFFIXES
-        from recon3d.io.photos import list_photos
+        from recon3d.photos.finding import list_photos
+        from recon3d.photos.naming import PHOTO_SUFFIXES
 
         photos = {
             photo_id: path
@@ -106,9 +106,9 @@ class Convert(Command):
             OutputError: the place cannot be written, or the format has no such lens.
         """
         from recon3d.core.errors import IntrinsicsError
-        from recon3d.io.intrinsics import read_camera_file
-        from recon3d.io.intrinsics_files import write_camera_file
-        from recon3d.io.rig_files import read_rig_file, write_rig_file
+        from recon3d.photos.intrinsics import read_camera_file
+        from recon3d.photos.intrinsics_files import write_camera_file
+        from recon3d.photos.rig_files import read_rig_file, write_rig_file
 
         size = self.size or (0, 0)
         if rig := read_rig_file(self.source, size):

@@ -33,10 +33,10 @@ from recon3d.cli.options import (
 from recon3d.cli.print_board import PrintBoard
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
+from recon3d.export.export import Outputs
 from recon3d.pipeline import Stage
 from recon3d.run.task import CancelToken
-from recon3d.stages.export import Outputs
-from recon3d.stages.mesh import Crop
+from recon3d.surface.mesh import Crop
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from recon3d.cli.display import Display
 from recon3d.cli.options import Command
-from recon3d.core.depth_scores import DepthScores
 from recon3d.core.errors import InputError
-from recon3d.depthnet.mono.datasets import Layout
-from recon3d.depthnet.mono.evaluation import EvaluationRules
+from recon3d.depth.mono.datasets import Layout
+from recon3d.depth.mono.evaluation import EvaluationRules
+from recon3d.depth.mono.scores import DepthScores
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken, Task
 
@@ -55,9 +55,9 @@ class Evaluate(Command):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Measure."""
-        from recon3d.depthnet.mono.datasets import open_frames
-        from recon3d.depthnet.mono.evaluation import Extremes, evaluate, mean_scores, write_csv
-        from recon3d.depthnet.registry import make_estimator
+        from recon3d.depth.mono.datasets import open_frames
+        from recon3d.depth.mono.evaluation import Extremes, evaluate, mean_scores, write_csv
+        from recon3d.depth.registry import make_estimator
 
         frames = open_frames(self.data, self.layout, self.split)
         # Benchmarks count every pixel, also those across edges.

@@ -12,9 +12,9 @@ from tyro.conf import Positional, UseAppendAction, arg
 from recon3d.cli.display import Display
 from recon3d.cli.options import Command, OptionalPath
 from recon3d.core.errors import InputError
-from recon3d.io.textures import ExportConfig
+from recon3d.export.export import Outputs, check_outputs
+from recon3d.export.textures import ExportConfig
 from recon3d.run.task import CancelToken, Task
-from recon3d.stages.export import Outputs, check_outputs
 
 _FOLDERS: Mapping[str, str] = {
     "blender": "blender",

@@ -14,7 +14,7 @@ from recon3d.cli.options import Command
 from recon3d.run.task import CancelToken, Task
 
 if TYPE_CHECKING:
-    from recon3d.stages.cleaning.survey import Survey
+    from recon3d.surface.cleaning.survey import Survey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class MeshInfo(Command):
         Raises:
             InputError: a file cannot be read.
         """
-        from recon3d.io.foreign_meshes import read_foreign_mesh
-        from recon3d.stages.cleaning.survey import survey
+        from recon3d.surface.cleaning.survey import survey
+        from recon3d.surface.foreign_meshes import read_foreign_mesh
 
         task = Task("mesh-info", display, cancel)
         found = {

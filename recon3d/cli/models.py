@@ -21,9 +21,9 @@ class ListModels(Command):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Look without asking the network."""
-        from recon3d.depthnet.hub_catalog import KNOWN_MODELS
-        from recon3d.depthnet.hub_files import cached_folder, cached_names
-        from recon3d.depthnet.registry import estimator_names
+        from recon3d.depth.hub.catalog import KNOWN_MODELS
+        from recon3d.depth.hub.files import cached_folder, cached_names
+        from recon3d.depth.registry import estimator_names
 
         folders = {model.name: cached_folder(model.name) for model in KNOWN_MODELS}
         built_in = estimator_names()
@@ -62,9 +62,9 @@ class GetModel(Command):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Download, and look whether recon3d can use it."""
-        from recon3d.depthnet.hub_families import family_of
-        from recon3d.depthnet.hub_fetch import fetch
-        from recon3d.depthnet.hub_files import CONFIG, read_settings
+        from recon3d.depth.hub.families import family_of
+        from recon3d.depth.hub.fetch import fetch
+        from recon3d.depth.hub.files import CONFIG, read_settings
 
         task = Task("download", display, cancel)
         folder = fetch(self.name, task.step)

@@ -13,10 +13,10 @@ from tyro.conf import Positional, UseAppendAction, arg
 from recon3d.cli.display import Display, Style
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
+from recon3d.export.export import Outputs
 from recon3d.pipeline import Inputs, Stage
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken
-from recon3d.stages.export import Outputs
 
 NO_DEFAULT = arg(help_behavior_hint="")
 OptionalPath = Annotated[Path | None, NO_DEFAULT]

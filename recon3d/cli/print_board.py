@@ -51,7 +51,7 @@ class PrintBoard(Command):
         from recon3d_calib.board import Board, parse_size
         from recon3d_calib.printing import largest_square_mm, print_board
 
-        from recon3d.io.markers import check_family
+        from recon3d.photos.markers import check_family
 
         family = self.family or ("apriltag_36h11" if self.type == "apriltags" else "aruco_5x5_100")
         check_family(family, "--family")

@@ -15,8 +15,8 @@ from recon3d.cli.display import Display
 from recon3d.cli.options import Command
 from recon3d.cli.train_multiview import TrainMultiView
 from recon3d.cli.training import Training, explain_missing_packages, show_errors
-from recon3d.depthnet.mono.datasets import Layout
-from recon3d.depthnet.mono.recipe import Recipe
+from recon3d.depth.mono.datasets import Layout
+from recon3d.depth.mono.recipe import Recipe
 from recon3d.run.task import CancelToken, Task
 
 
@@ -46,12 +46,12 @@ class TrainMono(Training):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Train."""
-        from recon3d.depthnet.device import torch_device
-        from recon3d.depthnet.mono.datasets import open_frames
-        from recon3d.depthnet.mono.losses import parse_loss
+        from recon3d.depth.device import torch_device
+        from recon3d.depth.mono.datasets import open_frames
+        from recon3d.depth.mono.losses import parse_loss
 
         with explain_missing_packages():
-            from recon3d.depthnet.mono.train import split_frames, train_mono
+            from recon3d.depth.mono.train import split_frames, train_mono
         parse_loss(self.recipe.loss)
         frames = open_frames(self.data, self.layout)
         training, validation = split_frames(frames, self.split, self.validation)

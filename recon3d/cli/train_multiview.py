@@ -11,7 +11,7 @@ from tyro.conf import OmitArgPrefixes
 from recon3d.cli.display import Display
 from recon3d.cli.options import OptionalPath
 from recon3d.cli.training import Training, explain_missing_packages, show_errors
-from recon3d.depthnet.multiview.recipe import MultiViewData
+from recon3d.depth.multiview.recipe import MultiViewData
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task
 
@@ -36,11 +36,11 @@ class TrainMultiView(Training):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Render what is missing, then train."""
-        from recon3d.depthnet.device import torch_device
+        from recon3d.depth.device import torch_device
 
         with explain_missing_packages():
-            from recon3d.depthnet.multiview.train import train_multiview
-            from recon3d.depthnet.scene_bank import SceneBank
+            from recon3d.depth.multiview.train import train_multiview
+            from recon3d.depth.training.scene_bank import SceneBank
         photos = os.environ.get("RECON3D_DATA")
         textures = self.textures or (Path(photos) if photos else None)
         bank = SceneBank(self.bank or self.out / "scenes", textures=textures)

@@ -14,7 +14,7 @@ from recon3d.cli.display import Display
 from recon3d.cli.options import Command
 from recon3d.cli.supervisor import REUSE_MEMORY
 from recon3d.core.errors import ReconError
-from recon3d.depthnet.schedule import Schedule
+from recon3d.depth.training.schedule import Schedule
 from recon3d.run.device import Device
 
 

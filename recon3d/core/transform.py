@@ -5,6 +5,7 @@ point_a = a_from_b @ point_b        a_from_c = a_from_b @ b_from_c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -128,3 +129,42 @@ def rotation_angle_deg(rotation: Float[np.ndarray, "*n 3 3"]) -> Float[np.ndarra
     sine = np.linalg.norm(rotation - np.swapaxes(rotation, -1, -2), axis=(-2, -1)) / np.sqrt(8)
     cosine = (np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2
     return np.degrees(np.arctan2(sine, cosine))
+
+
+def rotation_from_quaternion(wxyz: Sequence[float]) -> np.ndarray:
+    """The rotation matrix of a quaternion (w, x, y, z) of any length but zero.
+
+    Raises:
+        ValueError: its length is zero or not finite.
+    """
+    norm = float(np.linalg.norm(wxyz))
+    if not np.isfinite(norm) or norm < 1e-9:
+        raise ValueError(f"the quaternion {tuple(wxyz)} is not a rotation")
+    w, x, y, z = (value / norm for value in wxyz)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def quaternion_wxyz(rotation: np.ndarray) -> list[float]:
+    """(w, x, y, z), w >= 0, from the largest of the four components (Shepperd 1978)."""
+    r = rotation
+    trace = np.trace(r)
+    squares = np.array([trace, r[0, 0], r[1, 1], r[2, 2]])
+    largest = int(np.argmax(squares))
+    if largest == 0:
+        q = np.array([1 + trace, r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]])
+    else:
+        i = largest - 1
+        j, k = (i + 1) % 3, (i + 2) % 3
+        q = np.empty(4)
+        q[0] = r[k, j] - r[j, k]
+        q[1 + i] = 1 + 2 * r[i, i] - trace
+        q[1 + j] = r[j, i] + r[i, j]
+        q[1 + k] = r[k, i] + r[i, k]
+    q /= np.linalg.norm(q)
+    return [float(value) for value in (q if q[0] >= 0 else -q)]

@@ -14,7 +14,7 @@ from PIL import Image
 sys.path.append(str(Path(__file__).parents[1]))
 from boards import render_boards
 
-from recon3d.io.intrinsics import read_camera_file
+from recon3d.photos.intrinsics import read_camera_file
 
 pytestmark = pytest.mark.gui
 

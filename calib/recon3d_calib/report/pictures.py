@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from recon3d.core.errors import InputError
-from recon3d.io.pictures import read_grey
+from recon3d.photos.pictures import read_grey
 from recon3d_calib.calibrate import PhotoResult
 
 _LONGEST_PX = 360

@@ -20,8 +20,8 @@ from recon3d_calib.board import Board
 from recon3d_calib.detection import Look
 
 from recon3d.core.errors import InputError, ReconError
-from recon3d.io.naming import PHOTO_SUFFIXES
-from recon3d.io.photos import list_photos
+from recon3d.photos.finding import list_photos
+from recon3d.photos.naming import PHOTO_SUFFIXES
 from recon3d_gui.calibration.worker import (
     FoundBoard,
     Looked,

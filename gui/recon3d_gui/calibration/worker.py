@@ -149,7 +149,7 @@ def _answer(request: Request, task: Task, window: Connection) -> Solved:
 def _answer_without_board(request: Request, task: Task, window: Connection) -> Solved:
     from recon3d_calib.from_photos import calibrate_from_photos
 
-    from recon3d.io.pictures import read_preview
+    from recon3d.photos.pictures import read_preview
 
     for photo_id, path in request.paths.items():
         task.check()
@@ -166,7 +166,7 @@ def _look(photo_id: str, path: Path, board: Board) -> Looked:
     from recon3d_calib.detection import look_at
     from recon3d_calib.report.pictures import paint_corners, shrunk_rgb
 
-    from recon3d.io.pictures import read_grey
+    from recon3d.photos.pictures import read_grey
 
     try:
         grey = read_grey(path)

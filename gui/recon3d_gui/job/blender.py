@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recon3d.core.errors import OutputError
-from recon3d.io.blender import SCRIPT
+from recon3d.export.blender import SCRIPT
 
 _FLATPAK = "org.blender.Blender"
 

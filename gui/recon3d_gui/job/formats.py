@@ -6,8 +6,8 @@ from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 
-from recon3d.io.meshes import TEXTURE_SUFFIXES
-from recon3d.stages.export import Outputs
+from recon3d.export.export import Outputs
+from recon3d.export.meshes import TEXTURE_SUFFIXES
 
 
 class Format(Enum):

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from recon3d.config import Config
-from recon3d.io.textures import ExportConfig
+from recon3d.export.export import Outputs
+from recon3d.export.textures import ExportConfig
 from recon3d.results import Forecast, Inputs, Stage
 from recon3d.run.device import Device
 from recon3d.run.task import Event
-from recon3d.stages.export import Outputs
 from recon3d_gui.failure import Failure
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from recon3d.io.textures import ExportConfig
+from recon3d.export.textures import ExportConfig
 from recon3d.run.files import FileMapping, FileSequence
 from recon3d_gui.job.formats import Format
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recon3d.core.errors import ReconError
-from recon3d.io.naming import VIDEO_SUFFIXES, named
-from recon3d.io.photos import list_photos
+from recon3d.photos.finding import list_photos
+from recon3d.photos.naming import VIDEO_SUFFIXES, named
 from recon3d.results import Forecast
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Listener, Task
@@ -63,9 +63,9 @@ def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summar
 
 
 def _export(request: ExportRequest, task: Task) -> Summary:
+    from recon3d.export.export import check_outputs
     from recon3d.finished import gather
     from recon3d.pipeline import write_outputs
-    from recon3d.stages.export import check_outputs
 
     check_outputs(request.outputs)
     made = gather(request.workspace, request.reached)

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from recon3d.core.errors import InputError
 from recon3d.core.scene import Exif
-from recon3d.io.naming import VIDEO_SUFFIXES
+from recon3d.photos.naming import VIDEO_SUFFIXES
 
 THUMBNAIL_PX = 160
 """Longer side of a thumbnail."""
@@ -67,9 +67,9 @@ def make_thumbnail(file: Path) -> Thumbnail:
     """Look at a photo, or at the first frame of a video; a broken file is a fact, no error."""
     from PIL import Image
 
-    from recon3d.io.pictures import read_preview
-    from recon3d.io.sharpness import sharpness
-    from recon3d.io.video import read_frames
+    from recon3d.photos.pictures import read_preview
+    from recon3d.photos.sharpness import sharpness
+    from recon3d.photos.video import read_frames
 
     try:
         if file.suffix.lower() in VIDEO_SUFFIXES:

@@ -126,7 +126,7 @@ def load_layers(
 
 
 def _preview(file: Path, longest_px: int) -> UInt8[np.ndarray, "h w 3"]:
-    from recon3d.io.pictures import read_preview
+    from recon3d.photos.pictures import read_preview
 
     return read_preview(file, longest_px).rgb
 
@@ -161,7 +161,7 @@ def _depth(
     reader: RunReader, reached: Mapping[str, Path], photo_id: str
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Legend] | None:
     """Near is red and far is blue, in inverse depth as in the report."""
-    from recon3d.stages.report.pictures import coloured_depth, depth_span
+    from recon3d.report.pictures import coloured_depth, depth_span
 
     depth_z, title = _depth_z(reader, reached, photo_id)
     if depth_z is None or not (depth_z > 0).any():
@@ -217,7 +217,7 @@ def _agreement(
 
 
 def _masked(file: Path, mask: Path | None, longest_px: int) -> Layers:
-    from recon3d.io.pictures import read_mask
+    from recon3d.photos.pictures import read_mask
 
     rgb = _preview(file, longest_px)
     if mask is None:

@@ -46,8 +46,8 @@ class Told:
 
 def tell_file(file: Path, shots: Sequence[Shot]) -> Told:
     """What a camera file says of these photos: just what a run would take from it."""
-    from recon3d.io.cameras import fit_to_photos
-    from recon3d.io.intrinsics import read_camera_file
+    from recon3d.photos.intrinsics import read_camera_file
+    from recon3d.sfm.given_cameras import fit_to_photos
 
     if not shots:
         return Told(("Add photos to see whether it fits them.",))
@@ -95,7 +95,7 @@ def tell_plan(file: Path | None, shots: Sequence[Shot]) -> str:
 
 def tell_run(pose_folder: Path) -> Told:
     """The cameras that a finished run has used, with their uncertainty."""
-    from recon3d.stages.pose import read_posed_photos
+    from recon3d.sfm.register import read_posed_photos
 
     try:
         scene = read_posed_photos(pose_folder).scene

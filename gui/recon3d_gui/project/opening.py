@@ -15,7 +15,7 @@ from platformdirs import user_documents_path
 from recon3d.config import Config, Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import Album
-from recon3d.io.photos import list_photos
+from recon3d.photos.finding import list_photos
 from recon3d.results import OPTIONAL_FILES
 from recon3d.run.workspace import files_of_run
 from recon3d_gui.project.file import SUFFIX, Opened, read_project

@@ -13,12 +13,12 @@ from jaxtyping import Float, Float32, Int32, UInt8
 from recon3d.core.camera import project
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import InputError
-from recon3d.core.frame import TargetFrame
 from recon3d.core.scene import Album, PosedPhotos, Unit, View
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, normals_of
 from recon3d.core.transform import Similarity
-from recon3d.core.upright import upright_from_world
 from recon3d.finished import read_stage
+from recon3d.georef.target_frame import TargetFrame
+from recon3d.georef.upright import upright_from_world
 from recon3d_gui.viewer.cameras import Bounds
 
 MOST_POINTS = 4_000_000
@@ -177,7 +177,7 @@ def read_mesh_file(path: Path) -> Content:
     Raises:
         InputError: it cannot be read, or holds no triangles.
     """
-    from recon3d.io.foreign_meshes import read_foreign_mesh
+    from recon3d.surface.foreign_meshes import read_foreign_mesh
 
     foreign = read_foreign_mesh(path)
     usable = np.isfinite(foreign.vertices).all(1)

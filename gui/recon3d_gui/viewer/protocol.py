@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from recon3d.core.camera import PinholeCamera
-from recon3d.core.known_scale import PhotoPixel
 from recon3d.core.scene import Unit, View
 from recon3d.core.transform import Rigid, Similarity
+from recon3d.georef.known_scale import PhotoPixel
 from recon3d_gui.failure import Failure
 from recon3d_gui.viewer.cameras import Bounds, Point
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from recon3d.core.camera import project
 from recon3d.core.errors import InputError
-from recon3d.core.known_scale import PhotoPixel
 from recon3d.core.scene import View
+from recon3d.georef.known_scale import PhotoPixel
 from recon3d_gui.viewer.cameras import Point
 from recon3d_gui.viewer.content import Content
 from recon3d_gui.viewer.drawing import Part, Renderer, Shot
@@ -30,7 +30,7 @@ def photos_of(
     shot: any of the model; only what it shows counts.
     """
     # OpenCV, for lenses; only now.
-    from recon3d.stages.lifting import photo_pixel
+    from recon3d.georef.lifting import photo_pixel
 
     if content.posed is None or content.album is None:
         return ()

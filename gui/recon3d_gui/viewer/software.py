@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32
 
 from recon3d.core.camera import PinholeCamera, pixel_rays, project
 from recon3d.core.surface import PointCloud
-from recon3d.core.surface_colour import TextureColour, interpolated
+from recon3d.surface.colour import TextureColour, interpolated
 from recon3d_gui.viewer.content import Surface
 from recon3d_gui.viewer.drawing import Interrupted, Model, Part, Shot
 from recon3d_gui.viewer.geometry import one_pixel

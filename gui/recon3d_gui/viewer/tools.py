@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from recon3d.core.camera import project
 from recon3d.core.errors import ConfigError, ReconError
-from recon3d.core.known_scale import KnownFactor, PhotoPixel, parse_scale
 from recon3d.core.scene import Unit
 from recon3d.core.transform import Similarity
+from recon3d.georef.known_scale import KnownFactor, PhotoPixel, parse_scale
 from recon3d_gui.viewer.cameras import Bounds, Point
 from recon3d_gui.viewer.navigator import Navigator
 from recon3d_gui.viewer.protocol import Picked

@@ -1,0 +1,1 @@
+"""Dense depth per photo: matching, networks, training, alignment, geometric consistency."""

@@ -1,0 +1,235 @@
+"""Depth maps are checked against each other; what no other view confirms is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from recon3d.core.camera import PinholeCamera, pixel_rays
+from recon3d.core.depth import PredictedDepth, SceneDepth
+from recon3d.core.errors import Cancelled, TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import PosedPhotos, View
+from recon3d.core.transform import Rigid
+from recon3d.depth import files as depth_files
+from recon3d.depth.covisibility import rank_neighbours
+from recon3d.run.device import Runtime
+from recon3d.run.files import FileMapping
+from recon3d.run.task import Task
+
+VERSION = 1
+
+_NEIGHBOURS = 8
+"""Views that each depth map is checked against."""
+_SURE = 0.6
+"""Confidence that stands in for one confirming view."""
+_FRINGE_JUMP = 0.05
+"""Matching windows carry the depth of an object over its outline, onto whatever lies behind it by
+more than this share of the depth ..."""
+_FRINGE_PX, _UNSURE_FRINGE_SHARE = 3, 0.012
+"""... this far; where nothing matches at full resolution, such as in the sky, by this share of
+the photo's longer side, because there the windows of lower resolutions decide."""
+_UNSURE = 0.3
+_SPECKLE_SHARE = 2e-4
+"""Islands of depth smaller than this share of the photo are mismatches, not objects."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefineConfig:
+    """When a depth is believed."""
+
+    min_views: Annotated[int, Range(least=1)] = 2
+    """Other views that must confirm a pixel, one less where the estimator itself is sure.
+    1 keeps more surface and more noise; with three photos or fewer, 1 is all there can be."""
+
+    max_error_px: Annotated[float, Range(above=0)] = 1.5
+    """A confirming view brings the pixel back to within this distance, in pixels."""
+
+    max_depth_error: Annotated[float, Range(above=0, below=1)] = 0.015
+    """A confirming view agrees on the depth within this share of it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        check_ranges(self, "refine")
+
+
+def refine_depth(
+    posed: PosedPhotos,
+    predictions: Mapping[str, PredictedDepth],
+    config: RefineConfig,
+    folder: Path,
+    task: Task,
+    runtime: Runtime,
+) -> None:
+    """Write a SceneDepth for every predicted view into `folder`; finished ones stay.
+
+    A pixel is confirmed by a view whose depth map, looked up where the pixel's point falls, gives
+    the same depth and leads back to the same pixel (Schoenberger et al. 2016, geometric
+    consistency). Its depth becomes the mean inverse depth of all that agree. Sensor depth is
+    already a measurement and passes with weight 1.
+
+    Raises:
+        TooLittleDepthError: no view confirms any pixel of another.
+        ValueError: a prediction is not in scene units; `align` brings it there.
+    """
+    views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
+    neighbours = _neighbours(posed, views)
+    paths = depth_files.depth_file_paths(folder, list(views))
+    todo = [photo_id for photo_id in views if not paths[photo_id].exists()]
+    measured = bool(posed.sensor_depth)
+
+    def refine_one(photo_id: str) -> str:
+        task.check()
+        prediction = predictions[photo_id]
+        if prediction.kind != "scene":
+            raise ValueError(f"kind of {photo_id}: got {prediction.kind}, expected scene")
+        if measured:
+            refined = SceneDepth(
+                prediction.values, prediction.confidence, prediction.camera, photo_id
+            )
+        else:
+            others = [views[other] for other in neighbours[photo_id]]
+            refined = _confirm(views[photo_id], prediction, others, predictions, config, task)
+        depth_files.write_scene_depth(paths[photo_id], refined)
+        return photo_id
+
+    # NumPy and OpenCV release the GIL for whole images.
+    with ThreadPoolExecutor(runtime.threads) as pool:
+        done = len(views) - len(todo)
+        task.step(done, len(views))
+        try:
+            for photo_id in pool.map(refine_one, todo):
+                done += 1
+                task.step(done, len(views), photo_id)
+        except Cancelled:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    known = [np.mean(read_depth.depth_z > 0) for read_depth in read_scene_depth(folder).values()]
+    if not any(known):
+        raise TooLittleDepthError(
+            "No depth was confirmed by a second photo.",
+            hint="Take more photos from closer together, or lower --refine.min-views.",
+        )
+    if not measured and np.mean(known) < 0.15:
+        task.warn(
+            f"Only {np.mean(known):.0%} of the photos' pixels were confirmed by other photos; "
+            "expect holes. Plain, shiny or see-through surfaces and few overlaps cause this."
+        )
+
+
+def read_scene_depth(folder: Path) -> Mapping[str, SceneDepth]:
+    """Read what `refine_depth` wrote, one file when asked."""
+    return FileMapping(depth_files.depth_file_paths(folder), depth_files.read_scene_depth)
+
+
+def _neighbours(posed: PosedPhotos, views: Mapping[str, View]) -> dict[str, list[str]]:
+    ids = [view.photo_id for view in posed.scene.views]
+    ranked = rank_neighbours(posed.scene, _NEIGHBOURS)
+    return {
+        ids[index]: [ids[other] for other in others if ids[other] in views]
+        for index, others in enumerate(ranked)
+    }
+
+
+def _confirm(
+    view: View,
+    prediction: PredictedDepth,
+    others: Sequence[View],
+    predictions: Mapping[str, PredictedDepth],
+    config: RefineConfig,
+    task: Task,
+) -> SceneDepth:
+    camera, depth_z = prediction.camera, prediction.values
+    rays = pixel_rays(camera).astype(np.float32)
+    agreeing = np.zeros(depth_z.shape, np.uint8)
+    inverse_sum = np.divide(1.0, depth_z, out=np.zeros_like(depth_z), where=depth_z > 0)
+    for other in others:
+        task.check()
+        theirs = predictions[other.photo_id]
+        other_from_view = other.cam_from_world @ view.cam_from_world.inverse()
+        back_z = _seen_by(depth_z, rays, camera, theirs, other_from_view, config)
+        agrees = back_z > 0
+        agreeing += agrees
+        inverse_sum += np.divide(1.0, back_z, out=np.zeros_like(back_z), where=agrees)
+    needed = config.min_views if len(others) > 2 else min(config.min_views, 1)
+    sure = prediction.confidence >= _SURE
+    kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0) & ~_fringe(prediction)
+    mean_z = np.divide(1.0 + agreeing, inverse_sum, out=np.zeros_like(depth_z), where=kept)
+    mean_z = _without_specks(mean_z, round(mean_z.size * _SPECKLE_SHARE))
+    weight = np.where(mean_z > 0, 1.0 + agreeing, 0.0).astype(np.float32)
+    return SceneDepth(mean_z, weight, camera, view.photo_id)
+
+
+def _seen_by(
+    depth_z: Float[np.ndarray, "h w"],
+    rays: Float[np.ndarray, "h w 3"],
+    camera: PinholeCamera,
+    theirs: PredictedDepth,
+    other_from_view: Rigid,
+    config: RefineConfig,
+) -> Float[np.ndarray, "h w"]:
+    """Depth in the view that another view gives for each pixel; 0 where it does not agree."""
+    import cv2
+
+    matrix = (theirs.camera.matrix @ other_from_view.rotation).astype(np.float32)
+    shift = (theirs.camera.matrix @ other_from_view.translation).astype(np.float32)
+    other_z = (rays @ matrix[2]) * depth_z + shift[2]
+    ahead = other_z > 0
+    inverse_z = np.divide(1.0, other_z, out=np.zeros_like(other_z), where=ahead)
+    # OpenCV's first pixel centre is (0, 0).
+    u = ((rays @ matrix[0]) * depth_z + shift[0]) * inverse_z - 0.5
+    v = ((rays @ matrix[1]) * depth_z + shift[1]) * inverse_z - 0.5
+    found_z = cv2.remap(theirs.values, u, v, cv2.INTER_LINEAR, borderValue=0)
+    ratio = found_z * inverse_z
+    # Along the other camera's ray a point moves away from that camera's centre by the ratio.
+    centre = other_from_view.inverse().translation.astype(np.float32)
+    back_z = centre[2] + ratio * (depth_z - centre[2])
+    inverse_back = np.divide(1.0, back_z, out=np.zeros_like(back_z), where=back_z > 0)
+    error_x = (centre[0] + ratio * (rays[..., 0] * depth_z - centre[0])) * inverse_back
+    error_y = (centre[1] + ratio * (rays[..., 1] * depth_z - centre[1])) * inverse_back
+    error_px = np.hypot(
+        (error_x - rays[..., 0]) * camera.fx_px, (error_y - rays[..., 1]) * camera.fy_px
+    )
+    agrees = (
+        ahead
+        & (depth_z > 0)
+        & (back_z > 0)
+        & (np.abs(ratio - 1) < config.max_depth_error)
+        & (error_px < config.max_error_px)
+    )
+    return np.where(agrees, back_z, 0).astype(np.float32)
+
+
+def _fringe(prediction: PredictedDepth) -> Bool[np.ndarray, "h w"]:
+    """Pixels close to something much farther away, more so where the estimator is unsure."""
+    import cv2
+
+    def farthest_within(radius_px: int) -> Float[np.ndarray, "h w"]:
+        kernel = np.ones((2 * radius_px + 1,) * 2, np.uint8)
+        return np.asarray(cv2.dilate(prediction.values, kernel))
+
+    limit = (1 + _FRINGE_JUMP) * prediction.values
+    unsure_px = max(_FRINGE_PX, round(_UNSURE_FRINGE_SHARE * max(prediction.values.shape)))
+    unsure = prediction.confidence < _UNSURE
+    return (farthest_within(_FRINGE_PX) > limit) | (unsure & (farthest_within(unsure_px) > limit))
+
+
+def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.ndarray, "h w"]:
+    """Cut islands of fewer pixels; neighbours of one island differ by less than 2 % in depth."""
+    import cv2
+
+    if not (depth_z > 0).any():
+        return depth_z
+    # 1 % steps of log depth; cv2.filterSpeckles wants int16.
+    steps = np.zeros(depth_z.shape, np.float32)
+    known = depth_z > 0
+    steps[known] = 100 * np.log(depth_z[known] / np.median(depth_z[known]))
+    levels = np.where(known, np.clip(steps, -16000, 16000), -32000).astype(np.int16)
+    cv2.filterSpeckles(levels, -32000, pixels, 2)
+    return np.where(levels == -32000, 0, depth_z).astype(np.float32)

@@ -1,0 +1,171 @@
+"""Every placed photo gets a dense depth map from an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
+from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import PosedPhotos
+from recon3d.depth.anchors import point_sigmas
+from recon3d.depth.covisibility import depth_range, rank_neighbours
+from recon3d.depth.files import depth_file_paths, read_prediction, write_prediction
+from recon3d.run.files import FileMapping
+from recon3d.run.task import Task
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthConfig:
+    """How dense depth is predicted."""
+
+    model: str = "auto"
+    """Name of a depth estimator, a depth network on the hub (owner/name), or a folder with one;
+    `recon3d models` lists them. A+B fills what A is not sure of from B. auto: the depth camera's
+    own maps where there are some, resnet for a single photo, else planesweep. multiview is
+    better in rooms and on plain surfaces, planesweep cuts out objects more sharply."""
+
+    resolution_px: Annotated[int, Range(least=64)] = 1600
+    """Longest side of the depth maps in pixels. Halving it is about four times faster and
+    loses fine detail."""
+
+    source_views: Annotated[int, Range(least=1)] = 5
+    """Other photos that each one is compared with. More help where things hide each other."""
+
+    planes: Annotated[int, Range(least=8)] = 128
+    """At most this many depths are tried per pixel in planesweep's first pass."""
+
+    flip: bool = True
+    """Whether networks from the hub look at each photo's mirror image too. Twice the time, steadier
+    depth, and known doubt."""
+
+    tiles: Annotated[int, Range(least=1, most=8)] = 1
+    """Pieces that each side of the photo is cut into for networks from the hub. 2 shows them twice
+    the detail in five times the time; 1 shows them the whole photo only."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        check_ranges(self, "depth")
+
+
+def choose_model(config: DepthConfig, *, measured: bool, one_photo: bool) -> str:
+    """The estimator's name, with "auto" decided; measured: a depth camera's maps are given."""
+    if config.model != "auto":
+        return config.model
+    return "sensor" if measured else "resnet" if one_photo else "planesweep"
+
+
+def estimate_depth(
+    posed: PosedPhotos, estimator: DepthEstimator, config: DepthConfig, folder: Path, task: Task
+) -> None:
+    """Predict a depth map for every view into `folder`, one file each; finished ones stay.
+
+    Raises:
+        TooLittleDepthError: no view shares enough with others to be compared.
+    """
+    views = posed.scene.views
+    wanted = min(config.source_views, estimator.source_views)
+    plans = _plans(posed, wanted)
+    if not plans:
+        raise TooLittleDepthError(
+            "No two photos see enough of the same points to compare them.",
+            hint="Take photos that overlap by 60 % or more, a step apart each.",
+        )
+    for index, view in enumerate(views):
+        if index not in plans:
+            task.warn(f"{view.photo_id} shares too little with other photos: no depth for it.")
+    paths = depth_file_paths(folder, [view.photo_id for view in views])
+    todo = {i: plan for i, plan in plans.items() if not paths[views[i].photo_id].exists()}
+    requests = _requests(posed, todo, config.resolution_px, wanted)
+    done = len(plans) - len(todo)
+    task.step(done, len(plans))
+    predictions = map(_finite, estimator.predict(requests, task.check))
+    for index, prediction in zip(todo, predictions, strict=True):
+        photo_id = views[index].photo_id
+        if not (prediction.values > 0).any():
+            blank = _frame(posed, index, config.resolution_px).is_blank
+            reason = "the photo shows nothing" if blank else f"{estimator.name} found none"
+            task.warn(f"No depth for {photo_id}: {reason}.")
+        write_prediction(paths[photo_id], prediction)
+        done += 1
+        task.step(done, len(plans), photo_id)
+
+
+def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
+    """Read what `estimate_depth` wrote, one file when asked."""
+    return FileMapping(depth_file_paths(folder), read_prediction)
+
+
+def depth_requests(posed: PosedPhotos, resolution_px: int, sources: int) -> Iterator[DepthRequest]:
+    """What estimators are asked for every view that can be compared with others."""
+    return _requests(posed, _plans(posed, sources), resolution_px, sources)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one view is compared with, and how far it looks."""
+
+    sources: tuple[int, ...]
+    depth_range: tuple[float, float]
+
+
+def _plans(posed: PosedPhotos, wanted: int) -> dict[int, _Plan]:
+    """By view index; views that cannot be compared with any other are absent."""
+    if wanted == 0:
+        return {index: _Plan((), (0.0, np.inf)) for index in range(len(posed.scene.views))}
+    plans = {}
+    for index, others in enumerate(rank_neighbours(posed.scene, wanted)):
+        span = depth_range(posed.scene, index, others)
+        if others and span:
+            plans[index] = _Plan(tuple(others), span)
+    return plans
+
+
+def _requests(
+    posed: PosedPhotos, plans: Mapping[int, _Plan], resolution_px: int, wanted: int
+) -> Iterator[DepthRequest]:
+    # Neighbouring requests share sources; a few more than one request's worth bounds memory.
+    frame = lru_cache(maxsize=2 * wanted + 2)(lambda i: _frame(posed, i, resolution_px))
+    points, sigmas = posed.scene.points, point_sigmas(posed.scene)
+    for index, plan in plans.items():
+        sources = tuple(frame(other) for other in plan.sources)
+        seen = points.seen_by(index)
+        yield DepthRequest(
+            frame(index), sources, points.xyz_world[seen], plan.depth_range, sigmas[seen]
+        )
+
+
+def _finite(prediction: PredictedDepth) -> PredictedDepth:
+    """Networks that overflow say NaN; that is as good as unknown."""
+    known = np.isfinite(prediction.values) & (prediction.values > 0)
+    values = np.where(known, prediction.values, np.float32(0))
+    confidence = np.where(known, np.nan_to_num(prediction.confidence), np.float32(0))
+    return replace(prediction, values=values, confidence=confidence)
+
+
+def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
+    import cv2
+
+    view = posed.scene.views[index]
+    camera = view.camera.fitted(resolution_px)
+    size = (camera.width_px, camera.height_px)
+    rgb = posed.rgb[view.photo_id]
+    mask = posed.masks.get(view.photo_id)
+    depth_z = posed.sensor_depth.get(view.photo_id)
+    if camera != view.camera:
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+    if mask is not None:
+        resized = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        mask = np.asarray(resized).astype(bool)
+    if depth_z is not None:
+        # Nearest: a mean of near and far would hang in the air between them.
+        depth_z = np.asarray(cv2.resize(depth_z, size, interpolation=cv2.INTER_NEAREST))
+    return DepthFrame(view.photo_id, rgb, camera, view.cam_from_world, mask, depth_z)

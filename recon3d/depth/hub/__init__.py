@@ -1,0 +1,1 @@
+"""Monocular depth networks of the transformers library, from the hub or a folder."""

@@ -1,0 +1,109 @@
+"""The `multiview` estimator: depth by our own network, with weights that ship in the package."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from recon3d.core.depth import DepthRequest, PredictedDepth
+from recon3d.depth.checkpoint import SHIPPED, read_checkpoint
+from recon3d.run.device import Runtime
+
+KIND = "multiview"
+_VERSION = 1
+_LEAST_PX = 160
+"""Where even this is too large for the GPU, there is no point in going on."""
+
+_log = logging.getLogger(__name__)
+
+
+class MultiView:
+    """Learned plane sweep over several photos, from features, classical matching and SfM points.
+
+    A photo that shows nothing, that no other overlaps, or whose others were taken from the same
+    place, gets no depth at all.
+    """
+
+    name = "multiview"
+    source_views = 16
+
+    def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
+        """Read what the checkpoint is, not yet its weights.
+
+        Args:
+            settings: May hold `checkpoint`, the description that `recon3d train multiview` wrote
+                of other weights than those that ship with recon3d, `network_px`, the side of
+                the photos that the network sees, and `speed`, which on a GPU may say "half",
+                "compiled" or both.
+            runtime: Device and threads.
+
+        Raises:
+            EstimatorError: the checkpoint is missing or broken.
+        """
+        path = Path(str(settings.get("checkpoint", SHIPPED / "multiview.json")))
+        self._checkpoint = read_checkpoint(path, KIND)
+        self._longest_px = int(str(settings.get("network_px", 640)))
+        self._speed = str(settings.get("speed", "")).split()
+        self._runtime = runtime
+        self.digest = f"{KIND}-{_VERSION}-{self._checkpoint.sha256}-{self._longest_px}"
+
+    def predict(
+        self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
+    ) -> Iterator[PredictedDepth]:
+        """Depth in scene units for each request.
+
+        Raises:
+            EstimatorError: the weights are missing or damaged, or there is no GPU to insist on.
+        """
+        # torch takes seconds to import and is not needed when every depth map is in the cache.
+        import torch
+
+        from recon3d.depth.device import map_photos, torch_device
+        from recon3d.depth.multiview.network import MultiViewNet
+        from recon3d.depth.multiview.predict import predict_depth
+
+        device = torch_device(self._runtime.device)
+        network = self._checkpoint.load_into(MultiViewNet(), device)
+        on_gpu = device.type == "cuda"
+        if on_gpu and "compiled" in self._speed:
+            network = cast("torch.nn.Module", torch.compile(network))
+        half = on_gpu and "half" in self._speed
+        look = partial(predict_depth, model=network, device=device)
+
+        def predict_one(request: DepthRequest, check: Callable[[], None]) -> PredictedDepth:
+            if not _comparable(request):
+                camera = request.reference.camera
+                nothing = np.zeros((camera.height_px, camera.width_px), np.float32)
+                return PredictedDepth(nothing, "scene", nothing, camera)
+            longest_px = self._longest_px
+            while True:
+                try:
+                    with torch.inference_mode(), torch.autocast(device.type, enabled=half):
+                        return look(request, longest_px=longest_px, check=check)
+                except torch.OutOfMemoryError:
+                    if longest_px <= _LEAST_PX:
+                        raise
+                    longest_px //= 2
+                    torch.cuda.empty_cache()
+                    _log.warning("GPU memory ran out; trying again at %d px", longest_px)
+
+        return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)
+
+
+def _comparable(request: DepthRequest) -> bool:
+    near, far = request.depth_range
+    here = request.reference.cam_from_world.inverse().translation
+    baselines = [
+        float(np.linalg.norm(source.cam_from_world.inverse().translation - here))
+        for source in request.sources
+    ]
+    return (
+        not request.reference.is_blank
+        and 0 < near < far < np.inf
+        and any(baseline > 1e-6 * near for baseline in baselines)
+    )

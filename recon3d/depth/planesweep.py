@@ -1,0 +1,53 @@
+"""The `planesweep` estimator: dense depth from posed photos without any learning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+
+from recon3d.core.depth import DepthRequest, PredictedDepth
+from recon3d.core.errors import EstimatorError
+from recon3d.run.device import Runtime
+
+
+class PlaneSweep:
+    """Plane sweep (Collins 1996) with NCC, semi-global aggregation and slanted refinement."""
+
+    name = "planesweep"
+    digest = "planesweep-1"
+    source_views = 16
+
+    def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
+        """Settings may hold `planes`, the most depths to try."""
+        self._planes = int(str(settings.get("planes", 128)))
+        self._runtime = runtime
+
+    def predict(
+        self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
+    ) -> Iterator[PredictedDepth]:
+        """Depth in scene units for each request.
+
+        Raises:
+            EstimatorError: a request has no depth range, because no sparse points tell it, or
+                the GPU was asked for and there is none.
+        """
+        # torch takes seconds to import and is not needed when every depth map is in the cache.
+        import torch
+
+        from recon3d.depth.device import map_photos, torch_device
+        from recon3d.depth.sweep import SweepSettings, sweep
+
+        settings = SweepSettings(planes=self._planes)
+        device = torch_device(self._runtime.device)
+
+        def predict_one(request: DepthRequest, check: Callable[[], None]) -> PredictedDepth:
+            if not (request.sources and 0 < request.depth_range[0] < np.inf):
+                raise EstimatorError(
+                    f"How far {request.reference.view_id} looks is unknown: too few points.",
+                    hint="planesweep needs photos that share textured, sharp surfaces.",
+                )
+            with torch.inference_mode():
+                return sweep(request, settings, device, check)
+
+        return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)

@@ -1,0 +1,1 @@
+"""What the training of every network shares: the loop, its schedule, rendered scenes."""

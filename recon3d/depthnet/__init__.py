@@ -1,1 +1,0 @@
-"""PyTorch's only home: depth networks and the plane sweep."""

@@ -1,0 +1,1 @@
+"""Files for other programs: meshes, cameras, depth maps, Blender's folder."""

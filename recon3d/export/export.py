@@ -1,0 +1,191 @@
+"""Results leave the workspace: upright, in the target's axes, whole or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recon3d.core.depth import SceneDepth
+from recon3d.core.errors import OutputError, TooLittleDepthError
+from recon3d.core.scene import PosedPhotos
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.export.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
+from recon3d.export.meshes import (
+    TEXTURE_SUFFIXES,
+    Y_UP_SUFFIXES,
+    check_cloud_suffix,
+    check_mesh_suffix,
+    write_cloud,
+    write_mesh,
+)
+from recon3d.export.textures import ExportConfig
+from recon3d.export.transformed import moved_cloud, moved_model, moved_scene
+from recon3d.georef.target_frame import TargetFrame
+from recon3d.run.files import explain_write_errors
+from recon3d.run.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What the user wants written, and where."""
+
+    meshes: tuple[Path, ...] = ()
+    """.ply, .obj, .glb, .stl or .usdz; the extension decides."""
+    cloud: Path | None = None
+    """.ply point cloud."""
+    depth_maps: Path | None = None
+    """Folder for depth maps: 16-bit PNG, float NPY, and an index that says what they mean."""
+    colmap: Path | None = None
+    """Folder for a COLMAP model of the undistorted cameras and points, with the pictures."""
+    transforms: Path | None = None
+    """nerfstudio transforms.json; its pictures are put in a folder beside it."""
+    blender: Path | None = None
+    """Folder for model, cameras, pictures, points and a script that opens them in Blender."""
+    report: Path | None = None
+    """report.html; report.json is written beside it."""
+
+    @property
+    def hold_texture(self) -> bool:
+        """Whether a texture is worth making: some of these would have it."""
+        suffixes = {mesh.suffix.lower() for mesh in self.meshes}
+        return self.blender is not None or not suffixes.isdisjoint(TEXTURE_SUFFIXES)
+
+
+@dataclass(frozen=True, eq=False)
+class Exportable:
+    """What a run has made, in the world's frame."""
+
+    posed: PosedPhotos
+    mesh: Mesh
+    """Without faces where the run has not come to a surface."""
+    cloud: PointCloud
+    depth: Mapping[str, SceneDepth]
+    frame: TargetFrame
+    textured: TexturedMesh | None = None
+    levels: Sequence[Mesh] = ()
+    """Coarser versions of the mesh, written beside it."""
+    textured_levels: Sequence[TexturedMesh] = ()
+    """The same with textures, where the mesh has one."""
+
+
+def check_outputs(outputs: Outputs) -> None:
+    """Fail in the first second, not after an hour: unknown extension, unwritable place.
+
+    Missing folders are made.
+
+    Raises:
+        OutputError: a target cannot be written, with what to do.
+    """
+    for mesh in outputs.meshes:
+        check_mesh_suffix(mesh)
+    if outputs.cloud:
+        check_cloud_suffix(outputs.cloud)
+    for target, suffix in ((outputs.transforms, ".json"), (outputs.report, ".html")):
+        if target and target.suffix.lower() != suffix:
+            raise OutputError(
+                f"Cannot write {target}: its name must end in {suffix}.",
+                hint=f"For example {target.stem or 'out'}{suffix}.",
+            )
+    files = [*outputs.meshes, outputs.cloud, outputs.transforms, outputs.report]
+    folders = [outputs.depth_maps, outputs.colmap, outputs.blender]
+    taken: set[Path] = set()
+    for target in filter(None, [*files, *folders]):
+        if target.resolve() in taken:
+            raise OutputError(
+                f"Two outputs have the same name, {target}.", hint="Give each its own name."
+            )
+        taken.add(target.resolve())
+    for target in filter(None, files):
+        if target.is_dir():
+            raise OutputError(
+                f"Cannot write {target}: it is a folder.",
+                hint=f"Name a file in it, for example {target / 'scene.ply'}.",
+            )
+        _try_folder(target.parent)
+    for target in filter(None, folders):
+        _try_folder(target)
+
+
+def _try_folder(folder: Path) -> None:
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise OutputError(
+                f"Cannot write into {folder}: {place} is a file.", hint="Choose another place."
+            )
+    try:
+        with explain_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write into {folder}: {error.strerror}.", hint="Choose another place."
+        ) from error
+
+
+def export(
+    made: Exportable, outputs: Outputs, config: ExportConfig, task: Task
+) -> tuple[Path, ...]:
+    """Write every output, all in one frame (turned y-up for GLB and USDZ), and return their paths.
+
+    Raises:
+        TooLittleDepthError: the mesh is empty.
+        OutputError: a place cannot be written.
+    """
+    if outputs.meshes and len(made.mesh.faces) == 0:
+        raise TooLittleDepthError(
+            "No surface is left to write.",
+            hint="The report shows how much depth each photo got and what to try.",
+        )
+    scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
+
+    def write_model(target: Path, level: int = 0) -> None:
+        suffix = target.suffix.lower()
+        model: Mesh | TexturedMesh = made.levels[level - 1] if level else made.mesh
+        if suffix in TEXTURE_SUFFIXES and made.textured:
+            model = made.textured_levels[level - 1] if level else made.textured
+        write_mesh(target, moved_model(model, moved, y_up=suffix in Y_UP_SUFFIXES), config)
+
+    folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
+    coarser = [
+        (target.with_stem(f"{target.stem}_lod{number}"), number)
+        for target in outputs.meshes
+        for number in range(1, len(made.levels) + 1)
+    ]
+    singles = len(outputs.meshes) + len(coarser) + bool(outputs.cloud)
+    steps = _Steps(task, singles + len(scene.views) * sum(map(bool, folders)))
+    for target in outputs.meshes:
+        steps.next(target.name)
+        write_model(target)
+    for target, number in coarser:
+        steps.next(target.name)
+        write_model(target, number)
+    if outputs.cloud:
+        steps.next(outputs.cloud.name)
+        write_cloud(outputs.cloud, moved_cloud(made.cloud, moved))
+    if outputs.depth_maps:
+        write_depth_maps(outputs.depth_maps, scene, made.depth, moved.scale, steps.next)
+    if outputs.colmap:
+        write_colmap(outputs.colmap, scene, made.posed, steps.next)
+    if outputs.transforms:
+        write_nerfstudio(outputs.transforms, scene, made.posed, steps.next)
+    if outputs.blender:
+        writer = write_model if len(made.mesh.faces) else None
+        write_blender(outputs.blender, scene, made.posed, writer, steps.next)
+    steps.finish()
+    written = (*outputs.meshes, *(target for target, _ in coarser))
+    return (*written, *filter(None, (outputs.cloud, *folders)))
+
+
+class _Steps:
+    def __init__(self, task: Task, total: int) -> None:
+        self._task, self._total, self._done = task, total, 0
+
+    def next(self, note: str) -> None:
+        self._task.step(self._done, self._total, note)
+        self._done += 1
+
+    def finish(self) -> None:
+        self._task.step(self._total, self._total)

@@ -1,0 +1,40 @@
+"""Binary PLY: points or a mesh, with normals and colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recon3d.export.records import Layout, chunks, records
+
+
+def write_ply(
+    target: Path,
+    positions: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    rgb: NDArray[np.uint8] | None,
+    faces: NDArray[np.int32] | None,
+) -> None:
+    """Write a mesh, or a cloud where there are no faces."""
+    columns: dict[str, NDArray[np.generic]] = {"position": positions, "normal": normals}
+    layout: Layout = [("position", "<f4", (3,)), ("normal", "<f4", (3,))]
+    header = ["ply", "format binary_little_endian 1.0", "comment recon3d"]
+    header += [f"element vertex {len(positions)}"]
+    header += [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
+    if rgb is not None:
+        columns["rgb"] = rgb
+        layout += [("rgb", "u1", (3,))]
+        header += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    if faces is not None:
+        header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
+    with target.open("wb") as stream:
+        stream.write("\n".join([*header, "end_header", ""]).encode())
+        for rows in chunks(len(positions)):
+            stream.write(records(layout, {name: array[rows] for name, array in columns.items()}))
+        if faces is None:
+            return
+        triangle: Layout = [("corners", "u1", ()), ("vertex", "<i4", (3,))]
+        for rows in chunks(len(faces)):
+            stream.write(records(triangle, {"vertex": faces[rows]}, fill=3))

@@ -1,0 +1,62 @@
+"""Results moved from the world into the frame that they leave in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32
+
+from recon3d.core.scene import PosedScene
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.core.transform import Similarity
+from recon3d.georef.target_frame import TargetFrame
+
+_Y_UP_FROM_Z_UP = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
+
+
+def moved_scene(scene: PosedScene, frame: TargetFrame) -> PosedScene:
+    """The cameras and points in the frame's axes and unit."""
+    moved = frame.target_from_world
+    views = tuple(
+        replace(view, cam_from_world=moved.move_camera(view.cam_from_world)) for view in scene.views
+    )
+    points = replace(scene.points, xyz_world=moved @ scene.points.xyz_world)
+    return replace(scene, views=views, points=points, unit=frame.unit)
+
+
+def moved_model(
+    model: Mesh | TexturedMesh, target_from_world: Similarity, *, y_up: bool
+) -> Mesh | TexturedMesh:
+    """The mesh with or without its texture; y_up turns a z-up target to its formats' up axis."""
+    moved = _Y_UP_FROM_Z_UP @ target_from_world if y_up else target_from_world
+    if isinstance(model, TexturedMesh):
+        return replace(model, mesh=_moved_mesh(model.mesh, moved))
+    return _moved_mesh(model, moved)
+
+
+def _moved_mesh(mesh: Mesh, moved: Similarity) -> Mesh:
+    normals = None if mesh.normals is None else _turned(mesh.normals, moved)
+    return replace(mesh, vertices=_moved(mesh.vertices, moved), normals=normals)
+
+
+def moved_cloud(cloud: PointCloud, target_from_world: Similarity) -> PointCloud:
+    """The cloud in the target's axes."""
+    return replace(
+        cloud,
+        points=_moved(cloud.points, target_from_world),
+        normals=_turned(cloud.normals, target_from_world),
+    )
+
+
+def _moved(
+    points: Float32[np.ndarray, "n 3"], target_from_world: Similarity
+) -> Float32[np.ndarray, "n 3"]:
+    return (target_from_world @ points).astype(np.float32)
+
+
+def _turned(
+    normals: Float32[np.ndarray, "n 3"], target_from_world: Similarity
+) -> Float32[np.ndarray, "n 3"]:
+    turned: np.ndarray = normals @ target_from_world.rotation.T
+    return turned.astype(np.float32)

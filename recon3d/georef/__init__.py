@@ -1,0 +1,1 @@
+"""How the model stands: up, scale, markers, known lengths, GPS."""

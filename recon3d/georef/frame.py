@@ -1,0 +1,223 @@
+"""Which way is up, where the ground is and how large the model is."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from recon3d.core.errors import ConfigError
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.surface import Mesh
+from recon3d.core.transform import Rigid, Similarity
+from recon3d.georef.frame_words import (
+    describe_scale,
+    describe_up,
+    north_warnings,
+    scale_warnings,
+    summary,
+    up_warnings,
+)
+from recon3d.georef.geodesy import GpsFit
+from recon3d.georef.gravity_alignment import Standing, find_standing
+from recon3d.georef.known_scale import KnownLength, parse_scale
+from recon3d.georef.lifting import find_photo
+from recon3d.georef.planes import Plane
+from recon3d.georef.scale import fit_cameras_to_gps, gps_doubt, measured_cues, told_cues
+from recon3d.georef.scale_cues import fuse_scales
+from recon3d.georef.target_frame import TargetFrame
+from recon3d.georef.upright import upright_from_world
+from recon3d.photos.markers import check_family
+from recon3d.run.files import write_json
+from recon3d.run.task import Task
+
+VERSION = 4
+
+_FRAME = "frame.json"
+_AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameConfig:
+    """How the model stands and how large it is."""
+
+    scale: str = ""
+    """Known distances, separated by semicolons. Two pixels of your upright photos and the metres
+    between them: "a.jpg:812,440 a.jpg:1210,455 = 0.42". A point that two photos show is joined by
+    +, which is surer: "a.jpg:812,440 + b.jpg:77,310 a.jpg:1210,455 + b.jpg:490,322 = 42 cm". Two
+    points of the model as it is written without this: "0.1,0,0.3 0.9,0.1,0.3 = 1.5". Or the metres
+    of one unit of your poses: "1"."""
+
+    marker_size: Annotated[float, Range(least=0, below=100)] = 0.0
+    """Edge in metres of the ArUco or AprilTag markers that lie in the scene, measured across the
+    black square; all must be of one size. 0 looks for none."""
+
+    markers: str = "auto"
+    """Their family, such as aruco_4x4_50, aruco_6x6_250 or apriltag_36h11; auto tries the usual
+    ones."""
+
+    up: str = "auto"
+    """auto turns the model upright (from the sensors of phones and drones, how the cameras were
+    held, the ground and walls) and puts the origin on the ground below it. An axis of your poses,
+    such as +z or -y, or three numbers, say what is up. none keeps the frame of the cameras."""
+
+    front: Literal["cameras", "north"] = "cameras"
+    """What +y points to: cameras is the way the photos look on average, so that Blender's front
+    view shows what they show; north needs photos with GPS."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be understood."""
+        parse_scale(self.scale)
+        check_ranges(self, "frame")
+        check_family(self.markers, "frame.markers")
+        if self.up not in ("auto", "none"):
+            _direction(self.up)
+
+
+def check_photos(config: FrameConfig, album: Album) -> None:
+    """Fail in the first minute, not after an hour, where --scale names what is not there.
+
+    Raises:
+        InputError: no such photo, or the pixel lies outside it.
+    """
+    for known in parse_scale(config.scale):
+        if isinstance(known, KnownLength):
+            for place in (known.start, known.end):
+                for pixel in place if isinstance(place, tuple) else ():
+                    find_photo(album, pixel)
+
+
+def find_frame(
+    posed: PosedPhotos, album: Album, mesh: Mesh, config: FrameConfig, folder: Path, task: Task
+) -> None:
+    """Write the frame to export in into `folder`.
+
+    mesh: of the surface, or the sparse points without faces before there is one.
+    """
+    task.check()
+    gps = fit_cameras_to_gps(posed.scene.views, album)
+    measured = measured_cues(posed, gps, config.marker_size, config.markers, task)
+    told = told_cues(config.scale, posed, album, mesh, measured)
+    scale = fuse_scales([*told, *measured])
+    believed = gps if gps is not None and not gps_doubt(gps) else None
+    given = None if config.up in ("auto", "none") else _direction(config.up)
+    is_alone = len(posed.scene.views) == 1
+    # The walls and floors of one photo are as true as the guess of its lens and depth.
+    is_measured = not is_alone or bool(posed.sensor_depth)
+    standing = find_standing(posed.scene, album, mesh if is_measured else None, believed, given)
+    upright = _upright(posed, mesh, standing, config, believed)
+    stays = config.up == "none"
+    ground = "plane" if standing.ground else "lowest points"
+    frame = TargetFrame(
+        Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0),
+        "metre" if scale else posed.scene.unit,
+        {
+            "scale": describe_scale(scale, [*told, *measured]),
+            "up": describe_up(standing.up),
+            "ground": None if stays else ground,
+            "north_deg": None if stays else _bearing_deg(upright, believed),
+            "warnings": [
+                *scale_warnings(scale, told, measured),
+                *(() if config.up != "auto" or is_alone else up_warnings(standing.up)),
+                *(north_warnings() if config.front == "north" and believed is None else ()),
+            ],
+        },
+        standing.up.up_world,
+    )
+    logger.info("%s", summary(scale, standing.up))
+    write_json(folder / _FRAME, _plain(frame))
+
+
+def read_frame(folder: Path) -> TargetFrame:
+    """Read what `find_frame` wrote."""
+    stored: dict[str, Any] = json.loads((folder / _FRAME).read_text(encoding="utf-8"))
+    moved, up_world = stored["target_from_world"], stored.get("up_world")
+    return TargetFrame(
+        Similarity(moved["scale"], np.array(moved["rotation"]), np.array(moved["translation"])),
+        stored["unit"],
+        stored["report"],
+        None if up_world is None else np.array(up_world),
+    )
+
+
+def doubts(frame: TargetFrame) -> list[str]:
+    """What makes the frame worse than it looks, in a photographer's words."""
+    found = frame.report.get("warnings")
+    return [str(one) for one in found] if isinstance(found, list) else []
+
+
+def _upright(
+    posed: PosedPhotos,
+    mesh: Mesh,
+    standing: Standing,
+    config: FrameConfig,
+    gps: GpsFit | None,
+) -> Rigid:
+    if config.up == "none":
+        return Rigid.identity()
+    upright = upright_from_world(posed.scene.views, mesh.vertices, standing.up.up_world)
+    if standing.ground:
+        upright = _on_ground(upright, standing.ground)
+    if config.front == "north" and gps is not None:
+        east, north, _ = upright.rotation @ gps.enu_from_world.rotation.T @ np.array([0, 1.0, 0])
+        length = np.hypot(east, north)
+        cosine, sine = north / length, east / length
+        upright = (
+            Rigid(np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]), np.zeros(3))
+            @ upright
+        )
+    return upright
+
+
+def _on_ground(upright: Rigid, ground: Plane) -> Rigid:
+    """Raise or lower it until the plane passes through the origin."""
+    below = upright.inverse().translation
+    up_world = upright.rotation[2]
+    rise = (ground.offset - ground.normal_world @ below) / (ground.normal_world @ up_world)
+    return Rigid(upright.rotation, upright.translation - [0, 0, rise])
+
+
+def _bearing_deg(upright: Rigid, gps: GpsFit | None) -> float | None:
+    """Of the model's +y, clockwise from north."""
+    if gps is None:
+        return None
+    east, north, _ = gps.enu_from_world.rotation @ upright.rotation[1]
+    return round(float(np.degrees(np.arctan2(east, north))) % 360, 1)
+
+
+def _direction(text: str) -> Float[np.ndarray, "3"]:
+    """The unit vector of +z, -y or "x,y,z"."""
+    sign, axis = (-1.0 if text.startswith("-") else 1.0), text.lstrip("+-")
+    if axis.lower() in _AXES and len(text) <= 2:
+        return sign * np.array(_AXES[axis.lower()])
+    try:
+        direction = np.array([float(part) for part in text.split(",")])
+        length = float(np.linalg.norm(direction))
+    except ValueError:
+        direction, length = np.zeros(0), 0.0
+    if direction.shape != (3,) or not np.isfinite(length) or length <= 0:
+        raise ConfigError(
+            f'frame.up is "{text}", which is no direction.',
+            hint="Say auto, none, an axis such as +z or -y, or three numbers such as 0,0.1,1.",
+        )
+    return direction / length
+
+
+def _plain(frame: TargetFrame) -> dict[str, object]:
+    moved = {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in asdict(frame.target_from_world).items()
+    }
+    up_world = None if frame.up_world is None else frame.up_world.tolist()
+    report = dict(frame.report)
+    return {
+        "target_from_world": moved, "unit": frame.unit, "report": report, "up_world": up_world,
+    }  # fmt: skip

@@ -1,0 +1,125 @@
+"""What the frame was made from, in numbers for the report and words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recon3d.georef.scale_cues import FusedScale, JudgedCue, ScaleCue, contradictions
+from recon3d.georef.up_cues import FusedUp, JudgedUp, sigma_deg
+
+_UNSURE_SCALE = 0.05
+_UNSURE_UP_DEG = 10.0
+
+
+def describe_scale(scale: FusedScale | None, cues: Sequence[ScaleCue]) -> dict[str, object]:
+    """Every cue and what became of it; error bars are one standard deviation."""
+    judged = scale.cues if scale else [JudgedCue(cue, False, cue.doubt) for cue in cues]
+    return {
+        "metres_per_unit": scale.metres_per_unit if scale else None,
+        "error_percent": round(100 * scale.sigma, 3) if scale else None,
+        "cues": [
+            {
+                "source": one.cue.source,
+                "detail": one.cue.detail,
+                "metres_per_unit": one.cue.metres_per_unit or None,
+                "error_percent": round(100 * one.cue.sigma, 3),
+                "used": one.used,
+                "reason": one.reason,
+            }
+            for one in judged
+        ],
+    }
+
+
+def describe_up(up: FusedUp) -> dict[str, object]:
+    """Every cue and what became of it; error bars are those of the direction known worst."""
+    return {
+        "error_deg": round(sigma_deg(up.information), 2),
+        "cues": [
+            {
+                "source": one.cue.source,
+                "detail": one.cue.detail,
+                "error_deg": round(sigma_deg(one.cue.information), 2),
+                "differs_deg": round(one.differs_deg, 2),
+                "used": one.used,
+                "reason": ""
+                if one.used
+                else f"it differs from the others by {one.differs_deg:.0f} degrees",
+            }
+            for one in up.cues
+        ],
+    }
+
+
+def scale_warnings(
+    scale: FusedScale | None, told: Sequence[ScaleCue], measured: Sequence[ScaleCue]
+) -> list[str]:
+    """Where the size is worse than it looks.
+
+    told: by the user, who must hear why a distance does not count. Of what was measured only the
+    markers are asked for.
+    """
+    found = [
+        f'The distance "{cue.detail}" does not count: {cue.doubt}.' for cue in told if cue.doubt
+    ]
+    found += [
+        f"The markers do not count: {cue.doubt}. Check --marker-size and --markers, or take photos "
+        "nearer to them."
+        for cue in measured
+        if cue.source == "markers" and cue.doubt
+    ]
+    if not scale:
+        return found
+    found += [
+        f"The scale from {one.cue.source} ({one.cue.detail}) contradicts the rest: {one.reason}."
+        for one in contradictions(scale)
+    ]
+    # Of what is guessed from one photo its relief has warned already.
+    measured_at_all = any(one.used and one.cue.source != "depth network" for one in scale.cues)
+    if scale.sigma > _UNSURE_SCALE and measured_at_all:
+        found.append(
+            f"The size of the model is known only to {100 * scale.sigma:.0f} %. Give --scale a "
+            "distance between points that are far apart, each seen in two photos."
+        )
+    return found
+
+
+def up_warnings(up: FusedUp) -> list[str]:
+    """Where the model may lean."""
+    by_source = {one.cue.source: one for one in up.cues}
+    sensors, cameras = by_source.get("gravity sensor"), by_source["cameras"]
+    if sensors and not cameras.used:
+        return [_disagreement(cameras)]
+    if (unsure_deg := sigma_deg(up.information)) > _UNSURE_UP_DEG:
+        return [
+            f"Which way is up is known only to {unsure_deg:.0f} degrees: no ground, walls or "
+            "sensors tell. If the model leans, turn it by hand or give --up."
+        ]
+    return []
+
+
+def north_warnings() -> list[str]:
+    """Where north was asked for and nobody knows it."""
+    return ["North is not known: the photos say too little of where they were taken."]
+
+
+def summary(scale: FusedScale | None, up: FusedUp) -> str:
+    """One line for the log."""
+    ups = ", ".join(one.cue.source for one in up.cues if one.used)
+    stands = f"up ± {sigma_deg(up.information):.1f}° ({ups})"
+    if not scale:
+        return f"the scale is not known; {stands}"
+    used = ", ".join(f"{one.cue.source} {one.cue.detail}" for one in scale.cues if one.used)
+    rejected = "".join(
+        f"; {one.cue.source} rejected: {one.reason}" for one in scale.cues if not one.used
+    )
+    size = f"1 unit = {scale.metres_per_unit:.4g} m ± {100 * scale.sigma:.2g} %"
+    return f"{size} ({used}{rejected}); {stands}"
+
+
+def _disagreement(cameras: JudgedUp) -> str:
+    return (
+        "The photos' sensors and the way the cameras were held disagree about up by "
+        f"{cameras.differs_deg:.0f} degrees; the sensors were believed. If the model leans, give "
+        "--up."
+    )

@@ -1,0 +1,1 @@
+"""Files -> image set: reading, EXIF, frames of videos, masks, verdicts, known intrinsics."""

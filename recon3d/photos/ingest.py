@@ -1,0 +1,284 @@
+"""The user's files become upright photos, or get a verdict that says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from statistics import median
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from PIL import Image
+
+from recon3d.core.errors import InputError
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import Album, Verdict
+from recon3d.photos.finding import FoundFiles
+from recon3d.photos.image_set_files import (
+    Item,
+    depth_path,
+    mask_path,
+    picture_path,
+    read_album,
+    read_item,
+    write_album,
+    write_item,
+)
+from recon3d.photos.naming import named, split_role
+from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture
+from recon3d.photos.sharpness import sharpness
+from recon3d.photos.video import pick_frames, read_frames
+from recon3d.run.device import Runtime
+from recon3d.run.files import atomic_path, write_json
+from recon3d.run.task import Task
+
+__all__ = ["VERSION", "IngestConfig", "check_excluded", "ingest", "read_album"]
+
+VERSION = 3
+
+_log = logging.getLogger(__name__)
+
+_SMALLEST_PX = 64
+# With fewer photos the median is no measure of what is usual.
+_FEWEST_TO_JUDGE_BLUR = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """Which files become photos."""
+
+    blur_limit: Annotated[float, Range(least=0, below=1)] = 0.2
+    """Leave out a photo whose sharpness is below this share of the album's median.
+    0 keeps everything; raise it to be stricter."""
+
+    video_frames: Annotated[int, Range(least=2)] = 150
+    """At most this many frames are picked from a video, sharp ones that overlap well.
+    More frames cost time in every later stage."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares and counts that mean nothing."""
+        check_ranges(self, "ingest")
+
+
+def ingest(
+    files: FoundFiles, config: IngestConfig, folder: Path, task: Task, runtime: Runtime
+) -> None:
+    """Decode, judge and normalise every file into `folder`.
+
+    Upright 8-bit JPEG files are copied byte for byte; anything else becomes a JPEG of quality 97
+    without chroma subsampling. The transparent part of a cut-out photo counts as masked, unless
+    the photo has a mask of its own.
+
+    Raises:
+        InputError: no file is a usable photo, or a video cannot be decoded.
+        Cancelled: finished items are kept.
+    """
+    if files.video:
+        items = _ingest_video(files, files.video, config, folder, task)
+    else:
+        items = _ingest_photos(files, folder, task, runtime)
+    items = _leave_out(items, config)
+    bad = [item.verdict for item in items if item.reason]
+    if len(bad) == len(items):
+        raise _nothing_left(bad)
+    if bad:
+        task.warn(f"left out {len(bad)} of {len(items)} files: {_counted(bad)}")
+    _log.info("%d of %d files are photos, %.1f s", len(items) - len(bad), len(items), task.seconds)
+    write_album(folder, items, sequential=files.video is not None)
+
+
+def check_excluded(album: Album, excluded: Collection[str], task: Task) -> None:
+    """Say what the user leaves out in vain.
+
+    Raises:
+        InputError: no photo is left.
+    """
+    ids = [photo.id for photo in album.photos] + [verdict.photo_id for verdict in album.verdicts]
+    unknown = sorted(name for name, meant in named(ids, excluded).items() if not meant)
+    if unknown:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        task.warn(f"no photo is called {', '.join(unknown[:3])}{more}, so nothing was left out")
+    if not album.photos:
+        raise InputError(
+            f"You left out all {len(album.excluded)} good photos.",
+            hint="Include at least two that show the same from different places.",
+        )
+
+
+def _ingest_photos(files: FoundFiles, folder: Path, task: Task, runtime: Runtime) -> list[Item]:
+    def work(number: int, photo_id: str) -> Item:
+        return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder))
+
+    # A 50-megapixel photo needs about half a GiB while it is decoded.
+    threads = max(1, min(runtime.threads, runtime.memory_bytes >> 29))
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="ingest")
+    try:
+        jobs = [pool.submit(work, number, name) for number, name in enumerate(files.paths)]
+        for _ in task.each(as_completed(jobs), len(jobs), lambda job: job.result().id):
+            pass
+        return [job.result() for job in jobs]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ingest_photo(number: int, photo_id: str, files: FoundFiles, folder: Path) -> Item:
+    path = files.paths[photo_id]
+    item = Item(
+        number=number, id=photo_id, path=str(path.absolute()), sha256=files.sha256[photo_id]
+    )
+    try:
+        picture = read_picture(path)
+        _check_is_photo(photo_id, picture)
+        keep = _keep(picture, files.masks.get(photo_id))
+        if photo_id in files.sensor_depth:
+            _copy_depth(files.sensor_depth[photo_id], depth_path(folder, number), picture.rgb)
+    except InputError as error:
+        return replace(item, reason=str(error), advice=error.hint)
+    with atomic_path(picture_path(folder, number)) as part:
+        if picture.is_plain_jpeg:
+            shutil.copyfile(path, part)
+        else:
+            _save_jpeg(picture.rgb, part)
+    if keep is not None:
+        with atomic_path(mask_path(folder, number)) as part:
+            Image.fromarray(keep.astype(np.uint8) * 255).save(part)
+    return replace(
+        _seen(item, picture.rgb),
+        exif=picture.exif,
+        has_mask=keep is not None,
+        has_depth=photo_id in files.sensor_depth,
+    )
+
+
+def _ingest_video(
+    files: FoundFiles, video: Path, config: IngestConfig, folder: Path, task: Task
+) -> list[Item]:
+    if files.masks or files.sensor_depth:
+        raise InputError(
+            "Masks and depth images cannot be given with a video.",
+            hint="Save its frames as photos first, and name the masks like them.",
+        )
+    picks = folder / "picks.json"
+    if not picks.exists():
+        chosen = pick_frames(
+            video, config.video_frames, lambda done, total: task.step(done, total, "looking")
+        )
+        write_json(picks, {"frames": chosen})
+    numbers = json.loads(picks.read_text(encoding="utf-8"))["frames"]
+    items = {n: item for n in numbers if (item := read_item(folder, n))}
+    todo = [number for number in numbers if number not in items]
+    for number, rgb in task.each(read_frames(video, todo), len(todo), lambda pair: str(pair[0])):
+        with atomic_path(picture_path(folder, number)) as part:
+            _save_jpeg(rgb, part)
+        name = f"frame-{number:06d}.jpg"
+        item = Item(number=number, id=name, path=str(video.absolute()), sha256="")
+        items[number] = write_item(folder, _seen(item, rgb))
+    return [items[number] for number in sorted(items)]
+
+
+def _once(folder: Path, number: int, make: Callable[[], Item]) -> Item:
+    return read_item(folder, number) or write_item(folder, make())
+
+
+def _seen(item: Item, rgb: UInt8[np.ndarray, "h w 3"]) -> Item:
+    pixels_sha256 = hashlib.sha256(rgb.tobytes()).hexdigest()
+    return replace(
+        item,
+        sha256=item.sha256 or pixels_sha256,
+        pixels_sha256=pixels_sha256,
+        width_px=rgb.shape[1],
+        height_px=rgb.shape[0],
+        sharpness=sharpness(rgb),
+    )
+
+
+def _check_is_photo(photo_id: str, picture: Picture) -> None:
+    height_px, width_px = picture.rgb.shape[:2]
+    role = split_role(photo_id)[1] or PurePosixPath(photo_id).parent.name.lower()
+    if picture.mode.startswith("I") and role.startswith("depth"):
+        raise InputError("it is a depth image", hint="Give its folder as --depth.")
+    levels = len(np.unique(picture.rgb[::4, ::4]))
+    if picture.mode == "1" or (role.startswith("mask") and levels <= 2):
+        raise InputError("it is a mask", hint="Give its folder as --masks.")
+    if min(width_px, height_px) < _SMALLEST_PX:
+        raise InputError(
+            f"it is only {width_px}x{height_px} pixels", hint="Use the photo at its full size."
+        )
+
+
+def _keep(picture: Picture, mask: Path | None) -> Bool[np.ndarray, "h w"] | None:
+    height_px, width_px = picture.rgb.shape[:2]
+    keep = read_mask(mask, width_px, height_px) if mask else picture.opaque
+    if keep is not None and not keep.any():
+        raise InputError("its mask hides all of it", hint="In masks, white means keep.")
+    return keep
+
+
+def _copy_depth(source: Path, target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    depth_z = read_depth_mm(source)
+    (height, width), (rgb_height, rgb_width) = depth_z.shape, rgb.shape[:2]
+    if abs(width / height * rgb_height / rgb_width - 1) > 0.02:
+        raise InputError(
+            f"its depth image is {width}x{height}, the photo {rgb_width}x{rgb_height}",
+            hint="Depth images must show what the photo shows, at any size.",
+        )
+    with atomic_path(target) as part:
+        shutil.copyfile(source, part)
+
+
+def _save_jpeg(rgb: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
+    Image.fromarray(rgb).save(path, "JPEG", quality=97, subsampling=0)
+
+
+def _leave_out(items: Sequence[Item], config: IngestConfig) -> list[Item]:
+    """Judge the photos beside each other: copies and hopeless blur."""
+    judged, first_with = [], dict[str, str]()
+    usual = median([item.sharpness for item in items if not item.reason] or [0.0])
+    few = sum(not item.reason for item in items) < _FEWEST_TO_JUDGE_BLUR
+    for item in items:
+        twin = first_with.get(item.sha256) or first_with.get(item.pixels_sha256)
+        if item.reason:
+            pass
+        elif twin:
+            item = replace(
+                item,
+                reason=f"it is a copy of {twin}",
+                advice="One of them is enough.",
+                copy_of=twin,
+            )
+        elif not few and item.sharpness < config.blur_limit * usual:
+            share = item.sharpness / usual
+            item = replace(
+                item,
+                reason=f"it is blurred: {share:.0%} of the sharpness that is usual here",
+                advice="Take it again from a steady hand, or lower --ingest.blur-limit.",
+            )
+        else:
+            first_with |= {item.sha256: item.id, item.pixels_sha256: item.id}
+        judged.append(item)
+    return judged
+
+
+def _nothing_left(bad: Sequence[Verdict]) -> InputError:
+    advice = Counter(verdict.advice for verdict in bad if verdict.advice)
+    return InputError(
+        f"None of the {len(bad)} files is a usable photo: {_counted(bad)}.",
+        hint=" ".join(text for text, _ in advice.most_common(2)),
+    )
+
+
+def _counted(bad: Sequence[Verdict]) -> str:
+    """Up to three reasons, the most common first, each with an example."""
+    reasons = Counter(verdict.reason for verdict in bad)
+    example = {verdict.reason: verdict.photo_id for verdict in reversed(bad)}
+    shown = [f"{example[r]} ({r})" if n == 1 else f"{example[r]} and {n - 1} more ({r})"
+             for r, n in reasons.most_common(3)]  # fmt: skip
+    return ", ".join(shown) + (", ..." if len(reasons) > 3 else "")

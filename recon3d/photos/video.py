@@ -1,0 +1,135 @@
+"""Videos -> the few frames worth keeping: sharp ones, evenly spaced in what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from recon3d.core.errors import InputError
+from recon3d.photos.sharpness import fine_detail
+
+_SMALL_PX = 320
+# Neighbours then share nine tenths of their view: enough for any matcher, few enough to be fast.
+_STEP = 0.1
+_FEWEST_TRACKS = 12
+
+
+def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list[int]:
+    """Choose frame numbers: at most `most`, the sharpest of each stretch of equal motion.
+
+    Motion is the median shift of tracked corners between neighbouring frames in units of the
+    longer side, summed up; a new stretch starts whenever a tenth of the view is new, or less
+    often when that would give too many. A cut counts as one whole stretch.
+
+    Args:
+        path: The video.
+        most: Upper bound of the number of frames.
+        tell: Called after each frame with (frames read, frames in all or 0 when unknown).
+
+    Raises:
+        InputError: the video cannot be decoded.
+    """
+    travelled, sharp = [0.0], []
+    previous: UInt8[np.ndarray, "h w"] | None = None
+    with _frames(path) as (frames, total):
+        for index, frame in enumerate(frames):
+            grey = _small_grey(frame)
+            if previous is not None:
+                travelled.append(travelled[-1] + _shift(previous, grey))
+            sharp.append(fine_detail(grey))
+            previous = grey
+            tell(index + 1, max(total, index + 1) if total else 0)
+    if not sharp:
+        raise _undecodable(path)
+    return _sharpest_by_stretch(np.array(travelled), np.array(sharp), most)
+
+
+def read_frames(
+    path: Path, wanted: Sequence[int]
+) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
+    """Decode the wanted frames, upright, in ascending order; only one is in memory.
+
+    Raises:
+        InputError: the video cannot be decoded.
+    """
+    left = set(wanted)
+    with _frames(path) as (frames, _):
+        for index, frame in enumerate(frames):
+            if index in left:
+                left.remove(index)
+                # Displays turn a frame counter-clockwise by its rotation; so does rot90.
+                yield index, np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            if not left:
+                return
+
+
+@contextmanager
+def _frames(path: Path) -> Iterator[tuple[Iterator[Any], int]]:
+    """The decodable frames and how many there are said to be (0 = unknown)."""
+    import av
+
+    def decoded(container: Any, stream: Any) -> Iterator[Any]:
+        for packet in container.demux(stream):
+            # A cut-off or scratched video still shows what lies before and after.
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise _undecodable(path)
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield decoded(container, stream), stream.frames
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _undecodable(path) from error
+
+
+def _small_grey(frame: Any) -> UInt8[np.ndarray, "h w"]:
+    factor = min(1.0, _SMALL_PX / max(frame.width, frame.height))
+    width, height = (max(2, round(size * factor)) for size in (frame.width, frame.height))
+    grey = frame.reformat(width=width, height=height, format="gray", interpolation="AREA")
+    return np.ascontiguousarray(grey.to_ndarray())
+
+
+def _shift(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:
+    """Median motion in units of the longer side; _STEP where nothing can be tracked."""
+    if before.shape != after.shape:
+        return _STEP
+    corners = cv2.goodFeaturesToTrack(before, 200, 0.01, 7)
+    if corners is None or len(corners) < _FEWEST_TRACKS:
+        # Blank frames: a difference in brightness is the only motion to be seen.
+        return _STEP if np.abs(before.astype(np.int16) - after).mean() > 8 else 0.0
+    start = np.zeros_like(corners)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, start)
+    tracked = np.asarray(status).ravel() > 0
+    if tracked.sum() < max(_FEWEST_TRACKS, 0.3 * len(corners)):
+        return _STEP
+    lengths = np.linalg.norm((np.asarray(moved) - corners).reshape(-1, 2)[tracked], axis=1)
+    return min(_STEP, float(np.median(lengths) / max(before.shape)))
+
+
+def _sharpest_by_stretch(
+    travelled: Float[np.ndarray, n], sharp: Float[np.ndarray, n], most: int
+) -> list[int]:
+    stretches = int(np.clip(np.ceil(travelled[-1] / _STEP), 1, max(1, most)))
+    length = max(travelled[-1] / stretches, 1e-9)
+    stretch_of = np.minimum(travelled // length, stretches - 1)
+    return [
+        int(members[np.argmax(sharp[members])])
+        for stretch in range(stretches)
+        if len(members := np.flatnonzero(stretch_of == stretch))
+    ]
+
+
+def _undecodable(path: Path) -> InputError:
+    return InputError(
+        f"The video {path.name} cannot be decoded.",
+        hint="Check that it plays; converting it to MP4 (H.264) usually helps.",
+    )

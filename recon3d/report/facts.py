@@ -1,0 +1,193 @@
+"""The numbers of a run, as they stand in report.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recon3d.core.depth import SceneDepth
+from recon3d.core.errors import ReconError
+from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.surface import Mesh, TexturedMesh, face_areas
+from recon3d.georef.target_frame import TargetFrame
+from recon3d.run.cost import Cost
+
+SCHEMA = 1
+
+Facts = dict[str, Any]
+"""The content of report.json."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """Whatever a run has made; None for the stages it did not reach."""
+
+    album: Album | None = None
+    posed: PosedPhotos | None = None
+    depth: Mapping[str, SceneDepth] | None = None
+    mesh: Mesh | None = None
+    cleaning: Mapping[str, Any] | None = None
+    """What each link of the clean-up did."""
+    textured: TexturedMesh | None = None
+    texturing: Mapping[str, Any] | None = None
+    """Numbers of making the texture: size, charts, what each photo gave."""
+    frame: TargetFrame | None = None
+    costs: Mapping[str, tuple[Cost, bool]] = field(default_factory=dict)
+    """By stage name: what computing it took, and whether it came from the cache."""
+    warnings: Sequence[str] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    written: Sequence[Path] = ()
+    failure: ReconError | None = None
+
+
+def collect_facts(run: Run) -> Facts:
+    """Everything numbers can say, ready for JSON: no NaN, no paths, no arrays."""
+    coverage = _depth_coverage(run)
+    facts = {
+        "schema": SCHEMA,
+        "recon3d": _installed_version(),
+        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "status": "failed" if run.failure else "finished" if run.mesh else "stopped early",
+        "failure": run.failure
+        and {
+            "kind": type(run.failure).__name__,
+            "message": str(run.failure),
+            "hint": run.failure.hint,
+        },
+        "photos": _photos(run, coverage),
+        "cameras": run.posed and {k: asdict(v) for k, v in run.posed.scene.cameras.items()},
+        "poses": run.posed and _poses(run.posed),
+        "depth": _depth(coverage) if run.depth is not None else None,
+        "mesh": run.mesh and _mesh(run.mesh, run.frame),
+        "cleaning": run.cleaning,
+        "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
+        "texture": run.textured and {**(run.texturing or {}), **_texture(run.textured)},
+        "stages": {
+            stage: {**asdict(cost), "cached": cached} for stage, (cost, cached) in run.costs.items()
+        },
+        "warnings": run.warnings,
+        "settings": run.settings,
+        "written": run.written,
+    }
+    return {key: plain(value) for key, value in facts.items()}
+
+
+def plain(value: object) -> object:
+    """Anything as JSON values; what is not finite becomes None."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return float(value) if math.isfinite(value) else None
+        case str():
+            # File names may hold bytes that are no text.
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case np.generic() | np.ndarray():
+            return plain(value.tolist())
+        case Mapping():
+            return {str(plain(str(key))): plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(item) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return plain(asdict(value))
+        case _:
+            return plain(str(value))
+
+
+def _installed_version() -> str:
+    try:
+        return version("recon3d")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "unknown"
+
+
+def _photos(run: Run, coverage: Mapping[str, float]) -> list[dict[str, object]]:
+    photos: dict[str, dict[str, object]] = {}
+    for photo in run.album.photos if run.album else ():
+        photos[photo.id] = {
+            "id": photo.id,
+            "verdict": "read",
+            "reason": "",
+            "advice": "",
+            "width_px": photo.width_px,
+            "height_px": photo.height_px,
+            "camera": photo.camera_group,
+        }
+    for verdict in (
+        *(run.album.verdicts if run.album else ()),
+        *(run.posed.verdicts if run.posed else ()),
+    ):
+        photos.setdefault(verdict.photo_id, {"id": verdict.photo_id})
+        photos[verdict.photo_id] |= {
+            "verdict": "used" if verdict.used else "left out",
+            "reason": verdict.reason,
+            "advice": verdict.advice,
+        }
+    if run.posed:
+        scene = run.posed.scene
+        points = np.bincount(scene.points.observations[:, 1], minlength=len(scene.views))
+        for view, seen in zip(scene.views, points.tolist(), strict=True):
+            photos[view.photo_id] |= {
+                "sparse_points": seen,
+                "depth_coverage": coverage.get(view.photo_id),
+            }
+    return list(photos.values())
+
+
+def _poses(posed: PosedPhotos) -> dict[str, object]:
+    errors = posed.scene.points.error_px
+    return {
+        **posed.scene.report,
+        "placed": len(posed.scene.views),
+        "sparse_points": len(posed.scene.points.xyz_world),
+        "mean_error_px": float(errors.mean()) if len(errors) else None,
+        "unit": posed.scene.unit,
+    }
+
+
+def _depth_coverage(run: Run) -> dict[str, float]:
+    """Share of each photo's pixels with depth; of the object's pixels where there is a mask."""
+    coverage = {}
+    for photo_id, found in (run.depth or {}).items():
+        mask = run.posed.masks.get(photo_id) if run.posed else None
+        wanted = 1.0 if mask is None else float(mask.mean())
+        if wanted > 0:
+            coverage[photo_id] = min(1.0, float((found.depth_z > 0).mean()) / wanted)
+    return coverage
+
+
+def _depth(coverage: Mapping[str, float]) -> dict[str, object]:
+    values = list(coverage.values()) or [0.0]
+    return {"maps": len(coverage), "median_coverage": float(np.median(values))}
+
+
+def _mesh(mesh: Mesh, frame: TargetFrame | None) -> dict[str, object]:
+    """As it is exported."""
+    scale = frame.target_from_world.scale if frame else 1.0
+    vertices = frame.target_from_world @ mesh.vertices if frame else mesh.vertices
+    empty = len(vertices) == 0
+    low, high = np.zeros((2, 3)) if empty else np.percentile(vertices, [0.5, 99.5], axis=0)
+    return {
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+        "area": float(face_areas(mesh).sum()) * scale**2,
+        "size": (high - low).tolist(),
+        "unit": frame.unit if frame else "scene",
+    }
+
+
+def _texture(textured: TexturedMesh) -> dict[str, object]:
+    areas = face_areas(textured.mesh)
+    whole = float(areas.sum())
+    return {
+        "pages": len(textured.pages),
+        # Of the surface's area: no photo saw it, its neighbours lent their colour.
+        "made_up": float(areas[~textured.seen].sum()) / whole if whole > 0 else 0.0,
+    }

@@ -1,0 +1,262 @@
+"""Matches -> cameras in space and sparse points."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from recon3d.core.scene import CameraEstimate
+from recon3d.core.transform import Rigid
+from recon3d.photos.colmap_cameras import intrinsics_from_colmap
+from recon3d.run.task import Task
+from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
+from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+
+# Mean length of a two-dimensional error whose components have a standard deviation of one.
+_RAYLEIGH_MEAN = float(np.sqrt(np.pi / 2))
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Photos placed in one frame, and the points that place them."""
+
+    cam_from_world: Mapping[str, Rigid]
+    """By photo id, in the album's order."""
+    cameras: Mapping[str, CameraEstimate]
+    camera_of: Mapping[str, str]
+    """The key in `cameras` of each placed photo."""
+    xyz_world: Float[np.ndarray, "n 3"]
+    error_px: Float[np.ndarray, "n"]
+    observations: Int[np.ndarray, "m 2"]
+    """(index of the point, index of the photo in cam_from_world)."""
+    sightings_px: Float[np.ndarray, "m 2"] = field(default_factory=lambda: np.empty((0, 2)))
+    """Where the photo as it was taken shows the point; empty without structure from motion."""
+    others: tuple[frozenset[str], ...] = ()
+    """Photos that were placed among each other, but not with these."""
+
+
+def map_incrementally(
+    database: PhotoDatabase, *, relaxed: bool, seed: int, task: Task
+) -> Placement | None:
+    """Place photos one by one, starting from the best pair; None if not even a pair holds.
+
+    relaxed starts from narrower baselines and believes a photo with fewer points.
+    """
+    options = _options(database, seed)
+    if relaxed:
+        options.structure_less_registration_fallback = True
+        options.min_num_matches = 10
+        options.mapper.init_min_num_inliers = 50
+        options.mapper.init_min_tri_angle = 4.0
+        options.mapper.abs_pose_min_num_inliers = 15
+        options.mapper.abs_pose_min_inlier_ratio = 0.15
+        options.mapper.filter_min_tri_angle = 0.5
+        options.triangulation.min_angle = 0.5
+    placed = 0
+
+    def count_start() -> None:
+        nonlocal placed
+        placed = 2
+
+    def count_next() -> None:
+        nonlocal placed
+        placed += 1
+
+    with _scratch(database.folder / "models") as folder:
+        models = run_cancellable(
+            task,
+            lambda: (placed, len(database.photos), "placing photos"),
+            lambda token: pycolmap.incremental_mapping(
+                database.path,
+                database.pictures,
+                folder,
+                options,
+                initial_image_pair_callback=count_start,
+                next_image_callback=count_next,
+                cancellation_token=token,
+            ),
+        )
+    # Ties go to the model that was built first, from the better pair.
+    ranked = sorted(models.values(), key=lambda model: -model.num_reg_images())
+    if not ranked:
+        return None
+    best, *others = ranked
+    deviations = _adjust(database, best)
+    placement = _to_placement(database, best, deviations)
+    rests = [_photo_ids(database, other) - placement.cam_from_world.keys() for other in others]
+    return replace(placement, others=tuple(frozenset(rest) for rest in rests if rest))
+
+
+def triangulate(
+    database: PhotoDatabase,
+    cam_from_world: Mapping[str, Rigid],
+    *,
+    seed: int,
+    task: Task,
+) -> Placement:
+    """Points from matches, with cameras that stay exactly as they are."""
+    model = pycolmap.Reconstruction()
+    for number, estimate in enumerate(database.cameras.values(), start=1):
+        camera = to_colmap_camera(estimate)
+        camera.camera_id = number
+        model.add_camera_with_trivial_rig(camera)
+    camera_ids = {key: number for number, key in enumerate(database.cameras, start=1)}
+    for index, photo in enumerate(database.photos):
+        image = pycolmap.Image(
+            name=database.name(index), camera_id=camera_ids[photo.camera], image_id=index + 1
+        )
+        pose = pycolmap.Rigid3d(cam_from_world[photo.id].matrix()[:3])
+        model.add_image_with_trivial_frame(image, pose)
+    options = _options(database, seed)
+    with _scratch(database.folder / "models") as folder:
+        model = run_cancellable(
+            task,
+            lambda: (0, 1, "triangulating points"),
+            lambda token: pycolmap.triangulate_points(
+                model,
+                database.path,
+                database.pictures,
+                folder,
+                options=options,
+                cancellation_token=token,
+            ),
+        )
+    placement = _to_placement(database, model, {})
+    # The user's own numbers, not a copy that went through quaternions.
+    return replace(
+        placement, cam_from_world={key: cam_from_world[key] for key in placement.cam_from_world}
+    )
+
+
+def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipelineOptions:
+    options = pycolmap.IncrementalPipelineOptions()
+    options.min_model_size = 2
+    # With more threads the order of sums, and then now and then a point, differs between runs.
+    options.num_threads = 1
+    options.extract_colors = False
+    # Tried for every photo that does not fit, it costs twenty times the rest of the mapping.
+    options.structure_less_registration_fallback = False
+    for seeded in (options, options.mapper, options.triangulation):
+        seeded.random_seed = seed
+    fixed = {
+        number
+        for number, estimate in enumerate(database.cameras.values(), start=1)
+        if estimate.source == "given"
+    }
+    options.constant_cameras = fixed
+    if len(fixed) == len(database.cameras):
+        options.ba_refine_focal_length = False
+        options.ba_refine_extra_params = False
+        options.mapper.abs_pose_refine_focal_length = False
+        options.mapper.abs_pose_refine_extra_params = False
+    if len(database.photos) <= 3:
+        # Two or three photos have two-view tracks only, and often a narrow baseline.
+        options.mapper.init_min_num_inliers = 30
+        options.mapper.init_min_tri_angle = 2.0
+        options.triangulation.ignore_two_view_tracks = False
+    return options
+
+
+def _adjust(database: PhotoDatabase, model: pycolmap.Reconstruction) -> dict[int, float]:
+    """Adjust all once more, robustly, and tell how sure the focal lengths are.
+
+    COLMAP minimises plain squares, where a few wrong points within its 4 px bend the whole
+    orbit; the Cauchy loss halves the error of the rotations.
+
+    Returns one standard deviation of the focal length in pixels by camera number.
+    """
+    options = pycolmap.BundleAdjustmentOptions()
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.loss_function_scale = 1.0
+    options.ceres.solver_options.max_num_iterations = 30
+    options.ceres.solver_options.function_tolerance = 1e-6
+    config = pycolmap.BundleAdjustmentConfig()
+    for image_id in model.reg_image_ids():
+        config.add_image(image_id)
+    refined: dict[int, pycolmap.Camera] = {}
+    for number, estimate in enumerate(database.cameras.values(), start=1):
+        if not model.exists_camera(number):
+            continue
+        if estimate.source == "given":
+            config.set_constant_cam_intrinsics(number)
+        else:
+            refined[number] = model.cameras[number]
+    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    adjuster = pycolmap.create_default_ceres_bundle_adjuster(options, config, model)
+    adjuster.solve()
+    model.update_point_3d_errors()
+    if not refined:
+        return {}
+    covariance = pycolmap.estimate_ba_covariance(pycolmap.BACovarianceOptions(), model, adjuster)
+    if covariance is None:
+        return {}
+    # The covariance is for errors of one pixel a coordinate.
+    noise_px = model.compute_mean_reprojection_error() / _RAYLEIGH_MEAN
+    deviations = {}
+    for number, camera in refined.items():
+        block = covariance.get_other_params_cov(camera.params)
+        if block is not None and block.size and block[0, 0] > 0:
+            deviations[number] = float(np.sqrt(block[0, 0])) * noise_px
+    return deviations
+
+
+def _to_placement(
+    database: PhotoDatabase, model: pycolmap.Reconstruction, deviations: Mapping[int, float]
+) -> Placement:
+    ids = sorted(model.reg_image_ids())
+    rank = {image_id: place for place, image_id in enumerate(ids)}
+    poses = {}
+    for image_id in ids:
+        matrix = model.images[image_id].cam_from_world().matrix()
+        poses[database.photos[image_id - 1].id] = Rigid(matrix[:, :3], matrix[:, 3])
+    cameras = {}
+    for number, (key, estimate) in enumerate(database.cameras.items(), start=1):
+        if estimate.source != "given" and model.exists_camera(number):
+            camera = model.cameras[number]
+            estimate = replace(
+                estimate,
+                intrinsics=intrinsics_from_colmap(
+                    camera.model_name, camera.width, camera.height, camera.params.tolist()
+                ),
+                focal_std_px=deviations.get(number),
+            )
+        cameras[key] = estimate
+    points = [model.points3D[number] for number in sorted(model.point3D_ids())]
+    features = {image_id: model.images[image_id].points2D for image_id in ids}
+    rows, sightings_px = [], []
+    for index, point in enumerate(points):
+        seen = {element.image_id: element.point2D_idx for element in point.track.elements}
+        for image_id in sorted(seen):
+            rows.append((index, rank[image_id]))
+            sightings_px.append(features[image_id][seen[image_id]].xy)
+    return Placement(
+        poses,
+        cameras,
+        {photo.id: photo.camera for photo in database.photos if photo.id in poses},
+        np.array([point.xyz for point in points], np.float64).reshape(-1, 3),
+        np.array([point.error for point in points], np.float64),
+        np.array(rows, np.int64).reshape(-1, 2),
+        np.array(sightings_px, np.float64).reshape(-1, 2),
+    )
+
+
+def _photo_ids(database: PhotoDatabase, model: pycolmap.Reconstruction) -> set[str]:
+    return {database.photos[image_id - 1].id for image_id in model.reg_image_ids()}
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """An empty folder, gone afterwards: pycolmap insists on writing its models to a disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

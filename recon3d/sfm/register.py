@@ -1,0 +1,140 @@
+"""Where every photo was taken: structure from motion, or the poses the user gave."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from recon3d.core.depth import DepthEstimator
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import (
+    Album,
+    GivenCameras,
+    PosedPhotos,
+    PosedScene,
+    SparsePoints,
+    Unit,
+    Verdict,
+    View,
+)
+from recon3d.run.device import Runtime
+from recon3d.run.task import Task
+from recon3d.sfm.posed_files import read_scene, sample_colours, write_pictures, write_scene
+from recon3d.sfm.quality import describe, find_weaknesses
+from recon3d.sfm.single_photo import stand_alone
+from recon3d.sfm.structure_from_motion import (
+    Solution,
+    explain,
+    explain_given,
+    solve,
+    use_given_poses,
+)
+from recon3d.sfm.undistortion import undistorted_camera
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseConfig:
+    """How photos are placed in space."""
+
+    feature_px: Annotated[int, Range(least=200)] = 1600
+    """Longest side, in pixels, at which features are found. Higher finds more in sharp
+    photos and costs time with its square."""
+
+    features: Annotated[int, Range(least=100)] = 8000
+    """About this many features per photo at most. More help weakly overlapping photos."""
+
+    matching: Literal["auto", "exhaustive", "sequential", "retrieval"] = "auto"
+    """Which pairs of photos are compared. auto: every pair below about 80 photos, neighbours
+    for a video, similar photos otherwise."""
+
+    neighbours: Annotated[int, Range(least=2)] = 20
+    """Photos that each one is compared with when not all pairs are. More is slower and safer."""
+
+    attempts: Annotated[int, Range(least=1)] = 2
+    """How often placing is tried, each time with looser thresholds, before giving up."""
+
+    seed: Annotated[int, Range(least=0)] = 0
+    """Same photos and same seed give the same cameras."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        check_ranges(self, "pose")
+
+
+def place_photos(
+    album: Album,
+    given: GivenCameras,
+    config: PoseConfig,
+    folder: Path,
+    task: Task,
+    runtime: Runtime,
+) -> None:
+    """Place and undistort the album's photos into `folder`.
+
+    An interrupted run leaves its features and matches there; the next one goes on from them.
+
+    Raises:
+        TooFewPhotosPlacedError: fewer than two photos could be placed; says why for each.
+        IntrinsicsError: poses are given without intrinsics.
+    """
+    scratch = folder / "sfm"
+    if given.cam_from_world:
+        solution = use_given_poses(album, given, config, scratch, task, runtime)
+        verdicts = explain_given(album, given)
+    else:
+        solution = solve(album, given, config, scratch, task, runtime)
+        verdicts = explain(album, solution)
+    unit = given.unit if given.cam_from_world else "scene"
+    _write(album, solution, verdicts, unit, folder, task)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def place_one_photo(
+    album: Album, given: GivenCameras, estimator: DepthEstimator, folder: Path, task: Task
+) -> None:
+    """Undistort the album's only photo into `folder`; see `stand_alone` for its lens.
+
+    The scene's unit is "scene" until its depth says that it is metres.
+
+    Raises:
+        EstimatorError: the estimator was asked for the field of view and cannot serve.
+    """
+    solution = stand_alone(album, given, estimator)
+    verdicts = tuple(Verdict(photo.id, True) for photo in album.photos)
+    _write(album, solution, verdicts, "metre" if album.sensor_depth else "scene", folder, task)
+
+
+def read_posed_photos(folder: Path) -> PosedPhotos:
+    """Read what `place_photos` wrote, pixels one file when asked."""
+    return read_scene(folder)
+
+
+def _write(
+    album: Album,
+    solution: Solution,
+    verdicts: tuple[Verdict, ...],
+    unit: Unit,
+    folder: Path,
+    task: Task,
+) -> None:
+    placement = solution.placement
+    lenses = {
+        photo_id: placement.cameras[key].intrinsics for photo_id, key in placement.camera_of.items()
+    }
+    pinholes = {lens: undistorted_camera(lens) for lens in dict.fromkeys(lenses.values())}
+    views = tuple(
+        View(photo_id, pinholes[lenses[photo_id]], pose)
+        for photo_id, pose in placement.cam_from_world.items()
+    )
+    write_pictures(folder, album, views, lenses, task)
+    rgb = sample_colours(folder, views, placement.xyz_world, placement.observations, task)
+    points = SparsePoints(placement.xyz_world, rgb, placement.error_px, placement.observations)
+    scene = PosedScene(views, points, unit, placement.cameras)
+    scene = replace(scene, report=describe(scene, verdicts, solution))
+    write_scene(folder, scene, verdicts)
+    for weakness in find_weaknesses(scene):
+        task.warn(weakness)

@@ -1,0 +1,335 @@
+"""Structure from motion: features, matches, cameras, and why a photo could not be placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
+from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
+from recon3d.core.scene import Album, CameraEstimate, GivenCameras, Photo, SparsePoints, Verdict
+from recon3d.run.device import Runtime
+from recon3d.run.task import Task
+from recon3d.sfm.retrieval import (
+    Pair,
+    all_pairs,
+    look_similarity,
+    most_similar,
+    place_similarity,
+    sequential_pairs,
+)
+
+if TYPE_CHECKING:  # importing pycolmap takes a second and has side effects
+    from recon3d.sfm.features import PhotoDatabase
+    from recon3d.sfm.mapping import Placement
+    from recon3d.sfm.register import PoseConfig
+
+_EXHAUSTIVE_BELOW = 80
+_FEW_FEATURES = 50
+_FEW_MATCHES = 30
+# Placing fewer than this share of the photos is worth another, harder try.
+_ENOUGH = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The best placement of all attempts and what the evidence for it was."""
+
+    placement: Placement
+    features: Mapping[str, int]
+    """Found in each photo."""
+    matches: np.ndarray
+    """Verified between every two photos, in the album's order."""
+    attempts: int
+
+
+def solve(
+    album: Album,
+    given: GivenCameras,
+    config: PoseConfig,
+    folder: Path,
+    task: Task,
+    runtime: Runtime,
+) -> Solution:
+    """Place as many photos as can be; each attempt tries harder than the one before.
+
+    Raises:
+        TooFewPhotosPlacedError: not even two photos could be placed; says why for each.
+        PosesError: there is measured depth, whose metres need poses in metres.
+    """
+    from recon3d.sfm.mapping import map_incrementally
+
+    if album.sensor_depth:
+        raise PosesError(
+            "Measured depth was given without the poses of the photos.",
+            hint="Give them with --poses, or leave out the depth to work from the photos alone.",
+        )
+    if len(album.photos) < 2:
+        raise TooFewPhotosPlacedError(
+            f"There is {len(album.photos)} photo to work with; at least 2 are needed.",
+            hint="Walk around the object and take 20 or more, each overlapping the last by 60 %. "
+            "`recon3d mesh` makes a relief of a photo that is given alone.",
+        )
+    best: Solution | None = None
+    evidence: tuple[Mapping[str, int], np.ndarray] = ({}, np.zeros((0, 0)))
+    for attempt in range(1, config.attempts + 1):
+        harder = attempt > 1
+        database = _database(
+            album, album.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
+        )
+        features, matches = _match(database, album, config, harder, task, runtime)
+        evidence = features, matches
+        placement = map_incrementally(
+            database,
+            relaxed=harder,
+            seed=config.seed + attempt - 1,
+            task=task,
+        )
+        if placement and (
+            not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
+        ):
+            best = Solution(placement, features, matches, attempt)
+        if best and len(best.placement.cam_from_world) >= _ENOUGH * len(album.photos):
+            break
+    if best is None or len(best.placement.cam_from_world) < 2:
+        raise _nothing_placed(album.photos, *evidence)
+    return replace(best, attempts=attempt)
+
+
+def use_given_poses(
+    album: Album,
+    given: GivenCameras,
+    config: PoseConfig,
+    folder: Path,
+    task: Task,
+    runtime: Runtime,
+) -> Solution:
+    """Triangulate points from poses that stay as they are; none where depth was measured.
+
+    Raises:
+        TooFewPhotosPlacedError: fewer than two photos have a pose.
+        IntrinsicsError: the intrinsics are not known.
+    """
+    from recon3d.sfm.mapping import Placement, triangulate
+
+    photos = _posed_photos(album, given)
+    if album.sensor_depth:
+        keys = _camera_keys(photos, given)
+        poses = {photo.id: given.cam_from_world[photo.id] for photo in photos}
+        cameras = _guess_cameras(photos, given, trust_exif=False)
+        none = SparsePoints.empty()
+        placement = Placement(
+            poses, cameras, keys, none.xyz_world, none.error_px, none.observations
+        )
+        return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
+    database = _database(album, photos, given, folder / "given", trust_exif=False)
+    features, matches = _match(database, album, config, False, task, runtime)
+    placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
+    return Solution(placement, features, matches, 1)
+
+
+def _posed_photos(album: Album, given: GivenCameras) -> tuple[Photo, ...]:
+    """The photos whose pose the user gave.
+
+    Raises:
+        TooFewPhotosPlacedError: there are fewer than two.
+        IntrinsicsError: their intrinsics are not known.
+    """
+    photos = tuple(photo for photo in album.photos if photo.id in given.cam_from_world)
+    if len(photos) < 2:
+        raise TooFewPhotosPlacedError(
+            f"Poses are given for {len(photos)} of {len(album.photos)} photos; "
+            "at least 2 are needed.",
+            hint="The names in the file of poses must be those of the photos.",
+        )
+    if not all(photo.id in given.intrinsics for photo in photos):
+        raise IntrinsicsError(
+            "The poses are given, but not the camera's intrinsics.",
+            hint="Give them with --intrinsics, or leave out the poses to have both estimated.",
+        )
+    return photos
+
+
+def _guess_cameras(
+    photos: Sequence[Photo], given: GivenCameras, *, trust_exif: bool
+) -> dict[str, CameraEstimate]:
+    """The cameras to start from, by the key that `_camera_keys` gives each photo."""
+    cameras: dict[str, CameraEstimate] = {}
+    keys = _camera_keys(photos, given)
+    for key in dict.fromkeys(keys.values()):
+        members = [photo for photo in photos if keys[photo.id] == key]
+        known = given.intrinsics.get(members[0].id)
+        if known:
+            cameras[key] = CameraEstimate(known, "given")
+            continue
+        width_px, height_px = members[0].width_px, members[0].height_px
+        focals = [photo.exif.focal_px for photo in members if photo.exif.focal_px]
+        use_exif = trust_exif and bool(focals)
+        guess_px = GUESSED_FOCAL * max(width_px, height_px)
+        focal_px = float(np.median(focals)) if use_exif else guess_px
+        pinhole = PinholeCamera.centred(width_px, height_px, focal_px)
+        cameras[key] = CameraEstimate(
+            Intrinsics(pinhole), "exif, refined" if use_exif else "guessed, refined"
+        )
+    return cameras
+
+
+def _camera_keys(photos: Sequence[Photo], given: GivenCameras) -> dict[str, str]:
+    """The camera of each photo: its group, split where the given intrinsics differ within it."""
+    keys: dict[str, str] = {}
+    seen: dict[str, list[Intrinsics | None]] = {}
+    for photo in photos:
+        kinds = seen.setdefault(photo.camera_group, [])
+        known = given.intrinsics.get(photo.id)
+        if known not in kinds:
+            kinds.append(known)
+        number = kinds.index(known)
+        keys[photo.id] = f"{photo.camera_group} #{number + 1}" if number else photo.camera_group
+    return keys
+
+
+def explain(album: Album, solution: Solution) -> tuple[Verdict, ...]:
+    """A verdict on every photo that structure from motion was given."""
+    return tuple(
+        Verdict(photo.id, True)
+        if photo.id in solution.placement.cam_from_world
+        else Verdict(photo.id, False, *_why_not(index, photo.id, solution))
+        for index, photo in enumerate(album.photos)
+    )
+
+
+def explain_given(album: Album, given: GivenCameras) -> tuple[Verdict, ...]:
+    """A verdict on every photo where the user gave the poses."""
+    return tuple(
+        Verdict(photo.id, True)
+        if photo.id in given.cam_from_world
+        else Verdict(
+            photo.id, False, "no pose was given for it", "Add it to the poses, or leave them out."
+        )
+        for photo in album.photos
+    )
+
+
+def _why_not(index: int, photo_id: str, solution: Solution) -> tuple[str, str]:
+    reason = _missing_evidence(solution.features[photo_id], solution.matches[index])
+    if reason:
+        return reason
+    for component in solution.placement.others:
+        if photo_id in component:
+            return (
+                f"it fits {len(component) - 1} other photos, but none of the placed ones",
+                "Add photos that bridge the two groups, each overlapping both.",
+            )
+    return (
+        "it looks like other photos, but no position fits its matches",
+        "Repeated patterns, moving things or a zoomed lens do this; take it again nearby.",
+    )
+
+
+def _missing_evidence(features: int, matches: np.ndarray) -> tuple[str, str] | None:
+    if features < _FEW_FEATURES:
+        return (
+            f"only {features} distinct spots were found in it",
+            "It is blurred, dark, blank or masked; take it again, sharp and with some texture.",
+        )
+    if matches.max(initial=0) < _FEW_MATCHES:
+        return (
+            "it shares too little with any other photo",
+            "Take photos in between that overlap their neighbours by 60 % or more.",
+        )
+    return None
+
+
+def _nothing_placed(
+    photos: Sequence[Photo], features: Mapping[str, int], matches: np.ndarray
+) -> TooFewPhotosPlacedError:
+    reasons: dict[str, list[str]] = {}
+    for index, photo in enumerate(photos):
+        found = _missing_evidence(features[photo.id], matches[index])
+        reason = found[0] if found else "it was taken from nearly the same spot as the others"
+        reasons.setdefault(reason, []).append(photo.id)
+    told = "; ".join(
+        f"{', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}: {reason}"
+        for reason, ids in reasons.items()
+    )
+    return TooFewPhotosPlacedError(
+        f"None of the {len(photos)} photos could be placed in space ({told}).",
+        hint="Walk around the object: every photo from another spot, overlapping its neighbours "
+        "by 60 % or more, sharp, of things that do not move.",
+    )
+
+
+def _database(
+    album: Album,
+    photos: Sequence[Photo],
+    given: GivenCameras,
+    folder: Path,
+    *,
+    trust_exif: bool,
+) -> PhotoDatabase:
+    from recon3d.sfm.features import PhotoDatabase, PhotoToPlace
+
+    keys = _camera_keys(photos, given)
+    to_place = tuple(
+        PhotoToPlace(photo.id, album.pictures[photo.id], album.masks.get(photo.id), keys[photo.id])
+        for photo in photos
+    )
+    return PhotoDatabase(folder, to_place, _guess_cameras(photos, given, trust_exif=trust_exif))
+
+
+def _match(
+    database: PhotoDatabase,
+    album: Album,
+    config: PoseConfig,
+    harder: bool,
+    task: Task,
+    runtime: Runtime,
+) -> tuple[dict[str, int], np.ndarray]:
+    """Find and match features; photos that match too little are compared again, loosely."""
+    from recon3d.sfm.features import FeatureEffort, find_features
+    from recon3d.sfm.matching import count_matches, forget_pairs, match_pairs
+
+    effort = FeatureEffort(config.feature_px, config.features, fine=harder)
+    features = find_features(database, effort, runtime.threads, task)
+    pairs = _choose_pairs(database, album, config)
+
+    def match(chosen: Sequence[Pair], loose: bool) -> None:
+        match_pairs(
+            database, chosen, loose=loose, seed=config.seed, threads=runtime.threads, task=task
+        )
+
+    match(pairs, loose=harder)
+    matches = count_matches(database)
+    weak = matches.max(axis=1, initial=0) < _FEW_MATCHES
+    again = [(a, b) for a, b in pairs if weak[a] or weak[b]]
+    if again and not harder:
+        forget_pairs(database, again)
+        match(again, loose=True)
+        matches = count_matches(database)
+    ids = [photo.id for photo in database.photos]
+    return dict(zip(ids, features.tolist(), strict=True)), matches
+
+
+def _choose_pairs(database: PhotoDatabase, album: Album, config: PoseConfig) -> list[Pair]:
+    from recon3d.sfm.features import read_descriptors
+
+    count = len(database.photos)
+    method = config.matching
+    if method == "auto":
+        exhaustive = count < _EXHAUSTIVE_BELOW
+        method = "exhaustive" if exhaustive else "sequential" if album.sequential else "retrieval"
+    if method == "exhaustive":
+        return all_pairs(count)
+    looks = look_similarity(read_descriptors(database), config.seed)
+    if method == "sequential":
+        # A few look-alikes close the loops of a walk that comes back.
+        return sorted({*sequential_pairs(count, config.neighbours), *most_similar(looks, 5)})
+    exif = {photo.id: photo.exif for photo in album.photos}
+    places = place_similarity([exif[photo.id].gps_deg_m for photo in database.photos])
+    return sorted(
+        {*most_similar(looks, config.neighbours), *most_similar(places, config.neighbours // 2)}
+    )

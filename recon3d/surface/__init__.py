@@ -1,0 +1,1 @@
+"""Depth maps -> surface: fusion, cleaning, decimation, levels of detail, rays against it."""

@@ -1,0 +1,238 @@
+"""All depth maps become one surface: a truncated signed distance field, or Poisson."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from recon3d.core.camera import backproject, project
+from recon3d.core.depth import SceneDepth
+from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import PosedPhotos
+from recon3d.core.surface import Mesh, PointCloud
+from recon3d.depth.covisibility import rank_neighbours
+from recon3d.run.device import Runtime
+from recon3d.run.task import Task
+from recon3d.surface.files import load_cloud, load_mesh, save_cloud, save_mesh
+
+VERSION = 1
+
+_TRUNCATION_VOXELS = (4.0, 12.0)
+_NOISE_DEVIATIONS = 8.0
+"""The surface must lie inside the band of every depth map for noise to average out; eight,
+because depth has heavy tails and distant views differ more than the neighbours measured."""
+_SAME_SURFACE = 0.05
+"""Depths of two views that differ by more than this share belong to different surfaces."""
+_MESH, _CLOUD = "mesh.npz", "cloud.npz"
+_SAMPLE_STEP_PX, _NOISE_STEP_PX = 4, 16
+_FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
+"""Rare far depths of a view are mismatches, and would cost the most voxels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FuseConfig:
+    """How depth maps become a surface."""
+
+    surface: Literal["tsdf", "poisson"] = "tsdf"
+    """tsdf keeps what was seen and leaves the rest open; poisson closes everything."""
+
+    voxel_pixels: Annotated[float, Range(above=0)] = 2.2
+    """Voxel edge in units of a depth pixel's footprint at the median distance. Larger is
+    smoother, lighter and faster."""
+
+    voxel_size: Annotated[float, Range(least=0)] = 0.0
+    """Voxel edge in scene units (metres where the scene has metres); 0 takes voxel_pixels."""
+
+    truncation_voxels: Annotated[float, Range(least=1, besides=0)] = 0.0
+    """How far around a surface space is touched, in voxels; 0 measures how much the depth maps
+    disagree and takes 4 to 12. Raise it for noisy depth, lower it for thin walls."""
+
+    min_weight: Annotated[int, Range(least=0)] = 0
+    """Depth maps that must have seen a voxel; 0 chooses 1 for few photos, 3 for many."""
+
+    max_distance: Annotated[float, Range(above=0)] = 2.0
+    """Depth beyond this many times the scene's median is left out: few voxels per photo pixel
+    there, much noise. Raise it for long streets; a depth camera's maps are never cut."""
+
+    memory_gib: Annotated[float, Range(above=0)] = 4.0
+    """Most memory for the voxel grid; voxels grow when the scene would need more."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        check_ranges(self, "fuse")
+
+
+def fuse_depth(
+    posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
+    config: FuseConfig,
+    folder: Path,
+    task: Task,
+    runtime: Runtime,
+) -> None:
+    """Fuse every depth map into a surface and a point cloud in `folder`.
+
+    Raises:
+        TooLittleDepthError: the depth maps leave no surface.
+    """
+    from recon3d.surface.volume import BLOCK_VOXELS, Volume
+
+    max_distance = np.inf if posed.sensor_depth else config.max_distance
+    footprint, farthest = _survey(depth, max_distance, task)
+    wanted = config.voxel_size or config.voxel_pixels * footprint
+    truncation = config.truncation_voxels or float(
+        np.clip(_NOISE_DEVIATIONS * depth_noise(posed, depth, task) / wanted, *_TRUNCATION_VOXELS)
+    )
+    blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
+    voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
+    volume = Volume(voxel_size, truncation, blocks, runtime.device)
+    for photo_id in task.each(list(farthest), len(farthest)):
+        scene_depth = depth[photo_id]
+        near = np.where(scene_depth.depth_z < farthest[photo_id], scene_depth.depth_z, 0)
+        rgb = _resized(posed.rgb[photo_id], scene_depth)
+        view = posed.scene.view(photo_id)
+        volume.integrate(near.astype(np.float32), rgb, scene_depth.camera, view.cam_from_world)
+    min_weight = config.min_weight or (1 if len(depth) < 30 else 3)
+    empty = TooLittleDepthError(
+        "The depth maps leave no surface.",
+        hint="Look at the depth previews in the report; take more photos, closer together.",
+    )
+    if volume.empty:
+        raise empty
+    # Open3D keeps what has more than the threshold.
+    cloud = volume.cloud(min_weight - 0.5)
+    if config.surface == "tsdf":
+        mesh = volume.mesh(min_weight - 0.5)
+    else:
+        mesh = _poisson(cloud, voxel_size)
+    if len(mesh.faces) == 0:
+        raise empty
+    save_cloud(folder / _CLOUD, cloud)
+    save_mesh(folder / _MESH, mesh)
+
+
+def read_surface(folder: Path) -> tuple[Mesh, PointCloud]:
+    """Read what `fuse_depth` wrote."""
+    return load_mesh(folder / _MESH), load_cloud(folder / _CLOUD)
+
+
+def _survey(
+    depth: Mapping[str, SceneDepth], max_distance: float, task: Task
+) -> tuple[float, dict[str, float]]:
+    """Median width of a pixel on the surface, and per photo the depth up to which it is believed.
+
+    Raises:
+        TooLittleDepthError: every depth map is empty.
+    """
+    footprints, medians, farthest = [], [], {}
+    for photo_id, scene_depth in depth.items():
+        task.check()
+        known = scene_depth.depth_z[scene_depth.depth_z > 0]
+        if known.size:
+            medians.append(float(np.median(known)))
+            footprints.append(medians[-1] / scene_depth.camera.fx_px)
+            farthest[photo_id] = float(np.percentile(known, _FAR_PERCENTILE)) * _FAR_MARGIN
+    if not footprints:
+        raise TooLittleDepthError("All depth maps are empty: there is nothing to fuse.")
+    limit = max_distance * float(np.median(medians))
+    believed = {photo_id: min(far, limit) for photo_id, far in farthest.items()}
+    return float(np.median(footprints)), believed
+
+
+def depth_noise(posed: PosedPhotos, depth: Mapping[str, SceneDepth], task: Task) -> float:
+    """Standard deviation of depth in scene units: how much one view differs from the next.
+
+    It holds errors of the poses too. Robust: from the median, over points on the same surface.
+    """
+    ids = [view.photo_id for view in posed.scene.views]
+    differences = [np.zeros(0)]
+    for index, others in enumerate(rank_neighbours(posed.scene, 1)):
+        if not (others and ids[index] in depth and ids[others[0]] in depth):
+            continue
+        task.check()
+        mine, theirs = depth[ids[index]], depth[ids[others[0]]]
+        camera, other_from_world = theirs.camera, posed.scene.views[others[0]].cam_from_world
+        other_from_mine = other_from_world @ posed.scene.views[index].cam_from_world.inverse()
+        points = backproject(mine.depth_z, mine.camera)[::_NOISE_STEP_PX, ::_NOISE_STEP_PX]
+        points = points[np.isfinite(points[..., 2])]
+        uv_px, expected_z = project(other_from_mine @ points, camera)
+        inside = ((uv_px >= 0) & (uv_px < [camera.width_px, camera.height_px])).all(1)
+        u, v = uv_px[inside].astype(np.int64).T
+        found_z = theirs.depth_z[v, u]
+        difference = np.abs(found_z - expected_z[inside])
+        differences.append(difference[difference < _SAME_SURFACE * expected_z[inside]])
+    # Of two views' difference to one view's deviation, by the median of a normal distribution.
+    every = np.concatenate(differences)
+    return float(1.4826 * np.median(every) / np.sqrt(2)) if len(every) else 0.0
+
+
+def _count_blocks(
+    posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
+    farthest: Mapping[str, float],
+    block_size: float,
+    margin: float,
+) -> int:
+    """How many voxel blocks the truncated band around all depth maps touches.
+
+    margin: half the band's width in blocks.
+    """
+    offsets = margin * np.concatenate([np.eye(3), -np.eye(3)])
+    blocks = np.zeros(0, np.int64)
+    for photo_id, far in farthest.items():
+        scene_depth = depth[photo_id]
+        points = backproject(scene_depth.depth_z, scene_depth.camera)
+        points = points[::_SAMPLE_STEP_PX, ::_SAMPLE_STEP_PX].reshape(-1, 3)
+        points = points[points[:, 2] < far]
+        world = posed.scene.view(photo_id).cam_from_world.inverse() @ points / block_size
+        touched = np.floor(world[:, None] + offsets).astype(np.int64).reshape(-1, 3)
+        # 21 bits an axis: a million blocks either way.
+        codes = (touched + 2**20) @ np.array([1, 2**21, 2**42])
+        blocks = np.union1d(blocks, codes)
+    return len(blocks)
+
+
+def _within_memory(wanted: float, blocks: int, memory_gib: float, task: Task) -> tuple[float, int]:
+    """Voxel edge and number of blocks that fit; a surface's blocks go with the square."""
+    from recon3d.surface.volume import BLOCK_BYTES
+
+    most = int(memory_gib * 2**30 / BLOCK_BYTES)
+    if blocks <= most:
+        return wanted, blocks
+    voxel_size = wanted * float(np.sqrt(blocks / most))
+    task.warn(
+        f"Voxels were enlarged from {wanted:.4g} to {voxel_size:.4g} to stay within "
+        f"{memory_gib:g} GiB; raise --fuse.memory-gib for finer detail."
+    )
+    return voxel_size, most
+
+
+def _resized(rgb: UInt8[np.ndarray, "h w 3"], like: SceneDepth) -> UInt8[np.ndarray, "h2 w2 3"]:
+    import cv2
+
+    size = (like.camera.width_px, like.camera.height_px)
+    if rgb.shape[1::-1] == size:
+        return rgb
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+
+
+def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
+    """Watertight surface through the cloud (Kazhdan and Hoppe 2013)."""
+    import open3d as o3d
+
+    from recon3d.surface.open3d_mesh import from_open3d
+
+    points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points.astype(np.float64)))
+    points.normals = o3d.utility.Vector3dVector(cloud.normals.astype(np.float64))
+    points.colors = o3d.utility.Vector3dVector(cloud.rgb / 255.0)
+    # Two voxels a cell: Poisson's own interpolation makes up for the factor.
+    surface, _ = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
+        points, width=2 * voxel_size
+    )
+    return from_open3d(surface)

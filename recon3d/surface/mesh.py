@@ -1,0 +1,187 @@
+"""The raw surface becomes a clean mesh."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from recon3d.core.errors import require
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import PosedScene
+from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.core.transform import Rigid
+from recon3d.run.files import write_json
+from recon3d.run.task import Task
+from recon3d.surface.cleaning.chain import Link, run_chain
+from recon3d.surface.cleaning.crossings import count_crossing_faces
+from recon3d.surface.cleaning.decimation import decimate
+from recon3d.surface.cleaning.floaters import count_spikes, drop_unseen, flatten_spikes
+from recon3d.surface.cleaning.holes import count_holes, fill_holes
+from recon3d.surface.cleaning.pieces import count_pieces, drop_small_pieces, keep_inside
+from recon3d.surface.cleaning.repair import count_faulty_edges, make_manifold
+from recon3d.surface.cleaning.smoothing import normal_noise_deg, smooth_keeping_edges
+from recon3d.surface.files import load_mesh, save_mesh
+from recon3d.surface.region import Box, region_of_interest
+from recon3d.surface.relief_mesh import as_seen, from_seen
+
+VERSION = 3
+
+_MESH, _EFFECTS = "mesh.npz", "cleaning.json"
+_NOISE_DEG_PER_PASS = 10.0
+
+Crop = tuple[float, float, float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshConfig:
+    """How the surface is cleaned."""
+
+    faces: Annotated[int, Range(least=0)] = 300_000
+    """Decimate to at most this many triangles; 0 keeps all."""
+
+    region: Literal["auto", "all"] = "auto"
+    """auto drops what lies far beyond the thing that the cameras circle, if they circle one; all
+    keeps everything."""
+
+    crop: Crop | None = None
+    """Keep only a box: its smallest x, y and z, then its largest, as read off the exported model
+    without crop (the z-up formats). The model stays where it is."""
+
+    unseen: Literal["auto", "drop", "keep"] = "auto"
+    """What to do with faces that no camera could have seen; auto drops them, but keeps them where
+    fuse.surface is poisson, which closes the model on purpose."""
+
+    min_component: Annotated[float, Range(least=0, most=1)] = 0.02
+    """Drop pieces smaller than this share of the largest one's area."""
+
+    smoothing: Annotated[int, Range(least=-1)] = -1
+    """Passes of feature-preserving smoothing; -1 chooses by the measured noise."""
+
+    hole_size: Annotated[float, Range(least=0, below=1)] = 0.01
+    """Close holes whose radius is below this share of the model's diagonal; 0 closes none."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        check_ranges(self, "mesh")
+        if self.crop:
+            low, high = np.array(self.crop[:3]), np.array(self.crop[3:])
+            expected = "xmin ymin zmin xmax ymax zmax, each minimum below its maximum"
+            # Also false for NaN.
+            require(bool((low < high).all()), "mesh.crop", self.crop, expected)
+
+
+def clean_mesh(
+    scene: PosedScene,
+    raw: Mesh,
+    crop: Box | None,
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    """Write the cleaned mesh into `folder`; config.crop counts only as `crop`, in its own frame.
+
+    Raises:
+        TooLittleDepthError: nothing is left.
+    """
+    region = region_of_interest(scene) if config.region == "auto" else None
+    wanted = [
+        Link("keep the region", partial(keep_inside, region=region)) if region else None,
+        Link("crop", partial(keep_inside, region=crop)) if crop else None,
+        # First, as links below go by edges, and by sheets that hang together.
+        _REPAIR,
+        Link("drop what no camera saw", lambda mesh: drop_unseen(mesh, scene.views, task))
+        if config.unseen != "keep"
+        else None,
+        Link(
+            "drop small pieces",
+            lambda mesh: drop_small_pieces(mesh, config.min_component),
+            "pieces",
+            count_pieces,
+        ),
+        Link("close holes", lambda mesh: fill_holes(mesh, config.hole_size), "holes", count_holes),
+        Link("decimate", lambda mesh: decimate(mesh, config.faces)),
+        # Decimation makes spikes of what was only rough.
+        Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
+        _smoothing(config.smoothing),
+        # Last, as unwrapping relies on it, and merging vertices may join sheets.
+        _REPAIR,
+    ]
+    _write_cleaned(raw, [link for link in wanted if link], folder, task)
+
+
+def clean_relief(
+    raw: Mesh,
+    cam_from_world: Rigid,
+    crop: Box | None,
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    """Write the relief of a single photo, cleaned, into `folder`.
+
+    Its gaps are real and stay open, and its edges stay sharp: it is smoothed only if config says
+    so. It is decimated as the camera sees it, because what depth is worth falls with distance; by
+    lengths in space, bumps far away would outweigh every detail in front.
+
+    Raises:
+        TooLittleDepthError: nothing is left.
+    """
+    world_from_cam = cam_from_world.inverse()
+
+    def decimate_seen(mesh: Mesh) -> Mesh:
+        points_cam = cam_from_world @ mesh.vertices
+        middle_z = float(np.median(points_cam[:, 2]))
+        seen = replace(mesh, vertices=as_seen(points_cam, middle_z))
+        fewer = decimate(seen, config.faces)
+        if fewer is seen:
+            return mesh
+        points_cam = from_seen(fewer.vertices, middle_z)
+        return replace(fewer, vertices=(world_from_cam @ points_cam).astype(np.float32))
+
+    wanted = [
+        Link("crop", partial(keep_inside, region=crop)) if crop else None,
+        Link("decimate", decimate_seen),
+        _smoothing(max(0, config.smoothing)),
+        _REPAIR,
+    ]
+    _write_cleaned(raw, [link for link in wanted if link], folder, task)
+
+
+def read_mesh(folder: Path) -> Mesh:
+    """Read what `clean_mesh` wrote."""
+    return load_mesh(folder / _MESH)
+
+
+def read_effects(folder: Path) -> Mapping[str, Any]:
+    """What each link of the chain did, for people; see `chain.Effect`."""
+    effects: dict[str, Any] = json.loads((folder / _EFFECTS).read_text(encoding="utf-8"))
+    return effects
+
+
+def smooth(mesh: Mesh, passes: int) -> Mesh:
+    """Smooth without rounding edges; -1 takes a pass for every 10 degrees of noise, two at most."""
+    if passes < 0:
+        passes = min(2, int(normal_noise_deg(mesh) / _NOISE_DEG_PER_PASS))
+    return smooth_keeping_edges(mesh, passes)
+
+
+_REPAIR = Link("make manifold", make_manifold, "faulty edges", count_faulty_edges)
+
+
+def _smoothing(passes: int) -> Link:
+    return Link("smooth", lambda mesh: smooth(mesh, passes), "noise in degrees", normal_noise_deg)
+
+
+def _write_cleaned(raw: Mesh, chain: Sequence[Link], folder: Path, task: Task) -> None:
+    mesh, effects = run_chain(raw, chain, task)
+    crossing = count_crossing_faces(mesh)
+    filled = 0 if mesh.filled is None else int(mesh.filled.sum())
+    content = {"links": effects, "crossing_faces": crossing, "filled_faces": filled}
+    write_json(folder / _EFFECTS, content)
+    save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))

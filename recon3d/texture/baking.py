@@ -1,0 +1,304 @@
+"""The pages of a texture: the colour of every texel from the photos of its face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from recon3d.core.camera import PinholeCamera, project
+from recon3d.core.scene import View
+from recon3d.core.surface import Mesh
+from recon3d.core.transform import Rigid
+from recon3d.surface.rays import ray_scene
+from recon3d.texture.packing import Atlas
+from recon3d.texture.seams import Blend
+from recon3d.texture.sight import sample
+
+_BLOCK_PX = 2048
+_FINE_SIGMA_PX = 5.0
+"""Detail is what a blur of this many texels takes away."""
+_RIM_PX = 2
+_STRIPE_PX = 512
+_REDUCE_FROM = 1.4
+"""Pixels a texel."""
+_SHARPEN = 4
+"""Power of the weights that detail is blended with: it changes photo within a quarter of the
+strip that colour fades over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A photo at about the resolution of the texture, before its gain."""
+
+    camera: PinholeCamera
+    cam_from_world: Rigid
+    rgb: UInt8[np.ndarray, "h w 3"]
+    coarse: Float32[np.ndarray, "h4 w4 3"]
+    """Blurred, with a pixel for every four by four."""
+    gain: Float32[np.ndarray, "3"]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.rgb.nbytes + self.coarse.nbytes
+
+    def fine(self, points_world: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
+        """The colour of points that it sees, gain applied."""
+        return sample(self.rgb, self._uv_px(points_world), cubic=True) * self.gain
+
+    def blurred(self, points_world: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
+        """The same without detail."""
+        size = np.array([self.camera.width_px, self.camera.height_px])
+        scale = np.array(self.coarse.shape[1::-1]) / size
+        return np.asarray(sample(self.coarse, self._uv_px(points_world) * scale) * self.gain)
+
+    def _uv_px(self, points_world: Float32[np.ndarray, "n 3"]) -> np.ndarray:
+        return project(self.cam_from_world @ points_world.astype(np.float64), self.camera)[0]
+
+
+def make_shot(
+    rgb: UInt8[np.ndarray, "h w 3"],
+    view: View,
+    gain: Float32[np.ndarray, "3"],
+    pixels_per_texel: float,
+) -> Shot:
+    """Reduce a photo that is finer than the texture, so that texels do not skip pixels."""
+    import cv2
+
+    camera = view.camera
+    if pixels_per_texel > _REDUCE_FROM:
+        camera = camera.resized(
+            max(8, round(camera.width_px / pixels_per_texel)),
+            max(8, round(camera.height_px / pixels_per_texel)),
+        )
+        size = (camera.width_px, camera.height_px)
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    quarter = (max(2, camera.width_px // 4), max(2, camera.height_px // 4))
+    small = cv2.resize(rgb, quarter, interpolation=cv2.INTER_AREA).astype(np.float32)
+    coarse = cv2.GaussianBlur(small, (0, 0), _FINE_SIGMA_PX / 4)
+    return Shot(camera, view.cam_from_world, rgb, coarse, gain)
+
+
+@dataclass(frozen=True, eq=False)
+class Paint:
+    """All that decides the colour of a point on a face."""
+
+    mesh: Mesh
+    atlas: Atlas
+    blend: Blend
+    offset: Float32[np.ndarray, "n 3"]
+    """Of each node, in steps of 255."""
+    vertex_rgb: Float32[np.ndarray, "v 3"]
+    """For faces that no photo saw."""
+
+
+def bake_page(
+    paint: Paint,
+    page: int,
+    shot: Callable[[int], Shot],
+    step: Callable[[], None],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Colour one page, block by block.
+
+    shot gives a photo by its number; step is called before each block.
+    """
+    size = paint.atlas.page_px
+    picture = np.zeros((size, size, 3), np.uint8)
+    covered = np.zeros((size, size), bool)
+    raster = _Raster(paint.atlas, page)
+    for top in range(0, size, _BLOCK_PX):
+        for left in range(0, size, _BLOCK_PX):
+            step()
+            rows = slice(top, min(top + _BLOCK_PX, size))
+            columns = slice(left, min(left + _BLOCK_PX, size))
+            face, weights, inside = raster.texels(rows, columns)
+            if len(face):
+                block = picture[rows, columns]
+                block[inside] = _colours(paint, face, weights, shot)
+                covered[rows, columns] = inside
+    spread(picture, covered)
+    return picture
+
+
+def blocks(atlas: Atlas) -> int:
+    """How often `bake_page` steps, for all pages together."""
+    return int(atlas.pages * (-(-atlas.page_px // _BLOCK_PX)) ** 2)
+
+
+class _Raster:
+    """The faces of one page, asked by rays which of them covers a texel."""
+
+    def __init__(self, atlas: Atlas, page: int) -> None:
+        self._faces = np.flatnonzero(atlas.page_of_face == page)
+        self._size = atlas.page_px
+        corners = np.zeros((len(self._faces) * 3, 3), np.float32)
+        corners[:, :2] = atlas.uv[self._faces].reshape(-1, 2) * atlas.page_px
+        self._scene, self._tensor = ray_scene(corners, np.arange(len(corners)).reshape(-1, 3))
+
+    def texels(
+        self, rows: slice, columns: slice
+    ) -> tuple[np.ndarray, Float32[np.ndarray, "n 3"], Bool[np.ndarray, "h w"]]:
+        """The texels of charts and of a thin rim around them: faces, barycentric weights, where.
+
+        In the rim the nearest point of the chart counts, so that filters at its border mix in
+        nothing else.
+        """
+        import cv2
+
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        if len(self._faces) == 0:
+            return np.zeros(0, np.int64), np.zeros((0, 3), np.float32), np.zeros(shape, bool)
+        rays = np.zeros((*shape, 6), np.float32)
+        rays[..., 0] = np.arange(columns.start, columns.stop) + 0.5
+        # Row 0 of a picture is at the top, v = 1.
+        rays[..., 1] = (self._size - np.arange(rows.start, rows.stop) - 0.5)[:, None]
+        rays[..., 2], rays[..., 5] = 1, -1
+        answer = self._scene.cast_rays(self._tensor(rays))
+        found, uv = answer["primitive_ids"].numpy(), answer["primitive_uvs"].numpy()
+        inside = np.isfinite(answer["t_hit"].numpy())
+        wider = cv2.dilate(inside.view(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8)) > 0
+        rim = wider & ~inside
+        points = rays[rim][:, :3] * np.array([1, 1, 0], np.float32)
+        if len(points):
+            nearest = self._scene.compute_closest_points(self._tensor(points))
+            found[rim], uv[rim] = nearest["primitive_ids"].numpy(), nearest["primitive_uvs"].numpy()
+        uv = uv[wider]
+        weights = np.column_stack([1 - uv.sum(1), uv]).astype(np.float32)
+        return self._faces[found[wider]], weights, wider
+
+
+def _colours(
+    paint: Paint,
+    face: np.ndarray,
+    weights: Float32[np.ndarray, "n 3"],
+    shot: Callable[[int], Shot],
+) -> UInt8[np.ndarray, "n 3"]:
+    view = paint.blend.view[face]
+    out = np.empty((len(face), 3), np.float32)
+    unseen = view[:, 0] < 0
+    alone = ~unseen & (view[:, 1:] < 0).all(1)
+    corner_rgb = paint.vertex_rgb[paint.mesh.faces[face[unseen]]]
+    out[unseen] = _mixed(corner_rgb, weights[unseen])
+    _paint_alone(paint, face, weights, np.flatnonzero(alone), shot, out)
+    _paint_blended(paint, face, weights, np.flatnonzero(~unseen & ~alone), shot, out)
+    return np.rint(np.clip(out, 0, 255)).astype(np.uint8)
+
+
+def _paint_alone(
+    paint: Paint,
+    face: np.ndarray,
+    weights: Float32[np.ndarray, "n 3"],
+    texels: np.ndarray,
+    shot: Callable[[int], Shot],
+    out: Float32[np.ndarray, "n 3"],
+) -> None:
+    """Texels of faces that one photo colours."""
+    for number, texel in _by_view(paint.blend.view[face[texels], 0], texels):
+        offset = _offsets(paint, paint.blend.node[face[texel], :, 0], weights[texel])
+        out[texel] = shot(number).fine(_points(paint.mesh, face[texel], weights[texel])) + offset
+
+
+def _paint_blended(
+    paint: Paint,
+    face: np.ndarray,
+    weights: Float32[np.ndarray, "n 3"],
+    texels: np.ndarray,
+    shot: Callable[[int], Shot],
+    out: Float32[np.ndarray, "n 3"],
+) -> None:
+    """Texels where several photos meet, in two bands."""
+    blend = paint.blend
+    coarse, detail = np.zeros_like(out), np.zeros_like(out)
+    coarse_sum, detail_sum = np.zeros((2, len(out), 1), np.float32)
+    for slot in range(blend.view.shape[1]):
+        for number, texel in _by_view(blend.view[face[texels], slot], texels):
+            node = blend.node[face[texel], :, slot]
+            weight = np.where(node >= 0, blend.nodes.data[node], 0)
+            share = (weight * weights[texel]).sum(1, keepdims=True)
+            # The face's own photo counts a little everywhere, so that no texel has none.
+            share = np.maximum(share, 1e-3 if slot == 0 else 0)
+            points = _points(paint.mesh, face[texel], weights[texel])
+            shown = shot(number)
+            blurred = shown.blurred(points)
+            offset = _offsets(paint, node, weights[texel])
+            sharp = share**_SHARPEN
+            coarse[texel] += share * (blurred + offset)
+            detail[texel] += sharp * (shown.fine(points) - blurred)
+            coarse_sum[texel] += share
+            detail_sum[texel] += sharp
+    out[texels] = coarse[texels] / coarse_sum[texels] + detail[texels] / detail_sum[texels]
+
+
+def _offsets(
+    paint: Paint, node: np.ndarray, weights: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, "n 3"]:
+    """Between the corners' offsets; corners without a node (-1) have none."""
+    return _mixed(paint.offset[node] * (node >= 0)[..., None].astype(np.float32), weights)
+
+
+def _points(
+    mesh: Mesh, face: np.ndarray, weights: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, "n 3"]:
+    return _mixed(mesh.vertices[mesh.faces[face]], weights)
+
+
+def _mixed(
+    corners: Float32[np.ndarray, "n 3 c"], weights: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, "n c"]:
+    return np.asarray(np.einsum("ncd,nc->nd", corners, weights))
+
+
+def _by_view(view: np.ndarray, texels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The texels of each photo; those without one (-1) are left out."""
+    order = np.argsort(view, kind="stable")
+    numbers, starts = np.unique(view[order], return_index=True)
+    for number, rows in zip(numbers, np.split(order, starts)[1:], strict=True):
+        if number >= 0:
+            yield int(number), texels[rows]
+
+
+def spread(picture: UInt8[np.ndarray, "h w 3"], covered: Bool[np.ndarray, "h w"]) -> None:
+    """Fill, in place, what no face covers, so that no filter or mipmap ever mixes in black.
+
+    Pull and push over a pyramid (Gortler et al. 1996): near a chart its own border's colour,
+    farther away smoother ones.
+    """
+    import cv2
+
+    levels = [(picture, covered)]
+    while max(levels[-1][0].shape[:2]) > 1:
+        levels.append(_halved(*levels[-1]))
+    for (fine, known), (coarse, _) in zip(levels[-2::-1], levels[:0:-1], strict=True):
+        for rows in _stripes(len(fine)):
+            size = (fine.shape[1], rows.stop - rows.start)
+            below = coarse[rows.start // 2 : (rows.stop + 1) // 2]
+            larger = cv2.resize(below, size, interpolation=cv2.INTER_NEAREST)
+            gap = ~known[rows]
+            fine[rows][gap] = larger.reshape(*size[::-1], 3)[gap]
+
+
+def _halved(
+    colour: UInt8[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]
+) -> tuple[UInt8[np.ndarray, "h2 w2 3"], Bool[np.ndarray, "h2 w2"]]:
+    """The mean of what is known in each two by two."""
+    import cv2
+
+    height, width = (max(1, side // 2) for side in known.shape)
+    half, half_known = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), bool)
+    for rows in _stripes(len(known)):
+        weight = known[rows].astype(np.float32)
+        target = slice(rows.start // 2, max(rows.start // 2 + 1, rows.stop // 2))
+        size = (width, target.stop - target.start)
+        total = cv2.resize(weight, size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
+        summed = cv2.resize(colour[rows] * weight[..., None], size, interpolation=cv2.INTER_AREA)
+        mean = summed.reshape(*size[::-1], 3) / np.maximum(total, 1e-6)[..., None]
+        half[target], half_known[target] = np.rint(mean), total > 0
+    return half, half_known
+
+
+def _stripes(height: int) -> Iterator[slice]:
+    """Rows in pieces that take little memory, each of an even number."""
+    return (slice(top, min(top + _STRIPE_PX, height)) for top in range(0, height, _STRIPE_PX))
