@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recon3d.depth import align
-from recon3d.depth import consistency as refine
-from recon3d.depth import estimate as depth
-from recon3d.georef import frame
-from recon3d.photos import ingest
-from recon3d.pipeline import in_unit_of_depth
-from recon3d.results import Results
-from recon3d.run.workspace import Made, finished_stage, last_run
-from recon3d.sfm import register as pose
-from recon3d.surface import fuse, levels, mesh, relief
-from recon3d.texture import texture
-
-_STAGES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
-    "ingest": ("album", ingest.read_album),
-    "pose": ("posed", pose.read_posed_photos),
-    "depth": ("predictions", depth.read_predictions),
-    "align": ("aligned", align.read_aligned),
-    "refine": ("depth", refine.read_scene_depth),
-    "scale": ("depth", relief.read_depth),
-    "fuse": ("surface", fuse.read_surface),
-    "relief": ("surface", relief.read_relief),
-    "mesh": ("mesh", mesh.read_mesh),
-    "crop": ("mesh", mesh.read_mesh),
-    "levels": ("levels", levels.read_levels),
-    "texture": ("textured", texture.read_texture),
-    "level textures": ("textured_levels", texture.read_textured_levels),
-    "frame": ("frame", frame.read_frame),
-}
-"""By stage: its field of Results, and how its folder is read; later ones replace earlier ones."""
-_READERS = {stage: read for stage, (_, read) in _STAGES.items()}
+from recon3d.results import Results, in_unit_of_depth
+from recon3d.run.workspace import StageResult, finished_stage, last_run
+from recon3d.stage import STAGES
 
 
 def reopen(workspace: Path) -> Results:
@@ -44,7 +17,7 @@ def reopen(workspace: Path) -> Results:
     Raises:
         InputError: it is not a workspace, no run has finished in it, or it is not whole.
     """
-    return _whole(workspace, last_run(workspace, _READERS))
+    return _whole(workspace, last_run(workspace, STAGES.values()))
 
 
 def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:
@@ -56,9 +29,9 @@ def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:
         InputError: a folder is gone or not whole.
     """
     made = {
-        field: finished_stage(stage, reached[stage], read)
-        for stage, (field, read) in _STAGES.items()
-        if stage in reached
+        stage.result: finished_stage(stage, reached[name])
+        for name, stage in STAGES.items()
+        if name in reached
     }
     if "refine" in reached and "predictions" in made:
         # Depth that is in scene units as it is has no stage that aligns it.
@@ -66,7 +39,7 @@ def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:
     return _whole(workspace, made)
 
 
-def _whole(workspace: Path, reached: Mapping[str, Made[Any]]) -> Results:
+def _whole(workspace: Path, reached: Mapping[str, StageResult[Any]]) -> Results:
     results = Results(workspace)
     for field, made in reached.items():
         setattr(results, field, made)
@@ -82,4 +55,4 @@ def read_stage(stage: str, folder: Path) -> Any:
         KeyError: no stage has that name.
         OSError: the folder is gone, or its files cannot be read.
     """
-    return _READERS[stage](folder)
+    return STAGES[stage].read(folder)

@@ -10,12 +10,13 @@ from typing import Any
 
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import Album, PosedPhotos
-from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
-from recon3d.georef.target_frame import TargetFrame
-from recon3d.run.workspace import Made
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
+from recon3d.core.target_frame import TargetFrame
+from recon3d.run.workspace import StageResult
+from recon3d.surface import relief
 
 
-class Stage(IntEnum):
+class Until(IntEnum):
     """Where a run may end; each includes the ones before it."""
 
     INGEST = 1
@@ -60,30 +61,30 @@ class Results:
     """What a run has made so far; None for the stages it did not reach."""
 
     workspace: Path
-    album: Made[Album] | None = None
-    posed: Made[PosedPhotos] | None = None
-    predictions: Made[Mapping[str, PredictedDepth]] | None = None
-    aligned: Made[Mapping[str, PredictedDepth]] | None = None
+    album: StageResult[Album] | None = None
+    posed: StageResult[PosedPhotos] | None = None
+    predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
+    aligned: StageResult[Mapping[str, PredictedDepth]] | None = None
     """The predictions in scene units; themselves, where they already are."""
-    depth: Made[Mapping[str, SceneDepth]] | None = None
-    surface: Made[tuple[Mesh, PointCloud]] | None = None
-    mesh: Made[Mesh] | None = None
-    textured: Made[TexturedMesh] | None = None
-    levels: Made[Sequence[Mesh]] | None = None
+    depth: StageResult[Mapping[str, SceneDepth]] | None = None
+    surface: StageResult[tuple[Mesh, PointCloud]] | None = None
+    mesh: StageResult[Mesh] | None = None
+    textured: StageResult[TexturedMesh] | None = None
+    levels: StageResult[Sequence[Mesh]] | None = None
     """Coarser versions of the mesh, where there are to be some."""
-    textured_levels: Made[Sequence[TexturedMesh]] | None = None
-    frame: Made[TargetFrame] | None = None
+    textured_levels: StageResult[Sequence[TexturedMesh]] | None = None
+    frame: StageResult[TargetFrame] | None = None
     """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def reached(self) -> dict[str, Made[Any]]:
+    def reached(self) -> dict[str, StageResult[Any]]:
         """What the run has come to, in order, by the names of the fields above."""
-        return {name: made for name, made in vars(self).items() if isinstance(made, Made)}
+        return {name: made for name, made in vars(self).items() if isinstance(made, StageResult)}
 
     @property
-    def stages(self) -> list[Made[Any]]:
+    def stages(self) -> list[StageResult[Any]]:
         """The stages that were reached, in order."""
         return [*dict.fromkeys(self.reached.values())]
 
@@ -98,3 +99,19 @@ class Forecast:
     """To be computed."""
     complete: bool
     """False where more stages follow, which depend on what those will find."""
+
+
+def in_unit_of_depth(
+    posed: StageResult[PosedPhotos], predictions: StageResult[Mapping[str, PredictedDepth]]
+) -> StageResult[PosedPhotos]:
+    """The camera of a single photo, in the unit of its depth."""
+    return posed.map(lambda photo: relief.in_unit_of_depth(photo, predictions.value))
+
+
+def latest_surface(made: Results) -> tuple[Mesh, PointCloud]:
+    """The surface as far as the run has come."""
+    # Before there is a surface, the sparse points say where the ground is.
+    assert made.posed
+    points = made.posed.value.scene.points
+    surface, cloud = made.surface.value if made.surface else sparse_surface(points)
+    return (made.mesh.value if made.mesh else surface), cloud

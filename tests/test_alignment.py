@@ -20,7 +20,6 @@ from recon3d.depth.alignment import fit_alignment, fit_scale_and_shift, sample
 from recon3d.depth.anchors import Anchors, point_anchors, point_sigmas
 from recon3d.depth.consistency import RefineConfig, refine_depth
 from recon3d.depth.spline import field_at, field_map
-from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
 
 sys.path.append(str(Path(__file__).parent))
@@ -240,8 +239,7 @@ def test_unaligned_depth_cannot_be_refined(tmp_path: Path) -> None:
     assert is_needed(predictions)
     with pytest.raises(ValueError, match="relative"):
         refine_depth(
-            posed, predictions, RefineConfig(), tmp_path, Task("refine", print, no_stop()),
-            Runtime(workers=1),
+            posed, predictions, RefineConfig(), tmp_path, Task("refine", print, no_stop())
         )  # fmt: skip
 
 

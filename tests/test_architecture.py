@@ -65,6 +65,65 @@ def test_logs_are_shown_by_the_command_line_only() -> None:
             assert "basicConfig" not in text, path
 
 
+def test_nothing_but_the_pipeline_and_the_one_list_knows_more_than_its_own_stages() -> None:
+    # Whoever adds a stage touches its room, STAGES and pipeline.py, and nothing else.
+    made_in = stages_by_module()
+    assert len({name for names in made_in.values() for name in names}) == 16
+    for path in (ROOT / "recon3d").rglob("*.py"):
+        module = path.relative_to(ROOT).as_posix()
+        text = path.read_text(encoding="utf-8")
+        others = {name for other, names in made_in.items() if other != module for name in names}
+        if module not in ("recon3d/stage.py", "recon3d/pipeline.py"):
+            assert not others & imported_objects(path), module
+        else:
+            assert "Stage(" not in text, module
+
+
+def stages_by_module() -> dict[str, set[str]]:
+    found = {}
+    for path in (ROOT / "recon3d").rglob("*.py"):
+        names = {
+            target.id
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+            and isinstance(node.value.func, ast.Name)
+            and (
+                node.value.func.id == "Stage"
+                or (
+                    node.value.func.id == "replace"
+                    and any(k.arg == "run" for k in node.value.keywords)
+                )
+            )
+        }
+        if names:
+            found[path.relative_to(ROOT).as_posix()] = names
+    return found
+
+
+def imported_objects(path: Path) -> set[str]:
+    return {
+        alias.name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_every_stage_is_in_the_list_under_its_own_name() -> None:
+    code = """
+import json, sys
+from recon3d.results import Results
+from recon3d.stage import STAGES
+fields = set(Results.__dataclass_fields__)
+assert all(name == stage.name and stage.result in fields for name, stage in STAGES.items())
+print(json.dumps(sorted(STAGES)))
+"""
+    names = json.loads(python(code))
+    assert {"ingest", "pose", "depth", "fuse", "mesh", "texture", "frame"} <= set(names)
+
+
 def imported_names(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

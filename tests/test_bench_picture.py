@@ -15,11 +15,11 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
 from recon3d.core.surface import Mesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.georef.target_frame import TargetFrame
-from recon3d.pipeline import Results
+from recon3d.results import Results
 from recon3d.run.cost import Cost
-from recon3d.run.workspace import Made
+from recon3d.run.workspace import StageResult
 from recon3d.surface.stills import StillRenderer, Viewpoint
 
 CELL = (270, 360)
@@ -39,8 +39,8 @@ def hill() -> Mesh:
     return Mesh(vertices, faces, rgb=rgb)
 
 
-def made(value: object) -> Made:
-    return Made("stage", "key", Path("folder"), lambda: value, Cost(1, 1, 1), False)
+def made(value: object) -> StageResult:
+    return StageResult("stage", "key", Path("folder"), lambda: value, Cost(1, 1, 1), False)
 
 
 def results_of(camera: PinholeCamera) -> Results:

@@ -18,16 +18,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recon3d.api import reconstruct
 from recon3d.config import preset
 from recon3d.core.camera import project
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.export.export import Exportable, Outputs, export
 from recon3d.export.meshes import MESH_WRITERS, TEXTURE_SUFFIXES, Y_UP_SUFFIXES, write_mesh
 from recon3d.export.textures import ExportConfig
 from recon3d.export.transformed import moved_model
-from recon3d.georef.target_frame import TargetFrame
-from recon3d.pipeline import Inputs, reconstruct
+from recon3d.results import Inputs
 from recon3d.run.task import CancelToken, Task, silent
 
 sys.path.append(str(Path(__file__).parent))

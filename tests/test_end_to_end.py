@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from recon3d.api import reconstruct
 from recon3d.bench import SETS, BenchRow
 from recon3d.bench.measure import measure
 from recon3d.config import Config, preset
 from recon3d.export.export import Outputs
-from recon3d.pipeline import Inputs, Results, Stage, reconstruct
+from recon3d.results import Inputs, Results, Until
 
 pytestmark = pytest.mark.usefixtures("small_stills")
 
@@ -72,19 +73,19 @@ def test_a_photo_left_out_is_not_placed_and_is_read_only_once(
 ) -> None:
     config = quick(preset("draft"))
     fewer = Inputs(photos=few_photos, excluded=frozenset({"*_08.jpg"}))
-    without = reconstruct(fewer, tmp_path / "work", config, until=Stage.POSE)
+    without = reconstruct(fewer, tmp_path / "work", config, until=Until.POSE)
     assert without.posed is not None
     assert len(without.posed.value.scene.views) == 4
     report = json.loads((tmp_path / "work" / "report.json").read_text(encoding="utf-8"))
     (left_out,) = (photo for photo in report["photos"] if photo["verdict"] != "used")
     assert (left_out["id"], left_out["reason"]) == ("ruin_08.jpg", "you left it out")
-    every = reconstruct(few_photos, tmp_path / "work", config, until=Stage.INGEST)
+    every = reconstruct(few_photos, tmp_path / "work", config, until=Until.INGEST)
     assert cached_stages(every) == {"ingest": True}
 
 
 def bench_row(name: str, folder: Path, workspace: Path, config: Config) -> BenchRow:
     bench_set = SETS[name]
-    results = reconstruct(bench_set.inputs(folder), workspace, config, until=Stage.MESH)
+    results = reconstruct(bench_set.inputs(folder), workspace, config, until=Until.MESH)
     return measure(name, bench_set, folder, results)
 
 

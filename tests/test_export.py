@@ -18,11 +18,11 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import Cancelled, OutputError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, Verdict, View
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.export.export import Exportable, Outputs, check_outputs, export
 from recon3d.export.meshes import MESH_WRITERS, read_cloud, read_mesh
 from recon3d.export.textures import ExportConfig
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.georef.upright import up_in_world, upright_from_world
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.sfm.colmap_model import read_colmap_cameras

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recon3d.api import reconstruct
 from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
@@ -16,13 +17,13 @@ from recon3d.core.errors import InputError
 from recon3d.export.export import Outputs
 from recon3d.export.meshes import read_mesh
 from recon3d.finished import gather, reopen
-from recon3d.pipeline import Inputs, Stage, reconstruct
+from recon3d.results import Inputs, Until
 from recon3d.run.task import CancelToken
 
 pytestmark = pytest.mark.usefixtures("small_stills")
 
 
-def run(folder: Path, until: Stage = Stage.MESH) -> Path:
+def run(folder: Path, until: Until = Until.MESH) -> Path:
     """A run on one photo of a depth camera, the quickest there is; returns its workspace."""
     rng = np.random.default_rng(0)
     photos, depth = folder / "photos", folder / "depth"
@@ -31,7 +32,7 @@ def run(folder: Path, until: Stage = Stage.MESH) -> Path:
     Image.fromarray(rng.integers(0, 255, (64, 64, 3), np.uint8)).save(photos / "ü.png")
     slope = np.linspace(900, 1500, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(slope).save(depth / "ü.png")
-    outputs = Outputs(meshes=(folder / "first.ply",) if until >= Stage.MESH else ())
+    outputs = Outputs(meshes=(folder / "first.ply",) if until >= Until.MESH else ())
     inputs = Inputs(photos=photos / "ü.png", sensor_depth=depth)
     reconstruct(inputs, folder / "work.recon3d", outputs=outputs, until=until)
     return folder / "work.recon3d"
@@ -115,7 +116,7 @@ def test_an_export_never_starts_where_nothing_is_finished(tmp_path: Path) -> Non
 
 def test_a_later_run_of_fewer_stages_does_not_mix_with_an_earlier_one(tmp_path: Path) -> None:
     workspace = run(tmp_path)
-    run(tmp_path, Stage.DEPTH)
+    run(tmp_path, Until.DEPTH)
     results = reopen(workspace)
     assert results.mesh is None
     assert results.depth is not None
@@ -124,7 +125,7 @@ def test_a_later_run_of_fewer_stages_does_not_mix_with_an_earlier_one(tmp_path: 
 def test_a_mesh_of_a_run_without_one_is_refused_with_advice(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    workspace = run(tmp_path, Stage.DEPTH)
+    workspace = run(tmp_path, Until.DEPTH)
     with pytest.raises(InputError, match="before there was a surface") as caught:
         perform(workspace, tmp_path / "mesh", "a.ply")
     assert not (tmp_path / "mesh").exists()

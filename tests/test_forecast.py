@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recon3d.api import forecast, reconstruct
 from recon3d.config import Config, updated
 from recon3d.core.errors import Cancelled, EstimatorError, InputError
 from recon3d.photos.digests import sha256_of
-from recon3d.pipeline import Forecast, Inputs, Stage, forecast, reconstruct
+from recon3d.results import Forecast, Inputs, Until
 from recon3d.run.task import CancelToken, Event, silent
 from recon3d.run.workspace import open_workspace
 
@@ -38,10 +39,10 @@ class Scene:
         self.inputs = Inputs(photos=photos, sensor_depth=depth)
         self.workspace = folder / "scene.recon3d"
 
-    def forecast(self, changes: Changes = NONE, until: Stage = Stage.MESH) -> Forecast:
+    def forecast(self, changes: Changes = NONE, until: Until = Until.MESH) -> Forecast:
         return forecast(self.inputs, self.workspace, updated(Config(), changes), until=until)
 
-    def run(self, changes: Changes = NONE, until: Stage = Stage.MESH) -> tuple[str, ...]:
+    def run(self, changes: Changes = NONE, until: Until = Until.MESH) -> tuple[str, ...]:
         """The stages that were computed."""
         events: list[Event] = []
         config = updated(Config(), changes)
@@ -74,18 +75,18 @@ def test_a_run_computes_what_was_foreseen(changes: Changes, scene: Scene) -> Non
 
 
 def test_a_run_that_goes_further_computes_what_is_new_only(scene: Scene) -> None:
-    foreseen = scene.forecast(until=Stage.TEXTURE)
-    assert foreseen.computed == scene.run(until=Stage.TEXTURE) == ("texture",)
+    foreseen = scene.forecast(until=Until.TEXTURE)
+    assert foreseen.computed == scene.run(until=Until.TEXTURE) == ("texture",)
 
 
 def test_a_mesh_setting_keeps_everything_before_the_mesh(scene: Scene) -> None:
-    foreseen = scene.forecast({"mesh": {"faces": 800}}, Stage.TEXTURE)
+    foreseen = scene.forecast({"mesh": {"faces": 800}}, Until.TEXTURE)
     assert foreseen.computed == ("mesh", "texture", "frame")
     assert foreseen.kept == ("ingest", "pose", "depth", "scale", "relief")
 
 
 def test_a_depth_setting_computes_from_depth_on(scene: Scene) -> None:
-    foreseen = scene.forecast({"depth": {"planes": 77}}, Stage.TEXTURE)
+    foreseen = scene.forecast({"depth": {"planes": 77}}, Until.TEXTURE)
     assert foreseen.kept == ("ingest", "pose")
     assert foreseen.computed == ("depth", "scale", "relief", "mesh", "texture", "frame")
 
@@ -93,7 +94,7 @@ def test_a_depth_setting_computes_from_depth_on(scene: Scene) -> None:
 def test_an_empty_workspace_computes_everything_and_stays_empty(
     scene: Scene, tmp_path: Path
 ) -> None:
-    foreseen = forecast(scene.inputs, tmp_path / "new.recon3d", until=Stage.TEXTURE)
+    foreseen = forecast(scene.inputs, tmp_path / "new.recon3d", until=Until.TEXTURE)
     assert foreseen == Forecast((), ("ingest",), complete=False)
     assert list(tmp_path.iterdir()) == []
 

@@ -28,10 +28,10 @@ from recon3d.core.scene import (
     View,
 )
 from recon3d.core.surface import Mesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
 from recon3d.georef.scale import told_cues
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.undistortion import undistorted_camera

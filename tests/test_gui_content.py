@@ -20,8 +20,8 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.scene import View
 from recon3d.core.surface import PointCloud, TexturedMesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.surface.files import save_cloud, save_mesh
 
 LOOK = Eye(azimuth_deg=0.0, elevation_deg=0.0, distance=4.0)

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +32,12 @@ from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
-from recon3d.photos.image_set_files import Item, picture_path, read_album, write_album
+from recon3d.photos.image_set_files import Item, picture_path, write_album
+from recon3d.photos.ingest import INGEST
 from recon3d.run.task import CancelToken, Task, silent
-from recon3d.run.workspace import Made, open_workspace
+from recon3d.run.workspace import StageResult, open_workspace
 from recon3d.sfm.posed_files import write_pictures, write_scene
-from recon3d.sfm.register import read_posed_photos
+from recon3d.sfm.register import REGISTER
 
 
 class Clock:
@@ -276,11 +276,11 @@ def make_run(
         cameras = {"all": CameraEstimate(camera, "given")}
         write_scene(folder, PosedScene(views, SparsePoints.empty(), "scene", cameras), ())
 
-    made: dict[str, Made[Any]] = {}
+    made: dict[str, StageResult[Any]] = {}
     with open_workspace(root, silent, CancelToken()) as work:
-        stage = partial(work.stage, version=1, config=Config(), upstream=[])
-        made["album"] = stage("ingest", work=write_ingest, read=read_album)
-        made["posed"] = stage("pose", work=write_pose, read=read_posed_photos)
+        for stage, write in ((INGEST, write_ingest), (REGISTER, write_pose)):
+            writing = replace(stage, run=lambda config, folder, task, w=write: w(folder, task))
+            made[stage.result] = work.run(writing, Config())
         work.remember_run(made, files)
     (root / "report.json").write_text(json.dumps({"settings": settings}))
 

@@ -44,11 +44,11 @@ from recon3d_gui.job.words import (
 )
 from recon3d_gui.project.project import Project
 
-import recon3d.finished
 from recon3d.config import Config
 from recon3d.export.export import Outputs
-from recon3d.results import Forecast, Inputs, Stage
+from recon3d.results import Forecast, Inputs, Until
 from recon3d.run.task import Event
+from recon3d.stage import STAGES
 
 WHERE = Path("scene.recon3d")
 REQUEST = RunRequest(inputs=Inputs(photos=Path("photos")), workspace=WHERE, config=Config())
@@ -131,14 +131,14 @@ ONLY_MESH = Forecast(("ingest", "pose", "depth", "refine", "fuse"), ("mesh", "te
 
 
 def test_every_stage_that_can_be_finished_has_a_step_or_is_the_frame() -> None:
-    stages = set(recon3d.finished._STAGES)
+    stages = set(STAGES)
     assert {stage for stage in stages if step_of(stage) is None} == {"frame"}
     assert {stage for step in Step for stage in step.stages} == stages - {"frame"}
 
 
 def test_a_run_to_the_mesh_has_no_texture_step() -> None:
-    assert steps_until(Stage.MESH) == list(Step)[:-1]
-    assert usual_stages(steps_until(Stage.POSE)) == ["ingest", "pose"]
+    assert steps_until(Until.MESH) == list(Step)[:-1]
+    assert usual_stages(steps_until(Until.POSE)) == ["ingest", "pose"]
 
 
 def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
@@ -376,7 +376,7 @@ def one_photo(folder: Path) -> RunRequest:
         inputs=Inputs(photos=folder / "photos", sensor_depth=folder / "depth"),
         workspace=folder / "größe.recon3d",
         config=Config(),
-        until=Stage.MESH,
+        until=Until.MESH,
     )
 
 

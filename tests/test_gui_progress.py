@@ -17,7 +17,7 @@ from recon3d_gui.job.progress import RunProgress
 from recon3d_gui.job.steps import steps_until
 
 from recon3d.config import Config, updated
-from recon3d.results import Stage
+from recon3d.results import Until
 from recon3d.run.task import Event
 
 AMOUNT = Amount(20, 2.0)
@@ -32,7 +32,7 @@ class Clock:
 
 
 def even_run(clock: Clock, seconds_per_photo: float, expected: float) -> Iterator[RunProgress]:
-    progress = RunProgress(steps_until(Stage.DEPTH), lambda stage: expected, clock)
+    progress = RunProgress(steps_until(Until.DEPTH), lambda stage: expected, clock)
     progress.expect(["depth"])
     progress.take(Event("stage_started", "depth"))
     for photo in range(21):
@@ -71,7 +71,7 @@ def test_time_left_comes_to_what_is_measured() -> None:
 
 def test_work_that_was_found_is_not_taken_for_speed() -> None:
     clock_ = Clock()
-    progress = RunProgress(steps_until(Stage.DEPTH), lambda stage: 100.0, clock_)
+    progress = RunProgress(steps_until(Until.DEPTH), lambda stage: 100.0, clock_)
     progress.expect(["depth"])
     progress.take(Event("stage_started", "depth"))
     progress.take(Event("progress", "depth", 10, 20))

@@ -54,9 +54,9 @@ def make_album(
     listener: Callable[[Event], None] = silent,
     cancel: CancelToken | None = None,
 ) -> Album:
-    task = Task("ingest", listener, cancel or CancelToken())
+    task = Task("ingest", listener, cancel or CancelToken(), Runtime(workers=2))
     folder.mkdir(exist_ok=True)
-    ingest(find_files(photos, masks, depth, task), config, folder, task, Runtime(workers=2))
+    ingest(find_files(photos, masks, depth, task), config, folder, task)
     return read_album(folder)
 
 

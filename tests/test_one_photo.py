@@ -12,6 +12,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from recon3d.api import reconstruct
 from recon3d.config import Config
 from recon3d.core.camera import Intrinsics, PinholeCamera, backproject, pixel_rays, project
 from recon3d.core.depth import DepthKind, DepthRequest, PredictedDepth
@@ -30,7 +31,7 @@ from recon3d.core.scene import (
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
 from recon3d.export.export import Outputs
-from recon3d.pipeline import Inputs, Results, Stage, reconstruct
+from recon3d.results import Inputs, Results, Until
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.single_photo import stand_alone
 from recon3d.surface.mesh import MeshConfig, clean_relief, read_mesh
@@ -432,7 +433,7 @@ def test_relative_depth_alone_has_no_unit_and_depth_maps_need_no_mesh(
     outputs = Outputs(depth_maps=tmp_path / "maps")
     results = run(
         monkeypatch, Knows("relative"), Inputs(photos=photo), tmp_path / "work",
-        outputs=outputs, until=Stage.DEPTH,
+        outputs=outputs, until=Until.DEPTH,
     )  # fmt: skip
     assert results.posed is not None
     assert results.posed.value.scene.unit == "scene"
@@ -447,7 +448,7 @@ def test_a_depth_cameras_photo_needs_no_pose_and_gives_metres(photo: Path, tmp_p
     (tmp_path / "depth").mkdir()
     Image.fromarray(millimetres).save(tmp_path / "depth" / "photo.png")
     inputs = Inputs(photos=photo, sensor_depth=tmp_path / "depth")
-    results = reconstruct(inputs, tmp_path / "work", until=Stage.FUSE)
+    results = reconstruct(inputs, tmp_path / "work", until=Until.FUSE)
     assert results.posed is not None
     assert results.surface is not None
     assert results.posed.value.scene.unit == "metre"
@@ -469,7 +470,7 @@ def test_one_photo_has_no_poses_and_the_error_says_what_it_can_become(
     photo: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(TooFewPhotosPlacedError, match="1 photo") as told:
-        reconstruct(Inputs(photos=photo), tmp_path / "work", until=Stage.POSE)
+        reconstruct(Inputs(photos=photo), tmp_path / "work", until=Until.POSE)
     assert "recon3d mesh" in told.value.hint
 
 

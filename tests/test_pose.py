@@ -86,8 +86,8 @@ def run(
 ) -> tuple[PosedPhotos, list[Event]]:
     events: list[Event] = []
     folder.mkdir(parents=True, exist_ok=True)
-    task = Task("pose", events.append, CancelToken())
-    place_photos(album, given, config, folder, task, Runtime(workers=2))
+    task = Task("pose", events.append, CancelToken(), Runtime(workers=2))
+    place_photos(album, given, config, folder, task)
     return read_posed_photos(folder), events
 
 
@@ -284,9 +284,7 @@ def test_cancel_lands_soon_and_the_next_run_goes_on(
 
     given = GivenCameras(intrinsics=known_intrinsics(solved.album))
     with pytest.raises(Cancelled):
-        place_photos(
-            solved.album, given, CONFIG, tmp_path, Task("pose", cancel_at, token), Runtime()
-        )
+        place_photos(solved.album, given, CONFIG, tmp_path, Task("pose", cancel_at, token))
     # The photos or pairs in flight are finished, and nothing else is begun.
     assert said[-1] == note
     posed, events = run(solved.album, given, tmp_path)

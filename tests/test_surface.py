@@ -31,7 +31,7 @@ CENTRES = ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0), (-0.4, 0.0, 0.0), (0.0, 0.35, 0.0))
 
 
 def task() -> Task:
-    return Task("test", silent, CancelToken())
+    return Task("test", silent, CancelToken(), Runtime(device="cpu"))
 
 
 def plane_album(count: int = 4) -> tuple[PosedPhotos, dict[str, PredictedDepth]]:
@@ -55,7 +55,7 @@ def plane_album(count: int = 4) -> tuple[PosedPhotos, dict[str, PredictedDepth]]
 
 def test_depth_that_all_views_share_is_kept_and_unchanged(tmp_path: Path) -> None:
     posed, predictions = plane_album()
-    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     refined = read_scene_depth(tmp_path)["0.jpg"]
     inner = refined.depth_z[20:-20, 30:-30]
     assert (inner > 0).mean() > 0.99
@@ -71,7 +71,7 @@ def test_depth_that_no_other_view_confirms_is_cut(tmp_path: Path) -> None:
     wrong = predictions["0.jpg"].values.copy()
     wrong[40:80, 60:100] *= 1.1
     predictions["0.jpg"] = replace(predictions["0.jpg"], values=wrong)
-    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     refined = read_scene_depth(tmp_path)["0.jpg"].depth_z
     assert (refined[45:75, 65:95] == 0).all()
     # The others lose what only the wrong map could confirm, and nothing else.
@@ -84,7 +84,7 @@ def test_noise_that_views_do_not_share_shrinks_by_averaging(tmp_path: Path) -> N
     for photo_id, prediction in predictions.items():
         noisy = prediction.values * (1 + 0.002 * rng.standard_normal(prediction.values.shape))
         predictions[photo_id] = replace(prediction, values=noisy.astype(np.float32))
-    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     truth = plane_scene.depth_of_plane(plane_scene.CAMERA, posed.scene.views[0].cam_from_world)
     refined = read_scene_depth(tmp_path)["0.jpg"].depth_z[20:-20, 30:-30]
     error = (refined / truth[20:-20, 30:-30] - 1)[refined > 0]
@@ -94,7 +94,7 @@ def test_noise_that_views_do_not_share_shrinks_by_averaging(tmp_path: Path) -> N
 
 def test_two_photos_confirm_each_other(tmp_path: Path) -> None:
     posed, predictions = plane_album(count=2)
-    refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+    refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     assert (read_scene_depth(tmp_path)["0.jpg"].depth_z > 0).mean() > 0.7
 
 
@@ -103,7 +103,7 @@ def test_maps_that_disagree_everywhere_are_an_error_with_advice(tmp_path: Path) 
     first = predictions["0.jpg"]
     predictions["0.jpg"] = replace(first, values=first.values * np.float32(1.3))
     with pytest.raises(TooLittleDepthError) as caught:
-        refine_depth(posed, predictions, RefineConfig(), tmp_path, task(), Runtime())
+        refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     assert "photos" in caught.value.hint
 
 
@@ -131,7 +131,7 @@ def scene_depth(posed: PosedPhotos) -> dict[str, SceneDepth]:
 def test_the_fused_plane_lies_where_the_plane_is_even_though_it_slants(tmp_path: Path) -> None:
     posed, _ = plane_album()
     config = FuseConfig(voxel_size=0.03)
-    fuse_depth(posed, scene_depth(posed), config, tmp_path, task(), Runtime(device="cpu"))
+    fuse_depth(posed, scene_depth(posed), config, tmp_path, task())
     mesh, cloud = read_surface(tmp_path)
     unit = np.linalg.norm(plane_scene.NORMAL)
     distance = (mesh.vertices @ plane_scene.NORMAL - plane_scene.OFFSET) / unit
@@ -151,7 +151,7 @@ def test_voxels_grow_when_memory_is_short_and_the_user_is_told(tmp_path: Path) -
     events: list[Event] = []
     teller = Task("fuse", events.append, CancelToken())
     config = FuseConfig(voxel_size=0.004, memory_gib=0.01)
-    fuse_depth(posed, scene_depth(posed), config, tmp_path, teller, Runtime(device="cpu"))
+    fuse_depth(posed, scene_depth(posed), config, tmp_path, teller)
     told = [event.note for event in events if event.kind == "warning"]
     assert len(told) == 1
     assert "0.004" in told[0]
@@ -164,7 +164,7 @@ def test_surfaces_far_beyond_the_rest_are_left_out(tmp_path: Path) -> None:
         depth_z = one.depth_z.copy()
         depth_z[:, -40:] = 30.0
         maps[photo_id] = replace(one, depth_z=depth_z)
-    fuse_depth(posed, maps, FuseConfig(voxel_size=0.05), tmp_path, task(), Runtime(device="cpu"))
+    fuse_depth(posed, maps, FuseConfig(voxel_size=0.05), tmp_path, task())
     assert read_surface(tmp_path)[0].vertices[:, 2].max() < 10
 
 
@@ -175,13 +175,13 @@ def test_empty_depth_maps_are_an_error_not_a_crash(tmp_path: Path) -> None:
         for photo_id, one in scene_depth(posed).items()
     }
     with pytest.raises(TooLittleDepthError):
-        fuse_depth(posed, empty, FuseConfig(), tmp_path, task(), Runtime(device="cpu"))
+        fuse_depth(posed, empty, FuseConfig(), tmp_path, task())
 
 
 def test_poisson_closes_a_sphere_seen_from_all_sides(tmp_path: Path) -> None:
     posed, maps = sphere_photos()
     config = FuseConfig(surface="poisson", voxel_size=0.03, min_weight=1)
-    fuse_depth(posed, maps, config, tmp_path, task(), Runtime(device="cpu"))
+    fuse_depth(posed, maps, config, tmp_path, task())
     mesh, _ = read_surface(tmp_path)
     assert is_closed(drop_small_pieces(mesh, 0.1).faces)
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 1.0, atol=0.05)

@@ -10,14 +10,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from recon3d.core.errors import Cancelled, InputError, OutputError, WorkspaceBusyError
 from recon3d.run.files import write_json
+from recon3d.run.stage import Stage
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.run.workspace import Made, last_run, open_workspace, stage_key, unused_folders
+from recon3d.run.workspace import (
+    StageResult,
+    Workspace,
+    key_of,
+    last_run,
+    open_workspace,
+    unused_folders,
+)
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +40,31 @@ def count_items(folder: Path) -> int:
     return len(list(folder.glob("item*.json")))
 
 
+def stage_of(
+    workspace: Workspace,
+    name: str,
+    *,
+    version: int,
+    config: Knob,
+    upstream: list[str],
+    work: Callable[[Path, Task], None],
+    read: Callable[[Path], T],
+) -> StageResult[T]:
+    """Run a stage without inputs of its own."""
+    stage = Stage(
+        name=name,
+        result=name,
+        version=version,
+        run=lambda config, folder, task: work(folder, task),
+        read=read,
+    )
+    return workspace.run(stage, config, depends_on=upstream)
+
+
+def reader(name: str, read: Callable[[Path], T]) -> Stage[T]:
+    return Stage(name=name, result=name, version=1, run=print, read=read)
+
+
 class Chain:
     """Two stages, the second after the first, that count how often they really work."""
 
@@ -40,7 +75,8 @@ class Chain:
     def run(self, first: Knob = Knob(), second: Knob = Knob(), version: int = 1) -> list[str]:
         self.computed.clear()
         with open_workspace(self.root, silent, CancelToken()) as work:
-            made = work.stage(
+            made = stage_of(
+                work,
                 "first",
                 version=version,
                 config=first,
@@ -48,7 +84,8 @@ class Chain:
                 work=self._write("first"),
                 read=count_items,
             )
-            after = work.stage(
+            after = stage_of(
+                work,
                 "second",
                 version=1,
                 config=second,
@@ -59,8 +96,8 @@ class Chain:
             work.remember_run({"before": made, "after": after})
         return list(self.computed)
 
-    def reopened(self) -> dict[str, Made[int]]:
-        return last_run(self.root, {"first": count_items, "second": count_items})
+    def reopened(self) -> dict[str, StageResult[int]]:
+        return last_run(self.root, [reader(name, count_items) for name in ("first", "second")])
 
     def _write(self, stage: str) -> Callable[[Path, Task], None]:
         def work(folder: Path, task: Task) -> None:
@@ -93,23 +130,32 @@ def test_switching_back_to_earlier_settings_computes_nothing(tmp_path: Path) -> 
 
 
 def test_the_key_depends_on_every_part_and_on_nothing_else() -> None:
-    key = stage_key("depth", 1, Knob(), ["a"])
-    assert key == stage_key("depth", 1, Knob(value=1.0), ["a"])
+    def key(name: str, version: int, config: Knob, upstream: list[str]) -> str:
+        stage = Stage(name=name, result=name, version=version, run=print, read=count_items)
+        return key_of(stage, config, [], upstream)
+
+    first = key("depth", 1, Knob(), ["a"])
+    assert first == key("depth", 1, Knob(value=1.0), ["a"])
     others = [
-        stage_key("refine", 1, Knob(), ["a"]),
-        stage_key("depth", 2, Knob(), ["a"]),
-        stage_key("depth", 1, Knob(value=1.1), ["a"]),
-        stage_key("depth", 1, Knob(), ["b"]),
-        stage_key("depth", 1, Knob(), ["a", ""]),
+        key("refine", 1, Knob(), ["a"]),
+        key("depth", 2, Knob(), ["a"]),
+        key("depth", 1, Knob(value=1.1), ["a"]),
+        key("depth", 1, Knob(), ["b"]),
+        key("depth", 1, Knob(), ["a", ""]),
     ]
-    assert len({key, *others}) == 6
+    libraries = Stage(
+        name="depth", result="", version=1, run=print, read=count_items, libraries=("numpy",)
+    )
+    others.append(key_of(libraries, Knob(), [], ["a"]))
+    assert len({first, *others}) == 7
 
 
 def test_listeners_hear_of_computed_and_of_cached_stages(tmp_path: Path) -> None:
     def heard() -> list[tuple[str, str]]:
         events: list[Event] = []
         with open_workspace(tmp_path, events.append, CancelToken()) as work:
-            work.stage(
+            stage_of(
+                work,
                 "depth",
                 version=1,
                 config=Knob(),
@@ -138,8 +184,14 @@ def test_a_failed_stage_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:
 
     def run() -> int:
         with open_workspace(tmp_path, silent, CancelToken()) as work:
-            return work.stage(
-                "depth", version=1, config=Knob(), upstream=[], work=fail_once, read=count_items
+            return stage_of(
+                work,
+                "depth",
+                version=1,
+                config=Knob(),
+                upstream=[],
+                work=fail_once,
+                read=count_items,
             ).value
 
     with pytest.raises(RuntimeError):
@@ -160,8 +212,14 @@ def test_cancel_keeps_the_finished_items_for_the_next_run(tmp_path: Path) -> Non
 
     def run(cancel: CancelToken) -> int:
         with open_workspace(tmp_path, silent, cancel) as workspace:
-            return workspace.stage(
-                "depth", version=1, config=Knob(), upstream=[], work=work, read=count_items
+            return stage_of(
+                workspace,
+                "depth",
+                version=1,
+                config=Knob(),
+                upstream=[],
+                work=work,
+                read=count_items,
             ).value
 
     with pytest.raises(Cancelled):
@@ -176,6 +234,7 @@ import sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from recon3d.run.files import write_json
+from recon3d.run.stage import Stage
 from recon3d.run.task import CancelToken, silent
 from recon3d.run.workspace import open_workspace
 
@@ -192,7 +251,14 @@ def work(folder, task):
             write_json(target, {"index": index})
 
 with open_workspace(Path(sys.argv[1]), silent, CancelToken()) as workspace:
-    workspace.stage("depth", version=1, config=Knob(), upstream=[], work=work, read=str)
+    depth = Stage(
+        name="depth",
+        result="depth",
+        version=1,
+        run=lambda config, folder, task: work(folder, task),
+        read=str,
+    )
+    workspace.run(depth, Knob())
 """
 
 
@@ -255,7 +321,7 @@ def test_a_full_disk_is_named_and_the_stage_is_not_finished(tmp_path: Path) -> N
         pytest.raises(OutputError, match="disk is full"),
         open_workspace(tmp_path, silent, CancelToken()) as workspace,
     ):
-        workspace.stage("depth", version=1, config=Knob(), upstream=[], work=work, read=str)
+        stage_of(workspace, "depth", version=1, config=Knob(), upstream=[], work=work, read=str)
     assert not list(tmp_path.glob("depth/*/manifest.json"))
 
 
@@ -267,7 +333,7 @@ def test_a_photo_that_may_not_be_read_is_not_called_a_write_error(tmp_path: Path
         pytest.raises(PermissionError),
         open_workspace(tmp_path / "x.recon3d", silent, CancelToken()) as workspace,
     ):
-        workspace.stage("depth", version=1, config=Knob(), upstream=[], work=work, read=str)
+        stage_of(workspace, "depth", version=1, config=Knob(), upstream=[], work=work, read=str)
 
 
 def test_a_file_in_the_place_of_the_workspace_is_a_clear_error(tmp_path: Path) -> None:
@@ -313,8 +379,8 @@ def test_costs_are_measured_and_kept_for_cached_stages(tmp_path: Path) -> None:
     costs = []
     for _ in range(2):
         with open_workspace(tmp_path, silent, CancelToken()) as workspace:
-            made = workspace.stage(
-                "depth", version=1, config=Knob(), upstream=[], work=work, read=str
+            made = stage_of(
+                workspace, "depth", version=1, config=Knob(), upstream=[], work=work, read=str
             )
             costs.append((made.cost, made.cached))
     assert costs[0][0] == costs[1][0]
@@ -341,7 +407,7 @@ def test_the_latest_run_is_opened_again_without_computing(tmp_path: Path) -> Non
 def test_results_are_read_when_asked_for_and_once(tmp_path: Path) -> None:
     Chain(tmp_path).run()
     reads: list[Path] = []
-    made = last_run(tmp_path, {"first": reads.append, "second": reads.append})
+    made = last_run(tmp_path, [reader(name, reads.append) for name in ("first", "second")])
     assert reads == []
     assert made["after"].value is made["after"].value is None
     assert reads == [made["after"].folder]
@@ -364,8 +430,8 @@ def test_a_damaged_note_of_the_run_is_told(content: str, tmp_path: Path) -> None
 
 def test_what_is_no_workspace_or_has_no_finished_run_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a workspace"):
-        last_run(tmp_path, {})
+        last_run(tmp_path, [])
     with open_workspace(tmp_path, silent, CancelToken()):
         pass
     with pytest.raises(InputError, match="no run has finished"):
-        last_run(tmp_path, {})
+        last_run(tmp_path, [])

@@ -14,7 +14,6 @@ from jaxtyping import Float, UInt8
 
 from recon3d.core.camera import Intrinsics
 from recon3d.core.scene import CameraEstimate, GivenCameras, Photo
-from recon3d.run.device import Runtime
 from recon3d.run.task import Task
 from recon3d_calib.bundle import Bundle, Prior, Tracks, adjust_bundle, bundle_covariance
 from recon3d_calib.calibrate import PhotoResult
@@ -106,7 +105,7 @@ class SelfCalibrations:
 
 
 def calibrate_from_photos(
-    sources: Sequence[Path], task: Task, runtime: Runtime, *, lens: LensName | None = None
+    sources: Sequence[Path], task: Task, *, lens: LensName | None = None
 ) -> SelfCalibrations:
     """Place the photos in space, and adjust camera, places and points together.
 
@@ -127,9 +126,9 @@ def calibrate_from_photos(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         files = find_files(sources, None, None, task)
-        ingest(files, IngestConfig(), folder / "photos", task, runtime)
+        ingest(files, IngestConfig(), folder / "photos", task)
         album = read_album(folder / "photos")
-        solution = solve(album, GivenCameras(), PoseConfig(), folder / "sfm", task, runtime)
+        solution = solve(album, GivenCameras(), PoseConfig(), folder / "sfm", task)
         pictures = {i: read_preview(path, PICTURE_PX).rgb for i, path in album.pictures.items()}
     verdicts = [*album.verdicts, *explain(album, solution)]
     left_out = {each.photo_id: each.reason for each in verdicts if not each.used}

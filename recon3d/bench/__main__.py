@@ -11,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+from recon3d.api import reconstruct
 from recon3d.bench.measure import measure
 from recon3d.bench.picture import draw
 from recon3d.bench.request import Request
@@ -18,15 +19,15 @@ from recon3d.bench.rows import BenchRow, save_rows
 from recon3d.bench.sets import SETS, set_folder
 from recon3d.config import updated
 from recon3d.core.errors import ReconError
-from recon3d.pipeline import Results, Stage, reconstruct
+from recon3d.results import Results, Until
 from recon3d.run.task import Event
 
 _LAST_BEFORE = {
-    "pose": Stage.INGEST,
-    "depth": Stage.POSE,
-    "refine": Stage.POSE,
-    "fuse": Stage.DEPTH,
-    "mesh": Stage.FUSE,
+    "pose": Until.INGEST,
+    "depth": Until.POSE,
+    "refine": Until.POSE,
+    "fuse": Until.DEPTH,
+    "mesh": Until.FUSE,
 }
 
 
@@ -42,7 +43,7 @@ def main(request: Request) -> None:
         sys.stdout.write(json.dumps(dataclasses.asdict(event)) + "\n")
         sys.stdout.flush()
 
-    def run(until: Stage) -> Results:
+    def run(until: Until) -> Results:
         return reconstruct(
             bench_set.inputs(files),
             request.workspace,
@@ -54,7 +55,7 @@ def main(request: Request) -> None:
 
     try:
         files = set_folder(request.name, request.data)
-        results = run(Stage.TEXTURE)
+        results = run(Until.TEXTURE)
         row = measure(request.name, bench_set, files, results)
         draw(request.still, results, bench_set)
     except ReconError as error:

@@ -33,7 +33,7 @@ from recon3d.depth.covisibility import rank_neighbours
 from recon3d.export.meshes import read_mesh
 from recon3d.photos.naming import match_by_name
 from recon3d.photos.pictures import read_depth_mm
-from recon3d.pipeline import Results
+from recon3d.results import Results
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.texture.texture import read_photo_of_face
 

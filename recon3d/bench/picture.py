@@ -10,7 +10,7 @@ from PIL import Image
 from recon3d.bench.sets import BenchSet
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.transform import Rigid
-from recon3d.pipeline import Results
+from recon3d.results import Results
 from recon3d.surface.stills import StillRenderer, Viewpoint, contact_sheet, turntable
 
 _COLUMNS = 3

@@ -14,7 +14,7 @@ from recon3d.bench.truth import (
     read_surveyed_cameras,
 )
 from recon3d.core.errors import InputError
-from recon3d.pipeline import Inputs
+from recon3d.results import Inputs
 
 ROOM_VOXEL = 0.01
 """Metres; rooms from a depth camera are judged at one centimetre."""

@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 from itertools import islice, product
 from pathlib import Path
 
+from recon3d.api import reconstruct
 from recon3d.bench.rows import table
 from recon3d.bench.sets import SETS, set_folder
 from recon3d.config import Config
 from recon3d.depth.device import gpu_peak_bytes, torch_device
 from recon3d.depth.estimate import depth_requests
 from recon3d.depth.registry import make_estimator
-from recon3d.pipeline import Stage, reconstruct
+from recon3d.results import Until
 from recon3d.run.cost import measured
 from recon3d.run.device import Runtime
 from recon3d.run.files import atomic_path
@@ -73,7 +74,7 @@ def bench_depth(
     workspace = out / "depth_speed.recon3d"
     inputs = SETS[_SET].inputs(set_folder(_SET, None))
     reconstruct(
-        inputs, workspace, runtime=runtime, listener=listener, cancel=token, until=Stage.POSE
+        inputs, workspace, runtime=runtime, listener=listener, cancel=token, until=Until.POSE
     )
     rows: list[SpeedRow] = []
     spawn = multiprocessing.get_context("spawn")
@@ -128,7 +129,7 @@ def speed_table(rows: Sequence[SpeedRow]) -> str:
 def _measure(case: SpeedCase, workspace: Path, runtime: Runtime) -> SpeedRow:
     # All of it is in the cache.
     inputs = SETS[_SET].inputs(set_folder(_SET, None))
-    posed = reconstruct(inputs, workspace, Config(), runtime=runtime, until=Stage.POSE).posed
+    posed = reconstruct(inputs, workspace, Config(), runtime=runtime, until=Until.POSE).posed
     assert posed is not None
     estimator = make_estimator(case.model, {"speed": case.variant}, runtime)
     # In memory, so that reading photos is not timed.

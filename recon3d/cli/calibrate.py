@@ -147,8 +147,7 @@ class Calibrate(Command):
 
         found = calibrate_from_photos(
             self.photos,
-            Task("calibrate", display, cancel),
-            Runtime(workers=self.workers),
+            Task("calibrate", display, cancel, Runtime(workers=self.workers)),
             lens=None if self.lens == "choose" else self.lens,
         )
         report = self.report or self.output.with_suffix(".html")

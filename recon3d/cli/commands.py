@@ -34,7 +34,7 @@ from recon3d.cli.print_board import PrintBoard
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.export.export import Outputs
-from recon3d.pipeline import Stage
+from recon3d.results import Until
 from recon3d.run.task import CancelToken
 from recon3d.surface.mesh import Crop
 
@@ -92,9 +92,9 @@ class Mesh(DepthCommand):
     """Leave .glb, .obj and .usdz with the colours of their vertices."""
 
     @property
-    def until(self) -> Stage | None:
+    def until(self) -> Until | None:
         """Last stage to run; None: as far as the outputs need."""
-        return Stage.MESH if self.no_texture else None
+        return Until.MESH if self.no_texture else None
 
     @property
     def outputs(self) -> Outputs:
@@ -132,9 +132,9 @@ class Poses(PhotoCommand):
     """Folder to write to. Default: the photos' name and .poses."""
 
     @property
-    def until(self) -> Stage:
+    def until(self) -> Until:
         """Last stage to run."""
-        return Stage.POSE
+        return Until.POSE
 
     @property
     def outputs(self) -> Outputs:
@@ -155,9 +155,9 @@ class Depth(DepthCommand):
     """Folder to write to. Default: the photos' name and .depth."""
 
     @property
-    def until(self) -> Stage:
+    def until(self) -> Until:
         """Last stage to run."""
-        return Stage.DEPTH
+        return Until.DEPTH
 
     @property
     def outputs(self) -> Outputs:
@@ -175,9 +175,9 @@ class Fuse(DepthCommand):
     """Point cloud to write (.ply)."""
 
     @property
-    def until(self) -> Stage:
+    def until(self) -> Until:
         """Last stage to run."""
-        return Stage.FUSE
+        return Until.FUSE
 
     @property
     def outputs(self) -> Outputs:

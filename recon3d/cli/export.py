@@ -47,7 +47,7 @@ class Export(Command):
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Write them."""
         from recon3d.finished import reopen
-        from recon3d.pipeline import write_outputs
+        from recon3d.outputs import write_outputs
 
         results = reopen(self.workspace)
         outputs = self.outputs

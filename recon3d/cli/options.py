@@ -14,7 +14,7 @@ from recon3d.cli.display import Display, Style
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
 from recon3d.export.export import Outputs
-from recon3d.pipeline import Inputs, Stage
+from recon3d.results import Inputs, Until
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken
 
@@ -153,7 +153,7 @@ class PhotoCommand(Computation):
         raise NotImplementedError
 
     @property
-    def until(self) -> Stage | None:
+    def until(self) -> Until | None:
         """Last stage to run; None: as far as the outputs need."""
         return None
 

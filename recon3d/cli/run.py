@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from recon3d.api import reconstruct
 from recon3d.cli.display import Display, duration
 from recon3d.cli.options import PhotoCommand
-from recon3d.pipeline import Results, reconstruct
+from recon3d.results import Results
 from recon3d.run.task import CancelToken
 
 

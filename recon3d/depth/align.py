@@ -30,9 +30,8 @@ from recon3d.depth.covisibility import rank_neighbours
 from recon3d.depth.files import depth_file_paths, read_prediction, write_prediction
 from recon3d.depth.spline import LEAST_NODES
 from recon3d.run.files import FileMapping
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
-
-VERSION = 1
 
 _SURFACE_PX = 48
 """Longest side, in points, of the surface that a view shows its neighbours."""
@@ -180,3 +179,6 @@ def _shown_by(
         shown = seen_from(view, surface.points_world, sigma)
         own_z = fit.depth_at(sample(prediction.values, shown.uv), shown.uv)
         yield shown.where(np.abs(own_z - shown.depth_z) < _HIDDEN * shown.depth_z)
+
+
+ALIGN = Stage(name="align", result="aligned", version=1, run=align_depth, read=read_aligned)

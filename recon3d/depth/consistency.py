@@ -19,11 +19,9 @@ from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.transform import Rigid
 from recon3d.depth import files as depth_files
 from recon3d.depth.covisibility import rank_neighbours
-from recon3d.run.device import Runtime
 from recon3d.run.files import FileMapping
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
-
-VERSION = 1
 
 _NEIGHBOURS = 8
 """Views that each depth map is checked against."""
@@ -65,7 +63,6 @@ def refine_depth(
     config: RefineConfig,
     folder: Path,
     task: Task,
-    runtime: Runtime,
 ) -> None:
     """Write a SceneDepth for every predicted view into `folder`; finished ones stay.
 
@@ -100,7 +97,7 @@ def refine_depth(
         return photo_id
 
     # NumPy and OpenCV release the GIL for whole images.
-    with ThreadPoolExecutor(runtime.threads) as pool:
+    with ThreadPoolExecutor(task.runtime.threads) as pool:
         done = len(views) - len(todo)
         task.step(done, len(views))
         try:
@@ -233,3 +230,8 @@ def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.
     levels = np.where(known, np.clip(steps, -16000, 16000), -32000).astype(np.int16)
     cv2.filterSpeckles(levels, -32000, pixels, 2)
     return np.where(levels == -32000, 0, depth_z).astype(np.float32)
+
+
+CHECK_CONSISTENCY = Stage(
+    name="refine", result="depth", version=1, run=refine_depth, read=read_scene_depth
+)

@@ -18,9 +18,8 @@ from recon3d.depth.anchors import point_sigmas
 from recon3d.depth.covisibility import depth_range, rank_neighbours
 from recon3d.depth.files import depth_file_paths, read_prediction, write_prediction
 from recon3d.run.files import FileMapping
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
-
-VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,3 +168,8 @@ def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
         # Nearest: a mean of near and far would hang in the air between them.
         depth_z = np.asarray(cv2.resize(depth_z, size, interpolation=cv2.INTER_NEAREST))
     return DepthFrame(view.photo_id, rgb, camera, view.cam_from_world, mask, depth_z)
+
+
+ESTIMATE = Stage(
+    name="depth", result="predictions", version=1, run=estimate_depth, read=read_predictions
+)

@@ -11,6 +11,7 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import OutputError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.export.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
 from recon3d.export.meshes import (
     TEXTURE_SUFFIXES,
@@ -22,7 +23,6 @@ from recon3d.export.meshes import (
 )
 from recon3d.export.textures import ExportConfig
 from recon3d.export.transformed import moved_cloud, moved_model, moved_scene
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
 

@@ -9,8 +9,8 @@ from jaxtyping import Float32
 
 from recon3d.core.scene import PosedScene
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
-from recon3d.georef.target_frame import TargetFrame
 
 _Y_UP_FROM_Z_UP = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
 

@@ -15,6 +15,7 @@ from recon3d.core.errors import ConfigError
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.frame_words import (
     describe_scale,
@@ -31,13 +32,11 @@ from recon3d.georef.lifting import find_photo
 from recon3d.georef.planes import Plane
 from recon3d.georef.scale import fit_cameras_to_gps, gps_doubt, measured_cues, told_cues
 from recon3d.georef.scale_cues import fuse_scales
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
 from recon3d.photos.markers import check_family
 from recon3d.run.files import write_json
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
-
-VERSION = 4
 
 _FRAME = "frame.json"
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -221,3 +220,13 @@ def _plain(frame: TargetFrame) -> dict[str, object]:
     return {
         "target_from_world": moved, "unit": frame.unit, "report": report, "up_world": up_world,
     }  # fmt: skip
+
+
+FRAME = Stage(
+    name="frame",
+    result="frame",
+    version=4,
+    run=find_frame,
+    read=read_frame,
+    warnings=lambda folder: doubts(read_frame(folder)),
+)

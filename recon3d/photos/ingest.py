@@ -36,13 +36,11 @@ from recon3d.photos.naming import named, split_role
 from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture
 from recon3d.photos.sharpness import sharpness
 from recon3d.photos.video import pick_frames, read_frames
-from recon3d.run.device import Runtime
 from recon3d.run.files import atomic_path, write_json
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
-__all__ = ["VERSION", "IngestConfig", "check_excluded", "ingest", "read_album"]
-
-VERSION = 3
+__all__ = ["INGEST", "IngestConfig", "check_excluded", "ingest", "read_album"]
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +66,7 @@ class IngestConfig:
         check_ranges(self, "ingest")
 
 
-def ingest(
-    files: FoundFiles, config: IngestConfig, folder: Path, task: Task, runtime: Runtime
-) -> None:
+def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) -> None:
     """Decode, judge and normalise every file into `folder`.
 
     Upright 8-bit JPEG files are copied byte for byte; anything else becomes a JPEG of quality 97
@@ -84,7 +80,7 @@ def ingest(
     if files.video:
         items = _ingest_video(files, files.video, config, folder, task)
     else:
-        items = _ingest_photos(files, folder, task, runtime)
+        items = _ingest_photos(files, folder, task)
     items = _leave_out(items, config)
     bad = [item.verdict for item in items if item.reason]
     if len(bad) == len(items):
@@ -113,12 +109,12 @@ def check_excluded(album: Album, excluded: Collection[str], task: Task) -> None:
         )
 
 
-def _ingest_photos(files: FoundFiles, folder: Path, task: Task, runtime: Runtime) -> list[Item]:
+def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
     def work(number: int, photo_id: str) -> Item:
         return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder))
 
     # A 50-megapixel photo needs about half a GiB while it is decoded.
-    threads = max(1, min(runtime.threads, runtime.memory_bytes >> 29))
+    threads = max(1, min(task.runtime.threads, task.runtime.memory_bytes >> 29))
     pool = ThreadPoolExecutor(threads, thread_name_prefix="ingest")
     try:
         jobs = [pool.submit(work, number, name) for number, name in enumerate(files.paths)]
@@ -282,3 +278,6 @@ def _counted(bad: Sequence[Verdict]) -> str:
     shown = [f"{example[r]} ({r})" if n == 1 else f"{example[r]} and {n - 1} more ({r})"
              for r, n in reasons.most_common(3)]  # fmt: skip
     return ", ".join(shown) + (", ..." if len(reasons) > 3 else "")
+
+
+INGEST = Stage(name="ingest", result="album", version=3, run=ingest, read=read_album)

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
 from recon3d.report.pictures import png_uri
 

@@ -16,7 +16,7 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import Album, PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
-from recon3d.georef.target_frame import TargetFrame
+from recon3d.core.target_frame import TargetFrame
 from recon3d.run.cost import Cost
 
 SCHEMA = 1

@@ -15,7 +15,7 @@ from PIL import Image
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh
-from recon3d.georef.target_frame import TargetFrame
+from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
 from recon3d.surface.stills import StillRenderer, turntable
 

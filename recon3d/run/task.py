@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from recon3d.core.errors import Cancelled
+from recon3d.run.device import Runtime
 
 T = TypeVar("T")
 
@@ -54,10 +55,18 @@ class CancelToken:
 
 
 class Task:
-    """One stage at work: its progress is its cancel point."""
+    """One stage at work: its progress is its cancel point, and it knows its machine."""
 
-    def __init__(self, stage: str, listener: Listener, cancel: CancelToken) -> None:
+    def __init__(
+        self,
+        stage: str,
+        listener: Listener,
+        cancel: CancelToken,
+        runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    ) -> None:
         self.stage = stage
+        self.runtime = runtime
+        """The machine to work on."""
         self._listener = listener
         self._cancel = cancel
         self._started = time.monotonic()
@@ -99,7 +108,7 @@ class Task:
                 event = replace(event, done=done, total=100, seconds=self.seconds)
             self._listener(event)
 
-        return Task(self.stage, listen, self._cancel)
+        return Task(self.stage, listen, self._cancel, self.runtime)
 
     def warn(self, note: str) -> None:
         """Say that the result may be worse than it looks."""

@@ -21,13 +21,16 @@ from typing_extensions import override
 
 from recon3d.core.errors import InputError, WorkspaceBusyError
 from recon3d.run.cost import Cost, measured
+from recon3d.run.device import Runtime
 from recon3d.run.files import explain_write_errors, write_json
-from recon3d.run.task import CancelToken, Event, Listener, Task, silent
+from recon3d.run.stage import Digested, Stage
+from recon3d.run.task import CancelToken, Event, Listener, Task
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ _STAGE_FOLDER = re.compile(r"[0-9a-f]{16}(\.part)?")
 
 
 @dataclass(frozen=True, eq=False)
-class Made(Generic[T]):
+class StageResult(Generic[T]):
     """A stage's result and where it lies."""
 
     stage: str
@@ -55,86 +58,109 @@ class Made(Generic[T]):
         """The result, read when first asked for."""
         return self.read()
 
+    def map(self, change: Callable[[T], U]) -> StageResult[U]:
+        """The same result in another form, made when asked for."""
+        return StageResult(
+            self.stage, self.key, self.folder, lambda: change(self.value), self.cost, self.cached
+        )
 
-def stage_key(stage: str, version: int, config: DataclassInstance, upstream: Sequence[str]) -> str:
-    """Name what a stage computes: same key, same result.
 
-    upstream holds whatever else the result depends on: keys of earlier stages, digests of files
-    and weights, versions of libraries.
-    """
-    text = json.dumps([stage, version, dataclasses.asdict(config), list(upstream)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def key_of(
+    stage: Stage[Any],
+    config: DataclassInstance,
+    inputs: Iterable[StageResult[Any] | Digested],
+    depends_on: Iterable[str] = (),
+) -> str:
+    """Name what a stage computes: same key, same result."""
+    names = [each.key if isinstance(each, StageResult) else each.digest for each in inputs]
+    upstream = [*names, *depends_on, *stage.library_versions]
+    fields = [stage.name, stage.version, dataclasses.asdict(config), upstream]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Workspace:
     """Stages on disk, computed once. Use `open_workspace`, which locks it."""
 
-    def __init__(self, root: Path, listener: Listener, cancel: CancelToken) -> None:
+    def __init__(
+        self,
+        root: Path,
+        listener: Listener,
+        cancel: CancelToken,
+        runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    ) -> None:
         self.root = root
+        self._runtime = runtime
         self._listener = listener
         self._cancel = cancel
         self._keys: dict[str, str] = {}
 
     def task(self, stage: str) -> Task:
         """A task for work that is not cached, such as export."""
-        return Task(stage, self._listener, self._cancel)
+        return Task(stage, self._listener, self._cancel, self._runtime)
 
-    def stage(
+    def run(
         self,
-        stage: str,
-        *,
-        version: int,
+        stage: Stage[T],
         config: DataclassInstance,
-        upstream: Sequence[str],
-        work: Callable[[Path, Task], None],
-        read: Callable[[Path], T],
-    ) -> Made[T]:
+        *inputs: StageResult[Any] | Digested,
+        depends_on: Iterable[str] = (),
+        read: Callable[[Path], T] | None = None,
+    ) -> StageResult[T]:
         """Compute a stage unless its folder is whole, and read it.
 
-        work writes into the folder it is given, which may already hold whole items of an
-        interrupted run; it skips those. read turns the finished folder into core types.
+        The key follows from the stage, its libraries, its config and the inputs.
+
+        Args:
+            stage: What to run.
+            config: Its settings.
+            inputs: Results of earlier stages, handed on by value, and whatever has a digest.
+            depends_on: What else decides the result.
+            read: Reads the folder in place of the stage's own function.
         """
-        key = stage_key(stage, version, config, upstream)
-        self._keys[stage] = key
-        folder = self.root / stage / key
+        key = key_of(stage, config, inputs, depends_on)
+        folder = self.root / stage.name / key
+        self._keys[stage.name] = key
         cached = (folder / _MANIFEST).exists()
         if cached:
-            self._listener(Event("stage_cached", stage, folder=str(folder)))
+            self._listener(Event("stage_cached", stage.name, folder=str(folder)))
         else:
-            self._compute(stage, key, folder, work)
-        return Made(stage, key, folder, lambda: read(folder), _read_cost(folder), cached)
+            values = [each.value if isinstance(each, StageResult) else each for each in inputs]
+            self._compute(stage, key, folder, [*values, config])
+        self.warn_again(stage.name, lambda: stage.warnings(folder))
+        reader = partial(read or stage.read, folder)
+        return StageResult(stage.name, key, folder, reader, _read_cost(folder), cached)
 
-    def _compute(
-        self, stage: str, key: str, folder: Path, work: Callable[[Path, Task], None]
-    ) -> None:
+    def _compute(self, stage: Stage[T], key: str, folder: Path, arguments: Sequence[Any]) -> None:
         part = folder.with_name(f"{key}.part")
         with explain_write_errors(part):
             part.mkdir(parents=True, exist_ok=True)
             for torn in part.rglob(".*.part*"):  # what a killed run was writing
                 torn.unlink()
-        self._listener(Event("stage_started", stage))
-        task = self.task(stage)
+        self._listener(Event("stage_started", stage.name))
+        task = self.task(stage.name)
         task.check()
         with measured() as measure, explain_write_errors(part):
-            work(part, task)
+            stage.run(*arguments, part, task)
         cost = measure()
-        write_json(part / _MANIFEST, {"stage": stage, "cost": dataclasses.asdict(cost)})
+        write_json(part / _MANIFEST, {"stage": stage.name, "cost": dataclasses.asdict(cost)})
         with explain_write_errors(folder):
             # Only someone who deleted the manifest by hand has left a folder here.
             shutil.rmtree(folder, ignore_errors=True)
             part.replace(folder)
-        self._listener(Event("stage_finished", stage, seconds=task.seconds, folder=str(folder)))
+        self._listener(
+            Event("stage_finished", stage.name, seconds=task.seconds, folder=str(folder))
+        )
 
-    def doubt(self, stage: str, doubts: Callable[[], Iterable[str]]) -> None:
+    def warn_again(self, stage: str, warnings: Callable[[], Iterable[str]]) -> None:
         """Warn of what makes a result worse than it looks.
 
         On every run: a result from the cache is no better than a new one.
         """
-        for doubt in doubts():
-            self.task(stage).warn(doubt)
+        for warning in warnings():
+            self.task(stage).warn(warning)
 
     def remember_run(
-        self, reached: Mapping[str, Made[Any]], files: Mapping[str, Path] | None = None
+        self, reached: Mapping[str, StageResult[Any]], files: Mapping[str, Path] | None = None
     ) -> None:
         """Note which folders the latest finished run uses, for `recon3d clean` and `last_run`.
 
@@ -150,57 +176,63 @@ class Workspace:
         write_json(self.root / _FILES, given)
 
 
-class NotMadeError(Exception):
-    """Someone needs the result of a stage that has only been foreseen."""
+class NotComputedError(Exception):
+    """Someone needs the result of a stage that a dry run has only looked up."""
 
 
-class Foresight(Workspace):
+class DryRun(Workspace):
     """Stages that are only looked up: the same code then tells what it would compute.
 
     Nothing is locked or written, and nobody is told anything. Keys need no results, so stages go
     on being looked up until one is needed that does not exist.
     """
 
-    def __init__(self, root: Path, cancel: CancelToken) -> None:
-        super().__init__(root, silent, cancel)
+    def __init__(
+        self, root: Path, listener: Listener, cancel: CancelToken, runtime: Runtime
+    ) -> None:
+        super().__init__(root, listener, cancel, runtime)
         self.kept: list[str] = []
         self.missing: list[str] = []
 
     @override
-    def stage(
+    def run(
         self,
-        stage: str,
-        *,
-        version: int,
+        stage: Stage[T],
         config: DataclassInstance,
-        upstream: Sequence[str],
-        work: Callable[[Path, Task], None],
-        read: Callable[[Path], T],
-    ) -> Made[T]:
+        *inputs: StageResult[Any] | Digested,
+        depends_on: Iterable[str] = (),
+        read: Callable[[Path], T] | None = None,
+    ) -> StageResult[T]:
         """Look a stage up.
 
         Raises:
-            NotMadeError: by the value of what is returned, where the workspace does not hold it.
+            NotComputedError: by the value of what is returned, where the workspace lacks it.
         """
-        key = stage_key(stage, version, config, upstream)
-        folder = self.root / stage / key
+        key = key_of(stage, config, inputs, depends_on)
+        folder = self.root / stage.name / key
         if (folder / _MANIFEST).exists():
-            self.kept.append(stage)
-            return Made(stage, key, folder, lambda: read(folder), _read_cost(folder), True)
-        self.missing.append(stage)
+            self.kept.append(stage.name)
+            reader = partial(read or stage.read, folder)
+            return StageResult(stage.name, key, folder, reader, _read_cost(folder), True)
+        self.missing.append(stage.name)
 
         def refuse() -> T:
-            raise NotMadeError(stage)
+            raise NotComputedError(stage.name)
 
-        return Made(stage, key, folder, refuse, Cost(0, 0, 0), False)
+        return StageResult(stage.name, key, folder, refuse, Cost(0, 0, 0), False)
 
     @override
-    def doubt(self, stage: str, doubts: Callable[[], Iterable[str]]) -> None:
-        """Nothing has been made that could be doubted."""
+    def warn_again(self, stage: str, warnings: Callable[[], Iterable[str]]) -> None:
+        """Nothing has been made that could be worse than it looks."""
 
 
 @contextmanager
-def open_workspace(root: Path, listener: Listener, cancel: CancelToken) -> Iterator[Workspace]:
+def open_workspace(
+    root: Path,
+    listener: Listener,
+    cancel: CancelToken,
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+) -> Iterator[Workspace]:
     """Lock a folder and hand out its stages.
 
     The lock belongs to the operating system, so a killed program leaves none behind. Where a file
@@ -215,7 +247,7 @@ def open_workspace(root: Path, listener: Listener, cancel: CancelToken) -> Itera
         stream = (root / _LOCK).open("a+")
     with stream:
         _lock(stream, root)
-        yield Workspace(root, listener, cancel)
+        yield Workspace(root, listener, cancel, runtime)
 
 
 def _lock(stream: IO[str], root: Path) -> None:
@@ -255,12 +287,12 @@ def unused_folders(root: Path, *, everything: bool = False) -> list[Path]:
     )
 
 
-def last_run(root: Path, readers: Mapping[str, Callable[[Path], Any]]) -> dict[str, Made[Any]]:
+def last_run(root: Path, stages: Iterable[Stage[Any]]) -> dict[str, StageResult[Any]]:
     """What the latest finished run has reached, by the names that `remember_run` was given.
 
     Nothing is computed, locked or, until a value is asked for, read.
 
-    readers: by stage.
+    stages: Those that it may have run.
 
     Raises:
         InputError: root is not a workspace, no run has finished in it, or it is not whole.
@@ -269,13 +301,16 @@ def last_run(root: Path, readers: Mapping[str, Callable[[Path], Any]]) -> dict[s
     hint = f"Run `recon3d mesh` with --workspace {root}; what is finished there is used again."
     try:
         run = json.loads((root / _RUN).read_text(encoding="utf-8"))
+        readers = {stage.name: stage.read for stage in stages}
         made = {}
         for name, entry in run.items():
             stage, key = entry["stage"], entry["key"]
             if not _STAGE_FOLDER.fullmatch(key):
                 raise ValueError(key)
             folder, read = root / stage / key, readers[stage]
-            made[name] = Made(stage, key, folder, partial(read, folder), _read_cost(folder), True)
+            made[name] = StageResult(
+                stage, key, folder, partial(read, folder), _read_cost(folder), True
+            )
     except FileNotFoundError as error:
         missing = Path(error.filename)
         told = "no run has finished in it" if missing.name == _RUN else f"{missing} is missing"
@@ -296,14 +331,15 @@ def files_of_run(root: Path) -> dict[str, Path]:
         return {}
 
 
-def finished_stage(stage: str, folder: Path, read: Callable[[Path], T]) -> Made[T]:
+def finished_stage(stage: Stage[T], folder: Path) -> StageResult[T]:
     """A stage's result by its folder.
 
     Raises:
         InputError: the folder is gone or not whole.
     """
     try:
-        return Made(stage, folder.name, folder, partial(read, folder), _read_cost(folder), True)
+        reader = partial(stage.read, folder)
+        return StageResult(stage.name, folder.name, folder, reader, _read_cost(folder), True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{folder} cannot be opened: it is gone or damaged.",

@@ -19,7 +19,7 @@ from recon3d.core.scene import (
     Verdict,
     View,
 )
-from recon3d.run.device import Runtime
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.sfm.posed_files import read_scene, sample_colours, write_pictures, write_scene
 from recon3d.sfm.quality import describe, find_weaknesses
@@ -32,8 +32,6 @@ from recon3d.sfm.structure_from_motion import (
     use_given_poses,
 )
 from recon3d.sfm.undistortion import undistorted_camera
-
-VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +69,6 @@ def place_photos(
     config: PoseConfig,
     folder: Path,
     task: Task,
-    runtime: Runtime,
 ) -> None:
     """Place and undistort the album's photos into `folder`.
 
@@ -83,10 +80,10 @@ def place_photos(
     """
     scratch = folder / "sfm"
     if given.cam_from_world:
-        solution = use_given_poses(album, given, config, scratch, task, runtime)
+        solution = use_given_poses(album, given, config, scratch, task)
         verdicts = explain_given(album, given)
     else:
-        solution = solve(album, given, config, scratch, task, runtime)
+        solution = solve(album, given, config, scratch, task)
         verdicts = explain(album, solution)
     unit = given.unit if given.cam_from_world else "scene"
     _write(album, solution, verdicts, unit, folder, task)
@@ -138,3 +135,23 @@ def _write(
     write_scene(folder, scene, verdicts)
     for weakness in find_weaknesses(scene):
         task.warn(weakness)
+
+
+REGISTER = Stage(
+    name="pose",
+    result="posed",
+    version=1,
+    run=place_photos,
+    read=read_posed_photos,
+    libraries=("pycolmap",),
+)
+REGISTER_ONE = Stage(
+    name="pose",
+    result="posed",
+    version=1,
+    run=lambda album, given, estimator, config, folder, task: place_one_photo(
+        album, given, estimator, folder, task
+    ),
+    read=read_posed_photos,
+)
+"""A photo that is given alone."""

@@ -12,7 +12,6 @@ import numpy as np
 from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.scene import Album, CameraEstimate, GivenCameras, Photo, SparsePoints, Verdict
-from recon3d.run.device import Runtime
 from recon3d.run.task import Task
 from recon3d.sfm.retrieval import (
     Pair,
@@ -53,7 +52,6 @@ def solve(
     config: PoseConfig,
     folder: Path,
     task: Task,
-    runtime: Runtime,
 ) -> Solution:
     """Place as many photos as can be; each attempt tries harder than the one before.
 
@@ -81,7 +79,7 @@ def solve(
         database = _database(
             album, album.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
-        features, matches = _match(database, album, config, harder, task, runtime)
+        features, matches = _match(database, album, config, harder, task)
         evidence = features, matches
         placement = map_incrementally(
             database,
@@ -106,7 +104,6 @@ def use_given_poses(
     config: PoseConfig,
     folder: Path,
     task: Task,
-    runtime: Runtime,
 ) -> Solution:
     """Triangulate points from poses that stay as they are; none where depth was measured.
 
@@ -127,7 +124,7 @@ def use_given_poses(
         )
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
     database = _database(album, photos, given, folder / "given", trust_exif=False)
-    features, matches = _match(database, album, config, False, task, runtime)
+    features, matches = _match(database, album, config, False, task)
     placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
     return Solution(placement, features, matches, 1)
 
@@ -287,19 +284,18 @@ def _match(
     config: PoseConfig,
     harder: bool,
     task: Task,
-    runtime: Runtime,
 ) -> tuple[dict[str, int], np.ndarray]:
     """Find and match features; photos that match too little are compared again, loosely."""
     from recon3d.sfm.features import FeatureEffort, find_features
     from recon3d.sfm.matching import count_matches, forget_pairs, match_pairs
 
     effort = FeatureEffort(config.feature_px, config.features, fine=harder)
-    features = find_features(database, effort, runtime.threads, task)
+    features = find_features(database, effort, task.runtime.threads, task)
     pairs = _choose_pairs(database, album, config)
 
     def match(chosen: Sequence[Pair], loose: bool) -> None:
         match_pairs(
-            database, chosen, loose=loose, seed=config.seed, threads=runtime.threads, task=task
+            database, chosen, loose=loose, seed=config.seed, threads=task.runtime.threads, task=task
         )
 
     match(pairs, loose=harder)

@@ -17,11 +17,9 @@ from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
 from recon3d.depth.covisibility import rank_neighbours
-from recon3d.run.device import Runtime
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_cloud, load_mesh, save_cloud, save_mesh
-
-VERSION = 1
 
 _TRUNCATION_VOXELS = (4.0, 12.0)
 _NOISE_DEVIATIONS = 8.0
@@ -74,7 +72,6 @@ def fuse_depth(
     config: FuseConfig,
     folder: Path,
     task: Task,
-    runtime: Runtime,
 ) -> None:
     """Fuse every depth map into a surface and a point cloud in `folder`.
 
@@ -91,7 +88,7 @@ def fuse_depth(
     )
     blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
     voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
-    volume = Volume(voxel_size, truncation, blocks, runtime.device)
+    volume = Volume(voxel_size, truncation, blocks, task.runtime.device)
     for photo_id in task.each(list(farthest), len(farthest)):
         scene_depth = depth[photo_id]
         near = np.where(scene_depth.depth_z < farthest[photo_id], scene_depth.depth_z, 0)
@@ -236,3 +233,13 @@ def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
         points, width=2 * voxel_size
     )
     return from_open3d(surface)
+
+
+FUSE = Stage(
+    name="fuse",
+    result="surface",
+    version=1,
+    run=fuse_depth,
+    read=read_surface,
+    libraries=("open3d",),
+)

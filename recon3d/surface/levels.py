@@ -10,12 +10,11 @@ from typing import Annotated
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.surface import Mesh, vertex_normals
 from recon3d.run.files import FileSequence
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.cleaning.decimation import decimate
 from recon3d.surface.cleaning.repair import make_manifold
 from recon3d.surface.files import load_mesh, save_mesh
-
-VERSION = 1
 
 _SHARE = 4
 _MIN_FACES = 64
@@ -52,3 +51,6 @@ def make_levels(mesh: Mesh, config: LevelsConfig, folder: Path, task: Task) -> N
 def read_levels(folder: Path) -> Sequence[Mesh]:
     """The coarser levels, finest first, each read when asked."""
     return FileSequence(sorted(folder.glob("*.npz")), load_mesh)
+
+
+LEVELS = Stage(name="levels", result="levels", version=1, run=make_levels, read=read_levels)

@@ -13,10 +13,12 @@ import numpy as np
 
 from recon3d.core.errors import require
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import PosedScene
-from recon3d.core.surface import Mesh, vertex_normals
+from recon3d.core.scene import PosedPhotos, PosedScene
+from recon3d.core.surface import Mesh, PointCloud, vertex_normals
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid
 from recon3d.run.files import write_json
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.cleaning.chain import Link, run_chain
 from recon3d.surface.cleaning.crossings import count_crossing_faces
@@ -29,8 +31,6 @@ from recon3d.surface.cleaning.smoothing import normal_noise_deg, smooth_keeping_
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.region import Box, region_of_interest
 from recon3d.surface.relief_mesh import as_seen, from_seen
-
-VERSION = 3
 
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
@@ -185,3 +185,59 @@ def _write_cleaned(raw: Mesh, chain: Sequence[Link], folder: Path, task: Task) -
     content = {"links": effects, "crossing_faces": crossing, "filled_faces": filled}
     write_json(folder / _EFFECTS, content)
     save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))
+
+
+def _clean(
+    posed: PosedPhotos,
+    surface: tuple[Mesh, PointCloud],
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    clean_mesh(posed.scene, surface[0], None, config, folder, task)
+
+
+def _clean_part(
+    posed: PosedPhotos,
+    surface: tuple[Mesh, PointCloud],
+    frame: TargetFrame,
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    clean_mesh(posed.scene, surface[0], _box(config, frame), config, folder, task)
+
+
+def _clean_relief(
+    posed: PosedPhotos,
+    surface: tuple[Mesh, PointCloud],
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    (view,) = posed.scene.views
+    clean_relief(surface[0], view.cam_from_world, None, config, folder, task)
+
+
+def _clean_part_of_relief(
+    posed: PosedPhotos,
+    surface: tuple[Mesh, PointCloud],
+    frame: TargetFrame,
+    config: MeshConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    (view,) = posed.scene.views
+    box = _box(config, frame)
+    clean_relief(surface[0], view.cam_from_world, box, config, folder, task)
+
+
+def _box(config: MeshConfig, frame: TargetFrame) -> Box:
+    low, high = np.split(np.array(config.crop, np.float64), 2)
+    return Box(frame.target_from_world, low, high)
+
+
+CLEAN = Stage(name="mesh", result="mesh", version=3, run=_clean, read=read_mesh)
+CROP = Stage(name="crop", result="mesh", version=3, run=_clean_part, read=read_mesh)
+CLEAN_RELIEF = replace(CLEAN, run=_clean_relief)
+CROP_RELIEF = replace(CROP, run=_clean_part_of_relief)

@@ -20,12 +20,11 @@ from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, vertex_normals
 from recon3d.depth import files as depth_files
 from recon3d.run.files import FileMapping
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface import files as surface_files
 from recon3d.surface.cleaning.pieces import keep_faces, piece_of_face
 from recon3d.surface.relief_mesh import depth_of_relative, relief_faces, without_horizon
-
-VERSION = 1
 
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
 
@@ -232,3 +231,7 @@ def _nothing_left(photo_id: str) -> TooLittleDepthError:
         f"No surface was found in {photo_id}.",
         hint="Look at the photo and its mask, choose another --depth-model, or take more photos.",
     )
+
+
+SETTLE = Stage(name="scale", result="depth", version=1, run=settle_depth, read=read_depth)
+RELIEF = Stage(name="relief", result="surface", version=1, run=build_relief, read=read_relief)

@@ -20,6 +20,7 @@ from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.photos.pictures import read_upright
 from recon3d.run.files import FileSequence, atomic_path, write_json
+from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.texture.baking import Paint, Shot, bake_page, blocks, make_shot
@@ -32,8 +33,6 @@ from recon3d.texture.sight import Candidates, Sight
 from recon3d.texture.unwrap import Charts, unwrap
 
 logger = logging.getLogger(__name__)
-
-VERSION = 1
 
 _MESH, _ATLAS, _NUMBERS = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
@@ -370,3 +369,21 @@ def _describe(
             for name, share, gain in zip(ids, use, gains, strict=True)
         },
     }
+
+
+TEXTURE = Stage(
+    name="texture",
+    result="textured",
+    version=1,
+    run=texture_mesh,
+    read=read_texture,
+    libraries=("open3d",),
+    warnings=doubts,
+)
+TEXTURE_LEVELS = Stage(
+    name="level textures",
+    result="textured_levels",
+    version=1,
+    run=texture_levels,
+    read=read_textured_levels,
+)

@@ -159,7 +159,7 @@ def _answer_without_board(request: Request, task: Task, window: Connection) -> S
             window.send(Looked(Look(photo_id, reason=str(error)), None))
         else:
             window.send(Looked(Look(photo_id), rgb))
-    return Solved(calibrate_from_photos(request.sources, task, Runtime()))
+    return Solved(calibrate_from_photos(request.sources, task))
 
 
 def _look(photo_id: str, path: Path, board: Board) -> Looked:

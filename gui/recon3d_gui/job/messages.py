@@ -10,7 +10,7 @@ from typing import TypeAlias
 from recon3d.config import Config
 from recon3d.export.export import Outputs
 from recon3d.export.textures import ExportConfig
-from recon3d.results import Forecast, Inputs, Stage
+from recon3d.results import Forecast, Inputs, Until
 from recon3d.run.device import Device
 from recon3d.run.task import Event
 from recon3d_gui.failure import Failure
@@ -24,7 +24,7 @@ class RunRequest:
     workspace: Path
     config: Config
     device: Device = "auto"
-    until: Stage = Stage.TEXTURE
+    until: Until = Until.TEXTURE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import Enum
 
-from recon3d.results import Stage
+from recon3d.results import Until
 
 
 class Step(Enum):
@@ -30,12 +30,12 @@ class Step(Enum):
 
 
 _LAST = {
-    Stage.INGEST: Step.PHOTOS,
-    Stage.POSE: Step.CAMERAS,
-    Stage.DEPTH: Step.DEPTH,
-    Stage.FUSE: Step.SURFACE,
-    Stage.MESH: Step.MESH,
-    Stage.TEXTURE: Step.TEXTURE,
+    Until.INGEST: Step.PHOTOS,
+    Until.POSE: Step.CAMERAS,
+    Until.DEPTH: Step.DEPTH,
+    Until.FUSE: Step.SURFACE,
+    Until.MESH: Step.MESH,
+    Until.TEXTURE: Step.TEXTURE,
 }
 
 
@@ -44,7 +44,7 @@ def step_of(stage: str) -> Step | None:
     return next((step for step in Step if stage in step.stages), None)
 
 
-def steps_until(last: Stage) -> list[Step]:
+def steps_until(last: Until) -> list[Step]:
     """The steps of a run that ends with a stage."""
     steps = list(Step)
     return steps[: steps.index(_LAST[last]) + 1]

@@ -38,7 +38,7 @@ def perform(
 
 
 def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summary:
-    from recon3d.pipeline import reconstruct
+    from recon3d.api import reconstruct
 
     made = reconstruct(
         request.inputs,
@@ -65,7 +65,7 @@ def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summar
 def _export(request: ExportRequest, task: Task) -> Summary:
     from recon3d.export.export import check_outputs
     from recon3d.finished import gather
-    from recon3d.pipeline import write_outputs
+    from recon3d.outputs import write_outputs
 
     check_outputs(request.outputs)
     made = gather(request.workspace, request.reached)
@@ -84,7 +84,7 @@ def foresee(request: RunRequest, cancel: CancelToken) -> Forecast:
         ReconError: it would fail at its start.
         Cancelled: `cancel` was set.
     """
-    from recon3d.pipeline import forecast
+    from recon3d.api import forecast
 
     return forecast(
         request.inputs,

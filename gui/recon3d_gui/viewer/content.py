@@ -15,9 +15,9 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import InputError
 from recon3d.core.scene import Album, PosedPhotos, Unit, View
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, normals_of
+from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
 from recon3d.finished import read_stage
-from recon3d.georef.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
 from recon3d_gui.viewer.cameras import Bounds
 

@@ -1,0 +1,66 @@
+"""From what a run has made to its files and its report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from recon3d import report
+from recon3d.config import Config
+from recon3d.core.errors import ReconError
+from recon3d.export import export
+from recon3d.export.export import Outputs
+from recon3d.export.textures import ExportConfig
+from recon3d.results import Results, latest_surface
+from recon3d.run.task import Task
+from recon3d.surface import mesh
+from recon3d.texture import texture
+
+
+def write_outputs(
+    made: Results, outputs: Outputs, config: ExportConfig, task: Task
+) -> tuple[Path, ...]:
+    """Write the outputs from the latest stage that was reached; returns their paths.
+
+    Raises:
+        TooLittleDepthError: a mesh is wanted, and there is none.
+        OutputError: a place cannot be written.
+    """
+    if not (made.posed and made.frame):
+        return ()
+    depth_maps = made.depth.value if made.depth else {}
+    surface, cloud = latest_surface(made)
+    textured = made.textured.value if made.textured else None
+    exportable = export.Exportable(
+        made.posed.value,
+        surface,
+        cloud,
+        depth_maps,
+        made.frame.value,
+        textured,
+        made.levels.value if made.levels else (),
+        made.textured_levels.value if made.textured_levels else (),
+    )
+    return export.export(exportable, outputs, config, task)
+
+
+def report_run(
+    made: Results, config: Config, outputs: Outputs, failure: ReconError | None = None
+) -> None:
+    """Write report.html and report.json, of a failed run too."""
+    run = report.Run(
+        album=made.album.value if made.album else None,
+        posed=made.posed.value if made.posed else None,
+        depth=made.depth.value if made.depth else None,
+        mesh=made.mesh.value if made.mesh else None,
+        textured=made.textured.value if made.textured else None,
+        texturing=texture.read_numbers(made.textured.folder) if made.textured else None,
+        frame=made.frame.value if made.frame else None,
+        cleaning=mesh.read_effects(made.mesh.folder) if made.mesh else None,
+        costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},
+        warnings=made.warnings,
+        settings=asdict(config),
+        written=made.written,
+        failure=failure,
+    )
+    report.write_report(made.workspace / "report.html", run, outputs.report)

@@ -1,0 +1,46 @@
+"""A stage of the method as a value: what it is called, what it runs, how its folder is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Digested(Protocol):
+    """Anything from outside that a stage works on, named by what is in it."""
+
+    @property
+    def digest(self) -> str:
+        """Same digest, same content."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage(Generic[T]):
+    """One stage; its room makes one of these, and `recon3d.stage.STAGES` lists them all."""
+
+    name: str
+    """Of its folder in the workspace, and to people."""
+    result: str
+    """The field of Results that holds what it makes."""
+    version: int
+    """Raise it when the same inputs give another result: what is cached is then computed again."""
+    run: Callable[..., None]
+    """Called with the inputs' values, its config, the folder to write into, and its task. The
+    folder may already hold whole items of an interrupted run; those are skipped."""
+    read: Callable[[Path], T]
+    """From the finished folder to core types."""
+    libraries: tuple[str, ...] = ()
+    """Distributions whose version changes the result."""
+    warnings: Callable[[Path], Iterable[str]] = lambda folder: ()
+    """What makes the result in a finished folder worse than it looks; told on every run."""
+
+    @property
+    def library_versions(self) -> list[str]:
+        """As they are installed, for the key."""
+        return [f"{name} {version(name)}" for name in self.libraries]

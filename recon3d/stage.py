@@ -1,0 +1,40 @@
+"""The stages of the method, in order: the only list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recon3d.depth.align import ALIGN
+from recon3d.depth.consistency import CHECK_CONSISTENCY
+from recon3d.depth.estimate import ESTIMATE
+from recon3d.georef.frame import FRAME
+from recon3d.photos.ingest import INGEST
+from recon3d.run.stage import Stage
+from recon3d.sfm.register import REGISTER
+from recon3d.surface.fuse import FUSE
+from recon3d.surface.levels import LEVELS
+from recon3d.surface.mesh import CLEAN, CROP
+from recon3d.surface.relief import RELIEF, SETTLE
+from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
+
+STAGES: Mapping[str, Stage[Any]] = {
+    stage.name: stage
+    for stage in (
+        INGEST,
+        REGISTER,
+        ESTIMATE,
+        ALIGN,
+        CHECK_CONSISTENCY,
+        SETTLE,
+        FUSE,
+        RELIEF,
+        CLEAN,
+        CROP,
+        LEVELS,
+        TEXTURE,
+        TEXTURE_LEVELS,
+        FRAME,
+    )
+}
+"""By name. Where two make the same field of Results, the later one replaces the earlier."""
