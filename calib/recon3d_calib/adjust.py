@@ -9,8 +9,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from recon3d.run.task import Task
+from recon3d_calib.least_squares import (
+    NormalEquations,
+    by_turn,
+    covariance_of_shared,
+    descend,
+    noise_left,
+    sum_of_squares,
+)
 from recon3d_calib.lens import Lens, project, project_with_slopes
-from recon3d_calib.normal_equations import NormalEquations, covariance_of_shared, descend
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +150,7 @@ def adjust(fit: Fit, sightings: Sightings, free: Freedom, task: Task) -> Fit:
 def pixel_noise(fit: Fit, sightings: Sightings, free: Freedom) -> float:
     """Standard deviation of one coordinate of a corner, in pixels."""
     unknowns = free.shared + free.per_photo * len(fit.rotations)
-    spare = 2 * sightings.weight.sum() - unknowns
-    return float(np.sqrt(_cost(fit, sightings) / max(spare, 1)))
+    return noise_left(_cost(fit, sightings), sightings.weight, unknowns)
 
 
 def covariance(fit: Fit, sightings: Sightings, free: Freedom) -> Float[np.ndarray, "p p"]:
@@ -202,10 +208,7 @@ def _equations(fit: Fit, sightings: Sightings, free: Freedom) -> NormalEquations
     by_values = fit.zoomed(by_values, sightings)
     by_values[:, :, 2:4] = centre
     turned = points_cam - fit.translations[sightings.photo]
-    by_turn = np.stack(
-        [np.cross(by_point[:, row], -turned) for row in range(2)], axis=1
-    )  # d(R p)/dw = -[R p]x, so a row g becomes (R p) x g
-    by_photo = [by_turn, by_point, away[:, :, None]][: 3 if free.zoom else 2]
+    by_photo = [by_turn(turned, by_point), by_point, away[:, :, None]][: 3 if free.zoom else 2]
     by_height = np.einsum("nij,nj->ni", by_point, fit.rotations[sightings.photo, :, 2])
     by_bow = by_height[:, :, None] * sightings.bows[:, None, : 3 * free.bow]
     slopes = np.concatenate([by_values @ free.values, by_bow, *by_photo], axis=2)
@@ -241,7 +244,4 @@ def rotations_of(vectors: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 3 3"
 
 
 def _cost(fit: Fit, sightings: Sightings) -> float:
-    """Sum of squares; infinite where a corner with weight is out of the lens's sight."""
-    misses = (fit.residuals_px(sightings) ** 2).sum(axis=1)
-    cost = float((misses * sightings.weight).sum())
-    return cost if np.isfinite(cost) else np.inf
+    return sum_of_squares(fit.residuals_px(sightings), sightings.weight)

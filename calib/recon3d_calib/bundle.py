@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
+from recon3d.run.task import Task
 from recon3d_calib.adjust import rotations_of
+from recon3d_calib.least_squares import Patience, by_turn, damped, descend, grown
 from recon3d_calib.lens import Lens, project, project_with_slopes
 from recon3d_calib.noise import noise_of
 
-_ROUNDS = 40
-_MOST_DAMPING = 1e8
-# Of the sum of squares, for this many rounds in a row; far below what any error bar notices.
-_CONVERGED, _ROUNDS_CONVERGED = 1e-7, 2
+_PATIENCE = Patience(rounds=40, damping=1e-4, most_damping=1e8, converged=1e-7, rounds_converged=2)
 # Leaving out one such share of the photos at a time tells what photos have in common.
 _SHARES = 12
 # Half the length of a miss that counts in full, in standard deviations (Cauchy).
@@ -84,7 +84,7 @@ class Bundle:
 
 
 def adjust_bundle(
-    bundle: Bundle, tracks: Tracks, free: Float[np.ndarray, "p q"], prior: Prior
+    bundle: Bundle, tracks: Tracks, free: Float[np.ndarray, "p q"], prior: Prior, task: Task
 ) -> Bundle:
     """Levenberg-Marquardt with the points eliminated; misses weigh as Cauchy's do.
 
@@ -92,29 +92,15 @@ def adjust_bundle(
     """
     # How far is far off shows only after a first round.
     for _ in range(2):
-        bundle = _descended(bundle, tracks, free, prior)
-    return bundle
-
-
-def _descended(
-    bundle: Bundle, tracks: Tracks, free: Float[np.ndarray, "p q"], prior: Prior
-) -> Bundle:
-    noise_px, damping, quiet = bundle.noise_px(tracks), 1e-4, 0
-    cost = _cost(bundle, tracks, prior, noise_px)
-    for _ in range(_ROUNDS):
-        equations = _Equations(bundle, tracks, free, prior, noise_px)
-        gained = 0.0
-        while damping < _MOST_DAMPING:
-            trial = equations.moved(damping)
-            new_cost = _cost(trial, tracks, prior, noise_px)
-            if new_cost < cost:
-                gained, bundle, cost = (cost - new_cost) / cost, trial, new_cost
-                damping = max(damping / 10, 1e-12)
-                break
-            damping *= 10
-        quiet = quiet + 1 if gained < _CONVERGED else 0
-        if quiet == _ROUNDS_CONVERGED or not gained:
-            break
+        noise_px = bundle.noise_px(tracks)
+        bundle = descend(
+            bundle,
+            partial(_cost, tracks=tracks, prior=prior, noise_px=noise_px),
+            partial(_Equations, tracks=tracks, free=free, prior=prior, noise_px=noise_px),
+            partial(_moved, free),
+            task,
+            _PATIENCE,
+        )
     return bundle
 
 
@@ -138,9 +124,7 @@ def bundle_covariance(
         return np.full((len(bundle.values),) * 2, np.inf)
     left_out = np.stack(steps)
     left_out -= left_out.mean(axis=0)
-    jackknife = (len(steps) - 1) / len(steps) * left_out.T @ left_out
-    grow = np.sqrt(np.maximum(np.diag(jackknife) / np.diag(classic), 1.0))
-    return free @ (classic * np.outer(grow, grow)) @ free.T
+    return free @ grown(classic, left_out) @ free.T
 
 
 def _without_shares(bundle: Bundle, tracks: Tracks) -> Iterator[Bool[np.ndarray, "n"]]:
@@ -167,15 +151,14 @@ class _Equations:
         prior: Prior,
         noise_px: float,
     ) -> None:
-        self._bundle, self._free = bundle, free
+        self._bundle = bundle
         q, photos, points = free.shape[1], len(bundle.rotations), len(bundle.points_world)
         points_cam = bundle.points_cam(tracks)
         shown, by_values, by_cam = project_with_slopes(bundle.lens, bundle.values, points_cam)
         misses = shown - tracks.points_px
         weight = _weights(misses, noise_px)
         turned = points_cam - bundle.translations[tracks.photo]
-        by_turn = np.stack([np.cross(by_cam[:, row], -turned) for row in range(2)], axis=1)
-        by_camera = np.concatenate([by_values @ free, by_turn, by_cam], axis=2)
+        by_camera = np.concatenate([by_values @ free, by_turn(turned, by_cam), by_cam], axis=2)
         by_camera *= weight[:, None, None]
         by_point = (by_cam @ bundle.rotations[tracks.photo]) * weight[:, None, None]
         misses = misses * weight[:, None]
@@ -212,25 +195,10 @@ class _Equations:
         """Of what moves; the lens comes first."""
         return np.asarray(np.linalg.inv(self._reduced(0.0)[0][np.ix_(self._moving, self._moving)]))
 
-    def moved(self, damping: float) -> Bundle:
-        """The bundle one step on."""
-        camera_step, point_step = self.step(damping)
-        q, bundle = self._free.shape[1], self._bundle
-        poses = camera_step[q:].reshape(-1, 6)
-        return replace(
-            bundle,
-            values=bundle.values + self._free @ camera_step[:q],
-            rotations=rotations_of(poses[:, :3]) @ bundle.rotations,
-            translations=bundle.translations + poses[:, 3:],
-            points_world=bundle.points_world + point_step,
-        )
-
     def _reduced(
         self, damping: float
     ) -> tuple[Float[np.ndarray, "c c"], Float[np.ndarray, "c"], Float[np.ndarray, "k 3 3"]]:
-        point = (
-            self._point + damping * np.eye(3) * np.diagonal(self._point, axis1=1, axis2=2)[:, None]
-        )
+        point = damped(self._point, damping)
         # Points that nobody sees stay where they are.
         point[~point.any(axis=(1, 2))] = np.eye(3)
         inverse = np.linalg.inv(point)
@@ -249,6 +217,23 @@ class _Equations:
         photo, axis = np.unravel_index(np.argmax(away), away.shape)
         moves[photo, 3 + axis] = False
         return np.flatnonzero(np.concatenate([np.ones(q, bool), moves.ravel()]))
+
+
+def _moved(
+    free: Float[np.ndarray, "p q"],
+    bundle: Bundle,
+    camera_step: Float[np.ndarray, "c"],
+    point_step: Float[np.ndarray, "k 3"],
+) -> Bundle:
+    q = free.shape[1]
+    poses = camera_step[q:].reshape(-1, 6)
+    return replace(
+        bundle,
+        values=bundle.values + free @ camera_step[:q],
+        rotations=rotations_of(poses[:, :3]) @ bundle.rotations,
+        translations=bundle.translations + poses[:, 3:],
+        points_world=bundle.points_world + point_step,
+    )
 
 
 def _rows(

@@ -176,7 +176,7 @@ def calibrate_placed(
         bundle = _with_lens(bundle, name)
         prior = _prior(bundle, (width_px, height_px))
         free = free_values(bundle.lens, Sharing(square_pixels=True)).values
-        bundle = adjust_bundle(bundle, tracks, free, prior)
+        bundle = adjust_bundle(bundle, tracks, free, prior, task)
         spread = bundle_covariance(bundle, tracks, free, prior)
         camera = intrinsics_of(bundle.lens, bundle.values, width_px, height_px)
         if best and (folds_over(bundle.lens, camera) or not _is_worth(best[0], bundle, spread)):

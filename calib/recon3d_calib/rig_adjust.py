@@ -13,8 +13,15 @@ from recon3d.core.transform import Rigid
 from recon3d.run.task import Task
 from recon3d_calib.adjust import rotations_of
 from recon3d_calib.calibrate import Calibration
+from recon3d_calib.least_squares import (
+    NormalEquations,
+    by_turn,
+    covariance_of_shared,
+    descend,
+    noise_left,
+    sum_of_squares,
+)
 from recon3d_calib.lens import LENSES, Lens, project, project_with_slopes
-from recon3d_calib.normal_equations import NormalEquations, covariance_of_shared, descend
 from recon3d_calib.rig_start import Placed
 from recon3d_calib.start import free_values
 
@@ -143,19 +150,12 @@ class RigFit:
             slopes[rows, :, starts[camera] : starts[camera + 1]] = by_values
             if camera:
                 around = points_cam[rows] - self.shifts[camera]
-                slopes[rows, :, 6 * camera - 6 : 6 * camera - 3] = _by_turn(around, by_point)
+                slopes[rows, :, 6 * camera - 6 : 6 * camera - 3] = by_turn(around, by_point)
                 slopes[rows, :, 6 * camera - 3 : 6 * camera] = by_point
             by_first = by_point @ self.turns[camera]
-            slopes[rows, :, -6:-3] = _by_turn(turned[rows], by_first)
+            slopes[rows, :, -6:-3] = by_turn(turned[rows], by_first)
             slopes[rows, :, -3:] = by_first
         return slopes
-
-
-def _by_turn(
-    points: Float[np.ndarray, "n 3"], by_point: Float[np.ndarray, "n 2 3"]
-) -> Float[np.ndarray, "n 2 3"]:
-    """d(R p)/dw = -[R p]x, so a row g becomes (R p) x g."""
-    return np.cross(points[:, None], by_point)
 
 
 def free_lenses(cameras: Sequence[Calibration]) -> Float[np.ndarray, "s f"]:
@@ -199,8 +199,7 @@ def rig_covariance(
     """
     schur, pull = _equations(fit, sightings, free).reduced()
     unknowns = fit.places + free.shape[1] + 6 * len(fit.board_turns)
-    spare = 2 * sightings.weight.sum() - unknowns
-    noise = float(np.sqrt(_cost(fit, sightings) / max(spare, 1)))
+    noise = noise_left(_cost(fit, sightings), sightings.weight, unknowns)
     spread = covariance_of_shared(schur, pull, noise)
     places, lenses = spread[: fit.places, : fit.places], spread[fit.places :, fit.places :]
     if not np.isfinite(spread).all():
@@ -247,7 +246,4 @@ def _moved(
 
 
 def _cost(fit: RigFit, sightings: RigSightings) -> float:
-    """Sum of squares; infinite where a corner is out of a lens's sight."""
-    misses = (fit.residuals_px(sightings) ** 2).sum(axis=1)
-    cost = float((misses * sightings.weight).sum())
-    return cost if np.isfinite(cost) else np.inf
+    return sum_of_squares(fit.residuals_px(sightings), sightings.weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -13,11 +13,26 @@ from recon3d.run.task import Task
 
 T = TypeVar("T")
 
-_ROUNDS = 60
-_DAMPING = 1e-3
-_MOST_DAMPING = 1e10
-# Of the sum of squares; far below what any error bar notices.
-_CONVERGED = 1e-9
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """When `descend` stops."""
+
+    rounds: int = 60
+    damping: float = 1e-3
+    """At the start, as a share of the equations' diagonal."""
+    most_damping: float = 1e10
+    converged: float = 1e-9
+    """A gain of less of the sum of squares is none; far below what any error bar notices."""
+    rounds_converged: int = 1
+    """So many rounds in a row without a gain are the end."""
+
+
+class Equations(Protocol):
+    """What can say how to go on from where it was made."""
+
+    def step(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
+        """Of the shared unknowns, and of each group's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +68,8 @@ class NormalEquations:
         self, damping: float = 0.0
     ) -> tuple[Float[np.ndarray, "m q q"], Float[np.ndarray, "m q"]]:
         """Each group's share of the equations for the shared unknowns alone (Schur complement)."""
-        onto = self.both @ np.linalg.pinv(_damped(self.own, damping), hermitian=True)
-        schur = _damped(self.shared, damping) - onto @ self.both.transpose(0, 2, 1)
+        onto = self.both @ np.linalg.pinv(damped(self.own, damping), hermitian=True)
+        schur = damped(self.shared, damping) - onto @ self.both.transpose(0, 2, 1)
         return schur, self.shared_pull - np.einsum("mqi,mi->mq", onto, self.own_pull)
 
     def step(self, damping: float) -> tuple[Float[np.ndarray, "q"], Float[np.ndarray, "m k"]]:
@@ -62,28 +77,30 @@ class NormalEquations:
         schur, pull = self.reduced(damping)
         shared_step = -np.linalg.pinv(schur.sum(axis=0), hermitian=True) @ pull.sum(axis=0)
         rest = self.own_pull + np.einsum("mqi,q->mi", self.both, shared_step)
-        own_step = -np.linalg.solve(_damped(self.own, damping), rest[..., None])[..., 0]
+        own_step = -np.linalg.solve(damped(self.own, damping), rest[..., None])[..., 0]
         return shared_step, own_step
 
 
 def descend(
     start: T,
     cost_of: Callable[[T], float],
-    equations_of: Callable[[T], NormalEquations],
+    equations_of: Callable[[T], Equations],
     moved: Callable[[T, Float[np.ndarray, "q"], Float[np.ndarray, "m k"]], T],
     task: Task,
+    patience: Patience | None = None,
 ) -> T:
     """Levenberg-Marquardt until the sum of squares stays.
 
     Raises:
         Cancelled: the task was stopped; many photos and a rich lens take seconds.
     """
-    best, cost, damping = start, cost_of(start), _DAMPING
-    for _ in range(_ROUNDS):
+    patience = patience or Patience()
+    best, cost, damping, quiet = start, cost_of(start), patience.damping, 0
+    for _ in range(patience.rounds):
         task.check()
         equations = equations_of(best)
         gained = 0.0
-        while damping < _MOST_DAMPING:
+        while damping < patience.most_damping:
             trial = moved(best, *equations.step(damping))
             new_cost = cost_of(trial)
             if new_cost < cost:
@@ -91,7 +108,8 @@ def descend(
                 damping = max(damping / 10, 1e-12)
                 break
             damping *= 10
-        if gained < _CONVERGED:
+        quiet = quiet + 1 if gained < patience.converged else 0
+        if quiet == patience.rounds_converged or not gained:
             break
     return best
 
@@ -107,7 +125,7 @@ def covariance_of_shared(
 
     schur, pull: of `reduced` at the solution.
     """
-    total, count = schur.sum(axis=0), len(schur)
+    total = schur.sum(axis=0)
     try:
         classic = noise**2 * np.linalg.inv(total)
         left_out = np.stack(
@@ -118,11 +136,41 @@ def covariance_of_shared(
         )
     except np.linalg.LinAlgError:
         return np.full(total.shape, np.inf)
+    return grown(classic, left_out)
+
+
+def grown(
+    classic: Float[np.ndarray, "q q"], left_out: Float[np.ndarray, "s q"]
+) -> Float[np.ndarray, "q q"]:
+    """A covariance, grown to the jackknife's where that is larger.
+
+    left_out: how far the result moves without each of the groups.
+    """
+    count = len(left_out)
     jackknife = (count - 1) / count * left_out.T @ left_out
     grow = np.sqrt(np.maximum(np.diag(jackknife) / np.diag(classic), 1.0))
     return np.asarray(classic * np.outer(grow, grow))
 
 
-def _damped(blocks: Float[np.ndarray, "m k k"], damping: float) -> Float[np.ndarray, "m k k"]:
+def by_turn(
+    turned: Float[np.ndarray, "n 3"], by_point: Float[np.ndarray, "n 2 3"]
+) -> Float[np.ndarray, "n 2 3"]:
+    """Slopes by a further turn of points R p: d(R p)/dw = -[R p]x, so a row g is (R p) x g."""
+    return np.cross(turned[:, None], by_point)
+
+
+def sum_of_squares(misses: Float[np.ndarray, "n 2"], weight: Float[np.ndarray, "n"]) -> float:
+    """Weighted; infinite where a corner is out of a lens's sight."""
+    cost = float(((misses**2).sum(axis=1) * weight).sum())
+    return cost if np.isfinite(cost) else np.inf
+
+
+def noise_left(cost: float, weight: Float[np.ndarray, "n"], unknowns: int) -> float:
+    """Standard deviation of one coordinate of a corner, in pixels, from the sum of squares."""
+    return float(np.sqrt(cost / max(2 * weight.sum() - unknowns, 1)))
+
+
+def damped(blocks: Float[np.ndarray, "m k k"], damping: float) -> Float[np.ndarray, "m k k"]:
+    """With so much more on the diagonals (Marquardt, 1963)."""
     on_diagonal = np.eye(blocks.shape[1]) * np.diagonal(blocks, axis1=1, axis2=2)[:, None]
     return blocks + damping * on_diagonal
