@@ -24,7 +24,7 @@ from recon3d.run.device import Runtime
 if TYPE_CHECKING:
     from recon3d.depthnet.hub_network import HubNetwork
 
-_VERSION = 1
+_VERSION = 2
 _BELIEF = 0.5
 """Confidence of a pixel about which a photo and its mirror image agree ..."""
 _DOUBT = 0.05
