@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +115,33 @@ def test_fusing_the_same_maps_in_any_order_gives_the_same_bytes(
         fuse_depth(posed, these, config, folder, task, Runtime(device="cpu", workers=1 + number))
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
+
+
+_SOLVE = """
+import numpy as np
+from scipy.sparse import diags_array, random_array
+from recon3d.core.sparse_solving import conjugate_gradients
+rng = np.random.default_rng(0)
+links = random_array((60000, 60000), density=1e-4, rng=rng)
+links = links + links.T
+matrix = (diags_array(links.sum(1) + 0.01) - links).tocsr()
+right = rng.normal(size=60000)
+found = conjugate_gradients(matrix, right, share=1e-4, most_steps=400)
+assert np.linalg.norm(matrix @ found - right) < 2e-4 * np.linalg.norm(right)
+print(hash(found.tobytes()))
+"""
+
+
+def test_a_system_is_solved_to_the_same_bits_with_any_number_of_threads() -> None:
+    answers = set()
+    for threads in ("1", "2"):
+        limits = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        environment = {**os.environ, **limits, "PYTHONHASHSEED": "0"}
+        command = [sys.executable, "-c", _SOLVE]
+        answers.add(
+            subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+        )
+    assert len(answers) == 1
 
 
 @pytest.mark.usefixtures("small_stills")

@@ -30,7 +30,7 @@ from recon3d.stages.cleaning.holes import count_holes, fill_holes
 from recon3d.stages.cleaning.pieces import count_pieces, drop_small_pieces, keep_inside
 from recon3d.stages.cleaning.repair import count_faulty_edges, make_manifold
 
-VERSION = 3
+VERSION = 4
 
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0

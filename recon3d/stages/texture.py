@@ -33,7 +33,7 @@ from recon3d.texturing.unwrap import Charts, unwrap
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 _MESH, _ATLAS, _NUMBERS = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
