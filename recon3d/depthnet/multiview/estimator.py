@@ -12,10 +12,10 @@ import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depthnet.checkpoint import SHIPPED, read_checkpoint
+from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 KIND = "multiview"
-_VERSION = 2
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,14 @@ class MultiView:
         self._longest_px = int(str(settings.get("network_px", 640)))
         self._speed = str(settings.get("speed", "")).split()
         self._runtime = runtime
-        self.digest = f"{KIND}-{_VERSION}-{self._checkpoint.sha256}-{self._longest_px}"
+        here = Path(__file__).parent
+        files = ("estimator.py", "predict.py", "network.py", "blocks.py", "matching.py")
+        settings = {"network_px": self._longest_px, "speed": sorted(self._speed)}
+        learned = method_digest(here, files, settings, ("torch", "opencv", "numpy"))
+        sharpened = method_digest(
+            here.parent, ("sweep.py", "aggregation.py", "matching.py", "warp.py"), {}, ()
+        )
+        self.digest = f"{KIND}-{learned}-{sharpened}-{self._checkpoint.sha256}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
