@@ -249,8 +249,8 @@ def test_a_cancel_is_heard_between_photos(checkpoint: Path) -> None:
         list(estimator.predict([plane_scene.request()], cancelled))
 
 
-def test_when_memory_runs_out_a_smaller_photo_is_tried(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+def test_when_memory_runs_out_the_photo_is_done_on_the_cpu_at_the_same_resolution(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tried = []
     real = MultiViewNet.forward
@@ -261,13 +261,16 @@ def test_when_memory_runs_out_a_smaller_photo_is_tried(
             raise torch.OutOfMemoryError("not enough")
         return real(network, views)
 
-    monkeypatch.setattr(MultiViewNet, "forward", forward)
     request = plane_scene.request()
     settings = {"checkpoint": str(checkpoint), "network_px": 320}
-    estimator = MultiView(settings, Runtime(device="cpu"))
+    estimator = MultiView(settings, Runtime(device="cpu", workers=1))
+    (expected,) = estimator.predict([request], lambda: None)
+    monkeypatch.setattr(MultiViewNet, "forward", forward)
     (prediction,) = estimator.predict([request], lambda: None)
-    assert prediction.values.shape == (120, 160)
-    assert len(tried) == 2
+    np.testing.assert_array_equal(prediction.values, expected.values)
+    np.testing.assert_array_equal(prediction.confidence, expected.confidence)
+    assert tried[0] == tried[1]
+    assert "network_px" in caplog.text
 
 
 def test_damaged_weights_are_refused(checkpoint: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import TypeVar
 
@@ -36,6 +37,20 @@ def torch_device(wanted: Device) -> torch.device:
     return torch.device("cuda")
 
 
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Multiply float32 as float32 on a GPU too, so that the device changes nothing but rounding.
+
+    By default cuDNN shortens factors to the ten bits of TF32, as few as half precision has.
+    """
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
 def gpu_peak_bytes() -> int:
     """Most GPU memory that torch has held at once; 0 without a GPU."""
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
@@ -48,14 +63,16 @@ def map_photos(
     threads: int,
     check_cancelled: Callable[[], None],
 ) -> Iterator[R]:
-    """Apply work(item, check) to each item in order; on the CPU several at once.
+    """Apply work(item, check) to each item in order; on the CPU several at once, exact on a GPU.
 
     One photo per thread beats many threads per photo: torch's threads wait for each other by
     spinning, which costs ten times the work itself as soon as cores are busy elsewhere.
     """
     if device.type != "cpu":
         for item in items:
-            yield work(item, check_cancelled)
+            with full_precision():
+                done = work(item, check_cancelled)
+            yield done
         return
     stopped = Event()
 

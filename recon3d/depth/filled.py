@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import tee
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,10 +17,10 @@ from recon3d.depth.alignment import fit_alignment, sample
 from recon3d.depth.anchors import Anchors, seen_from
 from recon3d.depth.cleanup import without_flying_pixels
 from recon3d.depth.spreading import spread
+from recon3d.depthnet.method_digest import method_digest
 
 Map = Float32[np.ndarray, "h w"]
 
-_VERSION = 1
 _UNSURE, _SURE = 0.2, 0.5
 """Up to the first confidence a pixel is filled, from the second on it is kept; between, blended."""
 _MOST = 0.45
@@ -42,7 +43,13 @@ class Filled:
         """Join two estimators; the first must speak in scene units."""
         self._sure, self._guess = sure, guess
         self.name = f"{sure.name}+{guess.name}"
-        self.digest = f"filled-{_VERSION}-{sure.digest}-{guess.digest}"
+        method = method_digest(
+            Path(__file__).parent,
+            ("filled.py", "cleanup.py", "spreading.py"),
+            {},
+            ("opencv", "numpy"),
+        )
+        self.digest = f"filled-{method}-{sure.digest}-{guess.digest}"
         self.source_views = sure.source_views
 
     def predict(

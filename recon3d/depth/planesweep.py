@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
+from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 
@@ -15,13 +17,19 @@ class PlaneSweep:
     """Plane sweep (Collins 1996) with NCC, semi-global aggregation and slanted refinement."""
 
     name = "planesweep"
-    digest = "planesweep-1"
     source_views = 16
 
     def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
         """Settings may hold `planes`, the most depths to try."""
         self._planes = int(str(settings.get("planes", 128)))
         self._runtime = runtime
+        method = method_digest(
+            Path(__file__).parent,
+            ("planesweep.py", "sweep.py", "aggregation.py", "matching.py", "warp.py"),
+            {"planes": self._planes},
+            ("torch", "opencv", "numpy"),
+        )
+        self.digest = f"planesweep-{method}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]

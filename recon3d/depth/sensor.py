@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
+from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 
@@ -15,11 +17,12 @@ class Sensor:
     """The `sensor` estimator: believes the depth camera wherever it saw something."""
 
     name = "sensor"
-    digest = "sensor-1"
     source_views = 0
 
     def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
         """Needs neither settings nor a device."""
+        method = method_digest(Path(__file__).parent, ("sensor.py",), {}, ("opencv", "numpy"))
+        self.digest = f"sensor-{method}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]

@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from recon3d.core.camera import backproject, project
+from recon3d.core.canonical_order import in_order
+from recon3d.depth.covisibility import rank_neighbours
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges
@@ -89,7 +91,8 @@ def fuse_depth(
     blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
     voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
     volume = Volume(voxel_size, truncation, blocks, task.runtime.device)
-    for photo_id in task.each(list(farthest), len(farthest)):
+    # Sorted: voxels hold rounded means, so that the order of photos leaves its traces.
+    for photo_id in task.each(sorted(farthest), len(farthest)):
         scene_depth = depth[photo_id]
         near = np.where(scene_depth.depth_z < farthest[photo_id], scene_depth.depth_z, 0)
         rgb = _resized(posed.rgb[photo_id], scene_depth)
@@ -228,17 +231,18 @@ def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
     points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points.astype(np.float64)))
     points.normals = o3d.utility.Vector3dVector(cloud.normals.astype(np.float64))
     points.colors = o3d.utility.Vector3dVector(cloud.rgb / 255.0)
-    # Two voxels a cell: Poisson's own interpolation makes up for the factor.
+    # Two voxels a cell: Poisson's own interpolation makes up for the factor. One thread: with more,
+    # the order of its sums, and with it the surface, would differ between runs.
     surface, _ = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
-        points, width=2 * voxel_size
+        points, width=2 * voxel_size, n_threads=1
     )
-    return from_open3d(surface)
+    return in_order(from_open3d(surface))
 
 
 FUSE = Stage(
     name="fuse",
     result="surface",
-    version=1,
+    version=2,
     run=fuse_depth,
     read=read_surface,
     libraries=("open3d",),

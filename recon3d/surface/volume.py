@@ -1,4 +1,8 @@
-"""Open3D's sparse voxel grid: depth maps in, surface out."""
+"""Open3D's sparse voxel grid: depth maps in, surface out.
+
+The grid's hash table hands out vertices and points in another order every time, but the same ones:
+`core/canonical_order.py` gives them one order.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from recon3d.core.camera import PinholeCamera
+from recon3d.core.canonical_order import cloud_in_order, in_order
 from recon3d.core.surface import Mesh, PointCloud
 from recon3d.core.transform import Rigid
 from recon3d.run.device import Device
@@ -72,24 +77,29 @@ class Volume:
         return int(self._grid.hashmap().size()) == 0
 
     def mesh(self, min_weight: float) -> Mesh:
-        """The zero level set (marching cubes) where at least min_weight depth maps saw it."""
+        """The zero level set (marching cubes) where at least min_weight depth maps saw it.
+
+        The same depth maps, integrated in the same order, give the same bytes.
+        """
         surface: Any = self._grid.extract_triangle_mesh(weight_threshold=min_weight).cpu()
         if "positions" not in surface.vertex or "indices" not in surface.triangle:
             return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
-        return Mesh(
+        found = Mesh(
             surface.vertex.positions.numpy().astype(np.float32),
             surface.triangle.indices.numpy().astype(np.int32),
             rgb=_rgb(surface.vertex.colors.numpy()),
         )
+        return in_order(found)
 
     def cloud(self, min_weight: float) -> PointCloud:
-        """Points where the voxel grid's edges cross the surface."""
+        """Points where the voxel grid's edges cross the surface, as repeatable as `mesh`."""
         surface: Any = self._grid.extract_point_cloud(weight_threshold=min_weight).cpu()
-        return PointCloud(
+        found = PointCloud(
             surface.point.positions.numpy().astype(np.float32),
             _rgb(surface.point.colors.numpy()),
             surface.point.normals.numpy().astype(np.float32),
         )
+        return cloud_in_order(found)
 
 
 def _rgb(values: np.ndarray) -> UInt8[np.ndarray, "n 3"]:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int32
 
 from recon3d.core.camera import project
 from recon3d.core.scene import View
+from recon3d.core.sparse_solving import conjugate_gradients
 from recon3d.core.surface import Mesh
 from recon3d.texture.graph import face_neighbours, vertex_graph
 from recon3d.texture.labelling import choose_labels, merge_small
@@ -80,7 +81,6 @@ def vertex_colours(
     pieces that no photo saw keep the mesh's own colours.
     """
     from scipy.sparse import diags_array
-    from scipy.sparse.linalg import cg
 
     count = len(mesh.vertices)
     known = np.diff(blend.nodes.indptr) > 0
@@ -99,11 +99,11 @@ def vertex_colours(
     outer = graph[unknown][:, known]
     degree = np.asarray(inner.sum(1) + outer.sum(1)).ravel()
     matrix = diags_array(degree) - inner
-    ease = diags_array(1 / degree)
     for channel in range(3):
         right = outer @ out[known, channel]
-        answer, _ = cg(matrix, right, x0=out[unknown, channel], rtol=1e-3, maxiter=300, M=ease)
-        out[unknown, channel] = answer
+        out[unknown, channel] = conjugate_gradients(
+            matrix, right, out[unknown, channel], share=1e-3, most_steps=300
+        )
     return np.clip(out, 0, 255), known
 
 

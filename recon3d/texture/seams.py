@@ -18,12 +18,15 @@ from jaxtyping import Float32, Int32
 
 from recon3d.texture.graph import vertex_graph
 from recon3d.texture.sight import Candidates
+from recon3d.core.sparse_solving import conjugate_gradients
 
 MOST_BLENDED = 3
 """Photos that are blended in one face."""
 _LEAST_WEIGHT = 0.02
 _SMOOTHNESS = 10.0
 """Of offsets between neighbours, against their closing a difference (1 / lambda of the paper)."""
+_TOLERANCE, _MOST_STEPS = 1e-4, 400
+"""Of the solution."""
 _PRIOR = 0.002
 """Of offsets being 0: without it, small differences add up across a large model."""
 _SURE_STEP = 20.0
@@ -72,7 +75,6 @@ def level(
     rgb: the colour that each node's photo has at its vertex.
     """
     from scipy.sparse import coo_array, diags_array
-    from scipy.sparse.linalg import cg
 
     count = blend.nodes.nnz
     vertex = _vertex_of_node(blend)
@@ -99,15 +101,15 @@ def level(
     matrix = matrix + matrix.T
     diagonal = -matrix.sum(1) + _PRIOR
     matrix = (matrix + diags_array(diagonal)).tocsr()
-    ease = diags_array(1 / diagonal)
     offsets = np.zeros((count, 3), np.float32)
     for channel in range(3):
         pull = sure * step[:, channel]
         right = np.bincount(pair[:, 1], pull, count) - np.bincount(pair[:, 0], pull, count)
         if not right.any():
             continue
-        answer, _ = cg(matrix, right, rtol=1e-4, maxiter=400, M=ease)
-        offsets[:, channel] = answer
+        offsets[:, channel] = conjugate_gradients(
+            matrix, right, share=_TOLERANCE, most_steps=_MOST_STEPS
+        )
     return offsets
 
 

@@ -34,6 +34,7 @@ from recon3d.texture.unwrap import Charts, unwrap
 
 logger = logging.getLogger(__name__)
 
+
 _MESH, _ATLAS, _NUMBERS = "mesh.npz", "atlas.npz", "texture.json"
 _AUTO_SIZES_PX = (1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _SMALLEST_PX, _LARGEST_PX = 256, 16384
@@ -374,7 +375,7 @@ def _describe(
 TEXTURE = Stage(
     name="texture",
     result="textured",
-    version=1,
+    version=2,
     run=texture_mesh,
     read=read_texture,
     libraries=("open3d",),
@@ -383,7 +384,7 @@ TEXTURE = Stage(
 TEXTURE_LEVELS = Stage(
     name="level textures",
     result="textured_levels",
-    version=1,
+    version=2,
     run=texture_levels,
     read=read_textured_levels,
 )

@@ -7,6 +7,7 @@ scene; and its confidence stays below what stands in for a second photo.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +20,12 @@ from recon3d.depth.hub.families import family_of
 from recon3d.depth.hub.files import CONFIG, digest_of, find_folder, read_settings
 from recon3d.depth.spreading import spread
 from recon3d.depth.tiles import blended, tile_boxes
+from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 if TYPE_CHECKING:
     from recon3d.depth.hub.network import HubNetwork
 
-_VERSION = 1
 _BELIEF = 0.5
 """Confidence of a pixel about which a photo and its mirror image agree ..."""
 _DOUBT = 0.05
@@ -59,10 +60,16 @@ class HubDepth:
         self.name = model
         self._folder = find_folder(model)
         self._family = family_of(read_settings(self._folder, CONFIG))
-        self.digest = f"hub-{_VERSION}-{digest_of(self._folder)}"
         self._flip = bool(settings.get("flip", True))
         self._tiles = int(str(settings.get("tiles", 1))) if self._family.tiles_help else 1
         self._runtime = runtime
+        method = method_digest(
+            Path(__file__).parent,
+            ("hub.py", "hub_network.py", "hub_families.py", "tiles.py", "spreading.py"),
+            {"flip": self._flip, "tiles": self._tiles},
+            ("torch", "transformers", "opencv", "numpy"),
+        )
+        self.digest = f"hub-{method}-{digest_of(self._folder)}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]

@@ -19,6 +19,7 @@ from torch import Tensor
 from recon3d.core.errors import EstimatorError
 from recon3d.depth.hub.families import Family
 from recon3d.depth.hub.files import PROCESSOR, read_settings
+from recon3d.depth.device import full_precision
 
 Picture = UInt8[np.ndarray, "h w 3"]
 Map = Float32[np.ndarray, "h w"]
@@ -93,7 +94,7 @@ class HubNetwork:
         if self._family.answer != "canonical":
             return None
         pixels = self._pixels(picture, (0, 0))[None].to(self._device)
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision():
             angle_deg = self._model(pixel_values=pixels).field_of_view
         return None if angle_deg is None else float(angle_deg[0])
 
@@ -141,12 +142,9 @@ class HubNetwork:
         inputs = {"pixel_values": pixels.to(self._device)}
         if known is not None:
             inputs["prompt_depth"] = known.to(self._device)
-        with torch.inference_mode(), _torch_threads(self._threads):
-            # float16 and not bfloat16, whose steps of 0.4 % would show as terraces.
-            with torch.autocast("cuda", torch.float16, enabled=self._device.type == "cuda"):
-                said = self._model(**inputs).predicted_depth.float()
-            if not torch.isfinite(said).all() and self._device.type == "cuda":
-                said = self._model(**inputs).predicted_depth.float()
+        # Not in half precision: depth would then depend on the device, and is kept for both.
+        with torch.inference_mode(), _torch_threads(self._threads), full_precision():
+            said: Tensor = self._model(**inputs).predicted_depth.float()
         return said
 
 

@@ -12,9 +12,9 @@ from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depth.checkpoint import SHIPPED
 from recon3d.depth.cleanup import smoothed, without_flying_pixels, without_specks
 from recon3d.depth.mono.checkpoint import read_mono_checkpoint
+from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
-_VERSION = 2
 _BLANK_GREY = 8
 """A photo whose values span less than this shows nothing: a lens cap, a white-out."""
 
@@ -44,7 +44,12 @@ class Resnet:
         self._checkpoint = read_mono_checkpoint(path)
         self._as_it_is = settings.get("cleanup") == "none"
         self._runtime = runtime
-        self.digest = f"resnet-{_VERSION}-{self._checkpoint.files.sha256}-{self._as_it_is}"
+        here = Path(__file__).parent
+        files = ("estimator.py", "inference.py", "network.py", "views.py", "checkpoint.py")
+        libraries = ("torch", "torchvision", "opencv", "numpy")
+        learned = method_digest(here, files, {"as_it_is": self._as_it_is}, libraries)
+        cleaned = method_digest(here.parent, ("cleanup.py",), {}, ())
+        self.digest = f"resnet-{learned}-{cleaned}-{self._checkpoint.files.sha256}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]

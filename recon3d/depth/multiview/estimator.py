@@ -12,12 +12,10 @@ import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depth.checkpoint import SHIPPED, read_checkpoint
+from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 KIND = "multiview"
-_VERSION = 1
-_LEAST_PX = 160
-"""Where even this is too large for the GPU, there is no point in going on."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +24,8 @@ class MultiView:
     """Learned plane sweep over several photos, from features, classical matching and SfM points.
 
     A photo that shows nothing, that no other overlaps, or whose others were taken from the same
-    place, gets no depth at all.
+    place, gets no depth at all. One that is too large for the GPU's memory is done on the CPU: what
+    is stored as depth at network_px is depth at network_px.
     """
 
     name = "multiview"
@@ -50,7 +49,14 @@ class MultiView:
         self._longest_px = int(str(settings.get("network_px", 640)))
         self._speed = str(settings.get("speed", "")).split()
         self._runtime = runtime
-        self.digest = f"{KIND}-{_VERSION}-{self._checkpoint.sha256}-{self._longest_px}"
+        here = Path(__file__).parent
+        files = ("estimator.py", "predict.py", "network.py", "blocks.py", "matching.py")
+        settings = {"network_px": self._longest_px, "speed": sorted(self._speed)}
+        learned = method_digest(here, files, settings, ("torch", "opencv", "numpy"))
+        sharpened = method_digest(
+            here.parent, ("sweep.py", "aggregation.py", "matching.py", "warp.py"), {}, ()
+        )
+        self.digest = f"{KIND}-{learned}-{sharpened}-{self._checkpoint.sha256}"
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
@@ -73,24 +79,33 @@ class MultiView:
         if on_gpu and "compiled" in self._speed:
             network = cast("torch.nn.Module", torch.compile(network))
         half = on_gpu and "half" in self._speed
-        look = partial(predict_depth, model=network, device=device)
+        look = partial(predict_depth, longest_px=self._longest_px)
+        on_cpu: list[torch.nn.Module] = []
+
+        def predict_on_cpu(request: DepthRequest, check: Callable[[], None]) -> PredictedDepth:
+            if not on_cpu:
+                on_cpu.append(self._checkpoint.load_into(MultiViewNet(), torch.device("cpu")))
+            with torch.inference_mode():
+                return look(request, on_cpu[0], device=torch.device("cpu"), check=check)
 
         def predict_one(request: DepthRequest, check: Callable[[], None]) -> PredictedDepth:
             if not _comparable(request):
                 camera = request.reference.camera
                 nothing = np.zeros((camera.height_px, camera.width_px), np.float32)
                 return PredictedDepth(nothing, "scene", nothing, camera)
-            longest_px = self._longest_px
-            while True:
-                try:
-                    with torch.inference_mode(), torch.autocast(device.type, enabled=half):
-                        return look(request, longest_px=longest_px, check=check)
-                except torch.OutOfMemoryError:
-                    if longest_px <= _LEAST_PX:
-                        raise
-                    longest_px //= 2
-                    torch.cuda.empty_cache()
-                    _log.warning("GPU memory ran out; trying again at %d px", longest_px)
+            try:
+                with torch.inference_mode(), torch.autocast(device.type, enabled=half):
+                    return look(request, network, device=device, check=check)
+            except torch.OutOfMemoryError:
+                _log.warning(
+                    "%s needs more memory than the GPU has left and is done on the CPU, which is "
+                    "slow; lower network_px below %d to stay on the GPU",
+                    request.reference.view_id,
+                    self._longest_px,
+                )
+            # Out here, where the error no longer holds on to what filled the memory.
+            torch.cuda.empty_cache()
+            return predict_on_cpu(request, check)
 
         return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)
 

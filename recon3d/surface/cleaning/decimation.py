@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
+from recon3d.core.sparse_solving import conjugate_gradients
 from recon3d.core.surface import Mesh, median_edge, vertex_normals
 from recon3d.surface.rays import MeshRays
 
@@ -85,7 +86,6 @@ def _let_down(
 def _fitted_colours(mesh: Mesh, fewer: Mesh) -> UInt8[np.ndarray, "n 3"]:
     """Colours whose interpolation comes nearest to every vertex of the finer mesh."""
     from scipy.sparse import csr_array, diags_array
-    from scipy.sparse.linalg import cg
 
     assert mesh.rgb is not None
     face, weights = MeshRays(fewer).nearest(mesh.vertices)
@@ -98,10 +98,11 @@ def _fitted_colours(mesh: Mesh, fewer: Mesh) -> UInt8[np.ndarray, "n 3"]:
     own = _mix(mesh.rgb.astype(np.float32), mesh.faces[near], at)
     system = (mixing.T @ mixing + diags_array(np.full(count, _PULL))).tocsr()
     wanted = mixing.T @ mesh.rgb.astype(np.float64) + _PULL * own
-    ease = diags_array(1 / system.diagonal())
     # A few steps suffice, and one channel at a time is enough: the system is nearly diagonal.
     fitted = [
-        cg(system, wanted[:, channel], x0=own[:, channel], M=ease, maxiter=_SOLVER_STEPS)[0]
+        conjugate_gradients(
+            system, wanted[:, channel], own[:, channel], share=1e-5, most_steps=_SOLVER_STEPS
+        )
         for channel in range(3)
     ]
     return np.rint(np.stack(fitted, axis=1).clip(0, 255)).astype(np.uint8)
