@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recon3d.depthnet import method_digest as digests
-from recon3d.depthnet.method_digest import method_digest
-from recon3d.depthnet.registry import make_estimator
+from recon3d.depth import method_digest as digests
+from recon3d.depth.method_digest import method_digest
+from recon3d.depth.registry import make_estimator
 from recon3d.run.device import Runtime
 
 BUILT_IN = ("planesweep", "multiview", "resnet", "sensor", "planesweep+resnet")

@@ -16,11 +16,11 @@ from recon3d.config import preset
 from recon3d.core.canonical_order import cloud_in_order, in_order
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
+from recon3d.export.export import Outputs
 from recon3d.pipeline import Inputs, reconstruct
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
-from recon3d.stages.export import Outputs
-from recon3d.stages.fuse import FuseConfig, fuse_depth
+from recon3d.surface.fuse import FuseConfig, fuse_depth
 
 sys.path.append(str(Path(__file__).parent))
 from test_surface import sphere_photos

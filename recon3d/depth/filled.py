@@ -16,8 +16,8 @@ from recon3d.core.scene import View
 from recon3d.depth.alignment import fit_alignment, sample
 from recon3d.depth.anchors import Anchors, seen_from
 from recon3d.depth.cleanup import without_flying_pixels
+from recon3d.depth.method_digest import method_digest
 from recon3d.depth.spreading import spread
-from recon3d.depthnet.method_digest import method_digest
 
 Map = Float32[np.ndarray, "h w"]
 

@@ -12,7 +12,6 @@ from jaxtyping import UInt8
 
 from recon3d.core.camera import backproject, project
 from recon3d.core.canonical_order import in_order
-from recon3d.depth.covisibility import rank_neighbours
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges

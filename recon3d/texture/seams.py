@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from recon3d.core.sparse_solving import conjugate_gradients
 from recon3d.texture.graph import vertex_graph
 from recon3d.texture.sight import Candidates
-from recon3d.core.sparse_solving import conjugate_gradients
 
 MOST_BLENDED = 3
 """Photos that are blended in one face."""

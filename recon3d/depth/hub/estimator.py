@@ -18,9 +18,9 @@ from recon3d.core.scene import View
 from recon3d.depth.anchors import seen_from
 from recon3d.depth.hub.families import family_of
 from recon3d.depth.hub.files import CONFIG, digest_of, find_folder, read_settings
+from recon3d.depth.method_digest import method_digest
 from recon3d.depth.spreading import spread
 from recon3d.depth.tiles import blended, tile_boxes
-from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class HubDepth:
         self._runtime = runtime
         method = method_digest(
             Path(__file__).parent,
-            ("hub.py", "hub_network.py", "hub_families.py", "tiles.py", "spreading.py"),
+            ("estimator.py", "network.py", "families.py", "../tiles.py", "../spreading.py"),
             {"flip": self._flip, "tiles": self._tiles},
             ("torch", "transformers", "opencv", "numpy"),
         )

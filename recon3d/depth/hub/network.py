@@ -17,9 +17,9 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from recon3d.core.errors import EstimatorError
+from recon3d.depth.device import full_precision
 from recon3d.depth.hub.families import Family
 from recon3d.depth.hub.files import PROCESSOR, read_settings
-from recon3d.depth.device import full_precision
 
 Picture = UInt8[np.ndarray, "h w 3"]
 Map = Float32[np.ndarray, "h w"]

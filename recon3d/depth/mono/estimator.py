@@ -11,8 +11,8 @@ import numpy as np
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depth.checkpoint import SHIPPED
 from recon3d.depth.cleanup import smoothed, without_flying_pixels, without_specks
+from recon3d.depth.method_digest import method_digest
 from recon3d.depth.mono.checkpoint import read_mono_checkpoint
-from recon3d.depthnet.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 _BLANK_GREY = 8

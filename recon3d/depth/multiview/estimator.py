@@ -12,7 +12,7 @@ import numpy as np
 
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depth.checkpoint import SHIPPED, read_checkpoint
-from recon3d.depthnet.method_digest import method_digest
+from recon3d.depth.method_digest import method_digest
 from recon3d.run.device import Runtime
 
 KIND = "multiview"
