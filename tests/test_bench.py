@@ -12,6 +12,7 @@ from PIL import Image
 
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
 from recon3d.bench.page import write_page
+from recon3d.bench.shape import ShapeScores
 from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases, speed_table
 from recon3d.bench.surface import THRESHOLDS, render_depth, surface_errors, visible_count
 from recon3d.bench.truth import at_camera, read_llff_cameras, read_surveyed_cameras
@@ -129,6 +130,7 @@ ROW = BenchRow(
     raw_depth=DepthErrors(float("nan"), 0.9, 0.95, 0.8, 0.75),
     agreement=0.7,
     surface=surface_errors(plate(4.0), plate(4.0), views_from(-0.1, 0.1)),
+    shape=ShapeScores(0.875, 3, 120.0, 4.25),
     faces=12_345,
     stages={"pose": Cost(12.5, 20.25, 300 << 20)},
     notes=("pose: one photo is blurred",),
@@ -146,7 +148,15 @@ def test_rows_survive_their_file_even_with_nan(tmp_path: Path) -> None:
 
 def test_the_table_shows_quality_costs_and_warnings() -> None:
     text = markdown([ROW])
-    for expected in ("23 of 24", "12,345", "**1.000**", "20.2 / 12.5 / 300", "photo is blurred"):
+    for expected in (
+        "23 of 24",
+        "12,345",
+        "**1.000**",
+        "20.2 / 12.5 / 300",
+        "photo is blurred",
+        "87.5%",
+        "3 / 120%",
+    ):
         assert expected in text
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from recon3d.bench.rows import BenchRow
 from recon3d.bench.sets import BenchSet
+from recon3d.bench.shape import ShapeScores, shape_scores
 from recon3d.bench.surface import SurfaceErrors, render_depth, surface_errors
 from recon3d.bench.texture import TextureScores, TrueTexture, colour_error, texture_scores
 from recon3d.bench.truth import CamerasByPhoto, at_camera
@@ -62,6 +63,7 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         depth=_depth_errors(results, _find_fused(results), true_depth),
         agreement=_agreement(results),
         surface=_surface_errors(results, bench_set, folder, truth),
+        shape=_shape_scores(results),
         texture=_texture_scores(results, bench_set, folder, truth),
         faces=len(results.mesh.value.faces) if results.mesh else 0,
         stages={made.stage: made.cost for made in results.stages},
@@ -206,6 +208,13 @@ def _texture_scores(
     truth_from_world = align_cameras(_poses(results.posed.value), truth)
     error, compared = colour_error(textured, true_texture, truth_from_world)
     return replace(scores, colour_error=error, compared=compared)
+
+
+def _shape_scores(results: Results) -> ShapeScores | None:
+    if not (results.mesh and results.posed):
+        return None
+    posed = results.posed.value
+    return shape_scores(results.mesh.value, posed.scene.views, posed.masks)
 
 
 def _surface_errors(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recon3d.bench.shape import ShapeScores
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.bench.texture import TextureScores
 from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
@@ -35,6 +36,8 @@ class BenchRow:
     agreement: float | None = None
     """Share of all pixels whose raw depth two or more other views confirm at 1 px and 1 %."""
     surface: SurfaceErrors | None = None
+    shape: ShapeScores | None = None
+    """What needs no truth."""
     texture: TextureScores | None = None
     faces: int = 0
     stages: Mapping[str, Cost] = field(default_factory=dict)
@@ -118,6 +121,16 @@ def _surface(row: BenchRow) -> str:
     )
 
 
+def _shape(row: BenchRow) -> str:
+    found = row.shape
+    if not found:
+        return ""
+    return (
+        f"{found.covered:.1%}<br>{found.holes} / {found.largest_hole_percent:.0f}%"
+        f"<br>{found.ripple_deg:.1f}°"
+    )
+
+
 def _texture(row: BenchRow) -> str:
     """Size, density, share seen, seams, colour."""
     found = row.texture
@@ -152,6 +165,7 @@ _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
     "fused depth: the same": lambda row: _depth(row.depth),
     "agreement": lambda row: _number(row.agreement, 3),
     "mesh: accuracy / completeness / F": _surface,
+    "photo pixels covered, border loops / longest in % of the diagonal, ripple": _shape,
     "texture: share seen, seams between photos / charts, colour error": _texture,
     "faces": lambda row: f"{row.faces:,}" if row.faces else "none",
 }
@@ -192,6 +206,7 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "depth": made(DepthErrors, fields["depth"]),
             "trust": tuple(TrustBin(**bin_) for bin_ in fields.get("trust", ())),
             "surface": surface,
+            "shape": made(ShapeScores, fields.get("shape")),
             # Its missing numbers are unknown, not undefined.
             "texture": TextureScores(**fields["texture"]) if fields.get("texture") else None,
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
