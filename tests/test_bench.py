@@ -14,7 +14,13 @@ from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_r
 from recon3d.bench.page import write_page
 from recon3d.bench.shape import ShapeScores
 from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases, speed_table
-from recon3d.bench.surface import THRESHOLDS, render_depth, surface_errors, visible_count
+from recon3d.bench.surface import (
+    THRESHOLDS,
+    Reference,
+    render_depth,
+    surface_errors,
+    visible_count,
+)
 from recon3d.bench.truth import at_camera, read_llff_cameras, read_surveyed_cameras
 from recon3d.config import Config
 from recon3d.core.camera import PinholeCamera
@@ -45,7 +51,7 @@ def views_from(*xs: float) -> list[View]:
 
 
 def test_a_plate_shifted_by_a_known_distance_is_that_far_from_the_truth() -> None:
-    errors = surface_errors(plate(4.02), plate(4.0), views_from(-0.1, 0.1))
+    errors = surface_errors(plate(4.02), Reference(plate(4.0), views_from(-0.1, 0.1)))
     assert errors.diagonal == pytest.approx(np.sqrt(8), rel=1e-6)
     # float32 coordinates near 4
     assert errors.mean_accuracy == pytest.approx(0.02, abs=1e-5)
@@ -57,7 +63,7 @@ def test_a_plate_shifted_by_a_known_distance_is_that_far_from_the_truth() -> Non
 
 def test_half_a_surface_is_accurate_but_half_complete() -> None:
     whole, quarter = plate(4.0), plate(4.0, half=0.5)
-    errors = surface_errors(quarter, whole, views_from(-0.1, 0.1))
+    errors = surface_errors(quarter, Reference(whole, views_from(-0.1, 0.1)))
     assert errors.mean_accuracy == pytest.approx(0, abs=1e-5)
     # Of the square of side 2, the square of side 1 and a rim of 1 % of the diagonal around it.
     rim = 0.01 * np.sqrt(8)
@@ -69,7 +75,7 @@ def test_half_a_surface_is_accurate_but_half_complete() -> None:
 
 def test_truth_that_no_two_photos_see_is_not_asked_for() -> None:
     truth = both(plate(4.0), plate(6.0, half=1.2))
-    errors = surface_errors(plate(4.0), truth, views_from(-0.01, 0.01))
+    errors = surface_errors(plate(4.0), Reference(truth, views_from(-0.01, 0.01)))
     # The hidden plate's visible rim is 1.2 ^ 2 - (1.5 ^ 2 -> all hidden): nothing is missing.
     assert errors.scores[1].completeness == pytest.approx(1, abs=1e-3)
 
@@ -129,7 +135,7 @@ ROW = BenchRow(
     placed=23,
     raw_depth=DepthErrors(float("nan"), 0.9, 0.95, 0.8, 0.75),
     agreement=0.7,
-    surface=surface_errors(plate(4.0), plate(4.0), views_from(-0.1, 0.1)),
+    surface=surface_errors(plate(4.0), Reference(plate(4.0), views_from(-0.1, 0.1))),
     shape=ShapeScores(0.875, 3, 120.0, 4.25),
     faces=12_345,
     stages={"pose": Cost(12.5, 20.25, 300 << 20)},
@@ -166,12 +172,12 @@ def test_a_page_keeps_what_a_person_wrote_around_the_table(tmp_path: Path) -> No
     noise = np.random.default_rng(0).integers(0, 255, (500, 500, 3), dtype=np.uint8)
     Image.fromarray(noise).save(stills / "example.jpg", quality=95)
     page = tmp_path / "RESULTS.md"
-    page.write_text("Before.\n<!-- bench -->old<!-- /bench -->\nAfter.\n")
+    page.write_text("Before.\n<!-- bench -->stale<!-- /bench -->\nAfter.\n")
     write_page(page, [ROW], stills)
     text = page.read_text()
     assert text.startswith("Before.\n")
     assert text.endswith("\nAfter.\n")
-    assert "old" not in text
+    assert "stale" not in text
     assert "(results/example.jpg)" in text
     assert f"Photos: {SETS['example'].credit}." in text
     assert (stills / "example.jpg").stat().st_size > 200_000

@@ -114,11 +114,12 @@ def _depth(errors: DepthErrors | None) -> str:
 def _surface(row: BenchRow) -> str:
     if not row.surface:
         return ""
-    return "<br>".join(
-        f"{score.threshold / row.surface.diagonal:.1%}: "
+    scores = "<br>".join(
+        f"{row.surface.label(score.threshold)}: "
         f"{score.accuracy:.3f} / {score.completeness:.3f} / **{score.f_score:.3f}**"
         for score in row.surface.scores
     )
+    return f"{scores}<br>against {row.surface.against}"
 
 
 def _shape(row: BenchRow) -> str:
@@ -164,7 +165,7 @@ _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
     "raw depth: AbsRel / <1.05 / <1.25 / coverage / all <5 %": lambda row: _depth(row.raw_depth),
     "fused depth: the same": lambda row: _depth(row.depth),
     "agreement": lambda row: _number(row.agreement, 3),
-    "mesh: accuracy / completeness / F": _surface,
+    "mesh at a threshold (% of the diagonal, or cm): accuracy / completeness / F": _surface,
     "photo pixels covered, border loops / longest in % of the diagonal, ripple": _shape,
     "texture: share seen, seams between photos / charts, colour error": _texture,
     "faces": lambda row: f"{row.faces:,}" if row.faces else "none",
