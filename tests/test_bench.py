@@ -12,6 +12,7 @@ from PIL import Image
 
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
 from recon3d.bench.page import write_page
+from recon3d.bench.rows import kept_row
 from recon3d.bench.shape import ShapeScores
 from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases, speed_table
 from recon3d.bench.surface import (
@@ -164,6 +165,26 @@ def test_the_table_shows_quality_costs_and_warnings() -> None:
         "3 / 120%",
     ):
         assert expected in text
+
+
+def test_costs_of_kept_results_are_left_out_of_the_table() -> None:
+    stages = {"pose": Cost(12.5, 20.25, 300 << 20), "depth": Cost(1.5, 3.0, 700 << 20)}
+    fresh = replace(ROW, stages=stages)
+    assert (fresh.cpu_seconds, fresh.peak_memory_bytes) == (23.25, 700 << 20)
+    half = replace(fresh, kept=("pose",))
+    assert (half.cpu_seconds, half.peak_memory_bytes) == (None, None)
+    assert "| example | kept | 3.0 / 1.5 / 700 |  |" in markdown([half])
+    assert kept_row(fresh).kept == ("pose", "depth")
+
+
+def test_rows_of_sets_that_are_not_run_again_are_marked_as_kept(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    save_rows(out / "bench.json", [ROW])
+    run_bench(["chair"], tmp_path / "data", out, Config(), Runtime())
+    example, chair = load_rows(out / "bench.json")
+    assert (example.kept, chair.kept) == (("pose",), ())
 
 
 def test_a_page_keeps_what_a_person_wrote_around_the_table(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from recon3d.bench.shape import ShapeScores
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.bench.texture import TextureScores
+from recon3d.core.errors import InputError
 from recon3d.core.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
 from recon3d.run.cost import Cost
 from recon3d.run.files import atomic_path
@@ -41,15 +42,31 @@ class BenchRow:
     texture: TextureScores | None = None
     faces: int = 0
     stages: Mapping[str, Cost] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    """Stages whose result and cost come from an earlier run: their costs are not comparable."""
     notes: tuple[str, ...] = ()
     """Photos that were left out, and the warnings of the run."""
     failure: str = ""
     """Why there is no mesh; empty when there is one."""
 
     @property
-    def cpu_seconds(self) -> float:
-        """Of all stages."""
+    def cpu_seconds(self) -> float | None:
+        """Of all stages; None where one was kept from an earlier run."""
+        if self.kept or not self.stages:
+            return None
         return sum(cost.cpu_seconds for cost in self.stages.values())
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """Of the hungriest stage; None where one was kept from an earlier run."""
+        if self.kept or not self.stages:
+            return None
+        return max(cost.peak_memory_bytes for cost in self.stages.values())
+
+
+def kept_row(row: BenchRow) -> BenchRow:
+    """The row of a set that is not run this time."""
+    return replace(row, kept=tuple(row.stages))
 
 
 def save_rows(target: Path, rows: Sequence[BenchRow]) -> None:
@@ -66,12 +83,37 @@ def load_rows(source: Path) -> list[BenchRow]:
     return [_row(fields) for fields in json.loads(source.read_text(encoding="utf-8"))]
 
 
+def load_earlier(source: Path) -> list[BenchRow]:
+    """Read the rows of an earlier bench to compare with.
+
+    Raises:
+        InputError: there is no such file, or it holds no rows.
+    """
+    try:
+        if rows := load_rows(source):
+            return rows
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_bench(source) from error
+    raise _no_bench(source)
+
+
+def _no_bench(source: Path) -> InputError:
+    return InputError(
+        f"{source} holds no results of a bench.",
+        hint="Name the bench.json in the output folder of an earlier bench.",
+    )
+
+
 def markdown(rows: Sequence[BenchRow]) -> str:
     """Quality first, then what it cost."""
     with_costs = [row for row in rows if row.stages]
     stages = list(dict.fromkeys(stage for row in with_costs for stage in row.stages))
     costs = [
-        [row.name, *(_cost(row.stages.get(stage)) for stage in stages), _number(row.cpu_seconds, 0)]
+        [
+            row.name,
+            *("kept" if stage in row.kept else _cost(row.stages.get(stage)) for stage in stages),
+            _number(row.cpu_seconds, 0),
+        ]
         for row in with_costs
     ]
     quality = table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
@@ -84,7 +126,8 @@ def markdown(rows: Sequence[BenchRow]) -> str:
     return "\n\n".join(
         [
             quality,
-            "CPU seconds / seconds on the clock / peak memory in MiB of each stage:",
+            "CPU seconds / seconds on the clock / peak memory in MiB of each stage; where a result "
+            'was "kept" from an earlier run, its cost is left out, and so is the sum:',
             table(["set", *stages, "CPU s"], costs),
             *(
                 ["How often raw depth is within 2 % / 5 %, by the estimator's confidence:", trust]
@@ -211,6 +254,7 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             # Its missing numbers are unknown, not undefined.
             "texture": TextureScores(**fields["texture"]) if fields.get("texture") else None,
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
+            "kept": tuple(fields.get("kept", ())),
             "notes": tuple(fields["notes"]),
         }
     )
