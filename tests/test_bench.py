@@ -13,8 +13,16 @@ from PIL import Image
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
 from recon3d.bench.metrics import DepthErrors
 from recon3d.bench.page import write_page
+from recon3d.bench.rows import kept_row
+from recon3d.bench.shape import ShapeScores
 from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases, speed_table
-from recon3d.bench.surface import THRESHOLDS, render_depth, surface_errors, visible_count
+from recon3d.bench.surface import (
+    THRESHOLDS,
+    Reference,
+    render_depth,
+    surface_errors,
+    visible_count,
+)
 from recon3d.bench.truth import at_camera, read_llff_cameras, read_surveyed_cameras
 from recon3d.config import Config
 from recon3d.core.camera import PinholeCamera
@@ -44,7 +52,7 @@ def views_from(*xs: float) -> list[View]:
 
 
 def test_a_plate_shifted_by_a_known_distance_is_that_far_from_the_truth() -> None:
-    errors = surface_errors(plate(4.02), plate(4.0), views_from(-0.1, 0.1))
+    errors = surface_errors(plate(4.02), Reference(plate(4.0), views_from(-0.1, 0.1)))
     assert errors.diagonal == pytest.approx(np.sqrt(8), rel=1e-6)
     # float32 coordinates near 4
     assert errors.mean_accuracy == pytest.approx(0.02, abs=1e-5)
@@ -56,7 +64,7 @@ def test_a_plate_shifted_by_a_known_distance_is_that_far_from_the_truth() -> Non
 
 def test_half_a_surface_is_accurate_but_half_complete() -> None:
     whole, quarter = plate(4.0), plate(4.0, half=0.5)
-    errors = surface_errors(quarter, whole, views_from(-0.1, 0.1))
+    errors = surface_errors(quarter, Reference(whole, views_from(-0.1, 0.1)))
     assert errors.mean_accuracy == pytest.approx(0, abs=1e-5)
     # Of the square of side 2, the square of side 1 and a rim of 1 % of the diagonal around it.
     rim = 0.01 * np.sqrt(8)
@@ -68,7 +76,7 @@ def test_half_a_surface_is_accurate_but_half_complete() -> None:
 
 def test_truth_that_no_two_photos_see_is_not_asked_for() -> None:
     truth = both(plate(4.0), plate(6.0, half=1.2))
-    errors = surface_errors(plate(4.0), truth, views_from(-0.01, 0.01))
+    errors = surface_errors(plate(4.0), Reference(truth, views_from(-0.01, 0.01)))
     # The hidden plate's visible rim is 1.2 ^ 2 - (1.5 ^ 2 -> all hidden): nothing is missing.
     assert errors.scores[1].completeness == pytest.approx(1, abs=1e-3)
 
@@ -128,7 +136,8 @@ ROW = BenchRow(
     placed=23,
     raw_depth=DepthErrors(float("nan"), 0.9, 0.95, 0.8, 0.75),
     agreement=0.7,
-    surface=surface_errors(plate(4.0), plate(4.0), views_from(-0.1, 0.1)),
+    surface=surface_errors(plate(4.0), Reference(plate(4.0), views_from(-0.1, 0.1))),
+    shape=ShapeScores(0.875, 3, 120.0, 4.25),
     faces=12_345,
     stages={"pose": Cost(12.5, 20.25, 300 << 20)},
     notes=("pose: one photo is blurred",),
@@ -146,8 +155,36 @@ def test_rows_survive_their_file_even_with_nan(tmp_path: Path) -> None:
 
 def test_the_table_shows_quality_costs_and_warnings() -> None:
     text = markdown([ROW])
-    for expected in ("23 of 24", "12,345", "**1.000**", "20.2 / 12.5 / 300", "photo is blurred"):
+    for expected in (
+        "23 of 24",
+        "12,345",
+        "**1.000**",
+        "20.2 / 12.5 / 300",
+        "photo is blurred",
+        "87.5%",
+        "3 / 120%",
+    ):
         assert expected in text
+
+
+def test_costs_of_kept_results_are_left_out_of_the_table() -> None:
+    stages = {"pose": Cost(12.5, 20.25, 300 << 20), "depth": Cost(1.5, 3.0, 700 << 20)}
+    fresh = replace(ROW, stages=stages)
+    assert (fresh.cpu_seconds, fresh.peak_memory_bytes) == (23.25, 700 << 20)
+    half = replace(fresh, kept=("pose",))
+    assert (half.cpu_seconds, half.peak_memory_bytes) == (None, None)
+    assert "| example | kept | 3.0 / 1.5 / 700 |  |" in markdown([half])
+    assert kept_row(fresh).kept == ("pose", "depth")
+
+
+def test_rows_of_sets_that_are_not_run_again_are_marked_as_kept(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    save_rows(out / "bench.json", [ROW])
+    run_bench(["chair"], tmp_path / "data", out, Config(), Runtime())
+    example, chair = load_rows(out / "bench.json")
+    assert (example.kept, chair.kept) == (("pose",), ())
 
 
 def test_a_page_keeps_what_a_person_wrote_around_the_table(tmp_path: Path) -> None:
@@ -156,12 +193,12 @@ def test_a_page_keeps_what_a_person_wrote_around_the_table(tmp_path: Path) -> No
     noise = np.random.default_rng(0).integers(0, 255, (500, 500, 3), dtype=np.uint8)
     Image.fromarray(noise).save(stills / "example.jpg", quality=95)
     page = tmp_path / "RESULTS.md"
-    page.write_text("Before.\n<!-- bench -->old<!-- /bench -->\nAfter.\n")
+    page.write_text("Before.\n<!-- bench -->stale<!-- /bench -->\nAfter.\n")
     write_page(page, [ROW], stills)
     text = page.read_text()
     assert text.startswith("Before.\n")
     assert text.endswith("\nAfter.\n")
-    assert "old" not in text
+    assert "stale" not in text
     assert "(results/example.jpg)" in text
     assert f"Photos: {SETS['example'].credit}." in text
     assert (stills / "example.jpg").stat().st_size > 200_000

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recon3d.api import reconstruct
 from recon3d.config import preset
 from recon3d.core.canonical_order import cloud_in_order, in_order
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
 from recon3d.export.export import Outputs
-from recon3d.pipeline import Inputs, reconstruct
+from recon3d.results import Inputs
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.fuse import FuseConfig, fuse_depth

@@ -64,7 +64,9 @@ def main(request: Request) -> None:
             # What came before the failure is cached, so this only reads it.
             row = measure(request.name, bench_set, files, run(before))
         row = dataclasses.replace(row, failure=f"{error} {error.hint}".strip())
-    save_rows(request.row, [row])
+    # What no stage of this process made was in the workspace before.
+    kept = tuple(stage for stage in row.stages if stage not in begun)
+    save_rows(request.row, [dataclasses.replace(row, kept=kept)])
 
 
 if __name__ == "__main__":

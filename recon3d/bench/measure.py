@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,24 @@ from recon3d.bench.metrics import (
     depth_errors,
     trust_bins,
 )
+from recon3d.bench.reference import (
+    DepthSight,
+    fuse_sensor,
+    observed,
+    read_peer,
+    within_reach,
+)
 from recon3d.bench.rows import BenchRow
 from recon3d.bench.sets import BenchSet
-from recon3d.bench.surface import SurfaceErrors, render_depth, surface_errors
+from recon3d.bench.shape import ShapeScores, shape_scores
+from recon3d.bench.surface import Reference, SurfaceErrors, render_depth, surface_errors
 from recon3d.bench.texture import TextureScores, TrueTexture, colour_error, texture_scores
 from recon3d.bench.truth import CamerasByPhoto, at_camera
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import PredictedDepth
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh
-from recon3d.core.transform import Rigid
+from recon3d.core.transform import Rigid, Similarity
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.export.meshes import read_mesh
 from recon3d.photos.naming import match_by_name
@@ -61,7 +70,8 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         trust=_trust(results, true_depth),
         depth=_depth_errors(results, _find_fused(results), true_depth),
         agreement=_agreement(results),
-        surface=_surface_errors(results, bench_set, folder, truth),
+        surface=_surface_errors(results, bench_set, folder, truth, true_depth),
+        shape=_shape_scores(results),
         texture=_texture_scores(results, bench_set, folder, truth),
         faces=len(results.mesh.value.faces) if results.mesh else 0,
         stages={made.stage: made.cost for made in results.stages},
@@ -208,20 +218,64 @@ def _texture_scores(
     return replace(scores, colour_error=error, compared=compared)
 
 
-def _surface_errors(
-    results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
-) -> SurfaceErrors | None:
-    if not (bench_set.true_mesh and results.mesh and results.posed and results.album):
+def _shape_scores(results: Results) -> ShapeScores | None:
+    if not (results.mesh and results.posed):
         return None
-    truth_from_world = align_cameras(_poses(results.posed.value), truth)
+    posed = results.posed.value
+    return shape_scores(results.mesh.value, posed.scene.views, posed.masks)
+
+
+def _surface_errors(
+    results: Results,
+    bench_set: BenchSet,
+    folder: Path,
+    truth: CamerasByPhoto,
+    true_depth: _TrueDepth | None,
+) -> SurfaceErrors | None:
+    if not (results.mesh and results.posed and results.album):
+        return None
+    inputs = bench_set.inputs(folder)
+    given = read_given_cameras(results.album.value, inputs.intrinsics, inputs.poses)
+    # Sets without other true cameras are given theirs.
+    cameras = truth or given.cam_from_world
+    views = [
+        View(photo_id, given.intrinsics[photo_id].pinhole, cam_from_truth)
+        for photo_id, cam_from_truth in cameras.items()
+        if photo_id in given.intrinsics
+    ]
+    reference = _reference(bench_set, folder, views, true_depth)
+    if reference is None:
+        return None
+    truth_from_world = _truth_from_world(_poses(results.posed.value), cameras)
     found = results.mesh.value
     moved = (truth_from_world @ found.vertices.astype(np.float64)).astype(np.float32)
-    intrinsics = bench_set.inputs(folder).intrinsics
-    given = read_given_cameras(results.album.value, intrinsics, None).intrinsics
-    views = [
-        View(photo_id, given[photo_id].pinhole, cam_from_truth)
-        for photo_id, cam_from_truth in truth.items()
-        if photo_id in given
-    ]
-    true_mesh = read_mesh(folder / bench_set.true_mesh)
-    return surface_errors(Mesh(moved, found.faces), true_mesh, views)
+    return surface_errors(Mesh(moved, found.faces), reference)
+
+
+def _reference(
+    bench_set: BenchSet, folder: Path, views: Sequence[View], true_depth: _TrueDepth | None
+) -> Reference | None:
+    """The set's true mesh, a peer's, or the sensor's own surface; None where there is none."""
+    if bench_set.true_mesh:
+        return Reference(read_mesh(folder / bench_set.true_mesh), views)
+    lengths = bench_set.thresholds_m
+    if bench_set.peer_mesh:
+        near = partial(within_reach, views=views, reach=bench_set.reach)
+        peer = read_peer(folder / bench_set.peer_mesh)
+        return Reference(peer, views, bench_set.peer_name, lengths, near, near)
+    if lengths and true_depth:
+        maps = [DepthSight(true_depth(view.photo_id, view.camera), view) for view in views]
+        # A surface that lies too deep by less than the largest threshold is still to be blamed.
+        judged = partial(observed, maps=maps, behind=max(lengths))
+        name = "the depth camera's own surface, where it saw any"
+        return Reference(fuse_sensor(maps), views, name, lengths, judged)
+    return None
+
+
+def _truth_from_world(poses: CamerasByPhoto, truth: CamerasByPhoto) -> Similarity:
+    """Exactly nothing where the run kept the given frame: a fit would add its own small error."""
+    common = poses.keys() & truth.keys()
+    ends = [(poses[name].inverse(), truth[name].inverse()) for name in common]
+    if all(np.allclose(a.matrix(), b.matrix(), atol=1e-6) for a, b in ends):
+        return Similarity.from_rigid(Rigid.identity())
+    return align_cameras(poses, truth)

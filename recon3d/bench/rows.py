@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from recon3d.bench.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
+from recon3d.bench.shape import ShapeScores
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.bench.texture import TextureScores
+from recon3d.core.errors import InputError
 from recon3d.run.cost import Cost
 from recon3d.run.files import atomic_path
 
@@ -35,18 +37,36 @@ class BenchRow:
     agreement: float | None = None
     """Share of all pixels whose raw depth two or more other views confirm at 1 px and 1 %."""
     surface: SurfaceErrors | None = None
+    shape: ShapeScores | None = None
+    """What needs no truth."""
     texture: TextureScores | None = None
     faces: int = 0
     stages: Mapping[str, Cost] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+    """Stages whose result and cost come from an earlier run: their costs are not comparable."""
     notes: tuple[str, ...] = ()
     """Photos that were left out, and the warnings of the run."""
     failure: str = ""
     """Why there is no mesh; empty when there is one."""
 
     @property
-    def cpu_seconds(self) -> float:
-        """Of all stages."""
+    def cpu_seconds(self) -> float | None:
+        """Of all stages; None where one was kept from an earlier run."""
+        if self.kept or not self.stages:
+            return None
         return sum(cost.cpu_seconds for cost in self.stages.values())
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """Of the hungriest stage; None where one was kept from an earlier run."""
+        if self.kept or not self.stages:
+            return None
+        return max(cost.peak_memory_bytes for cost in self.stages.values())
+
+
+def kept_row(row: BenchRow) -> BenchRow:
+    """The row of a set that is not run this time."""
+    return replace(row, kept=tuple(row.stages))
 
 
 def save_rows(target: Path, rows: Sequence[BenchRow]) -> None:
@@ -63,12 +83,37 @@ def load_rows(source: Path) -> list[BenchRow]:
     return [_row(fields) for fields in json.loads(source.read_text(encoding="utf-8"))]
 
 
+def load_earlier(source: Path) -> list[BenchRow]:
+    """Read the rows of an earlier bench to compare with.
+
+    Raises:
+        InputError: there is no such file, or it holds no rows.
+    """
+    try:
+        if rows := load_rows(source):
+            return rows
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_bench(source) from error
+    raise _no_bench(source)
+
+
+def _no_bench(source: Path) -> InputError:
+    return InputError(
+        f"{source} holds no results of a bench.",
+        hint="Name the bench.json in the output folder of an earlier bench.",
+    )
+
+
 def markdown(rows: Sequence[BenchRow]) -> str:
     """Quality first, then what it cost."""
     with_costs = [row for row in rows if row.stages]
     stages = list(dict.fromkeys(stage for row in with_costs for stage in row.stages))
     costs = [
-        [row.name, *(_cost(row.stages.get(stage)) for stage in stages), _number(row.cpu_seconds, 0)]
+        [
+            row.name,
+            *("kept" if stage in row.kept else _cost(row.stages.get(stage)) for stage in stages),
+            _number(row.cpu_seconds, 0),
+        ]
         for row in with_costs
     ]
     quality = table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
@@ -81,7 +126,8 @@ def markdown(rows: Sequence[BenchRow]) -> str:
     return "\n\n".join(
         [
             quality,
-            "CPU seconds / seconds on the clock / peak memory in MiB of each stage:",
+            "CPU seconds / seconds on the clock / peak memory in MiB of each stage; where a result "
+            'was "kept" from an earlier run, its cost is left out, and so is the sum:',
             table(["set", *stages, "CPU s"], costs),
             *(
                 ["How often raw depth is within 2 % / 5 %, by the estimator's confidence:", trust]
@@ -111,10 +157,21 @@ def _depth(errors: DepthErrors | None) -> str:
 def _surface(row: BenchRow) -> str:
     if not row.surface:
         return ""
-    return "<br>".join(
-        f"{score.threshold / row.surface.diagonal:.1%}: "
+    scores = "<br>".join(
+        f"{row.surface.label(score.threshold)}: "
         f"{score.accuracy:.3f} / {score.completeness:.3f} / **{score.f_score:.3f}**"
         for score in row.surface.scores
+    )
+    return f"{scores}<br>against {row.surface.against}"
+
+
+def _shape(row: BenchRow) -> str:
+    found = row.shape
+    if not found:
+        return ""
+    return (
+        f"{found.covered:.1%}<br>{found.holes} / {found.largest_hole_percent:.0f}%"
+        f"<br>{found.ripple_deg:.1f}°"
     )
 
 
@@ -151,7 +208,8 @@ _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
     "raw depth: AbsRel / <1.05 / <1.25 / coverage / all <5 %": lambda row: _depth(row.raw_depth),
     "fused depth: the same": lambda row: _depth(row.depth),
     "agreement": lambda row: _number(row.agreement, 3),
-    "mesh: accuracy / completeness / F": _surface,
+    "mesh at a threshold (% of the diagonal, or cm): accuracy / completeness / F": _surface,
+    "photo pixels covered, border loops / longest in % of the diagonal, ripple": _shape,
     "texture: share seen, seams between photos / charts, colour error": _texture,
     "faces": lambda row: f"{row.faces:,}" if row.faces else "none",
 }
@@ -192,9 +250,11 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "depth": made(DepthErrors, fields["depth"]),
             "trust": tuple(TrustBin(**bin_) for bin_ in fields.get("trust", ())),
             "surface": surface,
+            "shape": made(ShapeScores, fields.get("shape")),
             # Its missing numbers are unknown, not undefined.
             "texture": TextureScores(**fields["texture"]) if fields.get("texture") else None,
             "stages": {stage: Cost(**cost) for stage, cost in fields["stages"].items()},
+            "kept": tuple(fields.get("kept", ())),
             "notes": tuple(fields["notes"]),
         }
     )

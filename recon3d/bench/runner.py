@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recon3d.bench.page import write_page
 from recon3d.bench.request import Request
-from recon3d.bench.rows import BenchRow, load_rows, markdown, save_rows
+from recon3d.bench.rows import BenchRow, kept_row, load_rows, markdown, save_rows
 from recon3d.bench.sets import SETS
 from recon3d.config import Config
 from recon3d.core.errors import Cancelled, ConfigError
@@ -42,7 +42,8 @@ def run_bench(
         names: Of `SETS`; empty runs all but the memory ones.
         data: Folder with the photo sets; the example needs none. None takes RECON3D_DATA.
         out: bench.json, bench.md, stills and the sets' workspaces go here. Rows of sets that are
-            not run again stay.
+            not run again stay, without their costs in the table; so do costs of stages whose
+            results a workspace holds already. For costs of all in one go take an empty folder.
         config: What to compute; some sets override a setting, see `SETS`.
         runtime: How to run.
         listener: Told of every step; stages are named "set: stage".
@@ -63,7 +64,7 @@ def run_bench(
     if data is None and os.environ.get("RECON3D_DATA"):
         data = Path(os.environ["RECON3D_DATA"])
     chosen = list(names) or [name for name in SETS if not name.startswith("memory_")]
-    rows = {row.name: row for row in load_rows(out / TABLE_JSON)}
+    rows = {row.name: kept_row(row) for row in load_rows(out / TABLE_JSON)}
     for name in chosen:
         request = Request(name, data and data.absolute(), (out / name).absolute(), runtime)
         rows[name] = _run_set(request, out / STILLS, config, listener, cancel or CancelToken())

@@ -45,6 +45,15 @@ class BenchSet:
     true_depth: str | None = None
     """Depth camera's maps that results are compared with, of the photos' size."""
     true_mesh: str | None = None
+    peer_mesh: str | None = None
+    """Another program's mesh of the same photos in the true cameras' frame: a peer, no truth."""
+    peer_name: str = ""
+    """Whose mesh it is and from where."""
+    reach: float = 0.0
+    """Surface farther than this from all cameras is not compared with the peer."""
+    thresholds_m: tuple[float, ...] = ()
+    """Metres at which the mesh is judged against the peer, or against the sensor's own surface
+    where there is `true_depth`; empty: not at all."""
     true_texture: str | None = None
     """Points of the true surface and their colours, "points" and "rgb" in an .npz."""
     credit: str = ""
@@ -101,6 +110,10 @@ SETS: Mapping[str, BenchSet] = {
         intrinsics="K.json",
         true_cameras=partial(read_surveyed_cameras, name="true_cameras.json"),
         unit="m",
+        peer_mesh="openmvs_refined.npz",
+        peer_name="OpenMVS's refined mesh of the same photos (a peer, no truth)",
+        reach=14.0,
+        thresholds_m=(0.01, 0.02, 0.05),
     ),
     "lund_door": BenchSet(
         what="12 photos of a facade, EXIF only; COLMAP's reference cameras as truth",
@@ -143,18 +156,20 @@ SETS: Mapping[str, BenchSet] = {
         room=True,
     ),
     "kitchen_posed": BenchSet(
-        what="50 photos of the kitchen with poses; depth compared with the depth camera's",
+        what="50 photos of the kitchen with poses; depth and mesh compared with the depth camera's",
         intrinsics="K.json",
         poses="cameras.json",
         true_depth="depth",
+        thresholds_m=(0.02, 0.05, 0.1),
         room=True,
     ),
     "office_posed": BenchSet(
-        what="75 photos of the office with poses; depth compared with the depth camera's",
+        what="75 photos of the office with poses; depth and mesh compared with the depth camera's",
         photos="images",
         intrinsics="K.txt",
         poses="poses.txt",
         true_depth="depth",
+        thresholds_m=(0.02, 0.05, 0.1),
         room=True,
     ),
     **{f"memory_{count}": _part_of_kitchen(count) for count in (25, 50, 100)},

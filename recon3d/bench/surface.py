@@ -1,8 +1,8 @@
-"""A mesh against the true one."""
+"""A mesh against the true one, or against one that stands for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,38 +26,72 @@ class SurfaceErrors:
     """A mesh against the true one, distances in the truth's unit."""
 
     diagonal: float
-    """Of the true mesh's bounding box."""
+    """Of the bounding box of what the result is compared with."""
     mean_accuracy: float
     """Mean distance from the result to the truth (DTU)."""
     mean_completeness: float
     """Mean distance from the visible truth to the result (DTU)."""
     scores: tuple[SurfaceScores, ...]
-    """At THRESHOLDS of the diagonal."""
+    """At THRESHOLDS of the diagonal, or at lengths in metres; see `in_metres`."""
+    against: str = "the true mesh"
+    """What the result is compared with."""
+    in_metres: bool = False
+    """Thresholds were chosen in metres, not as shares of the diagonal."""
+
+    def label(self, threshold: float) -> str:
+        """The threshold as it was chosen: "5 cm" or "0.5 %"."""
+        if self.in_metres:
+            return f"{threshold * 100:g} cm"
+        return f"{threshold / self.diagonal:.1%}"
 
 
-def surface_errors(mesh: Mesh, truth: Mesh, views: Sequence[View]) -> SurfaceErrors:
+PointTest = Callable[[Float[np.ndarray, "n 3"]], Bool[np.ndarray, "n"]]
+"""Which points take part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a mesh is compared with, in its own frame, and which points are asked."""
+
+    mesh: Mesh
+    views: Sequence[View]
+    """The cameras in the reference's frame, with their true intrinsics."""
+    against: str = "the true mesh"
+    thresholds_m: Sequence[float] = ()
+    """Empty: THRESHOLDS, in shares of the diagonal."""
+    judged: PointTest | None = None
+    """Points of the result that can be right or wrong; None: all."""
+    asked: PointTest | None = None
+    """Points of the reference that take part besides being seen by two photos; None: all."""
+
+
+def surface_errors(mesh: Mesh, reference: Reference) -> SurfaceErrors:
     """Compare surfaces that lie in one frame, sampled evenly by area.
 
-    Accuracy asks every part of the result, against the whole truth. Completeness asks only the
-    truth that at least two photos see: what no two photos saw cannot be measured from photos.
-
-    Args:
-        mesh: The result, in the frame and unit of the truth.
-        truth: The true surface.
-        views: The true cameras, with their true intrinsics.
+    Accuracy (precision) asks every part of the result that `judged` lets in, against the whole
+    reference. Completeness (recall) asks only the reference that at least two photos see: what
+    no two photos saw cannot be measured from photos.
     """
     rng = np.random.default_rng(0)
-    seen = _sample(truth, rng)
-    seen = seen[visible_count(seen, truth, views) >= _MIN_VIEWS]
-    from_truth = _distances(truth, _sample(mesh, rng))
+    truth = reference.mesh
+    seen = _sample(truth, rng, reference.asked)
+    seen = seen[visible_count(seen, truth, reference.views) >= _MIN_VIEWS]
+    from_truth = _distances(truth, _sample(mesh, rng, reference.judged))
     from_result = _distances(mesh, seen)
     diagonal = float(np.linalg.norm(np.ptp(truth.vertices.astype(np.float64), axis=0)))
+    thresholds = reference.thresholds_m or [share * diagonal for share in THRESHOLDS]
     return SurfaceErrors(
         diagonal,
-        float(from_truth.mean()),
-        float(from_result.mean()),
-        tuple(surface_scores(from_truth, from_result, share * diagonal) for share in THRESHOLDS),
+        _mean(from_truth),
+        _mean(from_result),
+        tuple(surface_scores(from_truth, from_result, length) for length in thresholds),
+        reference.against,
+        bool(reference.thresholds_m),
     )
+
+
+def _mean(distances: Float[np.ndarray, "n"]) -> float:
+    return float(distances.mean()) if len(distances) else float("nan")
 
 
 def render_depth(mesh: Mesh, view: View) -> Float[np.ndarray, "h w"]:
@@ -92,19 +126,32 @@ def visible_count(
     return count
 
 
-def _sample(mesh: Mesh, rng: np.random.Generator) -> Float[np.ndarray, "n 3"]:
+def _sample(
+    mesh: Mesh, rng: np.random.Generator, wanted: PointTest | None
+) -> Float[np.ndarray, "n 3"]:
+    """Even by area. Where only some points are wanted, faces far from all of them get no samples.
+
+    Else the palace at the horizon would take them all.
+    """
     area = face_areas(mesh)
+    corners = mesh.vertices.astype(np.float64)[mesh.faces]
+    if wanted:
+        near = wanted(corners.reshape(-1, 3)).reshape(-1, 3).any(1) | wanted(corners.mean(1))
+        area = area * near
+    if area.sum() == 0:
+        return np.zeros((0, 3))
     face = rng.choice(len(area), _SAMPLES, p=area / area.sum())
     a, b = rng.uniform(size=(2, _SAMPLES))
     # Turk 1990: the root makes the density even over the triangle.
     weights = np.stack([1 - np.sqrt(a), np.sqrt(a) * (1 - b), np.sqrt(a) * b], axis=1)
-    corners = mesh.vertices.astype(np.float64)[mesh.faces[face]]
-    points: np.ndarray = np.einsum("nk,nkd->nd", weights, corners)
-    return points
+    points: np.ndarray = np.einsum("nk,nkd->nd", weights, corners[face])
+    return points[wanted(points)] if wanted else points
 
 
 def _distances(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
-    """Exact distance of every point to a mesh's surface."""
+    """Exact distance of every point to a mesh's surface; infinite where that is empty."""
+    if len(mesh.faces) == 0:
+        return np.full(len(points), np.inf)
     scene, tensor = ray_scene(mesh.vertices, mesh.faces)
     near = scene.compute_distance(tensor(points.astype(np.float32)))
     distances: np.ndarray = near.numpy().astype(np.float64)

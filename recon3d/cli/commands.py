@@ -238,6 +238,8 @@ class Bench(Computation):
     """Folder for the table, the stills and the workspaces."""
     page: OptionalPath = None
     """Markdown page whose part between <!-- bench --> and <!-- /bench --> gets the table."""
+    against: OptionalPath = None
+    """bench.json of an earlier bench: also print what is better and what is worse than there."""
 
     @property
     def log_folder(self) -> Path:
@@ -246,13 +248,15 @@ class Bench(Computation):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Run the sets one after the other."""
-        from recon3d.bench import markdown, run_bench
+        from recon3d.bench import difference_table, load_earlier, markdown, run_bench
         from recon3d.bench.speed import bench_depth, speed_table
 
         if self.sets == ("depth",):
             speeds = bench_depth(self.output, self.runtime, display, cancel=cancel)
             display.result({"rows": [asdict(row) for row in speeds]}, speed_table(speeds))
             return
+        # Read first: it may be the file that this run replaces.
+        earlier = load_earlier(self.against) if self.against else None
         rows = run_bench(
             self.sets,
             self.data,
@@ -263,7 +267,10 @@ class Bench(Computation):
             cancel=cancel,
             page=self.page,
         )
-        display.result({"rows": [asdict(row) for row in rows]}, markdown(rows))
+        text = markdown(rows)
+        if earlier is not None:
+            text += "\n\n" + difference_table(rows, earlier)
+        display.result({"rows": [asdict(row) for row in rows]}, text)
 
 
 def parse(arguments: Sequence[str]) -> Command:
