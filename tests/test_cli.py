@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,9 +19,10 @@ from recon3d.cli import main
 from recon3d.cli.commands import Mesh, parse
 from recon3d.cli.display import JSON_VERSION, JsonLines, PlainLines, duration
 from recon3d.cli.options import PhotoCommand
+from recon3d.cli.perform import perform
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, preset
-from recon3d.run.task import Event
+from recon3d.run.task import CancelToken, Event
 
 ROOT = Path(__file__).resolve().parent.parent
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
@@ -453,3 +456,16 @@ def test_a_changed_setting_recomputes_what_depends_on_it_and_nothing_else(
     assert computed("--texture.size-px", "512") == ["texture"]
     assert computed("--export.texture-format", "png") == []
     assert computed("--workers", "1", "--frame.up", "none") == ["frame"]
+
+
+def test_running_out_of_memory_is_not_called_a_mistake_in_the_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*_: object) -> None:
+        raise MemoryError
+
+    command: Any = SimpleNamespace(style="plain", run=run, log_folder=None)
+    assert perform(command, CancelToken()) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "There is not enough free memory to go on." in told
+    assert "Close other programs" in told

@@ -5,17 +5,19 @@ from __future__ import annotations
 import struct
 import unicodedata
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, NotEnoughMemoryError, is_lack_of_memory
 from recon3d.photos.finding import FoundFiles, find_files, list_photos
 from recon3d.photos.naming import match_by_name, named
 from recon3d.photos.pictures import (
     read_depth_mm,
+    read_grey,
     read_mask,
     read_picture,
     read_preview,
@@ -456,3 +458,36 @@ def test_broken_files_have_no_preview_but_a_reason(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff nothing")
     with pytest.raises(InputError, match="not a photo"):
         read_preview(tmp_path / "a.jpg", 160)
+
+
+@pytest.mark.parametrize("read", [read_picture, read_grey, read_depth_mm, read_upright])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError("out of memory when reading image file")], ids=str
+)
+def test_a_lack_of_memory_is_no_verdict_on_the_photo(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    read: Callable[[Path], object],
+    error: Exception,
+) -> None:
+    path = tmp_path / "good.png"
+    Image.new("I;16", (400, 300), 7).save(path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(NotEnoughMemoryError, match=r"decode good\.png of 400x300 pixels; it takes"):
+        read(path)
+
+
+def test_errors_of_every_library_that_mean_a_lack_of_memory_are_known() -> None:
+    for error in (
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        RuntimeError("OpenCV(4.12) error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+    ):
+        assert is_lack_of_memory(error)
+    assert not is_lack_of_memory(OSError("image file is truncated"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recon3d.cli.display import Display, make_display, reader_left, tell_error
-from recon3d.core.errors import Cancelled, ReconError
+from recon3d.core.errors import Cancelled, ReconError, is_lack_of_memory, not_enough_memory
 from recon3d.run.task import CancelToken
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def perform(command: Command, cancel: CancelToken) -> int:
         reader_left()
         return FAILED
     except Exception as error:
-        tell_error(command.style, _unexpected(error, command.log_folder))
+        short = not_enough_memory("go on") if is_lack_of_memory(error) else None
+        tell_error(command.style, short or _unexpected(error, command.log_folder))
         if command.style == "verbose":
             traceback.print_exc()
         return FAILED

@@ -61,8 +61,44 @@ class MissingSystemLibraryError(ReconError):
     """A library of the operating system that a dependency needs is not installed."""
 
 
+class NotEnoughMemoryError(ReconError):
+    """The machine has too little memory left for a step; what was given to it may be fine."""
+
+
 class ShapeMismatchError(ValueError):
     """A programmer's mistake: two arrays or an array and a camera disagree on size."""
+
+
+_MEMORY_WORDS = (
+    "out of memory", "can't allocate memory", "insufficient memory", "bad_alloc",
+    "cannot allocate memory", "unable to allocate",
+)  # fmt: skip
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error of any library says that memory ran out, of the machine or of its GPU.
+
+    Libraries below Python have no common class for it: torch, OpenCV and Open3D raise
+    RuntimeErrors of their own, and Pillow's decoders an OSError.
+    """
+    return isinstance(error, MemoryError) or any(
+        words in str(error).lower() for words in _MEMORY_WORDS
+    )
+
+
+def not_enough_memory(doing: str, needed_bytes: int = 0) -> NotEnoughMemoryError:
+    """The error for a person.
+
+    Args:
+        doing: What could not be done, as in "decode photo.jpg".
+        needed_bytes: About how much it takes; 0 = unknown.
+    """
+    needed = f"; it takes about {needed_bytes / 2**30:.2g} GiB" if needed_bytes else ""
+    return NotEnoughMemoryError(
+        f"There is not enough free memory to {doing}{needed}.",
+        hint="Close other programs, choose --preset draft, or use smaller or fewer photos. "
+        "What is finished is kept.",
+    )
 
 
 def require(condition: bool, setting: str, value: object, expected: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,13 +10,8 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from recon3d.core.scene import Exif
+from recon3d.io.broken import BROKEN
 from recon3d.photos.gravity import read_down
-
-# Whatever Pillow raises on tags that lie about their own type, length or place.
-_BROKEN = (
-    ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError,
-    OSError, SyntaxError, EOFError, struct.error,
-)  # fmt: skip
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
@@ -32,7 +26,7 @@ def read_exif(image: Image.Image) -> Exif:
         main: Tags = dict(exif)
         detail: Tags = {**main, **exif.get_ifd(IFD.Exif)}
         gps: Tags = exif.get_ifd(IFD.GPSInfo)
-    except _BROKEN:
+    except BROKEN:
         return Exif()
     return Exif(
         make=_text(main.get(Base.Make)),
@@ -87,7 +81,7 @@ def _number(value: object) -> float | None:
     """A finite number above zero, or None."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except _BROKEN:
+    except BROKEN:
         return None
     return number if math.isfinite(number) and number > 0 else None
 
@@ -111,7 +105,7 @@ def _gps_deg_m(tags: Tags) -> tuple[float, float, float] | None:
         latitude = _degrees(tags[GPS.GPSLatitude], tags.get(GPS.GPSLatitudeRef) == "S")
         longitude = _degrees(tags[GPS.GPSLongitude], tags.get(GPS.GPSLongitudeRef) == "W")
         altitude = float(tags[GPS.GPSAltitude])  # type: ignore[arg-type]
-    except _BROKEN:
+    except BROKEN:
         return None
     if tags.get(GPS.GPSAltitudeRef) in (b"\x01", 1):
         altitude = -altitude

@@ -11,11 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-# Whatever Pillow and struct raise on tags that lie about their own type, length or place.
-_BROKEN = (
-    ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError,
-    OSError, SyntaxError, EOFError, struct.error,
-)  # fmt: skip
+from recon3d.io.broken import BROKEN
 
 _APPLE, _ACCELERATION, _SIGNED_RATIONAL = b"Apple iOS\x00", 0x0008, 10
 # Held still the sensor feels 1 g; further off it was being shaken.
@@ -52,7 +48,7 @@ def read_down(image: Image.Image) -> tuple[float, float, float] | None:
         else:
             turn = np.array(_UPRIGHT_FROM_STORED.get(orientation, _UPRIGHT_FROM_STORED[1]))
             down[:2] = turn @ down[:2]
-    except _BROKEN:
+    except BROKEN:
         return None
     if down is None or not np.isfinite(down).all():
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from PIL import Image, ImageOps
 
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
 from recon3d.core.scene import Exif
+from recon3d.io.broken import BROKEN
 from recon3d.photos.exif import read_exif
 from recon3d.photos.naming import RAW_SUFFIXES, VIDEO_SUFFIXES
 
@@ -25,11 +25,8 @@ MAX_PIXELS = 250_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-# Whatever Pillow's decoders raise on files that are not what they seem.
-_BROKEN = (
-    OSError, ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError,
-    SyntaxError, EOFError, NotImplementedError, MemoryError, struct.error,
-)  # fmt: skip
+_BYTES_PER_PIXEL = 11
+"""Pillow's own four, four more for the upright copy, and three for what is handed out."""
 _WHITES = (1.0, 255.0, 4095.0, 65535.0)
 
 
@@ -68,6 +65,7 @@ def read_picture(path: Path) -> Picture:
     Raises:
         InputError: the file is no image, is broken, or is larger than MAX_PIXELS. The message is
             a reason to be read beside the photo's name.
+        NotEnoughMemoryError: the machine has too little memory left to decode it.
     """
     with _opened(path) as image:
         exif = read_exif(image)
@@ -114,19 +112,12 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
     Raises:
         InputError: as `read_picture`.
     """
-    try:
-        _open_heif_too()
-        with Image.open(path) as image:
-            _check_size(image)
-            if image.mode.startswith("I") or image.mode == "F":
-                return _to_8_bit(np.asarray(image))
-            # A JPEG then skips the colours.
-            image.draft("L", None)
-            return np.asarray(image.convert("L"))
-    except Image.DecompressionBombError as error:
-        raise _too_large() from error
-    except _BROKEN as error:
-        raise _unreadable(path) from error
+    with _opened(path) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            return _to_8_bit(np.asarray(image))
+        # A JPEG then skips the colours.
+        image.draft("L", None)
+        return np.asarray(image.convert("L"))
 
 
 def read_orientation(path: Path) -> int:
@@ -134,7 +125,7 @@ def read_orientation(path: Path) -> int:
     try:
         with Image.open(path) as image:
             return _orientation(image)
-    except _BROKEN:
+    except BROKEN:
         return 1
 
 
@@ -173,20 +164,16 @@ def read_depth_mm(path: Path) -> Float32[np.ndarray, "h w"]:
         InputError: the file is broken or is not a 16-bit single-channel image.
     """
     try:
-        with Image.open(path) as image:
-            _check_size(image)
-            if not image.mode.startswith("I"):
-                raise InputError(
-                    f"its depth image {path.name} is not a 16-bit grey image",
-                    hint="Depth images hold millimetres in 16 bits, 0 = unknown.",
-                )
-            depth_mm = np.asarray(image, np.int64)
-    except Image.DecompressionBombError as error:
-        raise _too_large() from error
-    except _BROKEN as error:
+        with _opened(path) as image:
+            is_depth = image.mode.startswith("I")
+            depth_mm = np.asarray(image, np.int64) if is_depth else None
+    except InputError as error:
+        raise InputError(f"its depth image {path.name}: {error}", hint=error.hint) from error
+    if depth_mm is None:
         raise InputError(
-            f"its depth image {path.name} is broken", hint="Copy the file again."
-        ) from error
+            f"its depth image {path.name} is not a 16-bit grey image",
+            hint="Depth images hold millimetres in 16 bits, 0 = unknown.",
+        )
     known = (depth_mm > 0) & (depth_mm < 65535)
     return np.where(known, depth_mm / 1000, 0).astype(np.float32)
 
@@ -194,14 +181,20 @@ def read_depth_mm(path: Path) -> Float32[np.ndarray, "h w"]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image, not yet decoded; what goes wrong with it becomes a reason in words."""
+    size = (0, 0)
     try:
         _open_heif_too()
         with Image.open(path) as image:
             _check_size(image)
+            size = image.size
             yield image
     except Image.DecompressionBombError as error:
         raise _too_large() from error
-    except _BROKEN as error:
+    except (*BROKEN, MemoryError) as error:
+        if is_lack_of_memory(error):
+            pixels = f" of {size[0]}x{size[1]} pixels" if size[0] else ""
+            needed_bytes = size[0] * size[1] * _BYTES_PER_PIXEL
+            raise not_enough_memory(f"decode {path.name}{pixels}", needed_bytes) from error
         raise _unreadable(path) from error
 
 
@@ -230,7 +223,7 @@ def _to_8_bit(values: np.ndarray) -> UInt8[np.ndarray, "h w"]:
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(0x0112, 1)
-    except _BROKEN:
+    except BROKEN:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -263,7 +256,7 @@ def _unreadable(path: Path) -> InputError:
     try:
         with Image.open(path):
             pass
-    except _BROKEN:
+    except BROKEN:
         return InputError("it is not a photo", hint="Move it out of the folder, or ignore this.")
     return InputError("the file is broken or cut off", hint="Copy it from the camera again.")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
 
 SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off", ".3mf")
 
@@ -64,6 +64,8 @@ def _load(path: Path) -> list[Any]:
             hint=f"Install it: pip install {error.name}",
         ) from error
     except Exception as error:  # a damaged file can end in any error of any library
+        if is_lack_of_memory(error):
+            raise not_enough_memory(f"read {path.name}") from error
         raise InputError(
             f"{path} cannot be read as {path.suffix}: {error or type(error).__name__}.",
             hint="It is damaged, cut short, or of another format than its name says.",

@@ -81,7 +81,7 @@ def unwrap(mesh: Mesh, check: Callable[[], None]) -> Charts:
 
 
 def _directions() -> Float[np.ndarray, "26 3"]:
-    """The middles of a cube's sides, edges and corners, turned so that none is an axis."""
+    """Unit vectors to the middles of a cube's sides, its edges and its corners; six are axes."""
     steps = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), -1).reshape(-1, 3)
     steps = steps[np.abs(steps).sum(1) > 0].astype(np.float64)
     return steps / np.linalg.norm(steps, axis=1, keepdims=True)

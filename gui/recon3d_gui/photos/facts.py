@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, NotEnoughMemoryError
 from recon3d.core.scene import Exif
 from recon3d.photos.naming import VIDEO_SUFFIXES
 
@@ -81,7 +81,7 @@ def make_thumbnail(file: Path) -> Thumbnail:
             preview = read_preview(file, _JUDGED_PX)
             rgb = preview.rgb
             facts = _facts(preview.exif, preview.width_px, preview.height_px, sharpness(rgb))
-    except InputError as error:
+    except (InputError, NotEnoughMemoryError) as error:
         return Thumbnail(PhotoFacts(reason=str(error), advice=error.hint), None)
     image = Image.fromarray(rgb)
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from recon3d.core.errors import EstimatorError
+from recon3d.core.errors import EstimatorError, is_lack_of_memory, not_enough_memory
 from recon3d.depth.mono.network import MonoNetwork
 from recon3d.depth.mono.recipe import EncoderName, ModelConfig
 
@@ -50,6 +50,8 @@ def new_network(config: ModelConfig, source: str) -> tuple[MonoNetwork, str]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return MonoNetwork(config, state), f"ImageNet weights of torchvision, {path.name}"
     except Exception as error:  # torch raises whatever it finds in a broken file
+        if is_lack_of_memory(error):
+            raise not_enough_memory(f"load {path.name}") from error
         raise EstimatorError(
             f"{path} does not hold the ImageNet weights of {config.encoder}: {error}",
             hint=f"Get https://download.pytorch.org/models/{name}, or pass --pretrained none.",

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from recon3d.core.errors import Cancelled, EstimatorError
+from recon3d.core.errors import Cancelled, EstimatorError, is_lack_of_memory, not_enough_memory
 from recon3d.depth.training.schedule import Schedule
 from recon3d.run.files import atomic_path
 from recon3d.run.task import Task
@@ -273,6 +273,8 @@ def _restore(state: _State, path: Path, device: torch.device) -> None:
         state.scaler.load_state_dict(content["scaler"])
         state.progress = Progress(**content["progress"])
     except Exception as error:  # torch raises whatever it finds in a broken file
+        if is_lack_of_memory(error):
+            raise not_enough_memory(f"load {path.name}") from error
         raise EstimatorError(
             f"Cannot go on from {path}: {error}",
             hint="It is damaged or of a network of another shape. Choose another --out folder.",

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from recon3d.core.camera import PinholeCamera
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
 from recon3d.depth.mono.datasets.files import frame_of, read_depth, read_rgb
 from recon3d.depth.mono.frames import Frame, FrameSet
 
@@ -90,6 +90,8 @@ def _read_splits(path: Path, count: int) -> dict[str, tuple[int, ...]]:
         content = loadmat(path)
         parts = {name: content[f"{name}Ndxs"].ravel().astype(int) - 1 for name in ("train", "test")}
     except Exception as error:  # scipy raises whatever it finds in a broken file
+        if is_lack_of_memory(error):
+            raise not_enough_memory(f"read {path.name}") from error
         raise InputError(f"{path} is not NYU's splits.mat: {error}.") from error
     if any(((part < 0) | (part >= count)).any() for part in parts.values()):
         raise InputError(f"{path} names frames beyond the {count} of {_MAT}.")
