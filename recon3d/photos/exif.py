@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from recon3d.core.scene import Exif
-from recon3d.io.broken import BROKEN
+from recon3d.photos.broken import BROKEN
 from recon3d.photos.gravity import read_down
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)

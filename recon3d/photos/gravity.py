@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from recon3d.io.broken import BROKEN
+from recon3d.photos.broken import BROKEN
 
 _APPLE, _ACCELERATION, _SIGNED_RATIONAL = b"Apple iOS\x00", 0x0008, 10
 # Held still the sensor feels 1 g; further off it was being shaken.

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
 from recon3d.core.scene import Exif
-from recon3d.io.broken import BROKEN
+from recon3d.photos.broken import BROKEN
 from recon3d.photos.exif import read_exif
 from recon3d.photos.naming import RAW_SUFFIXES, VIDEO_SUFFIXES
 
