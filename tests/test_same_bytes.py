@@ -111,9 +111,10 @@ def test_fusing_the_same_maps_in_any_order_gives_the_same_bytes(
     for number, names in enumerate((sorted(maps), sorted(maps, reverse=True))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        task = Task("fuse", silent, CancelToken())
+        runtime = Runtime(device="cpu", workers=1 + number)
+        task = Task("fuse", silent, CancelToken(), runtime)
         these = {name: maps[name] for name in names}
-        fuse_depth(posed, these, config, folder, task, Runtime(device="cpu", workers=1 + number))
+        fuse_depth(posed, these, config, folder, task)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
 
