@@ -203,6 +203,7 @@ def _run_to_mesh(
         ),
         read=depth.read_predictions,
     )
+    work.doubt("depth", lambda: depth.doubts(predictions.folder))
     if alone:
         _make_relief(work, posed, predictions, config, until, made)
         return
@@ -218,6 +219,8 @@ def _run_to_mesh(
             ),
             read=align.read_aligned,
         )
+        folder = aligned.folder
+        work.doubt("align", lambda: align.doubts(folder))
     made.aligned = aligned
     made.depth = refined = work.stage(
         "refine",
