@@ -108,7 +108,9 @@ def test_without_anything_to_align_to_the_first_estimator_is_left_alone(
 ) -> None:
     lost = replace(measured(request_), confidence=np.zeros((120, 160), np.float32))
     blind = replace(request_, points_world=np.zeros((0, 3)))
-    assert fill(blind, lost, guessed(request_)) is lost
+    kept = fill(blind, lost, guessed(request_))
+    assert kept.values is lost.values
+    assert "points" in kept.doubt
 
 
 def test_the_pair_keeps_the_protocol_and_reads_lazily(request_: DepthRequest) -> None:

@@ -25,12 +25,15 @@ class PredictedDepth:
     values: for kind "scene" depth_z in scene units, for "metric" depth_z in metres, for
         "relative" inverse depth up to scale and shift; 0 = unknown.
     confidence: 0 to 1, the estimator's own belief that the value is right.
+    doubt: why the map is worse than such an estimator's usually are; empty where it is not.
+        Files of depth maps do not hold it.
     """
 
     values: Float[np.ndarray, "h w"]
     kind: DepthKind
     confidence: Float[np.ndarray, "h w"]
     camera: PinholeCamera
+    doubt: str = ""
 
 
 @dataclass(frozen=True, eq=False)

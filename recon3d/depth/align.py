@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +26,14 @@ from recon3d.depth.alignment import Alignment, fit_alignment, sample
 from recon3d.depth.anchors import Anchors, point_anchors, point_sigmas, seen_from
 from recon3d.depth.cleanup import without_flying_pixels
 from recon3d.depth.covisibility import rank_neighbours
-from recon3d.depth.files import depth_file_paths, read_prediction, write_prediction
+from recon3d.depth.files import (
+    depth_file_paths,
+    in_one_sentence,
+    read_doubts,
+    read_prediction,
+    write_doubts,
+    write_prediction,
+)
 from recon3d.depth.spline import LEAST_NODES
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
@@ -40,6 +46,7 @@ _LEAST_SIGMA = 0.03
 _HIDDEN = 0.15
 """A neighbour's point farther than this share from the view's own surface is another surface."""
 _POOR = 0.2
+_APART = "Neighbouring photos could not be made to agree with the depth"
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +120,7 @@ def align_depth(
     typical = float(np.median([fit.error for fit in fits.values()]))
     paths = depth_file_paths(folder, [scene.views[index].photo_id for index in fits])
     ranked = rank_neighbours(scene, config.neighbours)
+    noted = read_doubts(folder)
     for done, index in enumerate(fits):
         view = scene.views[index]
         if not paths[view.photo_id].exists():
@@ -120,8 +128,11 @@ def align_depth(
             around = [surfaces[other] for other in ranked[index] if other in surfaces]
             shown = _shown_by(around, view, prediction, fits[index])
             anchors = Anchors.joined([point_anchors(scene, sigmas, index), *shown])
-            with suppress(AlignmentError):  # the first fit then stands
+            try:
                 fits[index] = _fit(prediction, anchors, config)
+            except AlignmentError as error:  # the first fit then stands
+                noted[view.photo_id] = str(error)
+                write_doubts(folder, noted)
             aligned = fits[index].apply(prediction)
             whole = replace(aligned, values=without_flying_pixels(aligned.values, aligned.camera))
             write_prediction(paths[view.photo_id], whole)
@@ -142,6 +153,12 @@ def align_depth(
 def read_aligned(folder: Path) -> Mapping[str, PredictedDepth]:
     """Read what `align_depth` wrote, one file when asked."""
     return FileMapping(depth_file_paths(folder), read_prediction)
+
+
+def doubts(folder: Path) -> list[str]:
+    """What makes depth maps that `align_depth` wrote worse than they look."""
+    noted = read_doubts(folder)
+    return [in_one_sentence(noted, _APART)] if noted else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,4 +198,13 @@ def _shown_by(
         yield shown.where(np.abs(own_z - shown.depth_z) < _HIDDEN * shown.depth_z)
 
 
-ALIGN = Stage(name="align", result="aligned", version=1, run=align_depth, read=read_aligned)
+ALIGN = Stage(
+    name="align",
+    result="aligned",
+    version=2,
+    run=align_depth,
+    read=read_aligned,
+    warnings=doubts,
+)
+    name="align", result="aligned", version=2, run=align_depth, read=read_aligned, warnings=doubts
+)

@@ -16,7 +16,14 @@ from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.depth.anchors import point_sigmas
 from recon3d.depth.covisibility import depth_range, rank_neighbours
-from recon3d.depth.files import depth_file_paths, read_prediction, write_prediction
+from recon3d.depth.files import (
+    depth_file_paths,
+    in_one_sentence,
+    read_doubts,
+    read_prediction,
+    write_doubts,
+    write_prediction,
+)
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
@@ -84,6 +91,7 @@ def estimate_depth(
     paths = depth_file_paths(folder, [view.photo_id for view in views])
     todo = {i: plan for i, plan in plans.items() if not paths[views[i].photo_id].exists()}
     requests = _requests(posed, todo, config.resolution_px, wanted)
+    noted = read_doubts(folder)
     done = len(plans) - len(todo)
     task.step(done, len(plans))
     predictions = map(_finite, estimator.predict(requests, task.check))
@@ -93,6 +101,9 @@ def estimate_depth(
             blank = _frame(posed, index, config.resolution_px).is_blank
             reason = "the photo shows nothing" if blank else f"{estimator.name} found none"
             task.warn(f"No depth for {photo_id}: {reason}.")
+        if prediction.doubt:
+            noted[photo_id] = prediction.doubt
+            write_doubts(folder, noted)
         write_prediction(paths[photo_id], prediction)
         done += 1
         task.step(done, len(plans), photo_id)
@@ -101,6 +112,12 @@ def estimate_depth(
 def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
     """Read what `estimate_depth` wrote, one file when asked."""
     return FileMapping(depth_file_paths(folder), read_prediction)
+
+
+def doubts(folder: Path) -> list[str]:
+    """What makes depth maps that `estimate_depth` wrote worse than they look."""
+    noted = read_doubts(folder)
+    return [in_one_sentence(noted, "Holes could not be filled in the depth")] if noted else []
 
 
 def depth_requests(posed: PosedPhotos, resolution_px: int, sources: int) -> Iterator[DepthRequest]:
@@ -171,5 +188,10 @@ def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
 
 
 ESTIMATE = Stage(
-    name="depth", result="predictions", version=1, run=estimate_depth, read=read_predictions
+    name="depth",
+    result="predictions",
+    version=2,
+    run=estimate_depth,
+    read=read_predictions,
+    warnings=doubts,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,9 +12,11 @@ import numpy as np
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import PredictedDepth, SceneDepth
-from recon3d.run.files import atomic_path
+from recon3d.run.files import atomic_path, write_json
 
 _SUFFIX = ".npz"
+_DOUBTS = "doubts.json"
+_NAMED = 3
 
 
 def depth_file_paths(folder: Path, photo_ids: Sequence[str] | None = None) -> dict[str, Path]:
@@ -25,6 +28,26 @@ def depth_file_paths(folder: Path, photo_ids: Sequence[str] | None = None) -> di
         found = sorted(folder.glob(f"*{_SUFFIX}"))
         return {unquote(path.name.removesuffix(_SUFFIX)): path for path in found}
     return {photo_id: folder / f"{_quoted(photo_id)}{_SUFFIX}" for photo_id in photo_ids}
+
+
+def write_doubts(folder: Path, doubts: Mapping[str, str]) -> None:
+    """Keep, by photo id, what is not as good about a depth map as its numbers look."""
+    if doubts:
+        write_json(folder / _DOUBTS, doubts)
+
+
+def read_doubts(folder: Path) -> dict[str, str]:
+    """Read what `write_doubts` wrote; none where it wrote nothing."""
+    path = folder / _DOUBTS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def in_one_sentence(doubts: Mapping[str, str], what: str) -> str:
+    """How many photos it is, which ones first, and the reason of the first."""
+    names = ", ".join([*list(doubts)[:_NAMED], *(["..."] if len(doubts) > _NAMED else [])])
+    reason = next(iter(doubts.values())).rstrip(".")
+    number = f"{len(doubts)} photos" if len(doubts) > 1 else "1 photo"
+    return f"{what} of {number} ({names}): {reason}."
 
 
 def write_prediction(target: Path, depth: PredictedDepth) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import tee
 from pathlib import Path
 
@@ -32,8 +32,6 @@ _JUMP = 0.2
 """Two depths that differ by more than this share belong to two surfaces: no blending."""
 _NODES = (9, 12)
 _LEAST_ANCHORS = 30
-
-logger = logging.getLogger(__name__)
 
 
 class Filled:
@@ -78,13 +76,12 @@ def fill(
 ) -> PredictedDepth:
     """Measured depth where it is sure, guessed depth fitted to it elsewhere; smooth in between.
 
-    Where the guess does not fit, the measured depth stays as it is.
+    Where the guess does not fit, the measured depth stays as it is, with the reason as its doubt.
     """
     try:
         aligned = _aligned(request, measured, guessed)
     except AlignmentError as error:
-        logger.warning("%s is not filled: %s", request.reference.view_id, error)
-        return measured
+        return replace(measured, doubt=str(error))
     kept = np.clip((measured.confidence - _UNSURE) / (_SURE - _UNSURE), 0, 1)
     kept = np.where(measured.values > 0, kept * kept * (3 - 2 * kept), 0).astype(np.float32)
     both = (measured.values > 0) & (aligned.values > 0)

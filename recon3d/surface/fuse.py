@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,15 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_cloud, load_mesh, save_cloud, save_mesh
 
+logger = logging.getLogger(__name__)
+
 _TRUNCATION_VOXELS = (4.0, 12.0)
 _NOISE_DEVIATIONS = 8.0
 """The surface must lie inside the band of every depth map for noise to average out; eight,
 because depth has heavy tails and distant views differ more than the neighbours measured."""
 _SAME_SURFACE = 0.05
 """Depths of two views that differ by more than this share belong to different surfaces."""
+_MANY_MAPS, _WEIGHT_OF_MANY = 30, 3
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
 _SAMPLE_STEP_PX, _NOISE_STEP_PX = 4, 16
 _FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
@@ -53,7 +57,8 @@ class FuseConfig:
     disagree and takes 4 to 12. Raise it for noisy depth, lower it for thin walls."""
 
     min_weight: Annotated[int, Range(least=0)] = 0
-    """Depth maps that must have seen a voxel; 0 chooses 1 for few photos, 3 for many."""
+    """Depth maps that must have seen a voxel; 0 takes 1 for fewer than 30 depth maps and 3 from
+    30 on, so that one photo more can leave out what only one or two photos saw."""
 
     max_distance: Annotated[float, Range(above=0)] = 2.0
     """Depth beyond this many times the scene's median is left out: few voxels per photo pixel
@@ -97,7 +102,7 @@ def fuse_depth(
         rgb = _resized(posed.rgb[photo_id], scene_depth)
         view = posed.scene.view(photo_id)
         volume.integrate(near.astype(np.float32), rgb, scene_depth.camera, view.cam_from_world)
-    min_weight = config.min_weight or (1 if len(depth) < 30 else 3)
+    min_weight = config.min_weight or (1 if len(depth) < _MANY_MAPS else _WEIGHT_OF_MANY)
     empty = TooLittleDepthError(
         "The depth maps leave no surface.",
         hint="Look at the depth previews in the report; take more photos, closer together.",
@@ -112,6 +117,11 @@ def fuse_depth(
         mesh = _poisson(cloud, voxel_size)
     if len(mesh.faces) == 0:
         raise empty
+    logger.info(
+        "fused %d depth maps to %d faces, voxels of %.4g, each seen by %d maps or more%s",
+        len(farthest), len(mesh.faces), voxel_size, min_weight,
+        "" if config.min_weight else f" ({_WEIGHT_OF_MANY} from {_MANY_MAPS} maps on, else 1)",
+    )  # fmt: skip
     save_cloud(folder / _CLOUD, cloud)
     save_mesh(folder / _MESH, mesh)
 
