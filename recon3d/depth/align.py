@@ -206,5 +206,3 @@ ALIGN = Stage(
     read=read_aligned,
     warnings=doubts,
 )
-    name="align", result="aligned", version=2, run=align_depth, read=read_aligned, warnings=doubts
-)
