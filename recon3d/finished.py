@@ -17,7 +17,15 @@ def reopen(workspace: Path) -> Results:
     Raises:
         InputError: it is not a workspace, no run has finished in it, or it is not whole.
     """
-    return _whole(workspace, last_run(workspace, STAGES.values()))
+    made = last_run(workspace, STAGES.values())
+    # By stage, not by the names that the run noted: those of an earlier version may be others.
+    return _whole(
+        workspace,
+        {
+            name if name == "aligned" else STAGES[result.stage].result: result
+            for name, result in made.items()
+        },
+    )
 
 
 def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:

@@ -49,7 +49,7 @@ def report_run(
 ) -> None:
     """Write report.html and report.json, of a failed run too."""
     run = report.Run(
-        album=made.album.value if made.album else None,
+        image_set=made.image_set.value if made.image_set else None,
         posed=made.posed.value if made.posed else None,
         depth=made.depth.value if made.depth else None,
         mesh=made.mesh.value if made.mesh else None,

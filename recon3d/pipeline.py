@@ -16,7 +16,7 @@ from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.registry import make_estimator
 from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
-from recon3d.photos.ingest import INGEST, check_excluded, read_album
+from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
 from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_surface
 from recon3d.run.stage import Stage
 from recon3d.run.workspace import StageResult, Workspace
@@ -45,19 +45,19 @@ def run_stages(
         if alone:
             relief.check_estimator(estimator)
 
-    read = partial(read_album, excluded=inputs.excluded)
-    made.album = album = work.run(INGEST, config.ingest, files, read=read)
-    check_excluded(album.value, inputs.excluded, task)
+    read = partial(read_image_set, excluded=inputs.excluded)
+    made.image_set = image_set = work.run(INGEST, config.ingest, files, read=read)
+    check_excluded(image_set.value, inputs.excluded, task)
     if until < Until.POSE:
         return
-    check_photos(config.frame, album.value)
-    given = read_given_cameras(album.value, inputs.intrinsics, inputs.poses)
-    left_out = album.value.excluded
+    check_photos(config.frame, image_set.value)
+    given = read_given_cameras(image_set.value, inputs.intrinsics, inputs.poses)
+    left_out = image_set.value.excluded
     if alone:
-        cameras = (album, given, estimator)
+        cameras = (image_set, given, estimator)
         made.posed = work.run(REGISTER_ONE, config.pose, *cameras, depends_on=left_out)
     else:
-        made.posed = work.run(REGISTER, config.pose, album, given, depends_on=left_out)
+        made.posed = work.run(REGISTER, config.pose, image_set, given, depends_on=left_out)
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else _depth_to_mesh)(work, config, until, made)
@@ -121,9 +121,9 @@ def _frame(work: Workspace, config: Config, made: Results) -> StageResult[Target
     """How the latest stage that was reached is to stand."""
     if made.frame:
         return made.frame
-    assert made.album
+    assert made.image_set
     assert made.posed
     latest: StageResult[Any] = made.mesh or made.surface or made.posed
     surface = latest.map(lambda _: latest_surface(made)[0])
-    made.frame = work.run(FRAME, config.frame, made.posed, made.album, surface)
+    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, surface)
     return made.frame

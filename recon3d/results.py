@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recon3d.core.depth import PredictedDepth, SceneDepth
-from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
 from recon3d.run.workspace import StageResult
@@ -61,7 +61,7 @@ class Results:
     """What a run has made so far; None for the stages it did not reach."""
 
     workspace: Path
-    album: StageResult[Album] | None = None
+    image_set: StageResult[ImageSet] | None = None
     posed: StageResult[PosedPhotos] | None = None
     predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
     aligned: StageResult[Mapping[str, PredictedDepth]] | None = None
@@ -77,6 +77,11 @@ class Results:
     """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def album(self) -> StageResult[ImageSet] | None:
+        """The name of `image_set` until version 0.1."""
+        return self.image_set
 
     @property
     def reached(self) -> dict[str, StageResult[Any]]:

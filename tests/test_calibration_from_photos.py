@@ -21,7 +21,7 @@ from recon3d_calib.from_photos import (
     calibrate_placed,
 )
 from recon3d_calib.lens import LENSES, LensName, project
-from recon3d_calib.photo_doubts import doubts, verdict
+from recon3d_calib.photo_warnings import verdict, warnings
 from recon3d_calib.places import draw_places
 from recon3d_calib.report import write_photos_report
 
@@ -102,20 +102,20 @@ def test_the_camera_comes_back_within_its_error_bars(lens: LensName, seed: int) 
     assert abs(camera.cy_px - cy) < 3 * found.std["cy"]
     for term, truth in zip(found.intrinsics.distortion.coefficients, terms, strict=True):
         assert abs(term - truth) < 3 * found.std["k1"]
-    assert not list(doubts(found))
+    assert not list(warnings(found))
     assert verdict(found).startswith("Trustworthy")
 
 
 def test_photos_from_one_direction_are_not_to_be_trusted_and_say_so() -> None:
     wide, narrow = found_in("pinhole", 1), found_in("pinhole", 1, around_deg=12)
     assert narrow.std["fx"] > 3 * wide.std["fx"]
-    assert any("one direction" in sentence for sentence in doubts(narrow))
+    assert any("one direction" in sentence for sentence in warnings(narrow))
     assert not verdict(narrow).startswith("Trustworthy")
 
 
 def test_few_photos_are_doubtful_and_two_are_too_few() -> None:
     found = found_in("pinhole", 5, photos=4)
-    assert any("4 photos only" in sentence for sentence in doubts(found))
+    assert any("4 photos only" in sentence for sentence in warnings(found))
     placement, members, estimate = placed("pinhole", np.random.default_rng(5), photos=4)
     reason = calibrate_placed(placement, members[:2], estimate, task())
     assert isinstance(reason, str)
@@ -152,7 +152,7 @@ def test_the_report_says_which_photos_count_and_why_not_to_trust_it(tmp_path: Pa
     page = (tmp_path / "K.html").read_text(encoding="utf-8")
     assert "Trustworthy: the focal length" in page
     assert "From 12 of 17 photos" in page
-    assert next(doubts(doubtful)) in page
+    assert next(warnings(doubtful)) in page
     assert "&lt;b&gt;.jpg" in page
     assert "it is blurred" in page
     assert page.count("<polygon") == 16

@@ -17,7 +17,7 @@ from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import IntrinsicsError, PosesError
-from recon3d.core.scene import Album, Exif, Photo, Verdict
+from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
 from recon3d.core.transform import Rigid
 from recon3d.sfm.given_cameras import fit_to_photo, read_given_cameras
 
@@ -27,15 +27,15 @@ OURS = {"width": 640, "height": 480, "fx": 500.0, "fy": 502.0, "cx": 318.0, "cy"
 CAMERA = PinholeCamera(640, 480, 500.0, 502.0, 318.0, 242.0)
 
 
-def album(
+def image_set(
     *names: str, size: tuple[int, int] = SIZE, left_out: Sequence[str] = (), depth: bool = False
-) -> Album:
+) -> ImageSet:
     photos = tuple(
         Photo(name, f"/nowhere/{name}", *size, Exif(), "", "group") for name in names or ("a.jpg",)
     )
     depths = {photo.id: np.ones((2, 2), np.float32) for photo in photos} if depth else {}
     verdicts = tuple(Verdict(name, False, "it is blurred") for name in left_out)
-    return Album(photos, verdicts, False, {}, {}, depths)
+    return ImageSet(photos, verdicts, False, {}, {}, depths)
 
 
 def write(path: Path, content: str | Mapping[str, object]) -> Path:
@@ -44,8 +44,8 @@ def write(path: Path, content: str | Mapping[str, object]) -> Path:
     return path
 
 
-def read_one(path: Path, photos: Album | None = None) -> Intrinsics:
-    return read_given_cameras(photos or album(), path, None).intrinsics["a.jpg"]
+def read_one(path: Path, photos: ImageSet | None = None) -> Intrinsics:
+    return read_given_cameras(photos or image_set(), path, None).intrinsics["a.jpg"]
 
 
 def assert_camera(actual: PinholeCamera, expected: PinholeCamera) -> None:
@@ -145,7 +145,7 @@ def test_a_text_matrix_is_for_the_photos_size(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "K.txt", K)
     assert_camera(read_one(tmp_path / "K.txt").pinhole, CAMERA)
     with pytest.raises(IntrinsicsError, match="another size"):
-        read_one(tmp_path / "K.txt", album("a.jpg", size=(1920, 1440)))
+        read_one(tmp_path / "K.txt", image_set("a.jpg", size=(1920, 1440)))
     np.savetxt(tmp_path / "K.txt", K.T)
     with pytest.raises(IntrinsicsError, match="transposed"):
         read_one(tmp_path / "K.txt")
@@ -193,29 +193,29 @@ def test_colmap_cameras_are_read_by_size(tmp_path: Path) -> None:
     text = "1 PINHOLE 640 480 500 502 318 242\n2 SIMPLE_RADIAL 480 640 510 240 320 0.1\n"
     path = write(tmp_path / "cameras.txt", text)
     assert_camera(read_one(path).pinhole, CAMERA)
-    portrait = read_one(path, album("a.jpg", size=(480, 640)))
+    portrait = read_one(path, image_set("a.jpg", size=(480, 640)))
     assert portrait.distortion == Distortion("radial", (0.1,))
     with pytest.raises(IntrinsicsError, match="2 cameras"):
-        read_one(path, album("a.jpg", size=(1280, 960)))
+        read_one(path, image_set("a.jpg", size=(1280, 960)))
 
 
 def test_one_camera_per_photo_is_found_by_name(tmp_path: Path) -> None:
     cameras = {"a.jpg": OURS, "b.jpg": {**OURS, "fx": 900.0}}
     path = write(tmp_path / "K.json", {"cameras": cameras})
-    read = read_given_cameras(album("x/a.jpg", "x/b.jpg"), path, None).intrinsics
+    read = read_given_cameras(image_set("x/a.jpg", "x/b.jpg"), path, None).intrinsics
     assert read["x/b.jpg"].pinhole.fx_px == 900
     with pytest.raises(IntrinsicsError, match=r"1 of 2 photos, such as c\.jpg"):
-        read_given_cameras(album("a.jpg", "c.jpg"), path, None)
+        read_given_cameras(image_set("a.jpg", "c.jpg"), path, None)
 
 
 def test_cameras_of_a_rig_took_the_photos_in_the_folders_of_their_names(tmp_path: Path) -> None:
     cameras = {"left": OURS, "right": {**OURS, "fx": 900.0}, "left/2.jpg": {**OURS, "fx": 901.0}}
     path = write(tmp_path / "K.rig.json", {"cameras": cameras, "unit": "metre"})
-    photos = album("left/1.jpg", "left/2.jpg", "right/day/1.jpg")
+    photos = image_set("left/1.jpg", "left/2.jpg", "right/day/1.jpg")
     read = read_given_cameras(photos, path, None).intrinsics
     assert [read[photo.id].pinhole.fx_px for photo in photos.photos] == [OURS["fx"], 901, 900]
     with pytest.raises(IntrinsicsError, match=r"1 of 2 photos, such as back/1\.jpg"):
-        read_given_cameras(album("left/1.jpg", "back/1.jpg"), path, None)
+        read_given_cameras(image_set("left/1.jpg", "back/1.jpg"), path, None)
 
 
 @given(
@@ -227,7 +227,7 @@ def test_scaled_intrinsics_see_the_same_scene_at_the_same_share_of_the_photo(
     scale: float, x: float, y: float
 ) -> None:
     size = (round(640 * scale / 4) * 4, round(640 * scale / 4) * 3)
-    photo = album("a.jpg", size=size).photos[0]
+    photo = image_set("a.jpg", size=size).photos[0]
     fitted = fit_to_photo(Intrinsics(CAMERA), photo, Path("K.json")).pinhole
     point = np.array([[x, y, 1.0]])
     before, after = (project(point, camera)[0][0] for camera in (CAMERA, fitted))
@@ -238,9 +238,9 @@ def test_scaled_intrinsics_see_the_same_scene_at_the_same_share_of_the_photo(
 def test_another_shape_names_photo_and_sizes(tmp_path: Path) -> None:
     path = write(tmp_path / "K.json", OURS)
     with pytest.raises(IntrinsicsError, match=r"640x480 pixels, but a\.jpg has 1920x1080"):
-        read_one(path, album("a.jpg", size=(1920, 1080)))
+        read_one(path, image_set("a.jpg", size=(1920, 1080)))
     with pytest.raises(IntrinsicsError, match="another shape"):
-        read_one(path, album("a.jpg", size=(480, 640)))
+        read_one(path, image_set("a.jpg", size=(480, 640)))
 
 
 @pytest.mark.parametrize("orientation", [6, 8])
@@ -250,7 +250,7 @@ def test_a_landscape_calibration_follows_the_turn_that_exif_made(
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.new("RGB", SIZE).save(tmp_path / "a.jpg", exif=exif)
-    photo = replace(album("a.jpg", size=(480, 640)).photos[0], path=str(tmp_path / "a.jpg"))
+    photo = replace(image_set("a.jpg", size=(480, 640)).photos[0], path=str(tmp_path / "a.jpg"))
     lens = Distortion("brown", (0.1, 0.05, 0.01, -0.02))
     turned = fit_to_photo(Intrinsics(CAMERA, lens), photo, Path("K.json"))
     point = np.array([0.21, -0.13])
@@ -285,7 +285,7 @@ def test_one_text_file_per_photo_is_camera_to_world(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "frame-1.pose.txt", WORLD_FROM_CAM)
     np.savetxt(tmp_path / "frame-2.pose.txt", np.full((4, 4), -np.inf))
     np.savetxt(tmp_path / "camera-intrinsics.txt", K)
-    photos = album("frame-1.color.jpg", "frame-2.color.jpg", depth=True)
+    photos = image_set("frame-1.color.jpg", "frame-2.color.jpg", depth=True)
     given = read_given_cameras(photos, None, tmp_path)
     assert list(given.cam_from_world) == ["frame-1.color.jpg"]
     assert_placed(given.cam_from_world, "frame-1.color.jpg")
@@ -295,12 +295,12 @@ def test_one_text_file_per_photo_is_camera_to_world(tmp_path: Path) -> None:
 def test_a_line_per_photo_counts_the_photos_that_were_left_out(tmp_path: Path) -> None:
     lines = np.stack([np.eye(4).ravel(), WORLD_FROM_CAM.ravel()])
     np.savetxt(tmp_path / "poses.txt", lines)
-    for photos in (album("0.jpg", "a.jpg"), album("a.jpg", left_out=["0.jpg", "README"])):
+    for photos in (image_set("0.jpg", "a.jpg"), image_set("a.jpg", left_out=["0.jpg", "README"])):
         given = read_given_cameras(photos, None, tmp_path / "poses.txt")
         assert_placed(given.cam_from_world)
         assert given.unit == "scene"
     with pytest.raises(PosesError, match="2 poses, but there are 3 photos"):
-        read_given_cameras(album("a", "b", "c"), None, tmp_path / "poses.txt")
+        read_given_cameras(image_set("a", "b", "c"), None, tmp_path / "poses.txt")
 
 
 def test_lines_of_3x4_and_blocks_of_4x4_are_read_too(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_lines_of_3x4_and_blocks_of_4x4_are_read_too(tmp_path: Path) -> None:
         ("block.txt", WORLD_FROM_CAM),
     ):
         np.savetxt(tmp_path / name, rows)
-        assert_placed(read_given_cameras(album(), None, tmp_path / name).cam_from_world)
+        assert_placed(read_given_cameras(image_set(), None, tmp_path / name).cam_from_world)
 
 
 def test_nerfstudio_poses_turn_from_opengl_and_bring_their_intrinsics(tmp_path: Path) -> None:
@@ -319,11 +319,11 @@ def test_nerfstudio_poses_turn_from_opengl_and_bring_their_intrinsics(tmp_path: 
         "frames": [{"file_path": "./images/a.jpg", "transform_matrix": gl.tolist()}],
     }  # fmt: skip
     path = write(tmp_path / "transforms.json", content)
-    given = read_given_cameras(album(), None, path)
+    given = read_given_cameras(image_set(), None, path)
     assert_placed(given.cam_from_world)
     assert_camera(given.intrinsics["a.jpg"].pinhole, CAMERA)
     other = write(tmp_path / "K.json", {**OURS, "fx": 777.0})
-    both = read_given_cameras(album(), other, tmp_path)
+    both = read_given_cameras(image_set(), other, tmp_path)
     assert both.intrinsics["a.jpg"].pinhole.fx_px == 777
 
 
@@ -331,7 +331,7 @@ def test_nerfstudio_poses_turn_from_opengl_and_bring_their_intrinsics(tmp_path: 
 def test_our_pose_json_says_its_unit(tmp_path: Path, wrapped: bool) -> None:
     poses = {"a.jpg": {"cam_from_world": np.linalg.inv(WORLD_FROM_CAM).tolist()}}
     content = {"unit": "metre", "poses": poses} if wrapped else {"unit": "metre", **poses}
-    given = read_given_cameras(album(), None, write(tmp_path / "poses.json", content))
+    given = read_given_cameras(image_set(), None, write(tmp_path / "poses.json", content))
     assert_placed(given.cam_from_world)
     assert given.unit == "metre"
 
@@ -340,7 +340,7 @@ def test_colmap_poses_bring_their_intrinsics(tmp_path: Path) -> None:
     write(tmp_path / "cameras.txt", "1 PINHOLE 640 480 500 502 318 242\n")
     write(tmp_path / "images.txt", "1 1 0 0 0 1 2 3 1 a.jpg\n\n")
     write(tmp_path / "points3D.txt", "")
-    given = read_given_cameras(album(), None, tmp_path)
+    given = read_given_cameras(image_set(), None, tmp_path)
     np.testing.assert_allclose(given.cam_from_world["a.jpg"].translation, (1, 2, 3))
     assert_camera(given.intrinsics["a.jpg"].pinhole, CAMERA)
 
@@ -357,32 +357,32 @@ def test_colmap_poses_bring_their_intrinsics(tmp_path: Path) -> None:
 def test_a_matrix_that_is_no_pose_is_named(tmp_path: Path, pose: np.ndarray) -> None:
     path = write(tmp_path / "poses.json", {"a.jpg": {"cam_from_world": pose.tolist()}})
     with pytest.raises(PosesError, match=r"the pose of a\.jpg"):
-        read_given_cameras(album(), None, path)
+        read_given_cameras(image_set(), None, path)
 
 
 def test_poses_that_belong_to_no_photo_are_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "poses.json", {"z.jpg": {"cam_from_world": np.eye(4).tolist()}})
     with pytest.raises(PosesError, match=r"named like a\.jpg, the poses like z\.jpg"):
-        read_given_cameras(album(), None, path)
+        read_given_cameras(image_set(), None, path)
     with pytest.raises(PosesError, match="does not exist"):
-        read_given_cameras(album(), None, tmp_path / "missing")
+        read_given_cameras(image_set(), None, tmp_path / "missing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(PosesError, match="empty"):
-        read_given_cameras(album(), None, tmp_path / "empty")
+        read_given_cameras(image_set(), None, tmp_path / "empty")
 
 
 def test_the_digest_follows_the_contents(tmp_path: Path) -> None:
-    first = read_given_cameras(album(), write(tmp_path / "K.json", OURS), None).digest
-    same = read_given_cameras(album(), write(tmp_path / "other.json", OURS), None).digest
+    first = read_given_cameras(image_set(), write(tmp_path / "K.json", OURS), None).digest
+    same = read_given_cameras(image_set(), write(tmp_path / "other.json", OURS), None).digest
     changed = write(tmp_path / "K.json", {**OURS, "fx": 501.0})
     assert first == same
-    assert first != read_given_cameras(album(), changed, None).digest
-    assert read_given_cameras(album(), None, None).digest == ""
+    assert first != read_given_cameras(image_set(), changed, None).digest
+    assert read_given_cameras(image_set(), None, None).digest == ""
 
 
 def test_the_real_sets_cameras_are_read(real_photos: Path) -> None:
     ids = [f"frame-{number:06d}.color.jpg" for number in range(0, 1000, 10)]
-    kitchen = album(*ids, depth=True)
+    kitchen = image_set(*ids, depth=True)
     folder = real_photos / "kitchen_rgbd"
     given = read_given_cameras(kitchen, folder / "camera-intrinsics.txt", folder)
     assert (len(given.intrinsics), len(given.cam_from_world), given.unit) == (100, 100, "metre")

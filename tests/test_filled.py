@@ -110,7 +110,7 @@ def test_without_anything_to_align_to_the_first_estimator_is_left_alone(
     blind = replace(request_, points_world=np.zeros((0, 3)))
     kept = fill(blind, lost, guessed(request_))
     assert kept.values is lost.values
-    assert "points" in kept.doubt
+    assert "points" in kept.warning
 
 
 def test_the_pair_keeps_the_protocol_and_reads_lazily(request_: DepthRequest) -> None:

@@ -18,9 +18,9 @@ from recon3d.cli.options import PhotoCommand
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import Cancelled, ConfigError, InputError
 from recon3d.core.scene import (
-    Album,
     CameraEstimate,
     Exif,
+    ImageSet,
     Photo,
     PosedPhotos,
     PosedScene,
@@ -30,7 +30,7 @@ from recon3d.core.scene import (
 from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.georef.frame import FrameConfig, check_photos, doubts, find_frame, read_frame
+from recon3d.georef.frame import FrameConfig, check_photos, find_frame, read_frame, warnings
 from recon3d.georef.scale import told_cues
 from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent
@@ -60,12 +60,12 @@ def posed_of(views: list[View], intrinsics: Intrinsics | None = None) -> PosedPh
     return PosedPhotos(scene, {}, {}, {}, ())
 
 
-def album_of(views: list[View], exif: list[Exif] | None = None) -> Album:
+def image_set_of(views: list[View], exif: list[Exif] | None = None) -> ImageSet:
     photos = tuple(
         Photo(view.photo_id, "", 640, 480, exif[n] if exif else Exif(), "", "one")
         for n, view in enumerate(views)
     )
-    return Album(photos, (), False, {}, {}, {})
+    return ImageSet(photos, (), False, {}, {}, {})
 
 
 @pytest.fixture
@@ -94,10 +94,19 @@ def pixel(view: View, point: np.ndarray) -> str:
 
 
 def frame_of(
-    folder: Path, posed: PosedPhotos, album: Album, mesh: Mesh, config: FrameConfig | None = None
+    folder: Path,
+    posed: PosedPhotos,
+    image_set: ImageSet,
+    mesh: Mesh,
+    config: FrameConfig | None = None,
 ) -> TargetFrame:
     find_frame(
-        posed, album, mesh, config or FrameConfig(), folder, Task("frame", silent, CancelToken())
+        posed,
+        image_set,
+        mesh,
+        config or FrameConfig(),
+        folder,
+        Task("frame", silent, CancelToken()),
     )
     return read_frame(folder)
 
@@ -105,12 +114,12 @@ def frame_of(
 def test_without_any_cue_the_model_stands_upright_in_its_own_unit(
     tmp_path: Path, views: list[View], table: Mesh
 ) -> None:
-    frame = frame_of(tmp_path, posed_of(views), album_of(views), table)
+    frame = frame_of(tmp_path, posed_of(views), image_set_of(views), table)
     assert frame.unit == "scene"
     assert frame.target_from_world.scale == 1
     stands = (frame.target_from_world @ WORLD_FROM_TRUTH).rotation[2]
     assert np.degrees(np.arccos(stands @ [0, 0, 1])) < 0.5
-    assert doubts(frame) == []
+    assert warnings(frame) == []
 
 
 def test_the_origin_lies_on_the_ground_plane_not_at_its_lowest_bump(
@@ -119,7 +128,7 @@ def test_the_origin_lies_on_the_ground_plane_not_at_its_lowest_bump(
     pit = table.vertices.copy()
     hole = np.linalg.norm((WORLD_FROM_TRUTH.inverse() @ pit)[:, :2] - [0.7, 0.7], axis=1) < 0.25
     pit[hole] -= (WORLD_FROM_TRUTH.rotation @ [0, 0, 0.5]).astype(np.float32)
-    frame = frame_of(tmp_path, posed_of(views), album_of(views), replace(table, vertices=pit))
+    frame = frame_of(tmp_path, posed_of(views), image_set_of(views), replace(table, vertices=pit))
     ground = frame.target_from_world @ WORLD_FROM_TRUTH @ np.zeros(3)
     assert frame.report["ground"] == "plane"
     assert abs(ground[2]) < 0.01 / METRES_PER_UNIT
@@ -136,7 +145,7 @@ def test_a_distance_between_two_pixels_gives_metres(
     frame = frame_of(
         tmp_path,
         posed_of(views),
-        album_of(views),
+        image_set_of(views),
         table,
         FrameConfig(scale=f"{' '.join(ends)} = 1 m"),
     )
@@ -144,7 +153,7 @@ def test_a_distance_between_two_pixels_gives_metres(
     # Written to a hundredth of a pixel; the corner lies on the mesh's edge.
     assert frame.target_from_world.scale == pytest.approx(METRES_PER_UNIT, rel=2e-3)
     assert 0.05 < frame.report["scale"]["error_percent"] < 2
-    assert doubts(frame) == []
+    assert warnings(frame) == []
 
 
 def test_clicks_that_miss_by_a_pixel_are_covered_by_the_error_bar(
@@ -163,8 +172,8 @@ def test_clicks_that_miss_by_a_pixel_are_covered_by_the_error_bar(
             u, v = np.array([u, v]) + rng.normal(0, 0.7, 2) - 0.5
             places.append(f"{view.photo_id}:{u:.2f},{v:.2f}")
         text = f"{' '.join(places)} = {np.linalg.norm(points[0] - points[1])}"
-        (cue,) = told_cues(text, posed_of(views), album_of(views), table, [])
-        assert not cue.doubt
+        (cue,) = told_cues(text, posed_of(views), image_set_of(views), table, [])
+        assert not cue.warning
         hits += abs(np.log(cue.metres_per_unit / METRES_PER_UNIT)) < 2 * cue.sigma
     assert hits >= 45
 
@@ -174,7 +183,7 @@ def test_the_metres_of_one_photo_are_a_guess(
 ) -> None:
     posed = posed_of(views[:1])
     posed = replace(posed, scene=replace(posed.scene, unit="metre"))
-    frame = frame_of(tmp_path, posed, album_of(views[:1]), table)
+    frame = frame_of(tmp_path, posed, image_set_of(views[:1]), table)
     assert frame.target_from_world.scale == 1
     assert frame.report["scale"]["error_percent"] > 10
 
@@ -201,7 +210,7 @@ def test_pixels_of_a_distorted_photo_are_where_the_user_sees_them(
     metres = np.linalg.norm(SPOTS["corner"] - SPOTS["roof"])
     empty = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
     frame = frame_of(
-        tmp_path, posed_of(views, lens), album_of(views), empty,
+        tmp_path, posed_of(views, lens), image_set_of(views), empty,
         FrameConfig(scale=f"{' '.join(ends)} = {metres}"),
     )  # fmt: skip
     assert frame.target_from_world.scale == pytest.approx(METRES_PER_UNIT, rel=1e-4)
@@ -210,11 +219,11 @@ def test_pixels_of_a_distorted_photo_are_where_the_user_sees_them(
 def test_points_of_the_model_mean_the_model_without_scale(
     tmp_path: Path, views: list[View], table: Mesh
 ) -> None:
-    posed, album = posed_of(views), album_of(views)
-    plain = frame_of(tmp_path / "a", posed, album, table)
+    posed, image_set = posed_of(views), image_set_of(views)
+    plain = frame_of(tmp_path / "a", posed, image_set, table)
     a, b = (plain.target_from_world @ (WORLD_FROM_TRUTH @ SPOTS[n]) for n in ("corner", "other"))
     text = f"{','.join(map(str, a))} {','.join(map(str, b))} = 100 cm"
-    frame = frame_of(tmp_path / "b", posed, album, table, FrameConfig(scale=text))
+    frame = frame_of(tmp_path / "b", posed, image_set, table, FrameConfig(scale=text))
     assert frame.target_from_world.scale == pytest.approx(METRES_PER_UNIT, rel=1e-3)
 
 
@@ -222,11 +231,11 @@ def test_a_distance_that_ends_in_a_hole_is_named_and_the_others_count(
     tmp_path: Path, views: list[View], table: Mesh
 ) -> None:
     text = f"{views[0].photo_id}:2,2 {views[0].photo_id}:300,300 = 1; 0.37"
-    frame = frame_of(tmp_path, posed_of(views), album_of(views), table, FrameConfig(scale=text))
+    frame = frame_of(tmp_path, posed_of(views), image_set_of(views), table, FrameConfig(scale=text))
     assert frame.target_from_world.scale == pytest.approx(0.37)
-    (doubt,) = doubts(frame)
-    assert "hole at 2,2 of 00.jpg" in doubt
-    assert "+" in doubt
+    (warning,) = warnings(frame)
+    assert "hole at 2,2 of 00.jpg" in warning
+    assert "+" in warning
 
 
 def test_a_distance_corrects_poses_that_call_themselves_metres_and_warns(
@@ -235,11 +244,11 @@ def test_a_distance_corrects_poses_that_call_themselves_metres_and_warns(
     posed = posed_of(views)
     posed = replace(posed, scene=replace(posed.scene, unit="metre"))
     ends = f"{pixel(views[0], SPOTS['corner'])} {pixel(views[0], SPOTS['other'])}"
-    frame = frame_of(tmp_path, posed, album_of(views), table, FrameConfig(scale=f"{ends} = 1"))
+    frame = frame_of(tmp_path, posed, image_set_of(views), table, FrameConfig(scale=f"{ends} = 1"))
     assert frame.target_from_world.scale == pytest.approx(METRES_PER_UNIT, rel=5e-3)
-    (doubt,) = doubts(frame)
-    assert "metric poses" in doubt
-    assert "contradicts" in doubt
+    (warning,) = warnings(frame)
+    assert "metric poses" in warning
+    assert "contradicts" in warning
 
 
 @pytest.mark.parametrize("size_m", [0.2, 0.4])
@@ -252,7 +261,7 @@ def test_markers_give_metres(tmp_path: Path, size_m: float) -> None:
     posed = replace(posed_of(views), rgb=rgb)
     empty = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
     config = FrameConfig(marker_size=size_m, markers="aruco_4x4_50")
-    frame = frame_of(tmp_path, posed, album_of(views), empty, config)
+    frame = frame_of(tmp_path, posed, image_set_of(views), empty, config)
     true_scale = METRES_PER_UNIT * size_m / 0.2
     assert frame.target_from_world.scale == pytest.approx(true_scale, rel=2e-3)
     assert frame.report["scale"]["cues"][0]["detail"] == (
@@ -267,12 +276,12 @@ def test_markers_that_nobody_sees_are_a_warning(tmp_path: Path, views: list[View
     frame = frame_of(
         tmp_path,
         posed,
-        album_of(views),
+        image_set_of(views),
         empty,
         FrameConfig(marker_size=0.1, markers="aruco_4x4_50"),
     )
     assert frame.unit == "scene"
-    assert "none was found" in doubts(frame)[0]
+    assert "none was found" in warnings(frame)[0]
 
 
 def geotagged(count: int, reach_m: float) -> tuple[list[View], list[Exif]]:
@@ -296,7 +305,7 @@ def test_gps_gives_metres_and_north_where_the_cameras_moved_far(
 ) -> None:
     views, exif = geotagged(20, 60)
     config = FrameConfig(front="north")
-    frame = frame_of(tmp_path, posed_of(views), album_of(views, exif), table, config)
+    frame = frame_of(tmp_path, posed_of(views), image_set_of(views, exif), table, config)
     assert frame.unit == "metre"
     assert frame.target_from_world.scale == pytest.approx(METRES_PER_UNIT, rel=0.02)
     turned = frame.target_from_world.rotation @ WORLD_FROM_TRUTH.rotation
@@ -308,20 +317,20 @@ def test_gps_gives_metres_and_north_where_the_cameras_moved_far(
 def test_gps_of_a_small_scene_is_rejected_with_the_reason(tmp_path: Path, table: Mesh) -> None:
     views, exif = geotagged(20, 2)
     frame = frame_of(
-        tmp_path, posed_of(views), album_of(views, exif), table, FrameConfig(front="north")
+        tmp_path, posed_of(views), image_set_of(views, exif), table, FrameConfig(front="north")
     )
     assert frame.unit == "scene"
     (cue,) = frame.report["scale"]["cues"]
     assert "m apart, GPS is good to" in cue["reason"]
     assert frame.report["north_deg"] is None
-    assert any("North is not known" in doubt for doubt in doubts(frame))
+    assert any("North is not known" in warning for warning in warnings(frame))
 
 
 def test_none_keeps_the_frame_of_the_cameras_but_takes_the_scale(
     tmp_path: Path, views: list[View], table: Mesh
 ) -> None:
     config = FrameConfig(up="none", scale="0.37")
-    frame = frame_of(tmp_path, posed_of(views), album_of(views), table, config)
+    frame = frame_of(tmp_path, posed_of(views), image_set_of(views), table, config)
     np.testing.assert_array_equal(frame.target_from_world.rotation, np.eye(3))
     np.testing.assert_array_equal(frame.target_from_world.translation, np.zeros(3))
     assert frame.target_from_world.scale == pytest.approx(0.37)
@@ -340,7 +349,7 @@ def test_none_keeps_the_frame_of_the_cameras_but_takes_the_scale(
 def test_an_axis_can_be_told(
     tmp_path: Path, views: list[View], table: Mesh, text: str, direction: tuple
 ) -> None:
-    frame = frame_of(tmp_path, posed_of(views), album_of(views), table, FrameConfig(up=text))
+    frame = frame_of(tmp_path, posed_of(views), image_set_of(views), table, FrameConfig(up=text))
     np.testing.assert_allclose(frame.target_from_world.rotation[2], direction, atol=1e-3)
 
 
@@ -363,10 +372,10 @@ def test_photos_and_pixels_that_are_not_there_are_told_at_once(
 ) -> None:
     config = FrameConfig(scale=f"{place} 00.jpg:3,4 = 1")
     if not message:
-        check_photos(config, album_of(views))
+        check_photos(config, image_set_of(views))
         return
     with pytest.raises(InputError) as caught:
-        check_photos(config, album_of(views))
+        check_photos(config, image_set_of(views))
     assert message in f"{caught.value} {caught.value.hint}"
 
 
@@ -375,17 +384,17 @@ def test_a_name_that_two_folders_have_needs_its_folder(views: list[View]) -> Non
         replace(v, photo_id=f"{p}/a.jpg") for p, v in zip("xy", views, strict=False)
     )
     with pytest.raises(InputError, match="2 are called so"):
-        check_photos(FrameConfig(scale="a.jpg:1,2 a.jpg:3,4 = 1"), album_of(views))
-    check_photos(FrameConfig(scale="y/a.jpg:1,2 y/a.jpg:3,4 = 1"), album_of(views))
+        check_photos(FrameConfig(scale="a.jpg:1,2 a.jpg:3,4 = 1"), image_set_of(views))
+    check_photos(FrameConfig(scale="y/a.jpg:1,2 y/a.jpg:3,4 = 1"), image_set_of(views))
 
 
 def test_the_report_shows_what_told_scale_and_up(
     tmp_path: Path, views: list[View], table: Mesh
 ) -> None:
     text = f"{pixel(views[0], SPOTS['corner'])} {pixel(views[0], SPOTS['other'])} = 1; 9"
-    posed, album = posed_of(views), album_of(views)
-    frame = frame_of(tmp_path, posed, album, table, FrameConfig(scale=text))
-    run = Run(album=album, posed=posed, mesh=table, frame=frame)
+    posed, image_set = posed_of(views), image_set_of(views)
+    frame = frame_of(tmp_path, posed, image_set, table, FrameConfig(scale=text))
+    run = Run(image_set=image_set, posed=posed, mesh=table, frame=frame)
     write_report(tmp_path / "report.html", run)
     page = (tmp_path / "report.html").read_text()
     assert "Scale and up" in page
@@ -412,7 +421,7 @@ def test_the_command_line_takes_several_distances_and_short_options() -> None:
 
 def test_the_same_input_gives_the_same_file(tmp_path: Path, views: list[View], table: Mesh) -> None:
     for name in "ab":
-        frame_of(tmp_path / name, posed_of(views), album_of(views), table)
+        frame_of(tmp_path / name, posed_of(views), image_set_of(views), table)
     first, second = ((tmp_path / name / "frame.json").read_text() for name in "ab")
     assert first == second
     assert json.loads(first)["report"]["up"]["cues"]
@@ -424,7 +433,7 @@ def test_a_cancelled_search_leaves_nothing(tmp_path: Path, views: list[View], ta
     with pytest.raises(Cancelled):
         find_frame(
             posed_of(views),
-            album_of(views),
+            image_set_of(views),
             table,
             FrameConfig(),
             tmp_path,

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from recon3d_gui.project.cameras import Shot, tell_file, tell_photos, tell_plan, tell_run
+from recon3d_gui.project.cameras import KnownPhoto, tell_file, tell_photos, tell_plan, tell_run
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
 from recon3d.sfm.posed_files import write_scene
 
-SHOT = Shot("a.jpg", Path("/photos/a.jpg"), 600, 400, "Nikon D3200", 35.2)
+SHOT = KnownPhoto("a.jpg", Path("/photos/a.jpg"), 600, 400, "Nikon D3200", 35.2)
 
 
 @pytest.fixture

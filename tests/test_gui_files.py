@@ -32,7 +32,7 @@ from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
-from recon3d.photos.image_set_files import Item, picture_path, write_album
+from recon3d.photos.image_set_files import Item, picture_path, write_image_set
 from recon3d.photos.ingest import INGEST
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.run.workspace import StageResult, open_workspace
@@ -267,12 +267,12 @@ def make_run(
         for item in items:
             picture_path(folder, item.number).parent.mkdir(exist_ok=True)
             Image.new("RGB", (40, 30)).save(picture_path(folder, item.number))
-        write_album(folder, items, sequential=False)
+        write_image_set(folder, items, sequential=False)
 
     def write_pose(folder: Path, task: Task) -> None:
-        album = made["album"].value
+        image_set = made["image_set"].value
         views = tuple(View(n, camera.pinhole, Rigid(np.eye(3), np.zeros(3))) for n in names)
-        write_pictures(folder, album, views, dict.fromkeys(names, camera), task)
+        write_pictures(folder, image_set, views, dict.fromkeys(names, camera), task)
         cameras = {"all": CameraEstimate(camera, "given")}
         write_scene(folder, PosedScene(views, SparsePoints.empty(), "scene", cameras), ())
 

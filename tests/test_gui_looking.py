@@ -26,9 +26,9 @@ from recon3d_gui.viewer.tools import (
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import ConfigError
 from recon3d.core.scene import (
-    Album,
     CameraEstimate,
     Exif,
+    ImageSet,
     Photo,
     PosedPhotos,
     PosedScene,
@@ -37,8 +37,8 @@ from recon3d.core.scene import (
 )
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity
+from recon3d.georef.back_projection import photo_pixel
 from recon3d.georef.known_scale import PhotoPixel, parse_scale
-from recon3d.georef.lifting import photo_pixel
 from recon3d.georef.scale import told_cues
 from recon3d.sfm.undistortion import distort_pixels, undistort_pixels, undistorted_camera
 from recon3d.surface.mesh import MeshConfig
@@ -342,13 +342,13 @@ def test_two_picked_points_set_the_scale_that_the_pipeline_finds(lens: Intrinsic
         views, SparsePoints.empty(), "scene", {"phone": CameraEstimate(lens, "given")}
     )
     photos = tuple(Photo(v.photo_id, v.photo_id, 640, 480, Exif(), "", "phone") for v in views)
-    album = Album(photos, (), False, {}, {}, {})
+    image_set = ImageSet(photos, (), False, {}, {}, {})
     posed = PosedPhotos(scene, {}, {}, {}, ())
     model_from_world = Similarity(3.0, turned(np.array([1.0, 1, 0]), 0.4), np.array([1.0, 2, 3]))
 
     def pick(world: np.ndarray) -> Picked:
         pixels = [
-            photo_pixel(scene, album, view, project(view.cam_from_world @ world, camera)[0])
+            photo_pixel(scene, image_set, view, project(view.cam_from_world @ world, camera)[0])
             for view in views
         ]
         x, y, z = (model_from_world @ world).tolist()
@@ -360,8 +360,8 @@ def test_two_picked_points_set_the_scale_that_the_pipeline_finds(lens: Intrinsic
     assert "a.jpg:" in text
     assert " + b.jpg:" in text
     mesh = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
-    (cue,) = told_cues(text, posed, album, mesh, [])
-    assert not cue.doubt
+    (cue,) = told_cues(text, posed, image_set, mesh, [])
+    assert not cue.warning
     # Pixels of the text are rounded to six digits.
     assert cue.metres_per_unit == pytest.approx(0.42 / length, rel=1e-4)
 

@@ -146,7 +146,7 @@ def test_one_step_excludes_many_and_the_same_key_includes_them_again(
 
 
 def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> None:
-    from recon3d.photos.image_set_files import Item, write_album
+    from recon3d.photos.image_set_files import Item, write_image_set
     from recon3d.run.files import write_json
 
     for number in range(3):
@@ -156,7 +156,7 @@ def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> N
         Item(number=n, id=f"{n}.jpg", path="", sha256="", reason="it is blurred" if n else "")
         for n in range(2)
     ]
-    write_album(tmp_path / "ingest", items, sequential=False)
+    write_image_set(tmp_path / "ingest", items, sequential=False)
     write_json(tmp_path / "ingest" / "manifest.json", {})
     window.reached = {"ingest": tmp_path / "ingest"}
     window.settle()

@@ -1,4 +1,4 @@
-"""A folder of anything becomes an album, with a verdict on everything else."""
+"""A folder of anything becomes an image set, with a verdict on everything else."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import Cancelled, ConfigError, InputError
-from recon3d.core.scene import Album
+from recon3d.core.scene import ImageSet
 from recon3d.photos.finding import find_files
-from recon3d.photos.ingest import IngestConfig, check_excluded, ingest, read_album
+from recon3d.photos.ingest import IngestConfig, check_excluded, ingest, read_image_set
 from recon3d.photos.pictures import read_upright
 from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.device import Runtime
@@ -44,7 +44,7 @@ def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
     return path
 
 
-def make_album(
+def make_image_set(
     photos: Path,
     folder: Path,
     *,
@@ -53,16 +53,16 @@ def make_album(
     config: IngestConfig = IngestConfig(),  # noqa: B008 - frozen
     listener: Callable[[Event], None] = silent,
     cancel: CancelToken | None = None,
-) -> Album:
+) -> ImageSet:
     task = Task("ingest", listener, cancel or CancelToken(), Runtime(workers=2))
     folder.mkdir(exist_ok=True)
     ingest(find_files(photos, masks, depth, task), config, folder, task)
-    return read_album(folder)
+    return read_image_set(folder)
 
 
-def reasons(album: Album) -> dict[str, str]:
-    assert all(not verdict.used and verdict.advice for verdict in album.verdicts)
-    return {verdict.photo_id: verdict.reason for verdict in album.verdicts}
+def reasons(image_set: ImageSet) -> dict[str, str]:
+    assert all(not verdict.used and verdict.advice for verdict in image_set.verdicts)
+    return {verdict.photo_id: verdict.reason for verdict in image_set.verdicts}
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def out(tmp_path: Path) -> Path:
 
 def test_an_upright_jpeg_is_copied_byte_for_byte(imgs: Path, out: Path) -> None:
     source = save(imgs / "Brücke 1.jpg", scene(), quality=80)
-    album = make_album(imgs, out)
-    photo = album.photos[0]
+    image_set = make_image_set(imgs, out)
+    photo = image_set.photos[0]
     assert (photo.id, photo.width_px, photo.height_px) == ("Brücke 1.jpg", 160, 120)
-    assert album.pictures[photo.id].read_bytes() == source.read_bytes()
-    assert not album.sequential
+    assert image_set.pictures[photo.id].read_bytes() == source.read_bytes()
+    assert not image_set.sequential
 
 
 def test_anything_else_becomes_a_fine_upright_jpeg(imgs: Path, out: Path) -> None:
@@ -89,9 +89,9 @@ def test_anything_else_becomes_a_fine_upright_jpeg(imgs: Path, out: Path) -> Non
     exif[0x0112] = 6
     save(imgs / "turned.jpg", scene(1), exif=exif, quality=95)
     save(imgs / "png.png", scene(2))
-    album = make_album(imgs, out)
-    for photo in album.photos:
-        with Image.open(album.pictures[photo.id]) as image:
+    image_set = make_image_set(imgs, out)
+    for photo in image_set.photos:
+        with Image.open(image_set.pictures[photo.id]) as image:
             assert image.format == "JPEG"
             assert image.size == (photo.width_px, photo.height_px)
             assert image.getexif().get(0x0112, 1) == 1
@@ -99,7 +99,7 @@ def test_anything_else_becomes_a_fine_upright_jpeg(imgs: Path, out: Path) -> Non
         original = read_upright(Path(photo.path))
         # JPEG at quality 97 is off by two grey levels on such noise; with subsampling by six.
         assert np.abs(written - original).mean() < 2.5
-    assert {(p.width_px, p.height_px) for p in album.photos} == {(120, 160), (160, 120)}
+    assert {(p.width_px, p.height_px) for p in image_set.photos} == {(120, 160), (160, 120)}
 
 
 def test_every_bad_file_gets_a_verdict_and_the_good_ones_stay(imgs: Path, out: Path) -> None:
@@ -116,9 +116,9 @@ def test_every_bad_file_gets_a_verdict_and_the_good_ones_stay(imgs: Path, out: P
     save(imgs / "depth" / "1.png", np.full((120, 160), 1500, np.uint16))
     save(imgs / "masks" / "1.png", np.where(scene()[..., 0] > 99, 255, 0).astype(np.uint8))
     events: list[Event] = []
-    album = make_album(imgs, out, listener=events.append)
-    why = reasons(album)
-    assert [photo.id for photo in album.photos] == ["copy.jpg", *(p.name for p in good[1:])]
+    image_set = make_image_set(imgs, out, listener=events.append)
+    why = reasons(image_set)
+    assert [photo.id for photo in image_set.photos] == ["copy.jpg", *(p.name for p in good[1:])]
     for name, part in {
         "empty.jpg": "empty",
         "cut.jpg": "cut off",
@@ -140,14 +140,14 @@ def test_nothing_usable_is_an_error_that_lists_the_reasons(imgs: Path, out: Path
     save(imgs / "dot.png", scene()[:1, :1])
     (imgs / "empty.jpg").touch()
     with pytest.raises(InputError, match=r"None of the 2 files .*1x1.*empty") as caught:
-        make_album(imgs, out)
+        make_image_set(imgs, out)
     assert "camera again" in caught.value.hint
 
 
 def test_two_identical_photos_leave_one(imgs: Path, out: Path) -> None:
     save(imgs / "a.jpg", scene())
     (imgs / "b.jpg").write_bytes((imgs / "a.jpg").read_bytes())
-    assert [photo.id for photo in make_album(imgs, out).photos] == ["a.jpg"]
+    assert [photo.id for photo in make_image_set(imgs, out).photos] == ["a.jpg"]
 
 
 def test_a_sharp_photo_of_a_bare_wall_is_not_blurred(imgs: Path, out: Path) -> None:
@@ -155,13 +155,13 @@ def test_a_sharp_photo_of_a_bare_wall_is_not_blurred(imgs: Path, out: Path) -> N
         save(imgs / f"{number}.png", scene(number))
     wall = scene(7).astype(float) * 0.05 + 120
     save(imgs / "wall.png", wall.astype(np.uint8))
-    assert len(make_album(imgs, out).photos) == 6
+    assert len(make_image_set(imgs, out).photos) == 6
 
 
 def test_blur_limit_zero_keeps_everything(imgs: Path, out: Path) -> None:
     for number in range(5):
         save(imgs / f"{number}.png", cv2.GaussianBlur(scene(number), (0, 0), 1 + 2 * number))
-    assert make_album(imgs, out, config=IngestConfig(blur_limit=0.0)).verdicts == ()
+    assert make_image_set(imgs, out, config=IngestConfig(blur_limit=0.0)).verdicts == ()
     with pytest.raises(ConfigError, match="blur_limit"):
         IngestConfig(blur_limit=1.5)
 
@@ -174,23 +174,23 @@ def test_masks_are_written_at_the_photos_size(imgs: Path, tmp_path: Path, out: P
     save(tmp_path / "masks" / "a.png", half)
     save(tmp_path / "masks" / "b.png", np.zeros((120, 160), np.uint8))
     save(tmp_path / "masks" / "c.png", np.zeros((100, 100), np.uint8))
-    album = make_album(imgs, out, masks=tmp_path / "masks")
-    assert list(album.masks) == ["a.jpg"]
-    mask = np.asarray(Image.open(album.masks["a.jpg"]))
+    image_set = make_image_set(imgs, out, masks=tmp_path / "masks")
+    assert list(image_set.masks) == ["a.jpg"]
+    mask = np.asarray(Image.open(image_set.masks["a.jpg"]))
     assert mask.shape == (120, 160)
     assert (mask[:, :80] == 255).all()
     assert (mask[:, 80:] == 0).all()
-    assert "hides all" in reasons(album)["b.jpg"]
-    assert "100x100, the photo 160x120" in reasons(album)["c.jpg"]
-    assert [photo.id for photo in album.photos] == ["a.jpg", "d.jpg"]
+    assert "hides all" in reasons(image_set)["b.jpg"]
+    assert "100x100, the photo 160x120" in reasons(image_set)["c.jpg"]
+    assert [photo.id for photo in image_set.photos] == ["a.jpg", "d.jpg"]
 
 
 def test_the_transparent_part_of_a_cut_out_photo_is_masked(imgs: Path, out: Path) -> None:
     alpha = np.full((120, 160, 1), 255, np.uint8)
     alpha[:, :50] = 0
     save(imgs / "a.png", np.concatenate([scene(), alpha], axis=2))
-    album = make_album(imgs, out)
-    assert (np.asarray(Image.open(album.masks["a.png"])) == alpha[..., 0]).all()
+    image_set = make_image_set(imgs, out)
+    assert (np.asarray(Image.open(image_set.masks["a.png"])) == alpha[..., 0]).all()
 
 
 def test_sensor_depth_is_read_in_metres_and_must_have_the_photos_shape(
@@ -200,10 +200,10 @@ def test_sensor_depth_is_read_in_metres_and_must_have_the_photos_shape(
         save(imgs / f"{name}.jpg", scene(ord(name)))
     save(tmp_path / "depth" / "a.png", np.full((60, 80), 2500, np.uint16))
     save(tmp_path / "depth" / "b.png", np.full((80, 80), 2500, np.uint16))
-    album = make_album(imgs, out, depth=tmp_path / "depth")
-    assert list(album.sensor_depth) == ["a.jpg"]
-    np.testing.assert_array_equal(album.sensor_depth["a.jpg"], np.full((60, 80), 2.5))
-    assert "80x80" in reasons(album)["b.jpg"]
+    image_set = make_image_set(imgs, out, depth=tmp_path / "depth")
+    assert list(image_set.sensor_depth) == ["a.jpg"]
+    np.testing.assert_array_equal(image_set.sensor_depth["a.jpg"], np.full((60, 80), 2.5))
+    assert "80x80" in reasons(image_set)["b.jpg"]
 
 
 def test_photos_group_by_camera_size_and_zoom(imgs: Path, out: Path) -> None:
@@ -218,7 +218,7 @@ def test_photos_group_by_camera_size_and_zoom(imgs: Path, out: Path) -> None:
     save(imgs / "zoomed.jpg", scene(3), exif=exif("A", 70))
     save(imgs / "other.jpg", scene(4), exif=exif("B", 35))
     save(imgs / "portrait.jpg", scene(5, (120, 160)), exif=exif("A", 35))
-    groups = {photo.id: photo.camera_group for photo in make_album(imgs, out).photos}
+    groups = {photo.id: photo.camera_group for photo in make_image_set(imgs, out).photos}
     assert groups["1.jpg"] == groups["2.jpg"]
     assert len(set(groups.values())) == 4
 
@@ -236,10 +236,10 @@ def test_cancel_keeps_finished_photos_and_a_second_run_only_does_the_rest(
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        make_album(imgs, out, listener=stop_after_three, cancel=cancel)
+        make_image_set(imgs, out, listener=stop_after_three, cancel=cancel)
     kept = {path: path.stat().st_mtime_ns for path in (out / "pictures").iterdir()}
     assert 3 <= len(kept) < 12
-    assert len(make_album(imgs, out).photos) == 12
+    assert len(make_image_set(imgs, out).photos) == 12
     assert all(path.stat().st_mtime_ns == kept[path] for path in kept)
 
 
@@ -247,8 +247,8 @@ def test_a_killed_run_leaves_only_whole_items(imgs: Path, out: Path) -> None:
     for number in range(30):
         save(imgs / f"{number:02d}.png", scene(number, (320, 240)), compress_level=1)
     code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[3]); from test_ingest import make_album; "
-        "make_album(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+        "import sys, pathlib; sys.path.insert(0, sys.argv[3]); from test_ingest import make_image_set; "
+        "make_image_set(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
     here = str(Path(__file__).parent)
     process = subprocess.Popen([sys.executable, "-c", code, str(imgs), str(out), here])
@@ -259,20 +259,22 @@ def test_a_killed_run_leaves_only_whole_items(imgs: Path, out: Path) -> None:
     for item in (out / "items").glob("[0-9]*.json"):
         with Image.open(out / "pictures" / f"{item.stem}.jpg") as image:
             image.load()
-    assert len(make_album(imgs, out).photos) == 30
+    assert len(make_image_set(imgs, out).photos) == 30
 
 
 def test_an_unreadable_file_gets_a_verdict(imgs: Path, out: Path) -> None:
     save(imgs / "a.jpg", scene())
     (imgs / "b.jpg").symlink_to(imgs / "gone.jpg")
-    assert list(reasons(make_album(imgs, out))) == ["b.jpg"]
+    assert list(reasons(make_image_set(imgs, out))) == ["b.jpg"]
 
 
 def test_the_real_kitchen_keeps_nearly_all_its_photos(real_photos: Path, out: Path) -> None:
-    album = make_album(real_photos / "kitchen_rgbd", out, depth=real_photos / "kitchen_rgbd")
-    assert len(album.photos) >= 97
-    assert len(album.sensor_depth) == len(album.photos)
-    assert {photo.camera_group for photo in album.photos} == {"unknown camera 640x480"}
+    image_set = make_image_set(
+        real_photos / "kitchen_rgbd", out, depth=real_photos / "kitchen_rgbd"
+    )
+    assert len(image_set.photos) >= 97
+    assert len(image_set.sensor_depth) == len(image_set.photos)
+    assert {photo.camera_group for photo in image_set.photos} == {"unknown camera 640x480"}
 
 
 def film(path: Path, frames: list[np.ndarray]) -> Path:
@@ -314,17 +316,17 @@ def test_blurred_frames_are_passed_over(imgs: Path) -> None:
     assert not set(picked) & set(blurred)
 
 
-def test_a_video_becomes_a_sequential_album_and_resumes(imgs: Path, out: Path) -> None:
+def test_a_video_becomes_a_sequential_image_set_and_resumes(imgs: Path, out: Path) -> None:
     path = film(imgs / "Küche.mp4", pan([16] * 40))
-    album = make_album(path, out)
-    assert album.sequential
-    assert len(album.photos) >= 15
-    assert [photo.id for photo in album.photos] == sorted(album.pictures)
-    first = album.photos[0]
+    image_set = make_image_set(path, out)
+    assert image_set.sequential
+    assert len(image_set.photos) >= 15
+    assert [photo.id for photo in image_set.photos] == sorted(image_set.pictures)
+    first = image_set.photos[0]
     assert (first.width_px, first.height_px) == (320, 240)
-    assert len({photo.camera_group for photo in album.photos}) == 1
-    pictures = {p: p.stat().st_mtime_ns for p in album.pictures.values()}
-    assert [p.id for p in make_album(path, out).photos] == [p.id for p in album.photos]
+    assert len({photo.camera_group for photo in image_set.photos}) == 1
+    pictures = {p: p.stat().st_mtime_ns for p in image_set.pictures.values()}
+    assert [p.id for p in make_image_set(path, out).photos] == [p.id for p in image_set.photos]
     assert all(p.stat().st_mtime_ns == time for p, time in pictures.items())
 
 
@@ -337,7 +339,7 @@ def test_a_video_can_be_cancelled_while_it_is_looked_at(imgs: Path, out: Path) -
             threading.Thread(target=cancel.cancel).run()
 
     with pytest.raises(Cancelled):
-        make_album(path, out, listener=stop, cancel=cancel)
+        make_image_set(path, out, listener=stop, cancel=cancel)
     assert not (out / "items").exists()
 
 
@@ -345,7 +347,7 @@ def test_a_broken_video_is_an_error_in_words(imgs: Path, out: Path) -> None:
     imgs.mkdir()
     (imgs / "a.mp4").write_bytes(b"\0" * 5000)
     with pytest.raises(InputError, match=r"a\.mp4 cannot be decoded"):
-        make_album(imgs / "a.mp4", out)
+        make_image_set(imgs / "a.mp4", out)
 
 
 @pytest.mark.parametrize(
@@ -390,12 +392,12 @@ def test_read_frames_gives_the_wanted_frames_in_order(imgs: Path) -> None:
 def test_photos_left_out_get_a_verdict_and_nothing_is_computed_again(imgs: Path, out: Path) -> None:
     for number in range(3):
         save(imgs / f"{number}.jpg", scene(number))
-    whole = make_album(imgs, out)
-    album = read_album(out, ["1.jpg"])
-    assert [photo.id for photo in album.photos] == ["0.jpg", "2.jpg"]
-    assert list(album.pictures) == ["0.jpg", "2.jpg"]
-    assert reasons(album) == {"1.jpg": "you left it out"}
-    assert album.excluded == ("1.jpg",)
+    whole = make_image_set(imgs, out)
+    image_set = read_image_set(out, ["1.jpg"])
+    assert [photo.id for photo in image_set.photos] == ["0.jpg", "2.jpg"]
+    assert list(image_set.pictures) == ["0.jpg", "2.jpg"]
+    assert reasons(image_set) == {"1.jpg": "you left it out"}
+    assert image_set.excluded == ("1.jpg",)
     assert whole.excluded == ()
 
 
@@ -403,27 +405,27 @@ def test_a_copy_takes_the_place_of_the_photo_that_is_left_out(imgs: Path, out: P
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         save(imgs / name, scene())
     save(imgs / "d.jpg", scene(1))
-    make_album(imgs, out)
-    album = read_album(out, ["a.jpg"])
-    assert [photo.id for photo in album.photos] == ["b.jpg", "d.jpg"]
-    assert reasons(album) == {"a.jpg": "you left it out", "c.jpg": "it is a copy of b.jpg"}
+    make_image_set(imgs, out)
+    image_set = read_image_set(out, ["a.jpg"])
+    assert [photo.id for photo in image_set.photos] == ["b.jpg", "d.jpg"]
+    assert reasons(image_set) == {"a.jpg": "you left it out", "c.jpg": "it is a copy of b.jpg"}
 
 
 def test_leaving_out_a_bad_photo_is_no_change_of_what_is_used(imgs: Path, out: Path) -> None:
     save(imgs / "good.jpg", scene())
     (imgs / "bad.jpg").touch()
-    make_album(imgs, out)
-    assert read_album(out, ["bad.jpg"]).excluded == ()
+    make_image_set(imgs, out)
+    assert read_image_set(out, ["bad.jpg"]).excluded == ()
 
 
 def test_leaving_out_everything_is_an_error_and_a_wrong_name_a_warning(
     imgs: Path, out: Path
 ) -> None:
     save(imgs / "a.jpg", scene())
-    make_album(imgs, out)
+    make_image_set(imgs, out)
     events: list[Event] = []
     task = Task("ingest", events.append, CancelToken())
-    check_excluded(read_album(out, ["x.jpg"]), ["x.jpg"], task)
+    check_excluded(read_image_set(out, ["x.jpg"]), ["x.jpg"], task)
     assert [e.note for e in events] == ["no photo is called x.jpg, so nothing was left out"]
     with pytest.raises(InputError, match="left out all 1"):
-        check_excluded(read_album(out, ["*"]), ["*"], task)
+        check_excluded(read_image_set(out, ["*"]), ["*"], task)

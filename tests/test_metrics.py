@@ -8,10 +8,10 @@ import pytest
 from recon3d.bench.metrics import (
     align_cameras,
     camera_errors,
+    confidence_bins,
     confirmations,
     depth_errors,
     surface_scores,
-    trust_bins,
 )
 from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.errors import ShapeMismatchError
@@ -171,7 +171,7 @@ def test_trust_bins_count_how_often_each_confidence_is_right() -> None:
     truth = np.full(6, 2.0, np.float32)
     depth = np.array([2.0, 2.02, 2.08, 3.0, 0.0, 2.0], np.float32)
     confidence = np.array([0.9, 0.95, 0.1, 0.15, 0.9, 0.1], np.float32)
-    low, high = trust_bins(depth, truth, confidence)
+    low, high = confidence_bins(depth, truth, confidence)
     assert low.stated == pytest.approx(0.35 / 3)
     assert low.within_2_percent == pytest.approx(1 / 3)
     assert low.within_5_percent == pytest.approx(2 / 3)
@@ -182,4 +182,4 @@ def test_trust_bins_count_how_often_each_confidence_is_right() -> None:
 
 def test_there_are_no_trust_bins_without_truth() -> None:
     nothing = np.zeros(3, np.float32)
-    assert trust_bins(nothing + 1, nothing, nothing) == ()
+    assert confidence_bins(nothing + 1, nothing, nothing) == ()

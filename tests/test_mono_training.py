@@ -16,7 +16,7 @@ from recon3d.depth.mono.checkpoint import read_mono_checkpoint
 from recon3d.depth.mono.frames import Frame, FrameSet
 from recon3d.depth.mono.imagenet import new_network
 from recon3d.depth.mono.inference import predict_depth
-from recon3d.depth.mono.lesson import MonoLesson, canonical_log_depth
+from recon3d.depth.mono.objective import MonoObjective, canonical_log_depth
 from recon3d.depth.mono.recipe import Augmentation, ModelConfig, Recipe
 from recon3d.depth.mono.train import split_frames, train_mono
 from recon3d.depth.mono.views import (
@@ -184,17 +184,17 @@ def scenes(count: int, size: tuple[int, int] = (96, 64)) -> FrameSet:
     return FrameSet("plain", tuple(str(i) for i in range(count)), read)
 
 
-def lesson(frames: FrameSet, recipe: Recipe) -> MonoLesson:
+def objective(frames: FrameSet, recipe: Recipe) -> MonoObjective:
     torch.manual_seed(recipe.seed)
     model, _ = new_network(recipe.model, "none")
-    return MonoLesson(model, frames, frames, recipe, CPU)
+    return MonoObjective(model, frames, frames, recipe, CPU)
 
 
 RECIPE = Recipe(model=TINY, batch=4, pretrained="none")
 
 
 def test_a_batch_depends_on_its_step_alone() -> None:
-    first, again = (lesson(scenes(6), RECIPE) for _ in range(2))
+    first, again = (objective(scenes(6), RECIPE) for _ in range(2))
     first.batch(0)
     (one,), (other,), (next_one,) = first.batch(3), again.batch(3), again.batch(4)
     torch.testing.assert_close(one.rgb, other.rgb, rtol=0, atol=0)
@@ -212,7 +212,7 @@ def test_each_frame_comes_once_before_any_comes_again() -> None:
         seen.append(number)
         return frames.read(number)
 
-    taught = lesson(dataclasses.replace(frames, read=read), RECIPE)
+    taught = objective(dataclasses.replace(frames, read=read), RECIPE)
     seen.clear()  # a few were looked at for their size
     for step in range(4):
         taught.batch(step)
@@ -230,13 +230,13 @@ def test_a_broken_frame_is_named_once_and_the_next_one_takes_its_place(
             raise InputError("rgb/2.png: the file is broken or cut off")
         return frames.read(number)
 
-    taught = lesson(dataclasses.replace(frames, read=read), RECIPE)
+    taught = objective(dataclasses.replace(frames, read=read), RECIPE)
     for step in range(3):
         assert taught.batch(step)[0].rgb.shape[0] == 4
     assert caplog.text.count("rgb/2.png") == 1
     hopeless = dataclasses.replace(frames, read=lambda number: read(2))
     with pytest.raises(InputError, match=r"4 frames in a row.*rgb/2\.png"):
-        lesson(hopeless, RECIPE)
+        objective(hopeless, RECIPE)
 
 
 def test_frames_are_held_out_at_the_end_or_by_the_datasets_own_parts() -> None:
@@ -308,7 +308,7 @@ def test_going_on_with_another_recipe_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_processors_threads_share_a_batch() -> None:
-    parts = lesson(scenes(6), dataclasses.replace(RECIPE, batch=10)).batch(0)
+    parts = objective(scenes(6), dataclasses.replace(RECIPE, batch=10)).batch(0)
     assert [len(part.rgb) for part in parts] == [8, 2]
 
 

@@ -18,10 +18,10 @@ from recon3d.core.camera import Intrinsics, PinholeCamera, backproject, pixel_ra
 from recon3d.core.depth import DepthKind, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError, TooFewPhotosPlacedError, TooLittleDepthError
 from recon3d.core.scene import (
-    Album,
     CameraEstimate,
     Exif,
     GivenCameras,
+    ImageSet,
     Photo,
     PosedPhotos,
     PosedScene,
@@ -326,9 +326,9 @@ def lone(tmp_path: Path) -> Callable[..., CameraEstimate]:
         estimator: Knows, focal_px: float | None = None, known: Intrinsics | None = None
     ) -> CameraEstimate:
         photo = Photo(NAME, str(picture), 160, 120, Exif(focal_px=focal_px), "", "camera")
-        album = Album((photo,), (), False, {NAME: picture}, {}, {})
+        image_set = ImageSet((photo,), (), False, {NAME: picture}, {}, {})
         given = GivenCameras({NAME: known} if known else {})
-        return stand_alone(album, given, estimator).placement.cameras["camera"]
+        return stand_alone(image_set, given, estimator).placement.cameras["camera"]
 
     return lens
 
@@ -353,8 +353,8 @@ def test_the_focal_length_is_the_given_one_then_exif_then_the_networks_then_a_gu
 def test_a_pose_that_was_given_is_kept() -> None:
     turned = Rigid(np.diag([-1.0, -1.0, 1.0]), np.array([1.0, 2.0, 3.0]))
     photo = Photo(NAME, NAME, 160, 120, Exif(focal_px=150.0), "", "camera")
-    album = Album((photo,), (), False, {}, {}, {})
-    placed = stand_alone(album, GivenCameras(cam_from_world={NAME: turned}), Knows()).placement
+    image_set = ImageSet((photo,), (), False, {}, {}, {})
+    placed = stand_alone(image_set, GivenCameras(cam_from_world={NAME: turned}), Knows()).placement
     assert placed.cam_from_world == {NAME: turned}
 
 

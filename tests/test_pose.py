@@ -16,7 +16,7 @@ from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import Cancelled, IntrinsicsError, PosesError, TooFewPhotosPlacedError
-from recon3d.core.scene import Album, Exif, GivenCameras, Photo, PosedPhotos
+from recon3d.core.scene import Exif, GivenCameras, ImageSet, Photo, PosedPhotos
 from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
@@ -68,7 +68,7 @@ def render(pose: Rigid) -> np.ndarray:
 POSES = {f"{n}.jpg": look_from(x, 0.2 * (n % 2)) for n, x in enumerate(np.linspace(-1.5, 1.5, 6))}
 
 
-def make_album(folder: Path, pictures: Mapping[str, np.ndarray], **more: object) -> Album:
+def make_image_set(folder: Path, pictures: Mapping[str, np.ndarray], **more: object) -> ImageSet:
     folder.mkdir(parents=True, exist_ok=True)
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(folder / name, quality=97)
@@ -78,26 +78,26 @@ def make_album(folder: Path, pictures: Mapping[str, np.ndarray], **more: object)
     )
     parts: dict[str, object] = {"sequential": False, "masks": {}, "sensor_depth": {}}
     paths = {name: folder / name for name in pictures}
-    return Album(photos=photos, verdicts=(), pictures=paths, **parts | more)  # type: ignore[arg-type]
+    return ImageSet(photos=photos, verdicts=(), pictures=paths, **parts | more)  # type: ignore[arg-type]
 
 
 def run(
-    album: Album, given: GivenCameras, folder: Path, config: PoseConfig = CONFIG
+    image_set: ImageSet, given: GivenCameras, folder: Path, config: PoseConfig = CONFIG
 ) -> tuple[PosedPhotos, list[Event]]:
     events: list[Event] = []
     folder.mkdir(parents=True, exist_ok=True)
     task = Task("pose", events.append, CancelToken(), Runtime(workers=2))
-    place_photos(album, given, config, folder, task)
+    place_photos(image_set, given, config, folder, task)
     return read_posed_photos(folder), events
 
 
-def known_intrinsics(album: Album) -> dict[str, Intrinsics]:
-    return {photo.id: Intrinsics(CAMERA) for photo in album.photos}
+def known_intrinsics(image_set: ImageSet) -> dict[str, Intrinsics]:
+    return {photo.id: Intrinsics(CAMERA) for photo in image_set.photos}
 
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    album: Album
+    image_set: ImageSet
     folder: Path
     posed: PosedPhotos
 
@@ -110,9 +110,11 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Solved:
     stranger = cv2.resize(noise, (480, 360), interpolation=cv2.INTER_CUBIC)
     blank = np.full((360, 480), 128, np.uint8)
     pictures = {name: render(pose) for name, pose in POSES.items()}
-    album = make_album(folder / "in", pictures | {"stranger.jpg": stranger, "blank.jpg": blank})
-    posed, _ = run(album, GivenCameras(intrinsics=known_intrinsics(album)), folder / "out")
-    return Solved(album, folder / "out", posed)
+    image_set = make_image_set(
+        folder / "in", pictures | {"stranger.jpg": stranger, "blank.jpg": blank}
+    )
+    posed, _ = run(image_set, GivenCameras(intrinsics=known_intrinsics(image_set)), folder / "out")
+    return Solved(image_set, folder / "out", posed)
 
 
 def test_photos_stand_where_they_were_taken(solved: Solved) -> None:
@@ -138,7 +140,7 @@ def test_given_intrinsics_stay_as_they_are(solved: Solved) -> None:
 
 def test_every_photo_has_a_verdict_with_a_reason(solved: Solved) -> None:
     verdicts = {verdict.photo_id: verdict for verdict in solved.posed.verdicts}
-    assert list(verdicts) == [photo.id for photo in solved.album.photos]
+    assert list(verdicts) == [photo.id for photo in solved.image_set.photos]
     assert all(verdicts[name].used for name in POSES)
     assert "shares too little" in verdicts["stranger.jpg"].reason
     assert "distinct spots" in verdicts["blank.jpg"].reason
@@ -148,7 +150,7 @@ def test_every_photo_has_a_verdict_with_a_reason(solved: Solved) -> None:
 def test_photos_without_distortion_are_copied_byte_by_byte(solved: Solved) -> None:
     for name in POSES:
         copy = solved.folder / "images" / name
-        assert copy.read_bytes() == solved.album.pictures[name].read_bytes()
+        assert copy.read_bytes() == solved.image_set.pictures[name].read_bytes()
     assert solved.posed.rgb["0.jpg"].shape == (360, 480, 3)
 
 
@@ -180,7 +182,7 @@ def test_reading_posed_photos_needs_no_colmap(solved: Solved) -> None:
 def test_an_unknown_focal_length_is_found_and_says_how_sure_it_is(
     solved: Solved, tmp_path: Path
 ) -> None:
-    posed, _ = run(solved.album, GivenCameras(), tmp_path)
+    posed, _ = run(solved.image_set, GivenCameras(), tmp_path)
     estimate = posed.scene.cameras["camera"]
     assert estimate.source == "guessed, refined"  # from 576 px
     assert estimate.focal_std_px is not None
@@ -193,7 +195,9 @@ def test_an_unknown_focal_length_is_found_and_says_how_sure_it_is(
 
 
 def test_the_same_photos_and_seed_give_the_same_cameras(solved: Solved, tmp_path: Path) -> None:
-    posed, _ = run(solved.album, GivenCameras(intrinsics=known_intrinsics(solved.album)), tmp_path)
+    posed, _ = run(
+        solved.image_set, GivenCameras(intrinsics=known_intrinsics(solved.image_set)), tmp_path
+    )
     for first, second in zip(posed.scene.views, solved.posed.scene.views, strict=True):
         np.testing.assert_allclose(
             first.cam_from_world.matrix(), second.cam_from_world.matrix(), atol=1e-9
@@ -204,9 +208,9 @@ def test_given_poses_are_used_exactly_and_points_lie_on_the_walls(
     solved: Solved, tmp_path: Path
 ) -> None:
     given = GivenCameras(
-        intrinsics=known_intrinsics(solved.album), cam_from_world=POSES, unit="metre"
+        intrinsics=known_intrinsics(solved.image_set), cam_from_world=POSES, unit="metre"
     )
-    posed, _ = run(solved.album, given, tmp_path)
+    posed, _ = run(solved.image_set, given, tmp_path)
     scene = posed.scene
     assert scene.unit == "metre"
     for view in scene.views:
@@ -223,14 +227,14 @@ def test_given_poses_are_used_exactly_and_points_lie_on_the_walls(
 
 def test_poses_without_intrinsics_are_an_error(solved: Solved, tmp_path: Path) -> None:
     with pytest.raises(IntrinsicsError, match="not the camera's intrinsics"):
-        run(solved.album, GivenCameras(cam_from_world=POSES), tmp_path)
+        run(solved.image_set, GivenCameras(cam_from_world=POSES), tmp_path)
 
 
 def test_a_depth_camera_needs_no_features(solved: Solved, tmp_path: Path) -> None:
     depth = {name: np.full((360, 480), n + 1.0, np.float32) for n, name in enumerate(POSES)}
-    album = replace(solved.album, sensor_depth=depth)
-    given = GivenCameras(intrinsics=known_intrinsics(album), cam_from_world=POSES, unit="metre")
-    posed, events = run(album, given, tmp_path)
+    image_set = replace(solved.image_set, sensor_depth=depth)
+    given = GivenCameras(intrinsics=known_intrinsics(image_set), cam_from_world=POSES, unit="metre")
+    posed, events = run(image_set, given, tmp_path)
     assert not any("features" in event.note for event in events)
     assert len(posed.scene.points.xyz_world) == 0
     assert list(posed.sensor_depth) == list(POSES)
@@ -239,9 +243,9 @@ def test_a_depth_camera_needs_no_features(solved: Solved, tmp_path: Path) -> Non
 
 def test_depth_of_another_size_is_brought_to_the_photos(solved: Solved, tmp_path: Path) -> None:
     depth = {name: np.repeat([[1.0], [3.0]], 4, axis=1).astype(np.float32) for name in POSES}
-    album = replace(solved.album, sensor_depth=depth)
-    given = GivenCameras(intrinsics=known_intrinsics(album), cam_from_world=POSES, unit="metre")
-    posed, _ = run(album, given, tmp_path)
+    image_set = replace(solved.image_set, sensor_depth=depth)
+    given = GivenCameras(intrinsics=known_intrinsics(image_set), cam_from_world=POSES, unit="metre")
+    posed, _ = run(image_set, given, tmp_path)
     fitted = posed.sensor_depth["0.jpg"]
     assert fitted.shape == (360, 480)
     assert (fitted[:180] == 1).all()
@@ -249,18 +253,18 @@ def test_depth_of_another_size_is_brought_to_the_photos(solved: Solved, tmp_path
 
 
 def test_measured_depth_without_poses_is_an_error(solved: Solved, tmp_path: Path) -> None:
-    album = replace(solved.album, sensor_depth={"0.jpg": np.ones((360, 480), np.float32)})
+    image_set = replace(solved.image_set, sensor_depth={"0.jpg": np.ones((360, 480), np.float32)})
     with pytest.raises(PosesError, match="without the poses"):
-        run(album, GivenCameras(), tmp_path)
+        run(image_set, GivenCameras(), tmp_path)
 
 
 def test_masked_parts_of_photos_place_nothing(solved: Solved, tmp_path: Path) -> None:
     mask = np.full((360, 480), 255, np.uint8)
     mask[:, :200] = 0
     Image.fromarray(mask).save(tmp_path / "mask.png")
-    album = replace(solved.album, masks={name: tmp_path / "mask.png" for name in POSES})
-    given = GivenCameras(intrinsics=known_intrinsics(album), cam_from_world=POSES)
-    posed, _ = run(album, given, tmp_path / "out")
+    image_set = replace(solved.image_set, masks={name: tmp_path / "mask.png" for name in POSES})
+    given = GivenCameras(intrinsics=known_intrinsics(image_set), cam_from_world=POSES)
+    posed, _ = run(image_set, given, tmp_path / "out")
     scene = posed.scene
     assert len(scene.points.xyz_world) > 30
     for index, view in enumerate(scene.views):
@@ -282,12 +286,12 @@ def test_cancel_lands_soon_and_the_next_run_goes_on(
         if event.note == note:
             token.cancel()
 
-    given = GivenCameras(intrinsics=known_intrinsics(solved.album))
+    given = GivenCameras(intrinsics=known_intrinsics(solved.image_set))
     with pytest.raises(Cancelled):
-        place_photos(solved.album, given, CONFIG, tmp_path, Task("pose", cancel_at, token))
+        place_photos(solved.image_set, given, CONFIG, tmp_path, Task("pose", cancel_at, token))
     # The photos or pairs in flight are finished, and nothing else is begun.
     assert said[-1] == note
-    posed, events = run(solved.album, given, tmp_path)
+    posed, events = run(solved.image_set, given, tmp_path)
     assert len(posed.scene.views) == 6
     if note == "comparing pairs of photos":
         assert all(event.done == 8 for event in events if event.note == "finding features")
@@ -296,16 +300,18 @@ def test_cancel_lands_soon_and_the_next_run_goes_on(
 def test_one_photo_and_two_equal_ones_end_in_a_clear_error(tmp_path: Path) -> None:
     picture = render(POSES["2.jpg"])
     with pytest.raises(TooFewPhotosPlacedError, match="at least 2"):
-        run(make_album(tmp_path, {"a.jpg": picture}), GivenCameras(), tmp_path / "one")
-    twins = make_album(tmp_path, {"a.jpg": picture, "b.jpg": picture})
+        run(make_image_set(tmp_path, {"a.jpg": picture}), GivenCameras(), tmp_path / "one")
+    twins = make_image_set(tmp_path, {"a.jpg": picture, "b.jpg": picture})
     with pytest.raises(TooFewPhotosPlacedError, match="same spot"):
         run(twins, GivenCameras(), tmp_path / "two", replace(CONFIG, attempts=2))
 
 
 def test_two_photos_are_enough(tmp_path: Path) -> None:
     names = ("2.jpg", "3.jpg")
-    album = make_album(tmp_path, {name: render(POSES[name]) for name in names})
-    posed, _ = run(album, GivenCameras(intrinsics=known_intrinsics(album)), tmp_path / "out")
+    image_set = make_image_set(tmp_path, {name: render(POSES[name]) for name in names})
+    posed, _ = run(
+        image_set, GivenCameras(intrinsics=known_intrinsics(image_set)), tmp_path / "out"
+    )
     assert len(posed.scene.views) == 2
     assert len(posed.scene.points.xyz_world) > 50
 
@@ -362,9 +368,9 @@ def test_fountain_meets_its_bar(real_photos: Path, tmp_path: Path) -> None:
         Photo(name, name, lens.pinhole.width_px, lens.pinhole.height_px, Exif(), name, "camera")
         for name in paths
     )
-    album = Album(photos, (), False, paths, {}, {})
+    image_set = ImageSet(photos, (), False, paths, {}, {})
     posed, _ = run(
-        album, GivenCameras(intrinsics=dict.fromkeys(paths, lens)), tmp_path, PoseConfig()
+        image_set, GivenCameras(intrinsics=dict.fromkeys(paths, lens)), tmp_path, PoseConfig()
     )
     views = posed.scene.views
     assert len(views) == 11

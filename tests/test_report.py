@@ -20,9 +20,9 @@ from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooFewPhotosPlacedError
 from recon3d.core.scene import (
-    Album,
     CameraEstimate,
     Exif,
+    ImageSet,
     Photo,
     PosedPhotos,
     PosedScene,
@@ -50,7 +50,7 @@ def ball() -> Mesh:
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Album:
+def image_set(tmp_path: Path) -> ImageSet:
     pictures = {}
     for number, photo_id in enumerate(IDS):
         pictures[photo_id] = tmp_path / f"{number}.jpg"
@@ -58,7 +58,7 @@ def album(tmp_path: Path) -> Album:
     pictures[IDS[0]].write_bytes(b"broken since")
     photos = tuple(Photo(i, i, 640, 480, Exif(), "", "one") for i in IDS)
     left_out = Verdict("leer.jpg", False, "The file is empty.", "Copy it again.")
-    return Album(photos, (left_out,), False, pictures, {}, {})
+    return ImageSet(photos, (left_out,), False, pictures, {}, {})
 
 
 @pytest.fixture
@@ -107,11 +107,15 @@ class Tags(HTMLParser):
 
 
 def test_a_whole_run_is_told_in_numbers(
-    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+    tmp_path: Path,
+    image_set: ImageSet,
+    posed: PosedPhotos,
+    depth: dict[str, SceneDepth],
+    ball: Mesh,
 ) -> None:
     page, facts = write(
         tmp_path / "out/report.html",
-        album=album,
+        image_set=image_set,
         posed=posed,
         depth=depth,
         mesh=ball,
@@ -141,10 +145,14 @@ def test_a_whole_run_is_told_in_numbers(
 
 
 def test_hostile_file_names_stay_text_and_nothing_is_loaded_from_outside(
-    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+    tmp_path: Path,
+    image_set: ImageSet,
+    posed: PosedPhotos,
+    depth: dict[str, SceneDepth],
+    ball: Mesh,
 ) -> None:
     page, _ = write(
-        tmp_path / "report.html", album=album, posed=posed, depth=depth, mesh=ball,
+        tmp_path / "report.html", image_set=image_set, posed=posed, depth=depth, mesh=ball,
         warnings=["<img src=x onerror=alert(1)>"], settings={"<b>": {"<i>": "<u>"}},
         written=[Path("<a href=x>.ply")],
     )  # fmt: skip
@@ -173,12 +181,12 @@ def test_a_failure_before_the_first_stage_has_a_report_with_advice(tmp_path: Pat
 @pytest.mark.parametrize("reached", range(4))
 def test_a_run_that_ends_anywhere_has_a_report(
     tmp_path: Path,
-    album: Album,
+    image_set: ImageSet,
     posed: PosedPhotos,
     depth: dict[str, SceneDepth],
     reached: int,
 ) -> None:
-    parts = dict(list({"album": album, "posed": posed, "depth": depth}.items())[:reached])
+    parts = dict(list({"image_set": image_set, "posed": posed, "depth": depth}.items())[:reached])
     page, facts = write(tmp_path / "report.html", **parts)
     assert facts["status"] == "stopped early"
     assert ("<svg" in page) == (reached >= 2)
@@ -186,28 +194,40 @@ def test_a_run_that_ends_anywhere_has_a_report(
 
 
 def test_no_view_and_an_empty_mesh_still_make_a_report(
-    tmp_path: Path, album: Album, posed: PosedPhotos
+    tmp_path: Path, image_set: ImageSet, posed: PosedPhotos
 ) -> None:
     nothing = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
     scene = PosedScene((), SparsePoints.empty(), "scene")
     empty = PosedPhotos(scene, {}, {}, {}, ())
-    _, facts = write(tmp_path / "report.html", album=album, posed=empty, depth={}, mesh=nothing)
+    _, facts = write(
+        tmp_path / "report.html", image_set=image_set, posed=empty, depth={}, mesh=nothing
+    )
     assert facts["mesh"]["faces"] == 0
-    write(tmp_path / "report.html", album=album, posed=posed, depth={}, mesh=nothing)
+    write(tmp_path / "report.html", image_set=image_set, posed=posed, depth={}, mesh=nothing)
 
 
 def test_weak_depth_is_not_called_good(
-    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+    tmp_path: Path,
+    image_set: ImageSet,
+    posed: PosedPhotos,
+    depth: dict[str, SceneDepth],
+    ball: Mesh,
 ) -> None:
     for found in depth.values():
         found.depth_z[4:] = 0
-    page, _ = write(tmp_path / "report.html", album=album, posed=posed, depth=depth, mesh=ball)
+    page, _ = write(
+        tmp_path / "report.html", image_set=image_set, posed=posed, depth=depth, mesh=ball
+    )
     assert "A good model" not in page
     assert "expect holes" in page
 
 
 def test_a_texture_is_shown_and_what_no_photo_saw_is_told(
-    tmp_path: Path, album: Album, posed: PosedPhotos, depth: dict[str, SceneDepth], ball: Mesh
+    tmp_path: Path,
+    image_set: ImageSet,
+    posed: PosedPhotos,
+    depth: dict[str, SceneDepth],
+    ball: Mesh,
 ) -> None:
     for found in depth.values():
         found.depth_z[:] = 2.5
@@ -221,7 +241,7 @@ def test_a_texture_is_shown_and_what_no_photo_saw_is_told(
         [green],
         np.arange(faces) >= faces // 4,
     )
-    parts = {"album": album, "posed": posed, "depth": depth, "mesh": ball}
+    parts = {"image_set": image_set, "posed": posed, "depth": depth, "mesh": ball}
     page, facts = write(tmp_path / "report.html", **parts, textured=textured)
     assert facts["texture"]["pages"] == 1
     # The triangles of an icosphere differ a little in area.
@@ -243,8 +263,8 @@ def test_five_hundred_photos_stay_below_fifteen_megabytes(tmp_path: Path) -> Non
     Image.fromarray(noise).resize((800, 600)).save(tmp_path / "noise.jpg")
     ids = [f"{number}.jpg" for number in range(500)]
     photos = tuple(Photo(i, i, 800, 600, Exif(), "", "one") for i in ids)
-    album = Album(photos, (), False, dict.fromkeys(ids, tmp_path / "noise.jpg"), {}, {})
-    write(tmp_path / "report.html", album=album)
+    image_set = ImageSet(photos, (), False, dict.fromkeys(ids, tmp_path / "noise.jpg"), {}, {})
+    write(tmp_path / "report.html", image_set=image_set)
     assert (tmp_path / "report.html").stat().st_size < 15e6
 
 

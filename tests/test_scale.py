@@ -73,8 +73,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse_scale(text)
 
 
-def cue(scale: float, sigma: float, source: str = "distance", doubt: str = "") -> ScaleCue:
-    return ScaleCue(source, f"{scale}", scale, sigma, doubt)
+def cue(scale: float, sigma: float, source: str = "distance", warning: str = "") -> ScaleCue:
+    return ScaleCue(source, f"{scale}", scale, sigma, warning)
 
 
 def test_the_surer_cue_weighs_more() -> None:
@@ -122,7 +122,7 @@ def test_cues_that_differ_more_than_their_bars_widen_the_joint_bar() -> None:
 
 
 def test_doubtful_cues_alone_give_no_scale() -> None:
-    assert fuse_scales([cue(1.0, 0.1, doubt="too far")]) is None
+    assert fuse_scales([cue(1.0, 0.1, warning="too far")]) is None
     assert fuse_scales([]) is None
 
 

@@ -34,7 +34,7 @@ def task() -> Task:
     return Task("test", silent, CancelToken(), Runtime(device="cpu"))
 
 
-def plane_album(count: int = 4) -> tuple[PosedPhotos, dict[str, PredictedDepth]]:
+def plane_image_set(count: int = 4) -> tuple[PosedPhotos, dict[str, PredictedDepth]]:
     """Photos of the slanted plane with perfect depth and enough sparse points to rank them."""
     frames = [plane_scene.frame(f"{i}.jpg", centre) for i, centre in enumerate(CENTRES[:count])]
     views = tuple(View(f.view_id, f.camera, f.cam_from_world) for f in frames)
@@ -54,7 +54,7 @@ def plane_album(count: int = 4) -> tuple[PosedPhotos, dict[str, PredictedDepth]]
 
 
 def test_depth_that_all_views_share_is_kept_and_unchanged(tmp_path: Path) -> None:
-    posed, predictions = plane_album()
+    posed, predictions = plane_image_set()
     refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     refined = read_scene_depth(tmp_path)["0.jpg"]
     inner = refined.depth_z[20:-20, 30:-30]
@@ -67,7 +67,7 @@ def test_depth_that_all_views_share_is_kept_and_unchanged(tmp_path: Path) -> Non
 
 
 def test_depth_that_no_other_view_confirms_is_cut(tmp_path: Path) -> None:
-    posed, predictions = plane_album()
+    posed, predictions = plane_image_set()
     wrong = predictions["0.jpg"].values.copy()
     wrong[40:80, 60:100] *= 1.1
     predictions["0.jpg"] = replace(predictions["0.jpg"], values=wrong)
@@ -79,7 +79,7 @@ def test_depth_that_no_other_view_confirms_is_cut(tmp_path: Path) -> None:
 
 
 def test_noise_that_views_do_not_share_shrinks_by_averaging(tmp_path: Path) -> None:
-    posed, predictions = plane_album()
+    posed, predictions = plane_image_set()
     rng = np.random.default_rng(5)
     for photo_id, prediction in predictions.items():
         noisy = prediction.values * (1 + 0.002 * rng.standard_normal(prediction.values.shape))
@@ -93,13 +93,13 @@ def test_noise_that_views_do_not_share_shrinks_by_averaging(tmp_path: Path) -> N
 
 
 def test_two_photos_confirm_each_other(tmp_path: Path) -> None:
-    posed, predictions = plane_album(count=2)
+    posed, predictions = plane_image_set(count=2)
     refine_depth(posed, predictions, RefineConfig(), tmp_path, task())
     assert (read_scene_depth(tmp_path)["0.jpg"].depth_z > 0).mean() > 0.7
 
 
 def test_maps_that_disagree_everywhere_are_an_error_with_advice(tmp_path: Path) -> None:
-    posed, predictions = plane_album(count=2)
+    posed, predictions = plane_image_set(count=2)
     first = predictions["0.jpg"]
     predictions["0.jpg"] = replace(first, values=first.values * np.float32(1.3))
     with pytest.raises(TooLittleDepthError) as caught:
@@ -108,7 +108,7 @@ def test_maps_that_disagree_everywhere_are_an_error_with_advice(tmp_path: Path) 
 
 
 def test_depth_files_survive_a_round_trip_under_any_name(tmp_path: Path) -> None:
-    _, predictions = plane_album(count=1)
+    _, predictions = plane_image_set(count=1)
     names = ["a/b 1.jpg", "a%2Fb.jpg", "Überblick/写真.jpg"]
     paths = depth_files.depth_file_paths(tmp_path, names)
     for path in paths.values():
@@ -129,7 +129,7 @@ def scene_depth(posed: PosedPhotos) -> dict[str, SceneDepth]:
 
 
 def test_the_fused_plane_lies_where_the_plane_is_even_though_it_slants(tmp_path: Path) -> None:
-    posed, _ = plane_album()
+    posed, _ = plane_image_set()
     config = FuseConfig(voxel_size=0.03)
     fuse_depth(posed, scene_depth(posed), config, tmp_path, task())
     mesh, cloud = read_surface(tmp_path)
@@ -147,7 +147,7 @@ def test_the_fused_plane_lies_where_the_plane_is_even_though_it_slants(tmp_path:
 
 
 def test_voxels_grow_when_memory_is_short_and_the_user_is_told(tmp_path: Path) -> None:
-    posed, _ = plane_album()
+    posed, _ = plane_image_set()
     events: list[Event] = []
     teller = Task("fuse", events.append, CancelToken())
     config = FuseConfig(voxel_size=0.004, memory_gib=0.01)
@@ -158,7 +158,7 @@ def test_voxels_grow_when_memory_is_short_and_the_user_is_told(tmp_path: Path) -
 
 
 def test_surfaces_far_beyond_the_rest_are_left_out(tmp_path: Path) -> None:
-    posed, _ = plane_album()
+    posed, _ = plane_image_set()
     maps = scene_depth(posed)
     for photo_id, one in maps.items():
         depth_z = one.depth_z.copy()
@@ -169,7 +169,7 @@ def test_surfaces_far_beyond_the_rest_are_left_out(tmp_path: Path) -> None:
 
 
 def test_empty_depth_maps_are_an_error_not_a_crash(tmp_path: Path) -> None:
-    posed, _ = plane_album()
+    posed, _ = plane_image_set()
     empty = {
         photo_id: replace(one, depth_z=np.zeros_like(one.depth_z))
         for photo_id, one in scene_depth(posed).items()
@@ -233,7 +233,7 @@ def test_impossible_settings_are_refused_by_name() -> None:
 
 
 def test_the_noise_of_depth_maps_is_measured_as_large_as_it_is(tmp_path: Path) -> None:
-    posed, _ = plane_album()
+    posed, _ = plane_image_set()
     rng = np.random.default_rng(11)
     maps = {
         photo_id: replace(

@@ -17,20 +17,21 @@ from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.transform import Rigid
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.surface.colour import TextureColour
-from recon3d.texture.baking import spread
+from recon3d.surface.topology import face_neighbours
+from recon3d.texture.baking import fill_uncovered
 from recon3d.texture.exposure import find_outliers, solve_gains
-from recon3d.texture.graph import face_neighbours, patches
+from recon3d.texture.graph import patches
 from recon3d.texture.labelling import choose_labels, merge_small
 from recon3d.texture.packing import pack
 from recon3d.texture.sight import Candidates
 from recon3d.texture.texture import (
     TextureConfig,
-    doubts,
     read_photo_of_face,
     read_texture,
     read_textured_levels,
     texture_levels,
     texture_mesh,
+    warnings,
 )
 from recon3d.texture.unwrap import unwrap
 
@@ -266,8 +267,8 @@ def test_a_texture_much_coarser_than_the_photos_is_doubted(tmp_path: Path) -> No
     )), rgb={name: rgb.repeat(10, 0).repeat(10, 1) for name, rgb in near.rgb.items()})  # fmt: skip
     textured(tmp_path / "coarse", FLAT, sharp, TextureConfig(size_px=256))
     textured(tmp_path / "fine", FLAT, near, TextureConfig(size_px=1024))
-    assert "resolution" in doubts(tmp_path / "coarse")[0]
-    assert doubts(tmp_path / "fine") == []
+    assert "resolution" in warnings(tmp_path / "coarse")[0]
+    assert warnings(tmp_path / "fine") == []
 
 
 def test_faces_without_area_do_no_harm(tmp_path: Path) -> None:
@@ -406,7 +407,7 @@ def test_no_black_is_left_between_charts() -> None:
     covered[10:20, 10:30] = covered[40:50, 20:60] = True
     picture[10:20, 10:30], picture[40:50, 20:60] = (200, 90, 60), (60, 90, 200)
     before = picture.copy()
-    spread(picture, covered)
+    fill_uncovered(picture, covered)
     np.testing.assert_array_equal(picture[covered], before[covered])
     assert picture.min() >= 59
     # Next to a chart its own colour goes on.

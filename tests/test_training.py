@@ -61,18 +61,18 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_weights_of_one_that_wa
     whole = weights(train(Doubling(), SCHEDULE, tmp_path / "whole", CPU, task()))
     with pytest.raises(Cancelled):
         train(Doubling(), SCHEDULE, tmp_path / "stopped", CPU, cancel_at(5))
-    lesson = Doubling()
-    resumed = weights(train(lesson, SCHEDULE, tmp_path / "stopped", CPU, task()))
-    assert lesson.seen[0] == 5
+    objective = Doubling()
+    resumed = weights(train(objective, SCHEDULE, tmp_path / "stopped", CPU, task()))
+    assert objective.seen[0] == 5
     for once, again in zip(whole, resumed, strict=True):
         assert torch.equal(once, again)
 
 
 def test_training_brings_the_validated_error_down(tmp_path):
     schedule = Schedule(steps=300, learning_rate=0.05, warmup_steps=5, ema=0.9)
-    lesson = Doubling()
-    before = lesson.validate(lesson.model)["error"]
-    after = lesson.validate(train(lesson, schedule, tmp_path, CPU, task()))["error"]
+    objective = Doubling()
+    before = objective.validate(objective.model)["error"]
+    after = objective.validate(train(objective, schedule, tmp_path, CPU, task()))["error"]
     assert after < 0.1 * before
 
 
@@ -85,10 +85,10 @@ def test_two_parts_in_two_threads_give_the_same_weights_every_time(tmp_path):
 
 def test_parts_without_normalisation_learn_what_the_whole_batch_does(tmp_path):
     def plain(parts: int) -> Doubling:
-        lesson = Doubling(parts)
+        objective = Doubling(parts)
         torch.manual_seed(1)
-        lesson.model = nn.Linear(1, 1)
-        return lesson
+        objective.model = nn.Linear(1, 1)
+        return objective
 
     whole = weights(train(plain(1), SCHEDULE, tmp_path / "whole", CPU, task()))
     parts = weights(train(plain(2), SCHEDULE, tmp_path / "parts", CPU, task()))
@@ -120,8 +120,8 @@ def test_the_run_ends_early_when_nothing_gets_better(tmp_path):
         def validate(self, model):
             return {"error": 1.0}
 
-    lesson = Stuck()
+    objective = Stuck()
     schedule = Schedule(steps=100, validate_every=2, patience=3)
-    train(lesson, schedule, tmp_path, CPU, task())
+    train(objective, schedule, tmp_path, CPU, task())
     # The first validation is the best; three more are not better.
-    assert lesson.seen[-1] <= 9
+    assert objective.seen[-1] <= 9

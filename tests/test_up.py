@@ -12,11 +12,11 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from recon3d.core.camera import PinholeCamera
-from recon3d.core.scene import Album, Exif, Photo, PosedScene, SparsePoints, View
+from recon3d.core.scene import Exif, ImageSet, Photo, PosedScene, SparsePoints, View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity, rotation_angle_deg
 from recon3d.georef.geodesy import enu_from_geodetic, fit_gps
-from recon3d.georef.gravity_alignment import find_standing
+from recon3d.georef.gravity_alignment import find_gravity_alignment
 from recon3d.georef.planes import Samples, find_ground, find_plumb, sample_surface
 from recon3d.georef.up_cues import cameras_up, fuse_ups, given_up, gravity_up, sigma_deg
 from recon3d.georef.upright import up_in_world
@@ -66,9 +66,9 @@ def slab(size: float, tilt_deg: float = 0.0, height: float = 0.0) -> trimesh.Tri
     return plate
 
 
-def posed_album(
+def posed_image_set(
     cameras: list[Rigid], downs: list[np.ndarray] | None = None
-) -> tuple[PosedScene, Album]:
+) -> tuple[PosedScene, ImageSet]:
     ids = [f"{n:02d}.jpg" for n in range(len(cameras))]
     exifs = [
         Exif(down_cam=None if downs is None else tuple(map(float, downs[n])))
@@ -77,7 +77,7 @@ def posed_album(
     photos = tuple(Photo(i, i, 64, 48, e, "", "one") for i, e in zip(ids, exifs, strict=True))
     views = tuple(View(i, CAMERA, c) for i, c in zip(ids, cameras, strict=True))
     scene = PosedScene(views, SparsePoints.empty(), "scene")
-    return scene, Album(photos, (), False, {}, {}, {})
+    return scene, ImageSet(photos, (), False, {}, {}, {})
 
 
 # Sensors
@@ -245,9 +245,9 @@ def test_walls_straighten_a_lean_that_the_cameras_left_open() -> None:
     mesh = world_mesh(facade, *columns)
     # People look up at a facade.
     cameras = [look(np.array([x, -8.0, -1.5]), np.array([x, 0.0, 0.8])) for x in range(-3, 4)]
-    scene, album = posed_album(cameras)
+    scene, image_set = posed_image_set(cameras)
     before = off_deg(cameras_up(np.stack([c.rotation for c in cameras])).up_world)
-    standing = find_standing(scene, album, mesh, None, None)
+    standing = find_gravity_alignment(scene, image_set, mesh, None, None)
     assert before > 10
     assert off_deg(standing.up.up_world) < 1
     assert sigma_deg(standing.up.information) < 2
@@ -258,9 +258,9 @@ def test_a_ball_has_neither_ground_nor_walls() -> None:
         world_mesh(trimesh.creation.icosphere(3)), 8000, np.random.default_rng(0)
     )
     assert find_plumb(samples, TRUE_UP, 20.0) is None
-    scene, album = posed_album(orbit(8))
+    scene, image_set = posed_image_set(orbit(8))
     mesh = world_mesh(trimesh.creation.icosphere(3))
-    assert find_standing(scene, album, mesh, None, None).ground is None
+    assert find_gravity_alignment(scene, image_set, mesh, None, None).ground is None
 
 
 def test_from_the_air_the_ground_is_level_even_if_the_photos_are_not() -> None:
@@ -272,17 +272,19 @@ def test_from_the_air_the_ground_is_level_even_if_the_photos_are_not() -> None:
     ground = rng.uniform(-40, 40, (3000, 3)) * [1, 1, 0.01]
     ground[:600, 2] += rng.uniform(0, 8, 600)
     vertices = (WORLD_FROM_TRUTH @ ground).astype(np.float32)
-    scene, album = posed_album(cameras)
-    standing = find_standing(scene, album, Mesh(vertices, np.zeros((0, 3), np.int32)), None, None)
+    scene, image_set = posed_image_set(cameras)
+    standing = find_gravity_alignment(
+        scene, image_set, Mesh(vertices, np.zeros((0, 3), np.int32)), None, None
+    )
     assert off_deg(standing.up.up_world) < 1
     assert standing.ground
 
 
 def test_a_surface_without_area_or_points_is_no_reason_to_fail() -> None:
-    scene, album = posed_album(orbit(6))
+    scene, image_set = posed_image_set(orbit(6))
     flat = Mesh(np.zeros((3, 3), np.float32), np.array([[0, 1, 2]] * 60, np.int32))
     for mesh in (flat, Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))):
-        assert off_deg(find_standing(scene, album, mesh, None, None).up.up_world) < 1
+        assert off_deg(find_gravity_alignment(scene, image_set, mesh, None, None).up.up_world) < 1
 
 
 # Together
@@ -290,8 +292,8 @@ def test_a_surface_without_area_or_points_is_no_reason_to_fail() -> None:
 
 def test_sensors_outrank_a_sloping_ground_which_is_named() -> None:
     cameras = orbit(12)
-    scene, album = posed_album(cameras, [c.rotation @ -TRUE_UP for c in cameras])
-    standing = find_standing(scene, album, world_mesh(slab(4, tilt_deg=5)), None, None)
+    scene, image_set = posed_image_set(cameras, [c.rotation @ -TRUE_UP for c in cameras])
+    standing = find_gravity_alignment(scene, image_set, world_mesh(slab(4, tilt_deg=5)), None, None)
     assert off_deg(standing.up.up_world) < 1
     assert {judged.cue.source: judged.used for judged in standing.up.cues}["gravity sensor"]
     (ground,) = (one for one in standing.up.cues if one.cue.source == "ground")
@@ -299,9 +301,9 @@ def test_sensors_outrank_a_sloping_ground_which_is_named() -> None:
 
 
 def test_what_the_user_says_is_up_is_up() -> None:
-    scene, album = posed_album(orbit(12))
+    scene, image_set = posed_image_set(orbit(12))
     given = np.array([0.0, 0, 1])
-    standing = find_standing(scene, album, world_mesh(slab(4)), None, given)
+    standing = find_gravity_alignment(scene, image_set, world_mesh(slab(4)), None, given)
     assert off_deg(standing.up.up_world, given) < 0.1
     assert standing.up.cues[0].used
 

@@ -13,7 +13,7 @@ from recon3d.photos.rig_files import RigFile, RigMember, rig_fields
 from recon3d.run.files import write_json
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
-from recon3d_calib.photo_doubts import doubts, verdict
+from recon3d_calib.photo_warnings import verdict, warnings
 from recon3d_calib.rig import Rig
 from recon3d_calib.rig_words import remarks
 
@@ -95,7 +95,7 @@ def describe_self(found: SelfCalibration) -> dict[str, object]:
         "photos_used": len(found.photos),
         "points": found.points,
         "summary": verdict(found),
-        "doubts": list(doubts(found)),
+        "doubts": list(warnings(found)),
     }
 
 

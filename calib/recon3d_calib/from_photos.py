@@ -118,7 +118,7 @@ def calibrate_from_photos(
         Cancelled: the task was stopped.
     """
     from recon3d.photos.finding import find_files
-    from recon3d.photos.ingest import IngestConfig, ingest, read_album
+    from recon3d.photos.ingest import IngestConfig, ingest, read_image_set
     from recon3d.photos.pictures import read_preview
     from recon3d.sfm.register import PoseConfig
     from recon3d.sfm.structure_from_motion import explain, solve
@@ -127,15 +127,15 @@ def calibrate_from_photos(
         folder = Path(scratch)
         files = find_files(sources, None, None, task)
         ingest(files, IngestConfig(), folder / "photos", task)
-        album = read_album(folder / "photos")
-        solution = solve(album, GivenCameras(), PoseConfig(), folder / "sfm", task)
-        pictures = {i: read_preview(path, PICTURE_PX).rgb for i, path in album.pictures.items()}
-    verdicts = [*album.verdicts, *explain(album, solution)]
+        image_set = read_image_set(folder / "photos")
+        solution = solve(image_set, GivenCameras(), PoseConfig(), folder / "sfm", task)
+        pictures = {i: read_preview(path, PICTURE_PX).rgb for i, path in image_set.pictures.items()}
+    verdicts = [*image_set.verdicts, *explain(image_set, solution)]
     left_out = {each.photo_id: each.reason for each in verdicts if not each.used}
     camera_of = solution.placement.camera_of
     found = []
     for key, estimate in solution.placement.cameras.items():
-        members = [photo for photo in album.photos if camera_of.get(photo.id) == key]
+        members = [photo for photo in image_set.photos if camera_of.get(photo.id) == key]
         outcome = calibrate_placed(solution.placement, members, estimate, task, lens)
         if isinstance(outcome, str):
             left_out |= {photo.id: outcome for photo in members}

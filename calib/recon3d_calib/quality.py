@@ -62,7 +62,7 @@ def grade(calibration: Calibration) -> Grade:
     """One word."""
     if calibration.focal_error > _USABLE_FOCAL or len(calibration.used) < 5:
         return "poor"
-    return "fair" if any(_doubts(calibration)) else "good"
+    return "fair" if any(_warnings(calibration)) else "good"
 
 
 def summary(calibration: Calibration) -> str:
@@ -94,10 +94,10 @@ def board_words(calibration: Calibration) -> str:
 
 def advice(calibration: Calibration) -> tuple[str, ...]:
     """What would make it better, most important first; empty when nothing would by much."""
-    return tuple(_doubts(calibration))
+    return tuple(_warnings(calibration))
 
 
-def _doubts(calibration: Calibration) -> Iterator[str]:
+def _warnings(calibration: Calibration) -> Iterator[str]:
     yield from _about_photos(calibration)
     yield from _about_edges(calibration)
     if calibration.bend:

@@ -17,7 +17,7 @@ from recon3d_calib.lens import intrinsics_of
 from recon3d_calib.moments import Moment, Moments
 from recon3d_calib.rig_adjust import RigFit, RigSightings, adjust_rig, free_lenses, rig_covariance
 from recon3d_calib.rig_outliers import settle
-from recon3d_calib.rig_start import Placed, View, chained, place_board
+from recon3d_calib.rig_start import BoardView, Placed, chained, place_board
 
 _log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def calibrate_rig(cameras: Mapping[str, Calibration], moments: Moments, task: Ta
     return rig
 
 
-def _views(cameras: Mapping[str, Calibration], moments: Sequence[Moment]) -> list[View]:
+def _views(cameras: Mapping[str, Calibration], moments: Sequence[Moment]) -> list[BoardView]:
     """Photos whose corners are known by number and that the camera's calibration rests on."""
     views = []
     for number, (name, calibration) in enumerate(cameras.items()):
@@ -171,9 +171,9 @@ def _views(cameras: Mapping[str, Calibration], moments: Sequence[Moment]) -> lis
 
 def _view(
     camera: int, moment: int, photo: PhotoResult, cam_from_board: Float[np.ndarray, "3 4"]
-) -> View:
+) -> BoardView:
     board, seen = photo.points_board[photo.kept], photo.points_px[photo.kept]
-    return View(camera, moment, board, seen, Rigid.from_matrix(cam_from_board))
+    return BoardView(camera, moment, board, seen, Rigid.from_matrix(cam_from_board))
 
 
 def _alone(

@@ -20,7 +20,7 @@ _SAME = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class BoardView:
     """The board as one camera of the rig saw it at one moment."""
 
     camera: int
@@ -36,7 +36,7 @@ class View:
         return float(np.linalg.norm(self.cam_from_board.translation))
 
 
-def turned_views(view: View, board: Board) -> list[View]:
+def turned_views(view: BoardView, board: Board) -> list[BoardView]:
     """The view in every way in which a camera may have counted the board.
 
     A plain grid looks the same from its other end; a square one from all four sides.
@@ -49,7 +49,9 @@ def turned_views(view: View, board: Board) -> list[View]:
     return [_counted(view, np.linalg.matrix_power(quarter, way), middle) for way in ways]
 
 
-def _counted(view: View, turn: Float[np.ndarray, "3 3"], middle: Float[np.ndarray, "3"]) -> View:
+def _counted(
+    view: BoardView, turn: Float[np.ndarray, "3 3"], middle: Float[np.ndarray, "3"]
+) -> BoardView:
     counted_from_board = Rigid(turn, middle - turn @ middle)
     return replace(
         view,
@@ -69,7 +71,7 @@ class _Link:
     second_from_first: Rigid
 
 
-def chained(names: Sequence[str], views: Sequence[View], board: Board) -> tuple[Rigid, ...]:
+def chained(names: Sequence[str], views: Sequence[BoardView], board: Board) -> tuple[Rigid, ...]:
     """cam_from_first of every camera, over the cameras that agree in most moments.
 
     Raises:
@@ -90,7 +92,7 @@ def chained(names: Sequence[str], views: Sequence[View], board: Board) -> tuple[
     return tuple(placed[camera] for camera in range(len(names)))
 
 
-def require_linked(names: Sequence[str], views: Sequence[View]) -> None:
+def require_linked(names: Sequence[str], views: Sequence[BoardView]) -> None:
     """Check that the moments still hold the rig together.
 
     Raises:
@@ -112,11 +114,11 @@ def require_linked(names: Sequence[str], views: Sequence[View]) -> None:
 
 
 def _shared(
-    names: Sequence[str], views: Sequence[View]
-) -> dict[tuple[int, int], list[tuple[View, View]]]:
+    names: Sequence[str], views: Sequence[BoardView]
+) -> dict[tuple[int, int], list[tuple[BoardView, BoardView]]]:
     """Pairs of views of one moment, in both directions."""
     seen = {(view.camera, view.moment): view for view in views}
-    shared: dict[tuple[int, int], list[tuple[View, View]]] = {}
+    shared: dict[tuple[int, int], list[tuple[BoardView, BoardView]]] = {}
     for one, other in combinations(range(len(names)), 2):
         pairs = [
             (view, seen[other, moment])
@@ -129,14 +131,14 @@ def _shared(
 
 
 def _links(
-    names: Sequence[str], views: Sequence[View], board: Board
+    names: Sequence[str], views: Sequence[BoardView], board: Board
 ) -> dict[tuple[int, int], _Link]:
     return {
         cameras: _link(pairs, board) for cameras, pairs in _shared(names, views).items() if pairs
     }
 
 
-def _link(pairs: Sequence[tuple[View, View]], board: Board) -> _Link:
+def _link(pairs: Sequence[tuple[BoardView, BoardView]], board: Board) -> _Link:
     places, moments, distances = [], [], []
     for index, (first, second) in enumerate(pairs):
         for way in turned_views(second, board):
@@ -206,19 +208,21 @@ class Placed:
 
     first_from_board: Rigid
     """In squares."""
-    views: tuple[View, ...]
+    views: tuple[BoardView, ...]
     """Counted alike by all cameras."""
-    strays: tuple[View, ...]
+    strays: tuple[BoardView, ...]
     """Views that contradict."""
 
 
-def place_board(views: Sequence[View], cam_from_first: Sequence[Rigid], board: Board) -> Placed:
+def place_board(
+    views: Sequence[BoardView], cam_from_first: Sequence[Rigid], board: Board
+) -> Placed:
     """Where the board was at one moment, as most cameras have it."""
     return max(_agreements(views, cam_from_first, board), key=lambda placed: len(placed.views))
 
 
 def _agreements(
-    views: Sequence[View], cam_from_first: Sequence[Rigid], board: Board
+    views: Sequence[BoardView], cam_from_first: Sequence[Rigid], board: Board
 ) -> Iterator[Placed]:
     for guide in views:
         place = cam_from_first[guide.camera].inverse() @ guide.cam_from_board

@@ -96,10 +96,10 @@ def advice(rig: Rig) -> tuple[str, ...]:
         for camera in rig.cameras
         for sentence in quality.advice(camera.calibration)
     ]
-    return (*_doubts(rig), *of_lenses)
+    return (*_warnings(rig), *of_lenses)
 
 
-def _doubts(rig: Rig) -> Iterator[str]:
+def _warnings(rig: Rig) -> Iterator[str]:
     for camera in rig.cameras:
         if camera.moments < _FEW_MOMENTS:
             yield (

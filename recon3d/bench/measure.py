@@ -12,13 +12,13 @@ from jaxtyping import Float
 
 from recon3d.bench.metrics import (
     CameraErrors,
+    ConfidenceBin,
     DepthErrors,
-    TrustBin,
     align_cameras,
     camera_errors,
+    confidence_bins,
     confirmations,
     depth_errors,
-    trust_bins,
 )
 from recon3d.bench.reference import (
     DepthSight,
@@ -57,8 +57,8 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
     posed = results.posed.value if results.posed else None
     truth = bench_set.true_cameras(folder) if bench_set.true_cameras else {}
     true_depth = _true_depth(results, bench_set, folder, truth)
-    photos = results.album.value.photos if results.album else ()
-    unread = results.album.value.verdicts if results.album else ()
+    photos = results.image_set.value.photos if results.image_set else ()
+    unread = results.image_set.value.verdicts if results.image_set else ()
     return BenchRow(
         name=name,
         what=bench_set.what,
@@ -80,7 +80,7 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
 
 
 def _left_out(results: Results) -> list[str]:
-    judged = (results.album, results.posed)
+    judged = (results.image_set, results.posed)
     verdicts = [verdict for made in judged if made for verdict in made.value.verdicts]
     return [f"left out {v.photo_id}: {v.reason}" for v in verdicts if not v.used]
 
@@ -112,7 +112,7 @@ def _depth_errors(
     return depth_errors(np.concatenate(found), np.concatenate(true)) if found else None
 
 
-def _trust(results: Results, truth: _TrueDepth | None) -> tuple[TrustBin, ...]:
+def _trust(results: Results, truth: _TrueDepth | None) -> tuple[ConfidenceBin, ...]:
     if not (truth and results.aligned and results.posed):
         return ()
     if results.posed.value.sensor_depth:
@@ -124,7 +124,7 @@ def _trust(results: Results, truth: _TrueDepth | None) -> tuple[TrustBin, ...]:
         found.append(prediction.values[known])
         true.append(true_z[known].astype(np.float32))
         stated.append(prediction.confidence[known])
-    return trust_bins(np.concatenate(found), np.concatenate(true), np.concatenate(stated))
+    return confidence_bins(np.concatenate(found), np.concatenate(true), np.concatenate(stated))
 
 
 def _find_raw(results: Results) -> Callable[[str], _Depth | None]:
@@ -151,7 +151,7 @@ def _true_depth(
     results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
 ) -> _TrueDepth | None:
     """True depth_z by photo and camera, in the scene's unit; None where nobody knows it."""
-    if not (results.album and results.posed and results.aligned):
+    if not (results.image_set and results.posed and results.aligned):
         return None
     if bench_set.true_mesh:
         true_mesh = read_mesh(folder / bench_set.true_mesh)
@@ -163,7 +163,7 @@ def _true_depth(
         return rendered
     if bench_set.true_depth:
         intrinsics = bench_set.inputs(folder).intrinsics
-        given = read_given_cameras(results.album.value, intrinsics, None).intrinsics
+        given = read_given_cameras(results.image_set.value, intrinsics, None).intrinsics
         files = {path.name: path for path in sorted((folder / bench_set.true_depth).iterdir())}
         names = match_by_name(given, files)
 
@@ -232,10 +232,10 @@ def _surface_errors(
     truth: CamerasByPhoto,
     true_depth: _TrueDepth | None,
 ) -> SurfaceErrors | None:
-    if not (results.mesh and results.posed and results.album):
+    if not (results.mesh and results.posed and results.image_set):
         return None
     inputs = bench_set.inputs(folder)
-    given = read_given_cameras(results.album.value, inputs.intrinsics, inputs.poses)
+    given = read_given_cameras(results.image_set.value, inputs.intrinsics, inputs.poses)
     # Sets without other true cameras are given theirs.
     cameras = truth or given.cam_from_world
     views = [

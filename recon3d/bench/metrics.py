@@ -54,7 +54,7 @@ class DepthErrors:
 
 
 @dataclass(frozen=True)
-class TrustBin:
+class ConfidenceBin:
     """Pixels to which an estimator gave about the same confidence."""
 
     stated: float
@@ -115,12 +115,12 @@ def camera_errors(
     )
 
 
-def trust_bins(
+def confidence_bins(
     depth: Float[np.ndarray, "n"],
     truth: Float[np.ndarray, "n"],
     confidence: Float[np.ndarray, "n"],
     bins: int = 5,
-) -> tuple[TrustBin, ...]:
+) -> tuple[ConfidenceBin, ...]:
     """Whether confidence means what it says, by equal intervals of it; empty ones are left out.
 
     Depth and truth in the same unit; pixels where one of them is 0 do not count.
@@ -131,7 +131,7 @@ def trust_bins(
     index = np.clip((confidence * bins).astype(int), 0, bins - 1)
     chosen = [index == number for number in range(bins)]
     return tuple(
-        TrustBin(
+        ConfidenceBin(
             float(confidence[here].mean()),
             float((error[here] < 0.02).mean()),
             float((error[here] < 0.05).mean()),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from recon3d.bench.metrics import CameraErrors, DepthErrors, SurfaceScores, TrustBin
+from recon3d.bench.metrics import CameraErrors, ConfidenceBin, DepthErrors, SurfaceScores
 from recon3d.bench.shape import ShapeScores
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.bench.texture import TextureScores
@@ -30,7 +30,7 @@ class BenchRow:
     cameras: CameraErrors | None = None
     raw_depth: DepthErrors | None = None
     """As the estimator says it."""
-    trust: tuple[TrustBin, ...] = ()
+    trust: tuple[ConfidenceBin, ...] = ()
     """How often the estimator is right, by its own confidence."""
     depth: DepthErrors | None = None
     """After refine: what is fused."""
@@ -248,7 +248,7 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "cameras": made(CameraErrors, fields["cameras"]),
             "raw_depth": made(DepthErrors, fields["raw_depth"]),
             "depth": made(DepthErrors, fields["depth"]),
-            "trust": tuple(TrustBin(**bin_) for bin_ in fields.get("trust", ())),
+            "trust": tuple(ConfidenceBin(**bin_) for bin_ in fields.get("trust", ())),
             "surface": surface,
             "shape": made(ShapeScores, fields.get("shape")),
             # Its missing numbers are unknown, not undefined.

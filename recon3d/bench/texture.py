@@ -12,7 +12,7 @@ from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.transform import Similarity
 from recon3d.surface.colour import SurfaceColour, TextureColour
 from recon3d.surface.rays import ray_scene
-from recon3d.texture.graph import face_neighbours
+from recon3d.surface.topology import face_neighbours
 
 _NEAR = 0.005
 """Share of the truth's diagonal that a true point may lie from the surface to be compared: beyond,

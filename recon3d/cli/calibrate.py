@@ -262,7 +262,7 @@ def _outcome_of_photos(
 
 
 def _lines_of_photos(found: SelfCalibration) -> list[str]:
-    from recon3d_calib.photo_doubts import doubts, verdict
+    from recon3d_calib.photo_warnings import verdict, warnings
 
     camera, std = found.intrinsics.pinhole, found.std
     terms = zip([*std][4:], found.intrinsics.distortion.coefficients, strict=True)
@@ -275,5 +275,5 @@ def _lines_of_photos(found: SelfCalibration) -> list[str]:
         f"Lens:     {found.lens}{bends}, points miss by {found.rms_px:.2f} px",
         f"Photos:   {len(found.photos)}, turned by up to {found.turned_deg:.0f}°, with "
         f"{found.points} points",
-        *[f"Doubt:    {sentence}" for sentence in doubts(found)],
+        *[f"Doubt:    {sentence}" for sentence in warnings(found)],
     ]

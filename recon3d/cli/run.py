@@ -49,10 +49,10 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
             for made in results.stages
         },
     }
-    if results.album:
-        album = results.album.value
-        left_out = {verdict.photo_id for verdict in album.verdicts if not verdict.used}
-        content["given"] = len({photo.id for photo in album.photos} | left_out)
+    if results.image_set:
+        image_set = results.image_set.value
+        left_out = {verdict.photo_id for verdict in image_set.verdicts if not verdict.used}
+        content["given"] = len({photo.id for photo in image_set.photos} | left_out)
     if results.posed:
         content["placed"] = len(results.posed.value.scene.views)
     if results.surface:

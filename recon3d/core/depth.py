@@ -33,7 +33,7 @@ class PredictedDepth:
     kind: DepthKind
     confidence: Float[np.ndarray, "h w"]
     camera: PinholeCamera
-    doubt: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ class Exif:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo of the album, upright, named by its id everywhere.
+    """One photo of the image set, upright, named by its id everywhere.
 
     The id is the path below the input folder in posix form. `path` is the user's own file;
     width and height are those of the upright picture.
@@ -136,7 +136,7 @@ class PosedScene:
 
 
 @dataclass(frozen=True, eq=False)
-class Album:
+class ImageSet:
     """What ingest made of the user's files: upright photos ready to be placed.
 
     The mappings read one file when asked, so memory does not grow with the number of photos.
@@ -182,4 +182,4 @@ class PosedPhotos:
     sensor_depth: Mapping[str, Float32[np.ndarray, "h w"]]
     """Scene units, at the views' size; empty without a depth camera."""
     verdicts: tuple[Verdict, ...]
-    """On every photo of the album."""
+    """On every photo of the image set."""

@@ -29,10 +29,10 @@ from recon3d.depth.covisibility import rank_neighbours
 from recon3d.depth.files import (
     depth_file_paths,
     in_one_sentence,
-    read_doubts,
     read_prediction,
-    write_doubts,
+    read_warnings,
     write_prediction,
+    write_warnings,
 )
 from recon3d.depth.spline import LEAST_NODES
 from recon3d.run.files import FileMapping
@@ -120,7 +120,7 @@ def align_depth(
     typical = float(np.median([fit.error for fit in fits.values()]))
     paths = depth_file_paths(folder, [scene.views[index].photo_id for index in fits])
     ranked = rank_neighbours(scene, config.neighbours)
-    noted = read_doubts(folder)
+    noted = read_warnings(folder)
     for done, index in enumerate(fits):
         view = scene.views[index]
         if not paths[view.photo_id].exists():
@@ -132,7 +132,7 @@ def align_depth(
                 fits[index] = _fit(prediction, anchors, config)
             except AlignmentError as error:  # the first fit then stands
                 noted[view.photo_id] = str(error)
-                write_doubts(folder, noted)
+                write_warnings(folder, noted)
             aligned = fits[index].apply(prediction)
             whole = replace(aligned, values=without_flying_pixels(aligned.values, aligned.camera))
             write_prediction(paths[view.photo_id], whole)
@@ -155,9 +155,9 @@ def read_aligned(folder: Path) -> Mapping[str, PredictedDepth]:
     return FileMapping(depth_file_paths(folder), read_prediction)
 
 
-def doubts(folder: Path) -> list[str]:
+def warnings(folder: Path) -> list[str]:
     """What makes depth maps that `align_depth` wrote worse than they look."""
-    noted = read_doubts(folder)
+    noted = read_warnings(folder)
     return [in_one_sentence(noted, _APART)] if noted else []
 
 
@@ -204,5 +204,5 @@ ALIGN = Stage(
     version=2,
     run=align_depth,
     read=read_aligned,
-    warnings=doubts,
+    warnings=warnings,
 )

@@ -19,10 +19,10 @@ from recon3d.depth.covisibility import depth_range, rank_neighbours
 from recon3d.depth.files import (
     depth_file_paths,
     in_one_sentence,
-    read_doubts,
     read_prediction,
-    write_doubts,
+    read_warnings,
     write_prediction,
+    write_warnings,
 )
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
@@ -91,7 +91,7 @@ def estimate_depth(
     paths = depth_file_paths(folder, [view.photo_id for view in views])
     todo = {i: plan for i, plan in plans.items() if not paths[views[i].photo_id].exists()}
     requests = _requests(posed, todo, config.resolution_px, wanted)
-    noted = read_doubts(folder)
+    noted = read_warnings(folder)
     done = len(plans) - len(todo)
     task.step(done, len(plans))
     predictions = map(_finite, estimator.predict(requests, task.check))
@@ -101,9 +101,9 @@ def estimate_depth(
             blank = _frame(posed, index, config.resolution_px).is_blank
             reason = "the photo shows nothing" if blank else f"{estimator.name} found none"
             task.warn(f"No depth for {photo_id}: {reason}.")
-        if prediction.doubt:
-            noted[photo_id] = prediction.doubt
-            write_doubts(folder, noted)
+        if prediction.warning:
+            noted[photo_id] = prediction.warning
+            write_warnings(folder, noted)
         write_prediction(paths[photo_id], prediction)
         done += 1
         task.step(done, len(plans), photo_id)
@@ -114,9 +114,9 @@ def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
     return FileMapping(depth_file_paths(folder), read_prediction)
 
 
-def doubts(folder: Path) -> list[str]:
+def warnings(folder: Path) -> list[str]:
     """What makes depth maps that `estimate_depth` wrote worse than they look."""
-    noted = read_doubts(folder)
+    noted = read_warnings(folder)
     return [in_one_sentence(noted, "Holes could not be filled in the depth")] if noted else []
 
 
@@ -193,5 +193,5 @@ ESTIMATE = Stage(
     version=2,
     run=estimate_depth,
     read=read_predictions,
-    warnings=doubts,
+    warnings=warnings,
 )

@@ -30,23 +30,23 @@ def depth_file_paths(folder: Path, photo_ids: Sequence[str] | None = None) -> di
     return {photo_id: folder / f"{_quoted(photo_id)}{_SUFFIX}" for photo_id in photo_ids}
 
 
-def write_doubts(folder: Path, doubts: Mapping[str, str]) -> None:
+def write_warnings(folder: Path, warnings: Mapping[str, str]) -> None:
     """Keep, by photo id, what is not as good about a depth map as its numbers look."""
-    if doubts:
-        write_json(folder / _DOUBTS, doubts)
+    if warnings:
+        write_json(folder / _DOUBTS, warnings)
 
 
-def read_doubts(folder: Path) -> dict[str, str]:
+def read_warnings(folder: Path) -> dict[str, str]:
     """Read what `write_doubts` wrote; none where it wrote nothing."""
     path = folder / _DOUBTS
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def in_one_sentence(doubts: Mapping[str, str], what: str) -> str:
+def in_one_sentence(warnings: Mapping[str, str], what: str) -> str:
     """How many photos it is, which ones first, and the reason of the first."""
-    names = ", ".join([*list(doubts)[:_NAMED], *(["..."] if len(doubts) > _NAMED else [])])
-    reason = next(iter(doubts.values())).rstrip(".")
-    number = f"{len(doubts)} photos" if len(doubts) > 1 else "1 photo"
+    names = ", ".join([*list(warnings)[:_NAMED], *(["..."] if len(warnings) > _NAMED else [])])
+    reason = next(iter(warnings.values())).rstrip(".")
+    number = f"{len(warnings)} photos" if len(warnings) > 1 else "1 photo"
     return f"{what} of {number} ({names}): {reason}."
 
 

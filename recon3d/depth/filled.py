@@ -81,7 +81,7 @@ def fill(
     try:
         aligned = _aligned(request, measured, guessed)
     except AlignmentError as error:
-        return replace(measured, doubt=str(error))
+        return replace(measured, warning=str(error))
     kept = np.clip((measured.confidence - _UNSURE) / (_SURE - _UNSURE), 0, 1)
     kept = np.where(measured.values > 0, kept * kept * (3 - 2 * kept), 0).astype(np.float32)
     both = (measured.values > 0) & (aligned.values > 0)

@@ -13,10 +13,11 @@ from jaxtyping import Float
 
 from recon3d.core.errors import ConfigError
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
+from recon3d.georef.back_projection import find_photo
 from recon3d.georef.frame_words import (
     describe_scale,
     describe_up,
@@ -26,11 +27,10 @@ from recon3d.georef.frame_words import (
     up_warnings,
 )
 from recon3d.georef.geodesy import GpsFit
-from recon3d.georef.gravity_alignment import Standing, find_standing
+from recon3d.georef.gravity_alignment import GravityAlignment, find_gravity_alignment
 from recon3d.georef.known_scale import KnownLength, parse_scale
-from recon3d.georef.lifting import find_photo
 from recon3d.georef.planes import Plane
-from recon3d.georef.scale import fit_cameras_to_gps, gps_doubt, measured_cues, told_cues
+from recon3d.georef.scale import fit_cameras_to_gps, gps_warning, measured_cues, told_cues
 from recon3d.georef.scale_cues import fuse_scales
 from recon3d.georef.upright import upright_from_world
 from recon3d.photos.markers import check_family
@@ -81,7 +81,7 @@ class FrameConfig:
             _direction(self.up)
 
 
-def check_photos(config: FrameConfig, album: Album) -> None:
+def check_photos(config: FrameConfig, image_set: ImageSet) -> None:
     """Fail in the first minute, not after an hour, where --scale names what is not there.
 
     Raises:
@@ -91,27 +91,34 @@ def check_photos(config: FrameConfig, album: Album) -> None:
         if isinstance(known, KnownLength):
             for place in (known.start, known.end):
                 for pixel in place if isinstance(place, tuple) else ():
-                    find_photo(album, pixel)
+                    find_photo(image_set, pixel)
 
 
 def find_frame(
-    posed: PosedPhotos, album: Album, mesh: Mesh, config: FrameConfig, folder: Path, task: Task
+    posed: PosedPhotos,
+    image_set: ImageSet,
+    mesh: Mesh,
+    config: FrameConfig,
+    folder: Path,
+    task: Task,
 ) -> None:
     """Write the frame to export in into `folder`.
 
     mesh: of the surface, or the sparse points without faces before there is one.
     """
     task.check()
-    gps = fit_cameras_to_gps(posed.scene.views, album)
+    gps = fit_cameras_to_gps(posed.scene.views, image_set)
     measured = measured_cues(posed, gps, config.marker_size, config.markers, task)
-    told = told_cues(config.scale, posed, album, mesh, measured)
+    told = told_cues(config.scale, posed, image_set, mesh, measured)
     scale = fuse_scales([*told, *measured])
-    believed = gps if gps is not None and not gps_doubt(gps) else None
+    believed = gps if gps is not None and not gps_warning(gps) else None
     given = None if config.up in ("auto", "none") else _direction(config.up)
     is_alone = len(posed.scene.views) == 1
     # The walls and floors of one photo are as true as the guess of its lens and depth.
     is_measured = not is_alone or bool(posed.sensor_depth)
-    standing = find_standing(posed.scene, album, mesh if is_measured else None, believed, given)
+    standing = find_gravity_alignment(
+        posed.scene, image_set, mesh if is_measured else None, believed, given
+    )
     upright = _upright(posed, mesh, standing, config, believed)
     stays = config.up == "none"
     ground = "plane" if standing.ground else "lowest points"
@@ -147,7 +154,7 @@ def read_frame(folder: Path) -> TargetFrame:
     )
 
 
-def doubts(frame: TargetFrame) -> list[str]:
+def warnings(frame: TargetFrame) -> list[str]:
     """What makes the frame worse than it looks, in a photographer's words."""
     found = frame.report.get("warnings")
     return [str(one) for one in found] if isinstance(found, list) else []
@@ -156,7 +163,7 @@ def doubts(frame: TargetFrame) -> list[str]:
 def _upright(
     posed: PosedPhotos,
     mesh: Mesh,
-    standing: Standing,
+    standing: GravityAlignment,
     config: FrameConfig,
     gps: GpsFit | None,
 ) -> Rigid:
@@ -228,5 +235,5 @@ FRAME = Stage(
     version=4,
     run=find_frame,
     read=read_frame,
-    warnings=lambda folder: doubts(read_frame(folder)),
+    warnings=lambda folder: warnings(read_frame(folder)),
 )

@@ -13,7 +13,7 @@ _UNSURE_UP_DEG = 10.0
 
 def describe_scale(scale: FusedScale | None, cues: Sequence[ScaleCue]) -> dict[str, object]:
     """Every cue and what became of it; error bars are one standard deviation."""
-    judged = scale.cues if scale else [JudgedCue(cue, False, cue.doubt) for cue in cues]
+    judged = scale.cues if scale else [JudgedCue(cue, False, cue.warning) for cue in cues]
     return {
         "metres_per_unit": scale.metres_per_unit if scale else None,
         "error_percent": round(100 * scale.sigma, 3) if scale else None,
@@ -60,13 +60,13 @@ def scale_warnings(
     markers are asked for.
     """
     found = [
-        f'The distance "{cue.detail}" does not count: {cue.doubt}.' for cue in told if cue.doubt
+        f'The distance "{cue.detail}" does not count: {cue.warning}.' for cue in told if cue.warning
     ]
     found += [
-        f"The markers do not count: {cue.doubt}. Check --marker-size and --markers, or take photos "
-        "nearer to them."
+        f"The markers do not count: {cue.warning}. Check --marker-size and --markers, or take "
+        "photos nearer to them."
         for cue in measured
-        if cue.source == "markers" and cue.doubt
+        if cue.source == "markers" and cue.warning
     ]
     if not scale:
         return found

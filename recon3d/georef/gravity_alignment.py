@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.core.scene import Album, PosedScene, View
+from recon3d.core.scene import ImageSet, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.geodesy import GpsFit
 from recon3d.georef.planes import Plane, find_ground, find_plumb, sample_surface
@@ -32,20 +32,20 @@ _FEWEST = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class GravityAlignment:
     """Which way is up, and the ground plane where there is one."""
 
     up: FusedUp
     ground: Plane | None
 
 
-def find_standing(
+def find_gravity_alignment(
     scene: PosedScene,
-    album: Album,
+    image_set: ImageSet,
     mesh: Mesh | None,
     gps: GpsFit | None,
     given: Float[np.ndarray, "3"] | None,
-) -> Standing:
+) -> GravityAlignment:
     """Ask the user, the photos' sensors, the model's walls and ground, and the cameras.
 
     mesh: of the surface, or the sparse points without faces; None where it is bent by guesses.
@@ -53,7 +53,7 @@ def find_standing(
     given: the direction that the user says is up, in the world frame.
     """
     sure = [] if given is None else [given_up(given, "--up")]
-    if len(felt := _felt_ups(scene.views, album)):
+    if len(felt := _felt_ups(scene.views, image_set)):
         sure.append(gravity_up(felt))
     if gps is not None:
         sure.append(gps_up(gps.enu_from_world.rotation[2], gps.turn_covariance_world))
@@ -61,7 +61,7 @@ def find_standing(
     rng = np.random.default_rng(0)
     samples = sample_surface(mesh, _SAMPLES, rng) if mesh else None
     if not samples or len(samples.points) < _FEWEST:
-        return Standing(fuse_ups([*sure, cameras]), None)
+        return GravityAlignment(fuse_ups([*sure, cameras]), None)
     up = fuse_ups([*sure, cameras])
     ground = find_ground(samples, up.up_world, _gate_deg(up), rng)
     if ground and ground.share < _GROUND_SHARE:
@@ -76,7 +76,7 @@ def find_standing(
     upright = [walls_up(plumb)] if plumb else []
     fused = fuse_ups([*sure, *upright, *level, cameras])
     is_level = any(judged.used for judged in fused.cues if judged.cue.source == "ground")
-    return Standing(fused, ground if is_level else None)
+    return GravityAlignment(fused, ground if is_level else None)
 
 
 def _gate_deg(up: FusedUp) -> float:
@@ -84,9 +84,9 @@ def _gate_deg(up: FusedUp) -> float:
     return float(np.clip(3 * sigma_deg(up.information), *_GATE_DEG))
 
 
-def _felt_ups(views: tuple[View, ...], album: Album) -> Float[np.ndarray, "n 3"]:
+def _felt_ups(views: tuple[View, ...], image_set: ImageSet) -> Float[np.ndarray, "n 3"]:
     """Against gravity, in the world, for each placed photo whose sensors tell."""
-    exif = {photo.id: photo.exif for photo in album.photos}
+    exif = {photo.id: photo.exif for photo in image_set.photos}
     ups = [
         view.cam_from_world.rotation.T @ -np.array(down)
         for view in views

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recon3d.core.scene import Album, PosedPhotos, View
+from recon3d.core.scene import ImageSet, PosedPhotos, View
 from recon3d.core.surface import Mesh
+from recon3d.georef.back_projection import Lifter, NoPlaceError
 from recon3d.georef.geodesy import GpsFit, enu_from_geodetic, fit_gps
 from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, Place, parse_scale
-from recon3d.georef.lifting import Lifter, NoPlaceError
 from recon3d.georef.scale_cues import ScaleCue, fuse_scales
 from recon3d.georef.squares import measure_square
 from recon3d.georef.triangulation import LocatedPoint
@@ -48,13 +48,13 @@ def measured_cues(
 
 
 def told_cues(
-    text: str, posed: PosedPhotos, album: Album, mesh: Mesh, measured: Sequence[ScaleCue]
+    text: str, posed: PosedPhotos, image_set: ImageSet, mesh: Mesh, measured: Sequence[ScaleCue]
 ) -> list[ScaleCue]:
     """What the user says with --scale.
 
     measured: gives the model without --scale its size, in which the user may have read points.
     """
-    lifter = Lifter(posed.scene, album, mesh)
+    lifter = Lifter(posed.scene, image_set, mesh)
     plain = fuse_scales(measured)
     world_per_model = 1 / plain.metres_per_unit if plain else 1.0
     return [
@@ -65,9 +65,9 @@ def told_cues(
     ]
 
 
-def fit_cameras_to_gps(views: Sequence[View], album: Album) -> GpsFit | None:
+def fit_cameras_to_gps(views: Sequence[View], image_set: ImageSet) -> GpsFit | None:
     """How the placed cameras fit what their photos say of where they were taken."""
-    exif = {photo.id: photo.exif for photo in album.photos}
+    exif = {photo.id: photo.exif for photo in image_set.photos}
     found = [(view, place) for view in views if (place := exif[view.photo_id].gps_deg_m)]
     if len(found) < 3:
         return None
@@ -76,7 +76,7 @@ def fit_cameras_to_gps(views: Sequence[View], album: Album) -> GpsFit | None:
     return fit_gps(centres, enu_m, np.random.default_rng(0))
 
 
-def gps_doubt(gps: GpsFit) -> str:
+def gps_warning(gps: GpsFit) -> str:
     """Why the cameras' readings must not be believed; empty where they may."""
     count, used = len(gps.used), int(gps.used.sum())
     if used < 3 or used < (1 - _MOST_GPS_OUTLIERS) * count:
@@ -98,11 +98,11 @@ def _metric_cue(posed: PosedPhotos) -> ScaleCue:
 
 
 def _gps_cue(gps: GpsFit, *, is_metric: bool) -> ScaleCue:
-    doubt = gps_doubt(gps)
+    warning = gps_warning(gps)
     if is_metric:
-        doubt = "the poses are in metres already, which are surer"
+        warning = "the poses are in metres already, which are surer"
     detail = f"{int(gps.used.sum())} of {len(gps.used)} readings, good to {gps.sigma_m:.1f} m"
-    return ScaleCue("gps", detail, gps.enu_from_world.scale, gps.sigma, doubt)
+    return ScaleCue("gps", detail, gps.enu_from_world.scale, gps.sigma, warning)
 
 
 def _marker_cue(posed: PosedPhotos, size_m: float, family: str, task: Task) -> ScaleCue:
@@ -120,12 +120,12 @@ def _marker_cue(posed: PosedPhotos, size_m: float, family: str, task: Task) -> S
             cues[name].append(cue)
     if not cues:
         seen_count = Counter(len(seen) for seen in sightings.values()).total()
-        doubt = (
+        warning = (
             f"{seen_count} were seen, but none well enough in two photos"
             if seen_count
             else "none was found in any photo"
         )
-        return ScaleCue("markers", family, 0.0, 0.0, doubt)
+        return ScaleCue("markers", family, 0.0, 0.0, warning)
     # Of a wrong family only a stray pattern fits.
     name, best = max(cues.items(), key=lambda item: len(item[1]))
     fused = fuse_scales(best)
@@ -148,8 +148,8 @@ def _distance_cue(known: KnownLength, lifter: Lifter, world_per_model: float) ->
         return ScaleCue("distance", known.text, 0.0, 0.0, "both places are the same point")
     direction = between / length
     sigma = float(np.sqrt(direction @ (start.covariance + end.covariance) @ direction)) / length
-    doubt = "" if sigma < _WORST_LENGTH_SIGMA else f"its error bar is {100 * sigma:.0f} %"
-    return ScaleCue("distance", known.text, known.metres / length, sigma, doubt)
+    warning = "" if sigma < _WORST_LENGTH_SIGMA else f"its error bar is {100 * sigma:.0f} %"
+    return ScaleCue("distance", known.text, known.metres / length, sigma, warning)
 
 
 def _located(place: Place, lifter: Lifter, world_per_model: float) -> LocatedPoint:

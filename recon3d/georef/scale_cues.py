@@ -30,7 +30,7 @@ class ScaleCue:
     metres_per_unit: float
     sigma: float
     """One standard deviation, as a share of the scale; 0 where the user stated it."""
-    doubt: str = ""
+    warning: str = ""
     """Why it must not count; empty for a good one."""
 
 
@@ -61,7 +61,7 @@ def fuse_scales(cues: Sequence[ScaleCue]) -> FusedScale | None:
     Where the cues used differ by more than their error bars, the joint bar is widened by the ratio
     (Birge 1932).
     """
-    good = [cue for cue in cues if not cue.doubt]
+    good = [cue for cue in cues if not cue.warning]
     if not good:
         return None
     first = min(_TRUST[cue.source] for cue in good)
@@ -84,7 +84,7 @@ def fuse_scales(cues: Sequence[ScaleCue]) -> FusedScale | None:
 
 def contradictions(fused: FusedScale) -> list[JudgedCue]:
     """Cues that were rejected although they are sound in themselves."""
-    return [judged for judged in fused.cues if not judged.used and not judged.cue.doubt]
+    return [judged for judged in fused.cues if not judged.used and not judged.cue.warning]
 
 
 def difference(cue: ScaleCue, metres_per_unit: float) -> float:
@@ -108,7 +108,7 @@ def _weight(cue: ScaleCue) -> float:
 def _reason(cue: ScaleCue, used: bool, scale: float) -> str:
     if used:
         return ""
-    return cue.doubt or (
+    return cue.warning or (
         f"it makes the scene {100 * abs(difference(cue, scale)):.1f} % "
         f"{'larger' if difference(cue, scale) > 0 else 'smaller'} than the others, its error bar "
         f"is {100 * cue.sigma:.1f} %"

@@ -1,4 +1,4 @@
-"""The folder of an album: numbered pictures, masks and depth, an item file for each photo.
+"""The folder of an image set: numbered pictures, masks and depth, an item file for each photo.
 
 Numbers instead of names, because not every library opens a path with umlauts.
 """
@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from recon3d.core.scene import Album, Exif, Photo, Verdict
+from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
 from recon3d.photos.naming import named
 from recon3d.photos.pictures import read_depth_mm
 from recon3d.run.files import FileMapping, write_json
@@ -45,24 +45,24 @@ class Item:
         return Verdict(self.id, False, self.reason, self.advice)
 
 
-def write_album(folder: Path, items: Sequence[Item], *, sequential: bool) -> None:
+def write_image_set(folder: Path, items: Sequence[Item], *, sequential: bool) -> None:
     """Write down which items are photos and which are left out."""
     write_json(
-        folder / "album.json",
+        folder / "image_set.json",
         {"sequential": sequential, "items": [asdict(item) for item in items]},
     )
 
 
-def read_album(folder: Path, excluded: Collection[str] = ()) -> Album:
+def read_image_set(folder: Path, excluded: Collection[str] = ()) -> ImageSet:
     """Read what `ingest` wrote; depth one file at a time.
 
     excluded: photos to leave out, as `named` understands them.
     """
-    content = json.loads((folder / "album.json").read_text(encoding="utf-8"))
+    content = json.loads((folder / "image_set.json").read_text(encoding="utf-8"))
     judged = [_item_from_json(fields) for fields in content["items"]]
     items = _without(judged, excluded)
     good = [item for item in items if not item.reason]
-    return Album(
+    return ImageSet(
         photos=tuple(_photo(item) for item in good),
         verdicts=tuple(item.verdict for item in items if item.reason),
         sequential=content["sequential"],

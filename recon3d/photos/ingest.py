@@ -20,16 +20,16 @@ from PIL import Image
 
 from recon3d.core.errors import InputError
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import Album, Verdict
+from recon3d.core.scene import ImageSet, Verdict
 from recon3d.photos.finding import FoundFiles
 from recon3d.photos.image_set_files import (
     Item,
     depth_path,
     mask_path,
     picture_path,
-    read_album,
+    read_image_set,
     read_item,
-    write_album,
+    write_image_set,
     write_item,
 )
 from recon3d.photos.naming import named, split_role
@@ -40,7 +40,7 @@ from recon3d.run.files import atomic_path, write_json
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
-__all__ = ["INGEST", "IngestConfig", "check_excluded", "ingest", "read_album"]
+__all__ = ["INGEST", "IngestConfig", "check_excluded", "ingest", "read_image_set"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class IngestConfig:
     """Which files become photos."""
 
     blur_limit: Annotated[float, Range(least=0, below=1)] = 0.2
-    """Leave out a photo whose sharpness is below this share of the album's median.
+    """Leave out a photo whose sharpness is below this share of the image set's median.
     0 keeps everything; raise it to be stricter."""
 
     video_frames: Annotated[int, Range(least=2)] = 150
@@ -88,23 +88,25 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
     if bad:
         task.warn(f"left out {len(bad)} of {len(items)} files: {_counted(bad)}")
     _log.info("%d of %d files are photos, %.1f s", len(items) - len(bad), len(items), task.seconds)
-    write_album(folder, items, sequential=files.video is not None)
+    write_image_set(folder, items, sequential=files.video is not None)
 
 
-def check_excluded(album: Album, excluded: Collection[str], task: Task) -> None:
+def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -> None:
     """Say what the user leaves out in vain.
 
     Raises:
         InputError: no photo is left.
     """
-    ids = [photo.id for photo in album.photos] + [verdict.photo_id for verdict in album.verdicts]
+    ids = [photo.id for photo in image_set.photos] + [
+        verdict.photo_id for verdict in image_set.verdicts
+    ]
     unknown = sorted(name for name, meant in named(ids, excluded).items() if not meant)
     if unknown:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         task.warn(f"no photo is called {', '.join(unknown[:3])}{more}, so nothing was left out")
-    if not album.photos:
+    if not image_set.photos:
         raise InputError(
-            f"You left out all {len(album.excluded)} good photos.",
+            f"You left out all {len(image_set.excluded)} good photos.",
             hint="Include at least two that show the same from different places.",
         )
 
@@ -280,4 +282,4 @@ def _counted(bad: Sequence[Verdict]) -> str:
     return ", ".join(shown) + (", ..." if len(reasons) > 3 else "")
 
 
-INGEST = Stage(name="ingest", result="album", version=3, run=ingest, read=read_album)
+INGEST = Stage(name="ingest", result="image_set", version=3, run=ingest, read=read_image_set)

@@ -15,7 +15,7 @@ def sharpness(picture: UInt8[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]) ->
 
     A ratio hardly depends on how much texture there is, so a sharp photo of a bare wall stays
     sharp. The finest scale is left out because it holds the sensor's noise. Measured on eight
-    real albums, in units of each album's median: photos from 0.28 (motion blur) up; blurred by
+    real image sets, in units of each one's median: photos from 0.28 (motion blur) up; blurred by
     3 px (at 640) or more below 0.15, with or without noise.
     """
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

@@ -14,7 +14,7 @@ import numpy as np
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
-from recon3d.core.scene import Album, PosedPhotos
+from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.target_frame import TargetFrame
 from recon3d.run.cost import Cost
@@ -29,7 +29,7 @@ Facts = dict[str, Any]
 class Run:
     """Whatever a run has made; None for the stages it did not reach."""
 
-    album: Album | None = None
+    image_set: ImageSet | None = None
     posed: PosedPhotos | None = None
     depth: Mapping[str, SceneDepth] | None = None
     mesh: Mesh | None = None
@@ -110,7 +110,7 @@ def _installed_version() -> str:
 
 def _photos(run: Run, coverage: Mapping[str, float]) -> list[dict[str, object]]:
     photos: dict[str, dict[str, object]] = {}
-    for photo in run.album.photos if run.album else ():
+    for photo in run.image_set.photos if run.image_set else ():
         photos[photo.id] = {
             "id": photo.id,
             "verdict": "read",
@@ -121,7 +121,7 @@ def _photos(run: Run, coverage: Mapping[str, float]) -> list[dict[str, object]]:
             "camera": photo.camera_group,
         }
     for verdict in (
-        *(run.album.verdicts if run.album else ()),
+        *(run.image_set.verdicts if run.image_set else ()),
         *(run.posed.verdicts if run.posed else ()),
     ):
         photos.setdefault(verdict.photo_id, {"id": verdict.photo_id})

@@ -49,7 +49,7 @@ def draw_page(run: Run, facts: Facts) -> str:
     return environment.get_template("page.html.j2").render(
         facts=facts,
         judgement=judge(facts),
-        thumbnails=_by_plain_id(thumbnails(run.album.pictures)) if run.album else {},
+        thumbnails=_by_plain_id(thumbnails(run.image_set.pictures)) if run.image_set else {},
         stills=mesh_stills(model, placed, run.frame) if model and placed else [],
         map=draw_map(placed, run.mesh, run.frame) if placed else None,
         previews=depth_previews(placed, run.depth) if run.depth and placed else [],
@@ -77,8 +77,8 @@ def judge(facts: Facts) -> Judgement:
     if facts["poses"]["placed"] == 1:
         return _judge_relief(facts)
     good: list[str] = []
-    doubts: list[str] = []
-    (good if used >= 0.9 * given else doubts).append(
+    warnings: list[str] = []
+    (good if used >= 0.9 * given else warnings).append(
         f"{used} of {given} photos were placed in space."
     )
     error_px = facts["poses"]["mean_error_px"]
@@ -86,7 +86,7 @@ def judge(facts: Facts) -> Judgement:
         if error_px <= 1.2:
             good.append(f"The cameras fit together to within {error_px:.2f} pixels.")
         else:
-            doubts.append(
+            warnings.append(
                 f"The cameras fit together only to within {error_px:.1f} pixels: look for blur,"
                 " moving things, or intrinsics that belong to another lens."
             )
@@ -95,27 +95,27 @@ def judge(facts: Facts) -> Judgement:
     if coverage >= 0.45:
         good.append(f"Depth was found for {share}.")
     else:
-        doubts.append(
+        warnings.append(
             f"Depth was found for only {share}, so expect holes: blank or shiny surfaces give"
             " nothing to compare, and every spot must be sharp in three photos or more."
         )
     if facts["texture"] and facts["texture"]["made_up"] > _MUCH_MADE_UP:
-        doubts.append(
+        warnings.append(
             f"No photo saw {100 * facts['texture']['made_up']:.0f} % of the surface; its colour"
             " there is taken from around. Photos from those sides would show the true one."
         )
-    doubts += [
+    warnings += [
         f"The focal length of camera {name} is known only to within"
         f" {100 * camera['focal_std_px'] / camera['intrinsics']['pinhole']['fx_px']:.1f} %:"
         " give --intrinsics, or add photos from more directions."
         for name, camera in facts["cameras"].items()
         if (camera["focal_std_px"] or 0) > 0.02 * camera["intrinsics"]["pinhole"]["fx_px"]
     ]
-    if not doubts and not facts["warnings"]:
+    if not warnings and not facts["warnings"]:
         return Judgement("good", "A good model", tuple(good))
-    if len(doubts) <= 1:
-        return Judgement("fair", "A usable model", (*doubts, *good))
-    return Judgement("poor", "A model with weak spots", (*doubts, *good))
+    if len(warnings) <= 1:
+        return Judgement("fair", "A usable model", (*warnings, *good))
+    return Judgement("poor", "A model with weak spots", (*warnings, *good))
 
 
 def _judge_relief(facts: Facts) -> Judgement:

@@ -1,4 +1,4 @@
-"""What the user knows of the cameras, fitted to the album's photos."""
+"""What the user knows of the cameras, fitted to the image set's photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError
-from recon3d.core.scene import Album, GivenCameras, Photo
+from recon3d.core.scene import GivenCameras, ImageSet, Photo
 from recon3d.core.transform import Rigid
 from recon3d.photos.intrinsics import CameraFile, Size, read_camera_file
 from recon3d.photos.naming import PHOTO_SUFFIXES, match_by_name, split_role
@@ -20,8 +20,10 @@ from recon3d.sfm.poses import PoseFile, read_pose_file
 _ASPECT_TOLERANCE = 0.01
 
 
-def read_given_cameras(album: Album, intrinsics: Path | None, poses: Path | None) -> GivenCameras:
-    """Read what the user knows of the cameras and fit it to the album's photos.
+def read_given_cameras(
+    image_set: ImageSet, intrinsics: Path | None, poses: Path | None
+) -> GivenCameras:
+    """Read what the user knows of the cameras and fit it to the image set's photos.
 
     Poses that come with intrinsics (COLMAP, transforms.json) give these too, to the photos that
     they place, unless `intrinsics` is given. Poses are in metres where their file says so or the
@@ -31,22 +33,22 @@ def read_given_cameras(album: Album, intrinsics: Path | None, poses: Path | None
         IntrinsicsError: a file is unreadable, impossible, or does not fit the photos.
         PosesError: a file is unreadable, impossible, or belongs to no photo.
     """
-    usual_size = Counter((p.width_px, p.height_px) for p in album.photos).most_common(1)[0][0]
+    usual_size = Counter((p.width_px, p.height_px) for p in image_set.photos).most_common(1)[0][0]
     posed, placed = PoseFile(), dict[str, Rigid]()
     cameras: dict[str, Intrinsics] = {}
     if poses:
-        posed = read_pose_file(poses, [photo.id for photo in album.photos], usual_size)
-        placed = _place(album, posed, poses)
+        posed = read_pose_file(poses, [photo.id for photo in image_set.photos], usual_size)
+        placed = _place(image_set, posed, poses)
     if intrinsics:
         file = read_camera_file(intrinsics, usual_size)
-        cameras = fit_to_photos(album.photos, file, intrinsics)
+        cameras = fit_to_photos(image_set.photos, file, intrinsics)
     elif poses and posed.intrinsics:
-        photos = [photo for photo in album.photos if photo.id in placed]
+        photos = [photo for photo in image_set.photos if photo.id in placed]
         cameras = fit_to_photos(photos, CameraFile(by_name=posed.intrinsics), poses)
     return GivenCameras(
         cameras,
         placed,
-        posed.unit or ("metre" if album.sensor_depth else "scene"),
+        posed.unit or ("metre" if image_set.sensor_depth else "scene"),
         _digest([*([intrinsics] if intrinsics else []), *posed.sources]),
     )
 
@@ -118,11 +120,11 @@ def _choose(shared: Sequence[Intrinsics], photo: Photo, source: Path) -> Intrins
     )
 
 
-def _place(album: Album, posed: PoseFile, source: Path) -> dict[str, Rigid]:
-    ids = [photo.id for photo in album.photos]
+def _place(image_set: ImageSet, posed: PoseFile, source: Path) -> dict[str, Rigid]:
+    ids = [photo.id for photo in image_set.photos]
     if posed.in_order:
         # A photo that ingest left out still has its line.
-        left_out = (v.photo_id for v in album.verdicts if _is_photo_name(v.photo_id))
+        left_out = (v.photo_id for v in image_set.verdicts if _is_photo_name(v.photo_id))
         for candidates in (sorted([*ids, *left_out]), ids):
             if len(candidates) == len(posed.in_order):
                 by_id = dict(zip(candidates, posed.in_order, strict=True))

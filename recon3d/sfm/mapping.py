@@ -27,7 +27,7 @@ class Placement:
     """Photos placed in one frame, and the points that place them."""
 
     cam_from_world: Mapping[str, Rigid]
-    """By photo id, in the album's order."""
+    """By photo id, in the image set's order."""
     cameras: Mapping[str, CameraEstimate]
     camera_of: Mapping[str, str]
     """The key in `cameras` of each placed photo."""

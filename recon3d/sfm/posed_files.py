@@ -15,8 +15,8 @@ from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.scene import (
-    Album,
     CameraEstimate,
+    ImageSet,
     PosedPhotos,
     PosedScene,
     SparsePoints,
@@ -36,7 +36,7 @@ _JPEG_QUALITY = 97
 
 def write_pictures(
     folder: Path,
-    album: Album,
+    image_set: ImageSet,
     views: tuple[View, ...],
     intrinsics: Mapping[str, Intrinsics],
     task: Task,
@@ -51,7 +51,7 @@ def write_pictures(
         if source not in undistorters:
             same = source.pinhole == view.camera
             undistorters[source] = None if same else Undistorter(source, view.camera)
-        _write_view(folder, album, view, undistorters[source])
+        _write_view(folder, image_set, view, undistorters[source])
 
 
 def sample_colours(
@@ -156,19 +156,21 @@ def _read_depth(path: Path) -> Float32[np.ndarray, "h w"]:
     return depth_z
 
 
-def _write_view(folder: Path, album: Album, view: View, undistorter: Undistorter | None) -> None:
-    picture = album.pictures[view.photo_id]
+def _write_view(
+    folder: Path, image_set: ImageSet, view: View, undistorter: Undistorter | None
+) -> None:
+    picture = image_set.pictures[view.photo_id]
     target = _picture_path(folder, view.photo_id)
     mask_target = _mask_path(folder, view.photo_id)
     depth_target = _depth_path(folder, view.photo_id)
-    mask = album.masks.get(view.photo_id)
+    mask = image_set.masks.get(view.photo_id)
     if mask and not mask_target.exists():
         keep = _read_mask(mask).astype(np.uint8) * 255
         with atomic_path(mask_target) as part:
             Image.fromarray(undistorter.nearest(keep) if undistorter else keep).save(part)
-    if view.photo_id in album.sensor_depth and not depth_target.exists():
+    if view.photo_id in image_set.sensor_depth and not depth_target.exists():
         with Image.open(picture) as image:
-            depth_z = fit_nearest(album.sensor_depth[view.photo_id], image.size)
+            depth_z = fit_nearest(image_set.sensor_depth[view.photo_id], image.size)
         with atomic_path(depth_target) as part:
             np.save(part, undistorter.nearest(depth_z) if undistorter else depth_z)
     if target.exists():

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from recon3d.core.depth import DepthEstimator
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import (
-    Album,
     GivenCameras,
+    ImageSet,
     PosedPhotos,
     PosedScene,
     SparsePoints,
@@ -64,13 +64,13 @@ class PoseConfig:
 
 
 def place_photos(
-    album: Album,
+    image_set: ImageSet,
     given: GivenCameras,
     config: PoseConfig,
     folder: Path,
     task: Task,
 ) -> None:
-    """Place and undistort the album's photos into `folder`.
+    """Place and undistort the image set's photos into `folder`.
 
     An interrupted run leaves its features and matches there; the next one goes on from them.
 
@@ -80,29 +80,31 @@ def place_photos(
     """
     scratch = folder / "sfm"
     if given.cam_from_world:
-        solution = use_given_poses(album, given, config, scratch, task)
-        verdicts = explain_given(album, given)
+        solution = use_given_poses(image_set, given, config, scratch, task)
+        verdicts = explain_given(image_set, given)
     else:
-        solution = solve(album, given, config, scratch, task)
-        verdicts = explain(album, solution)
+        solution = solve(image_set, given, config, scratch, task)
+        verdicts = explain(image_set, solution)
     unit = given.unit if given.cam_from_world else "scene"
-    _write(album, solution, verdicts, unit, folder, task)
+    _write(image_set, solution, verdicts, unit, folder, task)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
 def place_one_photo(
-    album: Album, given: GivenCameras, estimator: DepthEstimator, folder: Path, task: Task
+    image_set: ImageSet, given: GivenCameras, estimator: DepthEstimator, folder: Path, task: Task
 ) -> None:
-    """Undistort the album's only photo into `folder`; see `stand_alone` for its lens.
+    """Undistort the image set's only photo into `folder`; see `stand_alone` for its lens.
 
     The scene's unit is "scene" until its depth says that it is metres.
 
     Raises:
         EstimatorError: the estimator was asked for the field of view and cannot serve.
     """
-    solution = stand_alone(album, given, estimator)
-    verdicts = tuple(Verdict(photo.id, True) for photo in album.photos)
-    _write(album, solution, verdicts, "metre" if album.sensor_depth else "scene", folder, task)
+    solution = stand_alone(image_set, given, estimator)
+    verdicts = tuple(Verdict(photo.id, True) for photo in image_set.photos)
+    _write(
+        image_set, solution, verdicts, "metre" if image_set.sensor_depth else "scene", folder, task
+    )
 
 
 def read_posed_photos(folder: Path) -> PosedPhotos:
@@ -111,7 +113,7 @@ def read_posed_photos(folder: Path) -> PosedPhotos:
 
 
 def _write(
-    album: Album,
+    image_set: ImageSet,
     solution: Solution,
     verdicts: tuple[Verdict, ...],
     unit: Unit,
@@ -127,7 +129,7 @@ def _write(
         View(photo_id, pinholes[lenses[photo_id]], pose)
         for photo_id, pose in placement.cam_from_world.items()
     )
-    write_pictures(folder, album, views, lenses, task)
+    write_pictures(folder, image_set, views, lenses, task)
     rgb = sample_colours(folder, views, placement.xyz_world, placement.observations, task)
     points = SparsePoints(placement.xyz_world, rgb, placement.error_px, placement.observations)
     scene = PosedScene(views, points, unit, placement.cameras)
@@ -149,8 +151,8 @@ REGISTER_ONE = Stage(
     name="pose",
     result="posed",
     version=1,
-    run=lambda album, given, estimator, config, folder, task: place_one_photo(
-        album, given, estimator, folder, task
+    run=lambda image_set, given, estimator, config, folder, task: place_one_photo(
+        image_set, given, estimator, folder, task
     ),
     read=read_posed_photos,
 )

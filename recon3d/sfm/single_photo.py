@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.depth import DepthEstimator
-from recon3d.core.scene import Album, CameraEstimate, GivenCameras, Photo, SparsePoints
+from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints
 from recon3d.core.transform import Rigid
 
 if TYPE_CHECKING:  # importing it takes a second
@@ -27,8 +27,8 @@ class SeesFieldOfView(Protocol):
         ...
 
 
-def stand_alone(album: Album, given: GivenCameras, estimator: DepthEstimator) -> Solution:
-    """The album's only photo, in the pose that was given or else in the origin, looking along +z.
+def stand_alone(image_set: ImageSet, given: GivenCameras, estimator: DepthEstimator) -> Solution:
+    """The only photo, in the pose that was given or else in the origin, looking along +z.
 
     Its focal length is the given one, or what EXIF says, or what the depth network sees, or a
     guess: the first of these that there is.
@@ -39,8 +39,8 @@ def stand_alone(album: Album, given: GivenCameras, estimator: DepthEstimator) ->
     from recon3d.sfm.mapping import Placement
     from recon3d.sfm.structure_from_motion import Solution
 
-    (photo,) = album.photos
-    camera = _given_or_exif(photo, given) or _seen(album, photo, estimator) or _guessed(photo)
+    (photo,) = image_set.photos
+    camera = _given_or_exif(photo, given) or _seen(image_set, photo, estimator) or _guessed(photo)
     nothing = SparsePoints.empty()
     placement = Placement(
         {photo.id: given.cam_from_world.get(photo.id, Rigid.identity())},
@@ -61,12 +61,12 @@ def _given_or_exif(photo: Photo, given: GivenCameras) -> CameraEstimate | None:
     return None
 
 
-def _seen(album: Album, photo: Photo, estimator: DepthEstimator) -> CameraEstimate | None:
+def _seen(image_set: ImageSet, photo: Photo, estimator: DepthEstimator) -> CameraEstimate | None:
     from recon3d.sfm.posed_files import read_rgb
 
     if not isinstance(estimator, SeesFieldOfView):
         return None
-    angle_deg = estimator.field_of_view_deg(read_rgb(album.pictures[photo.id]))
+    angle_deg = estimator.field_of_view_deg(read_rgb(image_set.pictures[photo.id]))
     low_deg, high_deg = _BELIEVABLE_DEG
     if angle_deg is None or not low_deg < angle_deg < high_deg:
         return None

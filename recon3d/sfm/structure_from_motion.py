@@ -11,7 +11,7 @@ import numpy as np
 
 from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
-from recon3d.core.scene import Album, CameraEstimate, GivenCameras, Photo, SparsePoints, Verdict
+from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
 from recon3d.sfm.retrieval import (
     Pair,
@@ -42,12 +42,12 @@ class Solution:
     features: Mapping[str, int]
     """Found in each photo."""
     matches: np.ndarray
-    """Verified between every two photos, in the album's order."""
+    """Verified between every two photos, in the image set's order."""
     attempts: int
 
 
 def solve(
-    album: Album,
+    image_set: ImageSet,
     given: GivenCameras,
     config: PoseConfig,
     folder: Path,
@@ -61,14 +61,14 @@ def solve(
     """
     from recon3d.sfm.mapping import map_incrementally
 
-    if album.sensor_depth:
+    if image_set.sensor_depth:
         raise PosesError(
             "Measured depth was given without the poses of the photos.",
             hint="Give them with --poses, or leave out the depth to work from the photos alone.",
         )
-    if len(album.photos) < 2:
+    if len(image_set.photos) < 2:
         raise TooFewPhotosPlacedError(
-            f"There is {len(album.photos)} photo to work with; at least 2 are needed.",
+            f"There is {len(image_set.photos)} photo to work with; at least 2 are needed.",
             hint="Walk around the object and take 20 or more, each overlapping the last by 60 %. "
             "`recon3d mesh` makes a relief of a photo that is given alone.",
         )
@@ -77,9 +77,9 @@ def solve(
     for attempt in range(1, config.attempts + 1):
         harder = attempt > 1
         database = _database(
-            album, album.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
+            image_set, image_set.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
-        features, matches = _match(database, album, config, harder, task)
+        features, matches = _match(database, image_set, config, harder, task)
         evidence = features, matches
         placement = map_incrementally(
             database,
@@ -91,15 +91,15 @@ def solve(
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
             best = Solution(placement, features, matches, attempt)
-        if best and len(best.placement.cam_from_world) >= _ENOUGH * len(album.photos):
+        if best and len(best.placement.cam_from_world) >= _ENOUGH * len(image_set.photos):
             break
     if best is None or len(best.placement.cam_from_world) < 2:
-        raise _nothing_placed(album.photos, *evidence)
+        raise _nothing_placed(image_set.photos, *evidence)
     return replace(best, attempts=attempt)
 
 
 def use_given_poses(
-    album: Album,
+    image_set: ImageSet,
     given: GivenCameras,
     config: PoseConfig,
     folder: Path,
@@ -113,8 +113,8 @@ def use_given_poses(
     """
     from recon3d.sfm.mapping import Placement, triangulate
 
-    photos = _posed_photos(album, given)
-    if album.sensor_depth:
+    photos = _posed_photos(image_set, given)
+    if image_set.sensor_depth:
         keys = _camera_keys(photos, given)
         poses = {photo.id: given.cam_from_world[photo.id] for photo in photos}
         cameras = _guess_cameras(photos, given, trust_exif=False)
@@ -123,23 +123,23 @@ def use_given_poses(
             poses, cameras, keys, none.xyz_world, none.error_px, none.observations
         )
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
-    database = _database(album, photos, given, folder / "given", trust_exif=False)
-    features, matches = _match(database, album, config, False, task)
+    database = _database(image_set, photos, given, folder / "given", trust_exif=False)
+    features, matches = _match(database, image_set, config, False, task)
     placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
     return Solution(placement, features, matches, 1)
 
 
-def _posed_photos(album: Album, given: GivenCameras) -> tuple[Photo, ...]:
+def _posed_photos(image_set: ImageSet, given: GivenCameras) -> tuple[Photo, ...]:
     """The photos whose pose the user gave.
 
     Raises:
         TooFewPhotosPlacedError: there are fewer than two.
         IntrinsicsError: their intrinsics are not known.
     """
-    photos = tuple(photo for photo in album.photos if photo.id in given.cam_from_world)
+    photos = tuple(photo for photo in image_set.photos if photo.id in given.cam_from_world)
     if len(photos) < 2:
         raise TooFewPhotosPlacedError(
-            f"Poses are given for {len(photos)} of {len(album.photos)} photos; "
+            f"Poses are given for {len(photos)} of {len(image_set.photos)} photos; "
             "at least 2 are needed.",
             hint="The names in the file of poses must be those of the photos.",
         )
@@ -189,17 +189,17 @@ def _camera_keys(photos: Sequence[Photo], given: GivenCameras) -> dict[str, str]
     return keys
 
 
-def explain(album: Album, solution: Solution) -> tuple[Verdict, ...]:
+def explain(image_set: ImageSet, solution: Solution) -> tuple[Verdict, ...]:
     """A verdict on every photo that structure from motion was given."""
     return tuple(
         Verdict(photo.id, True)
         if photo.id in solution.placement.cam_from_world
         else Verdict(photo.id, False, *_why_not(index, photo.id, solution))
-        for index, photo in enumerate(album.photos)
+        for index, photo in enumerate(image_set.photos)
     )
 
 
-def explain_given(album: Album, given: GivenCameras) -> tuple[Verdict, ...]:
+def explain_given(image_set: ImageSet, given: GivenCameras) -> tuple[Verdict, ...]:
     """A verdict on every photo where the user gave the poses."""
     return tuple(
         Verdict(photo.id, True)
@@ -207,7 +207,7 @@ def explain_given(album: Album, given: GivenCameras) -> tuple[Verdict, ...]:
         else Verdict(
             photo.id, False, "no pose was given for it", "Add it to the poses, or leave them out."
         )
-        for photo in album.photos
+        for photo in image_set.photos
     )
 
 
@@ -261,7 +261,7 @@ def _nothing_placed(
 
 
 def _database(
-    album: Album,
+    image_set: ImageSet,
     photos: Sequence[Photo],
     given: GivenCameras,
     folder: Path,
@@ -272,7 +272,9 @@ def _database(
 
     keys = _camera_keys(photos, given)
     to_place = tuple(
-        PhotoToPlace(photo.id, album.pictures[photo.id], album.masks.get(photo.id), keys[photo.id])
+        PhotoToPlace(
+            photo.id, image_set.pictures[photo.id], image_set.masks.get(photo.id), keys[photo.id]
+        )
         for photo in photos
     )
     return PhotoDatabase(folder, to_place, _guess_cameras(photos, given, trust_exif=trust_exif))
@@ -280,7 +282,7 @@ def _database(
 
 def _match(
     database: PhotoDatabase,
-    album: Album,
+    image_set: ImageSet,
     config: PoseConfig,
     harder: bool,
     task: Task,
@@ -291,7 +293,7 @@ def _match(
 
     effort = FeatureEffort(config.feature_px, config.features, fine=harder)
     features = find_features(database, effort, task.runtime.threads, task)
-    pairs = _choose_pairs(database, album, config)
+    pairs = _choose_pairs(database, image_set, config)
 
     def match(chosen: Sequence[Pair], loose: bool) -> None:
         match_pairs(
@@ -310,21 +312,23 @@ def _match(
     return dict(zip(ids, features.tolist(), strict=True)), matches
 
 
-def _choose_pairs(database: PhotoDatabase, album: Album, config: PoseConfig) -> list[Pair]:
+def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConfig) -> list[Pair]:
     from recon3d.sfm.features import read_descriptors
 
     count = len(database.photos)
     method = config.matching
     if method == "auto":
         exhaustive = count < _EXHAUSTIVE_BELOW
-        method = "exhaustive" if exhaustive else "sequential" if album.sequential else "retrieval"
+        method = (
+            "exhaustive" if exhaustive else "sequential" if image_set.sequential else "retrieval"
+        )
     if method == "exhaustive":
         return all_pairs(count)
     looks = look_similarity(read_descriptors(database), config.seed)
     if method == "sequential":
         # A few look-alikes close the loops of a walk that comes back.
         return sorted({*sequential_pairs(count, config.neighbours), *most_similar(looks, 5)})
-    exif = {photo.id: photo.exif for photo in album.photos}
+    exif = {photo.id: photo.exif for photo in image_set.photos}
     places = place_similarity([exif[photo.id].gps_deg_m for photo in database.photos])
     return sorted(
         {*most_similar(looks, config.neighbours), *most_similar(places, config.neighbours // 2)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Int32
 
 
 def half_edges(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "h 2"]:
@@ -46,10 +46,10 @@ def edge_uses(faces: Int[np.ndarray, "f 3"]) -> EdgeUses:
     return EdgeUses(order, starts, np.diff(starts, append=len(order)))
 
 
-def face_neighbours(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "f 3"]:
+def face_neighbours(faces: Int[np.ndarray, "f 3"]) -> Int32[np.ndarray, "f 3"]:
     """The face across each edge (0-1, 1-2, 2-0); -1 at borders and where more than two meet."""
     first, second = edge_uses(faces).pairs.T
-    neighbours = np.full(3 * len(faces), -1, np.int64)
+    neighbours = np.full(3 * len(faces), -1, np.int32)
     neighbours[first], neighbours[second] = second // 3, first // 3
     return neighbours.reshape(-1, 3)
 

@@ -30,7 +30,7 @@ strip that colour fades over."""
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class SourcePhoto:
     """A photo at about the resolution of the texture, before its gain."""
 
     camera: PinholeCamera
@@ -64,7 +64,7 @@ def make_shot(
     view: View,
     gain: Float32[np.ndarray, "3"],
     pixels_per_texel: float,
-) -> Shot:
+) -> SourcePhoto:
     """Reduce a photo that is finer than the texture, so that texels do not skip pixels."""
     import cv2
 
@@ -79,7 +79,7 @@ def make_shot(
     quarter = (max(2, camera.width_px // 4), max(2, camera.height_px // 4))
     small = cv2.resize(rgb, quarter, interpolation=cv2.INTER_AREA).astype(np.float32)
     coarse = cv2.GaussianBlur(small, (0, 0), _FINE_SIGMA_PX / 4)
-    return Shot(camera, view.cam_from_world, rgb, coarse, gain)
+    return SourcePhoto(camera, view.cam_from_world, rgb, coarse, gain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class Paint:
 def bake_page(
     paint: Paint,
     page: int,
-    shot: Callable[[int], Shot],
+    shot: Callable[[int], SourcePhoto],
     step: Callable[[], None],
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Colour one page, block by block.
@@ -119,7 +119,7 @@ def bake_page(
                 block = picture[rows, columns]
                 block[inside] = _colours(paint, face, weights, shot)
                 covered[rows, columns] = inside
-    spread(picture, covered)
+    fill_uncovered(picture, covered)
     return picture
 
 
@@ -174,7 +174,7 @@ def _colours(
     paint: Paint,
     face: np.ndarray,
     weights: Float32[np.ndarray, "n 3"],
-    shot: Callable[[int], Shot],
+    shot: Callable[[int], SourcePhoto],
 ) -> UInt8[np.ndarray, "n 3"]:
     view = paint.blend.view[face]
     out = np.empty((len(face), 3), np.float32)
@@ -192,7 +192,7 @@ def _paint_alone(
     face: np.ndarray,
     weights: Float32[np.ndarray, "n 3"],
     texels: np.ndarray,
-    shot: Callable[[int], Shot],
+    shot: Callable[[int], SourcePhoto],
     out: Float32[np.ndarray, "n 3"],
 ) -> None:
     """Texels of faces that one photo colours."""
@@ -206,7 +206,7 @@ def _paint_blended(
     face: np.ndarray,
     weights: Float32[np.ndarray, "n 3"],
     texels: np.ndarray,
-    shot: Callable[[int], Shot],
+    shot: Callable[[int], SourcePhoto],
     out: Float32[np.ndarray, "n 3"],
 ) -> None:
     """Texels where several photos meet, in two bands."""
@@ -260,7 +260,7 @@ def _by_view(view: np.ndarray, texels: np.ndarray) -> Iterator[tuple[int, np.nda
             yield int(number), texels[rows]
 
 
-def spread(picture: UInt8[np.ndarray, "h w 3"], covered: Bool[np.ndarray, "h w"]) -> None:
+def fill_uncovered(picture: UInt8[np.ndarray, "h w 3"], covered: Bool[np.ndarray, "h w"]) -> None:
     """Fill, in place, what no face covers, so that no filter or mipmap ever mixes in black.
 
     Pull and push over a pyramid (Gortler et al. 1996): near a chart its own border's colour,

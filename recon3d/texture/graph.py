@@ -8,21 +8,6 @@ import numpy as np
 from jaxtyping import Int, Int32
 
 
-def face_neighbours(faces: Int32[np.ndarray, "f 3"]) -> Int32[np.ndarray, "f 3"]:
-    """The face across each edge (corner i to i + 1); -1 at a border or where more than two meet."""
-    start, end = faces.ravel(), faces[:, [1, 2, 0]].ravel()
-    low, high = np.minimum(start, end).astype(np.int64), np.maximum(start, end)
-    edge = low * (int(faces.max(initial=0)) + 1) + high
-    order = np.argsort(edge, kind="stable")
-    ranked = edge[order]
-    first = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    pairs = first[np.diff(np.r_[first, len(ranked)]) == 2]
-    one, other = order[pairs], order[pairs + 1]
-    neighbours = np.full(faces.size, -1, np.int32)
-    neighbours[one], neighbours[other] = other // 3, one // 3
-    return neighbours.reshape(-1, 3)
-
-
 def vertex_graph(faces: Int32[np.ndarray, "f 3"], vertices: int) -> Any:
     """A scipy csr_array with a 1 for every pair of vertices that share an edge."""
     from scipy.sparse import coo_array

@@ -11,7 +11,8 @@ from recon3d.core.camera import project
 from recon3d.core.scene import View
 from recon3d.core.sparse_solving import conjugate_gradients
 from recon3d.core.surface import Mesh
-from recon3d.texture.graph import face_neighbours, vertex_graph
+from recon3d.surface.topology import face_neighbours
+from recon3d.texture.graph import vertex_graph
 from recon3d.texture.labelling import choose_labels, merge_small
 from recon3d.texture.seams import Blend, nodes_of_view
 from recon3d.texture.sight import Candidates, sample

@@ -23,9 +23,9 @@ from recon3d.run.files import FileSequence, atomic_path, write_json
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_mesh, save_mesh
-from recon3d.texture.baking import Paint, Shot, bake_page, blocks, make_shot
+from recon3d.surface.topology import face_neighbours
+from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot
 from recon3d.texture.exposure import find_outliers, solve_gains
-from recon3d.texture.graph import face_neighbours
 from recon3d.texture.packing import Atlas, PageTooSmallError, pack
 from recon3d.texture.paint import choose_photos, node_colours, vertex_colours
 from recon3d.texture.seams import level, soften
@@ -96,7 +96,7 @@ def texture_mesh(
     )  # fmt: skip
 
 
-def doubts(folder: Path) -> list[str]:
+def warnings(folder: Path) -> list[str]:
     """What makes a texture that `texture_mesh` wrote worse than it could be."""
     scale = read_numbers(folder)["scale"]
     if scale >= _ENOUGH_SCALE:
@@ -300,7 +300,7 @@ def _bake(
 
     views = posed.scene.views
 
-    def make(number: int) -> Shot:
+    def make(number: int) -> SourcePhoto:
         pixels = posed.rgb[views[number].photo_id]
         return make_shot(pixels, views[number], gains[number], float(per_texel[number]))
 
@@ -325,11 +325,11 @@ def _step(task: Task, part: str, done: float = 0.0) -> None:
 class _Cache:
     """Photos that were just used, within a fixed amount of memory."""
 
-    def __init__(self, make: Callable[[int], Shot]) -> None:
+    def __init__(self, make: Callable[[int], SourcePhoto]) -> None:
         self._make = make
-        self._kept: OrderedDict[int, Shot] = OrderedDict()
+        self._kept: OrderedDict[int, SourcePhoto] = OrderedDict()
 
-    def __call__(self, number: int) -> Shot:
+    def __call__(self, number: int) -> SourcePhoto:
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
@@ -379,7 +379,7 @@ TEXTURE = Stage(
     run=texture_mesh,
     read=read_texture,
     libraries=("open3d",),
-    warnings=doubts,
+    warnings=warnings,
 )
 TEXTURE_LEVELS = Stage(
     name="level textures",

@@ -16,7 +16,8 @@ from jaxtyping import Float, Float32, Int32
 
 from recon3d.core.surface import Mesh
 from recon3d.surface.rays import ray_scene
-from recon3d.texture.graph import face_neighbours, patches
+from recon3d.surface.topology import face_neighbours
+from recon3d.texture.graph import patches
 from recon3d.texture.labelling import choose_labels, merge_small
 
 _OFFERED = 6

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recon3d_calib.calibrate import PhotoResult
 from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
-from recon3d_calib.photo_doubts import doubts, grade, verdict
+from recon3d_calib.photo_warnings import grade, verdict, warnings
 from recon3d_calib.places import draw_places
 from recon3d_calib.plots import draw_coverage, draw_residuals
 from recon3d_calib.quality import percent, worst_first
@@ -48,7 +48,7 @@ def _parts(found: SelfCalibration) -> dict[str, object]:
         "grade": grade(found),
         "badge": BADGES[grade(found)],
         "verdict": verdict(found),
-        "doubts": list(doubts(found)),
+        "doubts": list(warnings(found)),
         "pinhole": found.intrinsics.pinhole,
         "lens": found.lens,
         "points": found.points,

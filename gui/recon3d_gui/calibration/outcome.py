@@ -11,8 +11,8 @@ from recon3d_calib.calibrate import Calibration
 from recon3d_calib.files import save_calibration, save_self_calibrations
 from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
 from recon3d_calib.lens import LensName
-from recon3d_calib.photo_doubts import doubts, verdict
-from recon3d_calib.photo_doubts import grade as grade_of_photos
+from recon3d_calib.photo_warnings import grade as grade_of_photos
+from recon3d_calib.photo_warnings import verdict, warnings
 from recon3d_calib.quality import Grade, Judged, advice, covered, grade, summary
 
 _LENSES = {
@@ -94,7 +94,7 @@ def _of_photos(found: SelfCalibrations) -> Outcome:
         headline=verdict(first),
         grade=grade_of_photos(first),
         rows=[*rows[:3], ("Points miss by", f"{first.rms_px:.2f} px"), *rows[3:]],
-        advice=[*doubts(first), *others],
+        advice=[*warnings(first), *others],
         judged=first,
         used={
             photo.photo_id: f"{len(photo.points_px)} points, {photo.rms_px:.2f} px"

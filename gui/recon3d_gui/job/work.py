@@ -50,10 +50,10 @@ def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summar
         until=request.until,
     )
     given = placed = faces = 0
-    if made.album:
-        album = made.album.value
-        left_out = {verdict.photo_id for verdict in album.verdicts if not verdict.used}
-        given = len({photo.id for photo in album.photos} | left_out)
+    if made.image_set:
+        image_set = made.image_set.value
+        left_out = {verdict.photo_id for verdict in image_set.verdicts if not verdict.used}
+        given = len({photo.id for photo in image_set.photos} | left_out)
     if made.posed:
         placed = len(made.posed.value.scene.views)
     if made.mesh:

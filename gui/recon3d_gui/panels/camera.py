@@ -15,7 +15,14 @@ from recon3d_gui.panels.file_row import FileRow
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.setting_row import SettingRow, handle_texts
 from recon3d_gui.photos.latest import Latest
-from recon3d_gui.project.cameras import Shot, Told, tell_file, tell_photos, tell_plan, tell_run
+from recon3d_gui.project.cameras import (
+    KnownPhoto,
+    Told,
+    tell_file,
+    tell_photos,
+    tell_plan,
+    tell_run,
+)
 from recon3d_gui.project.form import setting
 
 if TYPE_CHECKING:
@@ -137,11 +144,13 @@ class CameraPanel:
             )
             dpg.configure_item("camera.found", show=told != Told())
 
-    def _shots(self) -> list[Shot]:
+    def _shots(self) -> list[KnownPhoto]:
         photos = self._studio.photos
         known = ((row, photos.thumbnails.facts(row.picture)) for row in photos.rows)
         return [
-            Shot(row.id, row.path, facts.width_px, facts.height_px, facts.camera, facts.focal_mm)
+            KnownPhoto(
+                row.id, row.path, facts.width_px, facts.height_px, facts.camera, facts.focal_mm
+            )
             for row, facts in known
             if facts and facts.width_px and row.state != "excluded"
         ]

@@ -272,15 +272,15 @@ def _read_found(reached: Mapping[str, Path]) -> Found:
     from recon3d.finished import read_stage
 
     try:
-        album = read_stage("ingest", reached["ingest"]) if "ingest" in reached else None
+        image_set = read_stage("ingest", reached["ingest"]) if "ingest" in reached else None
         posed = read_stage("pose", reached["pose"]) if "pose" in reached else None
     except (OSError, ValueError, KeyError, TypeError):
         # Deleted or damaged under our feet: the run that is shown will be told elsewhere.
         return Found({}, {})
     verdicts: dict[str, Verdict] = {}
-    if album:
-        verdicts |= {verdict.photo_id: verdict for verdict in album.verdicts}
+    if image_set:
+        verdicts |= {verdict.photo_id: verdict for verdict in image_set.verdicts}
     if posed:
         verdicts |= {verdict.photo_id: verdict for verdict in posed.verdicts}
-    frames = dict(album.pictures) if album and album.sequential else {}
-    return Found(verdicts, frames, album.masks if album else {})
+    frames = dict(image_set.pictures) if image_set and image_set.sequential else {}
+    return Found(verdicts, frames, image_set.masks if image_set else {})

@@ -23,7 +23,7 @@ _SOURCES = {
 
 
 @dataclass(frozen=True)
-class Shot:
+class KnownPhoto:
     """What is known of one photo before a run."""
 
     photo_id: str
@@ -44,7 +44,7 @@ class Told:
     trouble: str = ""
 
 
-def tell_file(file: Path, shots: Sequence[Shot]) -> Told:
+def tell_file(file: Path, shots: Sequence[KnownPhoto]) -> Told:
     """What a camera file says of these photos: just what a run would take from it."""
     from recon3d.photos.intrinsics import read_camera_file
     from recon3d.sfm.given_cameras import fit_to_photos
@@ -67,7 +67,7 @@ def tell_file(file: Path, shots: Sequence[Shot]) -> Told:
     return Told((*lines, *scaled))
 
 
-def tell_photos(shots: Sequence[Shot]) -> Told:
+def tell_photos(shots: Sequence[KnownPhoto]) -> Told:
     """What the photos say of their cameras and lenses."""
     if not shots:
         return Told(("Nothing yet: add photos first.",))
@@ -81,7 +81,7 @@ def tell_photos(shots: Sequence[Shot]) -> Told:
     return Told(tuple(lines))
 
 
-def tell_plan(file: Path | None, shots: Sequence[Shot]) -> str:
+def tell_plan(file: Path | None, shots: Sequence[KnownPhoto]) -> str:
     """The one sentence: where the next run takes its intrinsics from."""
     if file:
         return f"From {file.name}"
@@ -124,7 +124,7 @@ def _describe(intrinsics: Intrinsics, focal_std_px: float | None = None) -> Iter
         yield f"{lens.model}: " + ", ".join(f"{value:.4g}" for value in lens.coefficients)
 
 
-def _photo(shot: Shot) -> Photo:
+def _photo(shot: KnownPhoto) -> Photo:
     return Photo(
         shot.photo_id, str(shot.path), shot.width_px, shot.height_px, Exif(), "", shot.camera
     )

@@ -14,7 +14,7 @@ from platformdirs import user_documents_path
 
 from recon3d.config import Config, Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError
-from recon3d.core.scene import Album
+from recon3d.core.scene import ImageSet
 from recon3d.photos.finding import list_photos
 from recon3d.results import OPTIONAL_FILES
 from recon3d.run.workspace import files_of_run
@@ -88,8 +88,8 @@ def _from_workspace(workspace: Path) -> Opened:
         notes.append(f"{workspace.name}: its report is damaged, so settings are the usual ones.")
     chosen, changes = _closest_preset(settings or Config())
     finished_at = datetime.fromtimestamp((workspace / "run.json").stat().st_mtime).astimezone()
-    album = results.album.value if results.album else None
-    if album and (missing := [p.path for p in album.photos if not Path(p.path).exists()]):
+    image_set = results.image_set.value if results.image_set else None
+    if image_set and (missing := [p.path for p in image_set.photos if not Path(p.path).exists()]):
         notes.append(f"{len(missing)} photos are no longer there, such as {missing[0]}.")
     given = {name: path for name, path in files_of_run(workspace).items() if name in OPTIONAL_FILES}
     files = {name: path for name, path in given.items() if path.exists()}
@@ -104,8 +104,8 @@ def _from_workspace(workspace: Path) -> Opened:
         # Of a workspace that does not say which file that was.
         notes.append("This run was given a camera file: add it again before you start another.")
     project = Project(
-        sources=_sources(album) if album else (),
-        excluded=frozenset(album.excluded) if album else frozenset(),
+        sources=_sources(image_set) if image_set else (),
+        excluded=frozenset(image_set.excluded) if image_set else frozenset(),
         preset=chosen,
         changes=changes,
         workspace=workspace,
@@ -154,12 +154,16 @@ def _differences(base: Config, config: Config) -> Changes:
     return {stage: settings for stage, settings in found.items() if settings}
 
 
-def _sources(album: Album) -> tuple[Path, ...]:
+def _sources(image_set: ImageSet) -> tuple[Path, ...]:
     """The folder that all photos come from, if it holds no others; else the files."""
-    files = {photo.id: Path(photo.path) for photo in album.photos}
+    files = {photo.id: Path(photo.path) for photo in image_set.photos}
     roots = {_without_end(path, photo_id) for photo_id, path in files.items()}
     root = roots.pop()
-    everything = {*files, *album.excluded, *(verdict.photo_id for verdict in album.verdicts)}
+    everything = {
+        *files,
+        *image_set.excluded,
+        *(verdict.photo_id for verdict in image_set.verdicts),
+    }
     if not roots and root and root.is_dir() and list_photos(root).keys() == everything:
         return (root,)
     return tuple(dict.fromkeys(files.values()))

@@ -29,7 +29,7 @@ _HIDDEN_BOX = 0.22
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class ModelFrame:
     """What a model's frame tells of how it is looked at; made once for a model."""
 
     views: tuple[View, ...]
@@ -41,7 +41,7 @@ class Standing:
     by_id: Mapping[str, View]
 
     @staticmethod
-    def of(content: Content) -> Standing:
+    def of(content: Content) -> ModelFrame:
         """Of what is there so far."""
         moved = content.model_from_world
         views = tuple(
@@ -57,7 +57,7 @@ class Standing:
         reach += [moved @ _extremes(points) for points in clouds if len(points)]
         every = np.concatenate(reach)
         low, high = every.min(0), every.max(0)
-        return Standing(
+        return ModelFrame(
             views,
             bounds,
             Bounds((low[0], low[1], low[2]), (high[0], high[1], high[2])),
@@ -71,7 +71,7 @@ class Composer:
 
     def __init__(self) -> None:
         self.models: Mapping[Side, Model] = {}
-        self.standing = Standing.of(Content())
+        self.standing = ModelFrame.of(Content())
         self._grid: tuple[object, Stroke] | None = None
         self._cameras: tuple[object, Stroke] | None = None
         self._photo: tuple[object, UInt8[np.ndarray, "h w 3"]] | None = None
@@ -80,7 +80,7 @@ class Composer:
         """Show these from now on."""
         main = models.get("a")
         self.models = dict(models)
-        self.standing = Standing.of(main.content if main else Content())
+        self.standing = ModelFrame.of(main.content if main else Content())
 
     def shot(self, look: Look, style: Style) -> Shot:
         """The finest picture of side a, or of both; without models of nothing."""
@@ -104,7 +104,9 @@ class Composer:
             focus_distance=look.focus_distance,
         )
 
-    def _strokes(self, style: Style, model: Model | None, standing: Standing) -> tuple[Stroke, ...]:
+    def _strokes(
+        self, style: Style, model: Model | None, standing: ModelFrame
+    ) -> tuple[Stroke, ...]:
         strokes, scale = [], style.pixel_scale
         if style.grid and model is not None:
             key = (standing, style.palette, scale)
@@ -122,7 +124,7 @@ class Composer:
         return tuple(strokes)
 
     def _backdrop(
-        self, look: Look, style: Style, model: Model | None, standing: Standing
+        self, look: Look, style: Style, model: Model | None, standing: ModelFrame
     ) -> Backdrop | None:
         view = standing.by_id.get(style.selected or "")
         if style.backdrop <= 0 or view is None or model is None or model.content.posed is None:
@@ -139,7 +141,7 @@ class Composer:
         return Backdrop(view.photo_id, self._photo[1], corners, style.backdrop, is_over)
 
 
-def near_far(look: Look, standing: Standing) -> tuple[float, float]:
+def near_far(look: Look, standing: ModelFrame) -> tuple[float, float]:
     """Planes that hold everything, near enough to each other for 24 bits of depth."""
     middle_z = float((look.cam_from_model @ standing.whole.middle)[2])
     # The grid reaches further than the model.
@@ -177,12 +179,12 @@ def _parts(style: Style, models: Mapping[Side, Model]) -> tuple[Part, ...]:
     )
 
 
-def _grid(model: Model, standing: Standing, palette: Palette) -> Lines:
+def _grid(model: Model, standing: ModelFrame, palette: Palette) -> Lines:
     content = model.content
     return ground_grid(standing.bounds, content.upright_from_model, content.ground, palette.line)
 
 
-def _cameras(style: Style, standing: Standing) -> Lines:
+def _cameras(style: Style, standing: ModelFrame) -> Lines:
     marked = {photo_id for photo_id in (style.selected, style.hovered) if photo_id}
     others = [view for view in standing.views if view.photo_id not in marked]
     lines = frusta(others, standing.frustum_depth, style.palette.line)

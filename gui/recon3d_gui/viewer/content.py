@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, Int32, UInt8
 from recon3d.core.camera import project
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import InputError
-from recon3d.core.scene import Album, PosedPhotos, Unit, View
+from recon3d.core.scene import ImageSet, PosedPhotos, Unit, View
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, normals_of
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
@@ -52,7 +52,7 @@ class Content:
     views: tuple[View, ...] = ()
     """In the world frame."""
     posed: PosedPhotos | None = None
-    album: Album | None = None
+    image_set: ImageSet | None = None
     sparse: PointCloud | None = None
     cloud: PointCloud | None = None
     surface: Surface | None = None
@@ -101,7 +101,7 @@ def read_content(
     if content is not before:
         same = set()
     if "ingest" in reached and "ingest" not in same:
-        content = replace(content, album=_read("ingest", reached))
+        content = replace(content, image_set=_read("ingest", reached))
     if "pose" in reached and "pose" not in same:
         posed: PosedPhotos = _read("pose", reached)
         points = posed.scene.points

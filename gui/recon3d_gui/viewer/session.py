@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 import numpy as np
 
 from recon3d_gui.viewer.cameras import Point, as_rows
-from recon3d_gui.viewer.composing import Composer, Standing
+from recon3d_gui.viewer.composing import Composer, ModelFrame
 from recon3d_gui.viewer.drawing import Model, Renderer, Shot
 from recon3d_gui.viewer.gl_context import NoGraphicsError
 from recon3d_gui.viewer.loader import Confidence, Loader, Read
@@ -189,7 +189,7 @@ class Session:
             if isinstance(result, Read):
                 self._models[result.side] = result.model
                 self._renew()
-                standing = Standing.of(result.model.content)
+                standing = ModelFrame.of(result.model.content)
                 self._tell(_told(result.side, result.model, standing))
                 self._want_confidence()
             else:
@@ -283,7 +283,7 @@ class Session:
         return Picked(pick.number, point, photos_of(point, main.content, shot, self._renderer))
 
 
-def _told(side: Side, model: Model, standing: Standing) -> Loaded:
+def _told(side: Side, model: Model, standing: ModelFrame) -> Loaded:
     content = model.content
     layers: dict[str, object] = {
         "points": content.sparse,

@@ -30,9 +30,9 @@ def photos_of(
     shot: any of the model; only what it shows counts.
     """
     # OpenCV, for lenses; only now.
-    from recon3d.georef.lifting import photo_pixel
+    from recon3d.georef.back_projection import photo_pixel
 
-    if content.posed is None or content.album is None:
+    if content.posed is None or content.image_set is None:
         return ()
     scene = content.posed.scene
     world_from_model = content.model_from_world.inverse()
@@ -45,7 +45,7 @@ def photos_of(
     pixels = []
     for view, uv_px in _pair(point, seen):
         try:
-            pixels.append(photo_pixel(scene, content.album, view, uv_px))
+            pixels.append(photo_pixel(scene, content.image_set, view, uv_px))
         except InputError:
             continue
     return tuple(pixels)

@@ -15,7 +15,7 @@ from recon3d.core.errors import Cancelled, EstimatorError, InputError
 from recon3d.depth.mono.checkpoint import write_mono_checkpoint
 from recon3d.depth.mono.frames import FrameSet
 from recon3d.depth.mono.imagenet import new_network
-from recon3d.depth.mono.lesson import MonoLesson
+from recon3d.depth.mono.objective import MonoObjective
 from recon3d.depth.mono.recipe import Recipe
 from recon3d.depth.training.loop import CHECKPOINT, train
 from recon3d.depth.training.schedule import Schedule
@@ -82,7 +82,7 @@ def train_mono(
     torch.manual_seed(recipe.seed)
     # What is not trained any more needs no start of its own: the loop restores all of it.
     network, start = new_network(recipe.model, "none" if going_on else recipe.pretrained)
-    lesson = MonoLesson(network, training, validation, recipe, device)
+    objective = MonoObjective(network, training, validation, recipe, device)
     run = {
         "layout": training.layout,
         "training_frames": len(training),
@@ -103,14 +103,14 @@ def train_mono(
         )
 
     try:
-        train(lesson, schedule, folder, device, task)
+        train(objective, schedule, folder, device, task)
     except (Cancelled, KeyboardInterrupt):
         if (folder / "best.pt").exists():
             network.load_state_dict(torch.load(folder / "best.pt", weights_only=True))
             export({})
         raise
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True))
-    errors = lesson.validate(network.eval())
+    errors = objective.validate(network.eval())
     export(errors)
     return errors
 

@@ -13,7 +13,7 @@ import torch
 from recon3d.core.errors import EstimatorError
 from recon3d.depth.checkpoint import DESCRIPTION, write_checkpoint
 from recon3d.depth.multiview.estimator import KIND
-from recon3d.depth.multiview.lesson import MultiViewLesson
+from recon3d.depth.multiview.objective import MultiViewObjective
 from recon3d.depth.multiview.recipe import MultiViewData
 from recon3d.depth.training.loop import CHECKPOINT, train
 from recon3d.depth.training.scene_bank import SceneBank
@@ -47,10 +47,10 @@ def train_multiview(
         _check_same(folder / _RUN, run)
     else:
         write_json(folder / _RUN, run)
-    lesson = MultiViewLesson(bank, data, device)
-    network = train(lesson, schedule, folder, device, task)
+    objective = MultiViewObjective(bank, data, device)
+    network = train(objective, schedule, folder, device, task)
     with torch.inference_mode():
-        errors = lesson.validate(network)
+        errors = objective.validate(network)
     content = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
     card = {
         **run,

@@ -13,7 +13,7 @@ _EYES_TRIED = 30
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class PosedCamera:
     """One camera: intrinsics and pose, float64."""
 
     matrix: Array
@@ -38,9 +38,9 @@ class Viewpoint:
     target: Array
     matrix: Array
 
-    def shot(self) -> Shot:
+    def shot(self) -> PosedCamera:
         """The camera there, level."""
-        return Shot(self.matrix, look_at(self.eye, self.target, 0.0))
+        return PosedCamera(self.matrix, look_at(self.eye, self.target, 0.0))
 
 
 def draw_viewpoint(
@@ -58,7 +58,7 @@ def draw_viewpoint(
 
 def draw_path(
     rng: np.random.Generator, start: Viewpoint, stage: Stage, views: int, median_depth: float
-) -> list[Shot]:
+) -> list[PosedCamera]:
     """Cameras around `start`, which comes first; the others alternate outwards on both sides.
 
     Neighbours see a point at the median depth under 3 to 25 degrees, one draw per path.
@@ -85,7 +85,7 @@ def draw_path(
         if number:
             eye = eye + rng.normal(size=3) * median_depth * angle * 0.12
             aim = aim + rng.normal(size=3) * median_depth * unsteady
-        shots.append(Shot(start.matrix, look_at(eye, aim, rng.normal() * tilted)))
+        shots.append(PosedCamera(start.matrix, look_at(eye, aim, rng.normal() * tilted)))
     return shots
 
 

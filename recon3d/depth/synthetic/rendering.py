@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recon3d.depth.synthetic.cameras import Shot, draw_path, draw_viewpoint
+from recon3d.depth.synthetic.cameras import PosedCamera, draw_path, draw_viewpoint
 from recon3d.depth.synthetic.kinds import draw_scene
 from recon3d.depth.synthetic.painting import paint
 from recon3d.depth.synthetic.rasteriser import (
@@ -99,7 +99,7 @@ def render_scene(
 
 def _find_path(
     rng: np.random.Generator, scene: Scene, corners: Tensor, size_px: tuple[int, int], views: int
-) -> list[Shot] | None:
+) -> list[PosedCamera] | None:
     """Cameras that see enough, stand in nothing, and see the same things; None after some tries."""
     for _ in range(_PATHS_PER_SCENE):
         start = draw_viewpoint(rng, scene.stage, *size_px)
@@ -115,12 +115,12 @@ def _find_path(
     return None
 
 
-def _look(corners: Tensor, shot: Shot, size_px: tuple[int, int]) -> Hits:
+def _look(corners: Tensor, shot: PosedCamera, size_px: tuple[int, int]) -> Hits:
     """A small picture of what is where."""
     scale = _LOOK_PX / max(size_px)
     width_px, height_px = (max(8, round(size * scale)) for size in size_px)
     shrink = np.diag([width_px / size_px[0], height_px / size_px[1], 1.0])
-    small = Shot(shrink @ shot.matrix, shot.cam_from_world)
+    small = PosedCamera(shrink @ shot.matrix, shot.cam_from_world)
     seen = _screen(corners, small, width_px, height_px)
     grid = sample_grid(height_px, width_px, 0.5, corners.device)
     return hits_at(seen, nearest(seen), grid)
@@ -134,7 +134,7 @@ def _is_good(depth_z: Tensor) -> bool:
     return bool(known.quantile(0.02) > 0.15 * known.median())
 
 
-def _overlap(shots: list[Shot], looks: list[Tensor], size_px: tuple[int, int]) -> bool:
+def _overlap(shots: list[PosedCamera], looks: list[Tensor], size_px: tuple[int, int]) -> bool:
     """Half of what view 0 sees shows in its two neighbours, and a quarter in all others."""
     rows, columns = looks[0].shape
     grid = sample_grid(rows, columns, 0.5, looks[0].device)
@@ -158,7 +158,9 @@ def _overlap(shots: list[Shot], looks: list[Tensor], size_px: tuple[int, int]) -
     return min(shares[:2], default=1.0) > 0.5 and min(shares, default=1.0) > 0.25
 
 
-def _photograph(lit: LitScene, shot: Shot, width_px: int, height_px: int) -> tuple[Tensor, Tensor]:
+def _photograph(
+    lit: LitScene, shot: PosedCamera, width_px: int, height_px: int
+) -> tuple[Tensor, Tensor]:
     """Linear colours (3, h, w) and depth_z (h, w).
 
     Every pixel mixes its centre with its four corners (quincunx antialiasing). Corners are shaded
@@ -180,7 +182,7 @@ def _photograph(lit: LitScene, shot: Shot, width_px: int, height_px: int) -> tup
     return 0.5 * centres + 0.5 * F.avg_pool2d(corners, 2, 1), hits.depth_z
 
 
-def _shade_samples(lit: LitScene, shot: Shot, hits: Hits, xy_px: Tensor) -> Tensor:
+def _shade_samples(lit: LitScene, shot: PosedCamera, hits: Hits, xy_px: Tensor) -> Tensor:
     """Colours (..., 3) at sample positions (..., 2)."""
     matrix, pose = _tensors(shot, xy_px.device)
     world_from_px = pose[:3, :3].T @ torch.linalg.inv(matrix)
@@ -191,13 +193,13 @@ def _shade_samples(lit: LitScene, shot: Shot, hits: Hits, xy_px: Tensor) -> Tens
     return shade(lit, samples, rays, eye, float(shot.matrix[0, 0])).view(*xy_px.shape[:-1], 3)
 
 
-def _screen(corners: Tensor, shot: Shot, width_px: int, height_px: int) -> ScreenTriangles:
+def _screen(corners: Tensor, shot: PosedCamera, width_px: int, height_px: int) -> ScreenTriangles:
     matrix, pose = _tensors(shot, corners.device)
     corners_cam = corners @ pose[:3, :3].T + pose[:3, 3]
     return screen_triangles(corners_cam, matrix, width_px, height_px)
 
 
-def _tensors(shot: Shot, device: torch.device) -> tuple[Tensor, Tensor]:
+def _tensors(shot: PosedCamera, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(shot.matrix).to(device), torch.from_numpy(shot.cam_from_world).to(
         device
     )

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
 
 
-class Lesson(Protocol):
+class Objective(Protocol):
     """What is learned: a network, its data and its loss."""
 
     model: nn.Module
@@ -68,7 +68,7 @@ class Progress:
 
 
 def train(
-    lesson: Lesson, schedule: Schedule, folder: Path, device: torch.device, task: Task
+    objective: Objective, schedule: Schedule, folder: Path, device: torch.device, task: Task
 ) -> nn.Module:
     """Train until the schedule ends; returns the running mean of the weights.
 
@@ -80,7 +80,7 @@ def train(
         EstimatorError: the checkpoint there cannot be read or is of another network, or the loss
             stopped being a number.
     """
-    model = lesson.model.to(device).train()
+    model = objective.model.to(device).train()
     mean_model = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
@@ -95,8 +95,8 @@ def train(
     started = time.monotonic() - progress.seconds
     with closing(SummaryWriter(str(folder), purge_step=progress.step)) as board:
         try:
-            for batch in _batches(lesson, progress.step, schedule.steps):
-                values = _learn(lesson, batch, state, schedule, device)
+            for batch in _batches(objective, progress.step, schedule.steps):
+                values = _learn(objective, batch, state, schedule, device)
                 progress.step += 1
                 progress.seconds = time.monotonic() - started
                 if progress.step % 20 == 0:
@@ -106,7 +106,7 @@ def train(
                 task.step(progress.step, schedule.steps, note)
                 last = progress.step == schedule.steps
                 if last or progress.step % schedule.validate_every == 0:
-                    _examine(lesson, state, board, folder)
+                    _examine(objective, state, board, folder)
                 if last or progress.step % schedule.save_every == 0:
                     _save(state, path)
                 if 0 < schedule.patience <= progress.validations_since_best:
@@ -128,26 +128,26 @@ class _State:
     progress: Progress
 
 
-def _batches(lesson: Lesson, first: int, end: int) -> Iterator[Any]:
+def _batches(objective: Objective, first: int, end: int) -> Iterator[Any]:
     """Batches from `first` on, the next one made while this one is learned from."""
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(lesson.batch, first) if first < end else None
+        ahead = pool.submit(objective.batch, first) if first < end else None
         for step in range(first, end):
             assert ahead is not None
             batch = ahead.result()
-            ahead = pool.submit(lesson.batch, step + 1) if step + 1 < end else None
+            ahead = pool.submit(objective.batch, step + 1) if step + 1 < end else None
             yield batch
 
 
 def _learn(
-    lesson: Lesson, batch: Any, state: _State, schedule: Schedule, device: torch.device
+    objective: Objective, batch: Any, state: _State, schedule: Schedule, device: torch.device
 ) -> dict[str, float]:
     step = state.progress.step
     rate = schedule.learning_rate * _rate_share(step, schedule)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     parts = batch if isinstance(batch, list) else [batch]
-    values = _gradients(lesson, state, parts, device)
+    values = _gradients(objective, state, parts, device)
     if not math.isfinite(values["loss"]):
         raise EstimatorError(
             f"The loss is not a number at step {step}.",
@@ -171,7 +171,7 @@ def _learn(
 
 
 def _gradients(
-    lesson: Lesson, state: _State, parts: Sequence[Any], device: torch.device
+    objective: Objective, state: _State, parts: Sequence[Any], device: torch.device
 ) -> dict[str, float]:
     """Set the mean gradient of all parts; returns the means of their numbers."""
     # bfloat16 has float32's range: no loss scaling is needed where the GPU has it.
@@ -180,7 +180,7 @@ def _gradients(
 
     def learn(model: nn.Module, part: Any) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
         with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
-            loss, values = lesson.loss(model, part)
+            loss, values = objective.loss(model, part)
         scaled = state.scaler.scale(loss)
         gradients = torch.autograd.grad(scaled, parameters, allow_unused=True)
         return gradients, {"loss": loss.item(), **values}
@@ -225,11 +225,11 @@ def _has_bfloat16() -> bool:
     return torch.cuda.get_device_capability() >= (8, 0)
 
 
-def _examine(lesson: Lesson, state: _State, board: SummaryWriter, folder: Path) -> None:
+def _examine(objective: Objective, state: _State, board: SummaryWriter, folder: Path) -> None:
     progress = state.progress
     with torch.inference_mode():
-        values = lesson.validate(state.mean_model)
-        pictures = lesson.pictures(state.mean_model)
+        values = objective.validate(state.mean_model)
+        pictures = objective.pictures(state.mean_model)
     for name, value in values.items():
         board.add_scalar(f"validation/{name}", value, progress.step)
     for name, picture in pictures.items():

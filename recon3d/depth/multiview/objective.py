@@ -16,7 +16,7 @@ from recon3d.depth.training.pictures import colour_map, side_by_side
 from recon3d.depth.training.scene_bank import SceneBank
 
 
-class MultiViewLesson:
+class MultiViewObjective:
     """Learns place in the inverse range, and when to trust it."""
 
     def __init__(self, bank: SceneBank, data: MultiViewData, device: torch.device) -> None:

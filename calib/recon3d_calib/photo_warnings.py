@@ -24,7 +24,7 @@ def grade(found: SelfCalibration) -> Grade:
     # Also where it is infinite.
     if not found.focal_error <= _USABLE_FOCAL:
         return "poor"
-    return "fair" if any(doubts(found)) else "good"
+    return "fair" if any(warnings(found)) else "good"
 
 
 def verdict(found: SelfCalibration) -> str:
@@ -41,7 +41,7 @@ def verdict(found: SelfCalibration) -> str:
     return words[grade(found)]
 
 
-def doubts(found: SelfCalibration) -> Iterator[str]:
+def warnings(found: SelfCalibration) -> Iterator[str]:
     """Why not to trust it, and what would make it better, most important first."""
     camera = found.intrinsics.pinhole
     longer = max(camera.width_px, camera.height_px)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from recon3d.core.camera import Intrinsics, project
 from recon3d.core.errors import InputError
-from recon3d.core.scene import Album, Photo, PosedScene, View
+from recon3d.core.scene import ImageSet, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.triangulation import LocatedPoint, ray_in_world, triangulate
@@ -29,16 +29,16 @@ class NoPlaceError(InputError):
     """A pixel cannot be brought into space; the message is the reason."""
 
 
-def find_photo(album: Album, pixel: PhotoPixel) -> Photo:
+def find_photo(image_set: ImageSet, pixel: PhotoPixel) -> Photo:
     """The photo that a user means, by its whole name or the end of it.
 
     Raises:
         InputError: no photo or several have the name, or the pixel lies outside.
     """
-    names = [photo.id for photo in album.photos]
-    found = [photo for photo in album.photos if photo.id == pixel.photo] or [
+    names = [photo.id for photo in image_set.photos]
+    found = [photo for photo in image_set.photos if photo.id == pixel.photo] or [
         photo
-        for photo in album.photos
+        for photo in image_set.photos
         if f"/{photo.id}".lower().endswith(f"/{pixel.photo}".lower())
     ]
     if not found:
@@ -63,18 +63,18 @@ def find_photo(album: Album, pixel: PhotoPixel) -> Photo:
 
 
 def photo_pixel(
-    scene: PosedScene, album: Album, view: View, uv_px: Float[np.ndarray, "2"]
+    scene: PosedScene, image_set: ImageSet, view: View, uv_px: Float[np.ndarray, "2"]
 ) -> PhotoPixel:
     """Where the user's own photo shows what its undistorted view shows at uv_px.
 
     Raises:
-        InputError: the album does not hold the photo, or it does not reach that far.
+        InputError: the image set does not hold the photo, or it does not reach that far.
     """
-    photo = find_photo(album, PhotoPixel(view.photo_id, 0.0, 0.0))
+    photo = find_photo(image_set, PhotoPixel(view.photo_id, 0.0, 0.0))
     taken_px = distort_pixels(uv_px[None], _intrinsics(scene, photo, view), view.camera)[0]
     column, row = (taken_px - 0.5).tolist()
     pixel = PhotoPixel(view.photo_id, column, row)
-    find_photo(album, pixel)
+    find_photo(image_set, pixel)
     return pixel
 
 
@@ -91,9 +91,9 @@ def _intrinsics(scene: PosedScene, photo: Photo, view: View) -> Intrinsics:
 class Lifter:
     """Holds the model ready for rays."""
 
-    def __init__(self, scene: PosedScene, album: Album, mesh: Mesh) -> None:
+    def __init__(self, scene: PosedScene, image_set: ImageSet, mesh: Mesh) -> None:
         """Mesh: of the surface, or the sparse points without faces before there is one."""
-        self._scene, self._album, self._mesh = scene, album, mesh
+        self._scene, self._image_set, self._mesh = scene, image_set, mesh
         self._views = {view.photo_id: view for view in scene.views}
 
     def lift(self, pixels: tuple[PhotoPixel, ...]) -> LocatedPoint:
@@ -114,7 +114,7 @@ class Lifter:
         return point
 
     def _in_view(self, pixel: PhotoPixel) -> tuple[View, Float[np.ndarray, "2"]]:
-        photo = find_photo(self._album, pixel)
+        photo = find_photo(self._image_set, pixel)
         view = self._views.get(photo.id)
         if view is None:
             raise NoPlaceError(f"{photo.id} was not placed")

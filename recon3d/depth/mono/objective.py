@@ -52,7 +52,7 @@ class Batch:
         return Batch(self.rgb[where], self.rays[where], self.log_depth[where], self.valid[where])
 
 
-class MonoLesson:
+class MonoObjective:
     """Learns log depth; frames whose files are broken are named once and passed over."""
 
     def __init__(
