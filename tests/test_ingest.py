@@ -247,7 +247,8 @@ def test_a_killed_run_leaves_only_whole_items(imgs: Path, out: Path) -> None:
     for number in range(30):
         save(imgs / f"{number:02d}.png", scene(number, (320, 240)), compress_level=1)
     code = (
-        "import sys, pathlib; sys.path.insert(0, sys.argv[3]); from test_ingest import make_image_set; "
+        "import sys, pathlib; sys.path.insert(0, sys.argv[3]); "
+        "from test_ingest import make_image_set; "
         "make_image_set(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
     here = str(Path(__file__).parent)
