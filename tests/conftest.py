@@ -57,3 +57,25 @@ def small_stills() -> Iterator[None]:
 def example() -> Path:
     """The example set that ships with the project."""
     return ROOT / "examples" / "photos"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests saw real photos: where there are none, a green run says less."""
+    real = [
+        report
+        for outcome in ("passed", "failed", "skipped")
+        for report in terminalreporter.stats.get(outcome, [])
+        if "real_photos" in getattr(report, "keywords", {}) and report.when in ("call", "setup")
+    ]
+    skipped = sum(report.skipped for report in real)
+    if real:
+        terminalreporter.write_line(
+            f"tests on real photos: {len(real) - skipped} ran, {skipped} skipped"
+        )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let reports know which tests look at real photos."""
+    for item in items:
+        if "real_photos" in getattr(item, "fixturenames", ()):
+            item.keywords["real_photos"] = True

@@ -63,7 +63,7 @@ def test_depth_that_all_views_share_is_kept_and_unchanged(tmp_path: Path) -> Non
     np.testing.assert_allclose(
         inner[inner > 0], predictions["0.jpg"].values[20:-20, 30:-30][inner > 0], rtol=2e-4
     )
-    assert refined.weight.max() == 4
+    assert refined.agreeing_views.max() == 4
 
 
 def test_depth_that_no_other_view_confirms_is_cut(tmp_path: Path) -> None:

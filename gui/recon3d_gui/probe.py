@@ -90,4 +90,5 @@ def _widget(tag: str) -> dict[str, Any] | None:
         "label": configuration.get("label"),
         "value": dpg.get_value(tag),
         "enabled": configuration.get("enabled", True),
+        "frame": dpg.get_frame_count(),
     }

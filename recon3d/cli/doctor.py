@@ -16,7 +16,7 @@ from recon3d.cli.display import Display
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import missing_library_advice
 
-_PACKAGES = ("numpy", "torch", "torchvision", "open3d", "pycolmap", "cv2", "PIL", "av", "trimesh")
+_PACKAGES = ("numpy", "torch", "torchvision", "open3d", "pycolmap", "cv2", "PIL", "trimesh")
 _WHEELS = {"cv2": ("opencv-python", "opencv-python-headless"), "PIL": ("pillow",)}
 _IMPORT_SECONDS = 120
 
@@ -36,6 +36,7 @@ def examine(display: Display) -> None:
     findings = [
         _python(),
         *(_package(name) for name in _PACKAGES),
+        _films(),
         *_devices(),
         *_resources(),
     ]
@@ -70,6 +71,16 @@ def _package(name: str) -> Finding:
         f"{installed}, cannot be imported: {last}",
         missing_library_advice(last) or f"pip install --force-reinstall {name}",
     )
+
+
+def _films() -> Finding:
+    installed = _version("av")
+    found = (
+        f"read by OpenCV, written as H.264 by PyAV {installed} (its libx264 and libx265 are GPL)"
+        if installed
+        else "read and written by OpenCV"
+    )
+    return Finding("Videos", found)
 
 
 def _version(wheel: str) -> str | None:

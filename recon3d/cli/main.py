@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from recon3d.cli.commands import parse
 from recon3d.cli.display import reader_left, tell_cancelled, tell_error
@@ -14,6 +13,7 @@ from recon3d.cli.options import Command
 from recon3d.cli.perform import CANCELLED, DONE, FAILED, USAGE, perform
 from recon3d.cli.supervisor import Ending, run_apart
 from recon3d.core.errors import ReconError
+from recon3d.core.version import program_version
 from recon3d.run.task import CancelToken
 
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if arguments == ["--version"]:
-            sys.stdout.write(f"recon3d {_installed_version()}\n")
+            sys.stdout.write(f"recon3d {program_version()}\n")
             return DONE
         command = parse(arguments or ["--help"])
     except ReconError as error:
@@ -70,10 +70,3 @@ def _conclude(command: Command, ending: Ending) -> int:
         )
     tell_error(command.style, error)
     return FAILED
-
-
-def _installed_version() -> str:
-    try:
-        return version("recon3d")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "unknown"

@@ -43,7 +43,7 @@ def explain_missing_packages() -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise ReconError(
             f"Training needs one more package: {error.name}.",
-            hint="Run: pip install 'recon3d[train]'",
+            hint="Run: pip install '.[train]'",
         ) from error
 
 

@@ -25,7 +25,7 @@ class PredictedDepth:
     values: for kind "scene" depth_z in scene units, for "metric" depth_z in metres, for
         "relative" inverse depth up to scale and shift; 0 = unknown.
     confidence: 0 to 1, the estimator's own belief that the value is right.
-    doubt: why the map is worse than such an estimator's usually are; empty where it is not.
+    warning: why the map is worse than such an estimator's usually are; empty where it is not.
         Files of depth maps do not hold it.
     """
 
@@ -38,14 +38,15 @@ class PredictedDepth:
 
 @dataclass(frozen=True, eq=False)
 class SceneDepth:
-    """Depth that may be fused: depth_z in scene units (0 = unknown) and a weight >= 0.
+    """Depth that may be fused: depth_z in scene units, 0 = unknown.
 
-    weight is the number of views that agree with a pixel, itself included, or 1 where the depth
-    comes from a sensor.
+    agreeing_views counts the views that agree with a pixel, itself included: 0 where depth_z is
+    unknown, 1 where the depth comes from a sensor. It is shown to people; fusion takes every depth
+    alike, because Open3D's grid has one weight for a whole depth map.
     """
 
     depth_z: Float[np.ndarray, "h w"]
-    weight: Float[np.ndarray, "h w"]
+    agreeing_views: Float[np.ndarray, "h w"]
     camera: PinholeCamera
     view_id: str
 

@@ -69,7 +69,7 @@ def refine_depth(
     A pixel is confirmed by a view whose depth map, looked up where the pixel's point falls, gives
     the same depth and leads back to the same pixel (Schoenberger et al. 2016, geometric
     consistency). Its depth becomes the mean inverse depth of all that agree. Sensor depth is
-    already a measurement and passes with weight 1.
+    already a measurement and passes with one agreeing view.
 
     Raises:
         TooLittleDepthError: no view confirms any pixel of another.
@@ -159,8 +159,8 @@ def _confirm(
     kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0) & ~_fringe(prediction)
     mean_z = np.divide(1.0 + agreeing, inverse_sum, out=np.zeros_like(depth_z), where=kept)
     mean_z = _without_specks(mean_z, round(mean_z.size * _SPECKLE_SHARE))
-    weight = np.where(mean_z > 0, 1.0 + agreeing, 0.0).astype(np.float32)
-    return SceneDepth(mean_z, weight, camera, view.photo_id)
+    agreeing_views = np.where(mean_z > 0, 1.0 + agreeing, 0.0).astype(np.float32)
+    return SceneDepth(mean_z, agreeing_views, camera, view.photo_id)
 
 
 def _seen_by(
@@ -233,5 +233,5 @@ def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.
 
 
 CHECK_CONSISTENCY = Stage(
-    name="refine", result="depth", version=1, run=refine_depth, read=read_scene_depth
+    name="refine", result="depth", version=2, run=refine_depth, read=read_scene_depth
 )

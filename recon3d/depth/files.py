@@ -15,7 +15,7 @@ from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.run.files import atomic_path, write_json
 
 _SUFFIX = ".npz"
-_DOUBTS = "doubts.json"
+_WARNINGS = "warnings.json"
 _NAMED = 3
 
 
@@ -33,12 +33,12 @@ def depth_file_paths(folder: Path, photo_ids: Sequence[str] | None = None) -> di
 def write_warnings(folder: Path, warnings: Mapping[str, str]) -> None:
     """Keep, by photo id, what is not as good about a depth map as its numbers look."""
     if warnings:
-        write_json(folder / _DOUBTS, warnings)
+        write_json(folder / _WARNINGS, warnings)
 
 
 def read_warnings(folder: Path) -> dict[str, str]:
-    """Read what `write_doubts` wrote; none where it wrote nothing."""
-    path = folder / _DOUBTS
+    """Read what `write_warnings` wrote; none where it wrote nothing."""
+    path = folder / _WARNINGS
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
@@ -53,47 +53,49 @@ def in_one_sentence(warnings: Mapping[str, str], what: str) -> str:
 def write_prediction(target: Path, depth: PredictedDepth) -> None:
     """Confidence keeps eight bits, the values all of float32."""
     confidence = np.clip(np.round(depth.confidence * 255), 0, 255).astype(np.uint8)
-    _write(target, depth.values, confidence, depth.camera, depth.kind)
+    values = depth.values.astype(np.float32)
+    _write(target, depth.camera, values=values, confidence=confidence, kind=np.array(depth.kind))
 
 
 def read_prediction(path: Path) -> PredictedDepth:
     """Read what `write_prediction` wrote."""
-    values, confidence, camera, kind = _read(path)
-    if kind not in ("scene", "metric", "relative"):
-        raise ValueError(f"kind: got {kind}, expected scene, metric or relative")
-    return PredictedDepth(values, kind, confidence.astype(np.float32) / 255, camera)  # type: ignore[arg-type]
+    with np.load(path, allow_pickle=False) as archive:
+        kind = str(archive["kind"])
+        if kind not in ("scene", "metric", "relative"):
+            raise ValueError(f"kind: got {kind}, expected scene, metric or relative")
+        confidence = archive["confidence"].astype(np.float32) / 255
+        return PredictedDepth(archive["values"], kind, confidence, _camera(archive))  # type: ignore[arg-type]
 
 
 def write_scene_depth(target: Path, depth: SceneDepth) -> None:
-    """Weights are numbers of views and fit into eight bits."""
-    weight = np.clip(np.round(depth.weight), 0, 255).astype(np.uint8)
-    _write(target, depth.depth_z, weight, depth.camera, depth.view_id)
+    """Numbers of views fit into eight bits."""
+    agreeing_views = np.clip(np.round(depth.agreeing_views), 0, 255).astype(np.uint8)
+    depth_z = depth.depth_z.astype(np.float32)
+    _write(
+        target,
+        depth.camera,
+        depth_z=depth_z,
+        agreeing_views=agreeing_views,
+        view_id=np.array(depth.view_id),
+    )
 
 
 def read_scene_depth(path: Path) -> SceneDepth:
     """Read what `write_scene_depth` wrote."""
-    depth_z, weight, camera, view_id = _read(path)
-    return SceneDepth(depth_z, weight.astype(np.float32), camera, view_id)
-
-
-def _write(
-    target: Path, values: np.ndarray, weight: np.ndarray, camera: PinholeCamera, label: str
-) -> None:
-    with atomic_path(target) as part, part.open("wb") as stream:
-        np.savez(
-            stream,
-            values=values.astype(np.float32),
-            weight=weight,
-            camera=np.array(astuple(camera), np.float64),
-            label=np.array(label),
-        )
-
-
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray, PinholeCamera, str]:
     with np.load(path, allow_pickle=False) as archive:
-        width_px, height_px, *rest = archive["camera"].tolist()
-        camera = PinholeCamera(int(width_px), int(height_px), *rest)
-        return archive["values"], archive["weight"], camera, str(archive["label"])
+        agreeing_views = archive["agreeing_views"].astype(np.float32)
+        view_id = str(archive["view_id"])
+        return SceneDepth(archive["depth_z"], agreeing_views, _camera(archive), view_id)
+
+
+def _write(target: Path, camera: PinholeCamera, **arrays: np.ndarray) -> None:
+    with atomic_path(target) as part, part.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, camera=np.array(astuple(camera), np.float64), **arrays)
+
+
+def _camera(archive: Mapping[str, np.ndarray]) -> PinholeCamera:
+    width_px, height_px, *rest = archive["camera"].tolist()
+    return PinholeCamera(int(width_px), int(height_px), *rest)
 
 
 def _quoted(photo_id: str) -> str:

@@ -76,7 +76,7 @@ def fill(
 ) -> PredictedDepth:
     """Measured depth where it is sure, guessed depth fitted to it elsewhere; smooth in between.
 
-    Where the guess does not fit, the measured depth stays as it is, with the reason as its doubt.
+    Where the guess does not fit, the measured depth stays as it is, with the reason as its warning.
     """
     try:
         aligned = _aligned(request, measured, guessed)

@@ -30,7 +30,7 @@ def check_usd() -> None:
     except ImportError as error:
         raise OutputError(
             "USDZ files need the package usd-core, which is not installed.",
-            hint='Run: pip install "recon3d[usdz]", or write .glb instead.',
+            hint='Run: pip install ".[usdz]", or write .glb instead.',
         ) from error
 
 

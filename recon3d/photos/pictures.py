@@ -250,9 +250,7 @@ def _unreadable(path: Path) -> InputError:
     if suffix in VIDEO_SUFFIXES:
         return InputError("it is a video among photos", hint="Give the video alone.")
     if _is_heif(path) and not _open_heif_too():
-        return InputError(
-            "HEIC photos need one more package", hint="Run: pip install 'recon3d[heic]'"
-        )
+        return InputError("HEIC photos need one more package", hint="Run: pip install '.[heic]'")
     try:
         with Image.open(path):
             pass

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -37,8 +36,9 @@ def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list
     """
     travelled, sharp = [0.0], []
     previous: UInt8[np.ndarray, "h w"] | None = None
-    with _frames(path) as (frames, total):
-        for index, frame in enumerate(frames):
+    with _opened(path) as capture:
+        total = max(0, round(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        for index, frame in enumerate(_frames(capture)):
             grey = _small_grey(frame)
             if previous is not None:
                 travelled.append(travelled[-1] + _shift(previous, grey))
@@ -59,43 +59,50 @@ def read_frames(
         InputError: the video cannot be decoded.
     """
     left = set(wanted)
-    with _frames(path) as (frames, _):
-        for index, frame in enumerate(frames):
+    with _opened(path) as capture:
+        for index, frame in enumerate(_frames(capture, left)):
             if index in left:
                 left.remove(index)
-                # Displays turn a frame counter-clockwise by its rotation; so does rot90.
-                yield index, np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             if not left:
                 return
 
 
 @contextmanager
-def _frames(path: Path) -> Iterator[tuple[Iterator[Any], int]]:
-    """The decodable frames and how many there are said to be (0 = unknown)."""
-    import av
-
-    def decoded(container: Any, stream: Any) -> Iterator[Any]:
-        for packet in container.demux(stream):
-            # A cut-off or scratched video still shows what lies before and after.
-            with suppress(av.FFmpegError):
-                yield from packet.decode()
-
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    """OpenCV's reader of videos, whose wheel holds no GPL codecs; it turns frames upright."""
+    # FFmpeg only: other readers take names with numbers for the pattern of a sequence of pictures.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise _undecodable(path)
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            yield decoded(container, stream), stream.frames
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise _undecodable(path) from error
+        if not capture.isOpened():
+            raise _undecodable(path)
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        yield capture
+    finally:
+        capture.release()
 
 
-def _small_grey(frame: Any) -> UInt8[np.ndarray, "h w"]:
-    factor = min(1.0, _SMALL_PX / max(frame.width, frame.height))
-    width, height = (max(2, round(size * factor)) for size in (frame.width, frame.height))
-    grey = frame.reformat(width=width, height=height, format="gray", interpolation="AREA")
-    return np.ascontiguousarray(grey.to_ndarray())
+def _frames(
+    capture: cv2.VideoCapture, wanted: Container[int] | None = None
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """All frames as BGR; of those that are not wanted, only the place: an empty picture.
+
+    A cut-off or scratched video still shows what FFmpeg can decode of it.
+    """
+    index = 0
+    while capture.grab():
+        decoded, frame = False, None
+        if wanted is None or index in wanted:
+            decoded, frame = capture.retrieve()
+        yield frame if decoded and frame is not None else np.zeros((0, 0, 3), np.uint8)
+        index += 1
+
+
+def _small_grey(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
+    height, width = frame.shape[:2]
+    factor = min(1.0, _SMALL_PX / max(height, width))
+    size = max(2, round(width * factor)), max(2, round(height * factor))
+    return cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
 
 
 def _shift(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:

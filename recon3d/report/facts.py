@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from recon3d.core.errors import ReconError
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.target_frame import TargetFrame
+from recon3d.core.version import program_version
 from recon3d.run.cost import Cost
 
 SCHEMA = 1
@@ -52,7 +52,7 @@ def collect_facts(run: Run) -> Facts:
     coverage = _depth_coverage(run)
     facts = {
         "schema": SCHEMA,
-        "recon3d": _installed_version(),
+        "recon3d": program_version(),
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "status": "failed" if run.failure else "finished" if run.mesh else "stopped early",
         "failure": run.failure
@@ -99,13 +99,6 @@ def plain(value: object) -> object:
             return plain(asdict(value))
         case _:
             return plain(str(value))
-
-
-def _installed_version() -> str:
-    try:
-        return version("recon3d")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "unknown"
 
 
 def _photos(run: Run, coverage: Mapping[str, float]) -> list[dict[str, object]]:

@@ -119,9 +119,11 @@ def settle_depth(
         depth_z = without_horizon(depth_z, config.farthest)
     if not (depth_z > 0).any():
         raise _nothing_left(photo_id)
-    weight = (depth_z > 0).astype(np.float32)
+    agreeing_views = (depth_z > 0).astype(np.float32)
     path = depth_files.depth_file_paths(folder, [photo_id])[photo_id]
-    depth_files.write_scene_depth(path, SceneDepth(depth_z, weight, prediction.camera, photo_id))
+    depth_files.write_scene_depth(
+        path, SceneDepth(depth_z, agreeing_views, prediction.camera, photo_id)
+    )
     task.step(1, 1, photo_id)
 
 
@@ -233,5 +235,5 @@ def _nothing_left(photo_id: str) -> TooLittleDepthError:
     )
 
 
-SETTLE = Stage(name="scale", result="depth", version=1, run=settle_depth, read=read_depth)
+SETTLE = Stage(name="scale", result="depth", version=2, run=settle_depth, read=read_depth)
 RELIEF = Stage(name="relief", result="surface", version=1, run=build_relief, read=read_relief)

@@ -111,14 +111,16 @@ class Program:
     def wait_for(self, tag: str, seconds: float = 20) -> dict[str, Any]:
         """Wait until a widget is there to be clicked, and no longer moves."""
         end = time.monotonic() + seconds
-        before = None
+        before, frame, since = None, 0, 0.0
         while True:
             widget = self.widget(tag)
             if widget and widget["visible"] and widget["enabled"]:
                 place = widget["min"], widget["size"]
-                if place == before:
+                if place != before:
+                    before, frame, since = place, widget["frame"], time.monotonic()
+                # Twice the same frame proves nothing; a window at rest draws none.
+                elif widget["frame"] > frame + 1 or time.monotonic() > since + 1:
                     return widget
-                before = place
             if time.monotonic() > end:
                 raise AssertionError(f"{tag}: {widget}")
             time.sleep(0.15)

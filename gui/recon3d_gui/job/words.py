@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 
+from recon3d.core.version import program_version
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import clock, in_words
 from recon3d_gui.job.messages import Summary
@@ -127,7 +127,7 @@ def failure_text(jobs: JobController) -> str:
         return ""
     lines = [f"{clock(line.at):>7} {line.level}: {line.text}" for line in jobs.log]
     system = (
-        f"recon3d {version('recon3d')}, Python {platform.python_version()}, {platform.platform()}"
+        f"recon3d {program_version()}, Python {platform.python_version()}, {platform.platform()}"
     )
     parts = [failure.message, failure.hint, system, "\n".join(lines[-_LOG_LINES:]), failure.details]
     return "\n\n".join(filter(None, parts))

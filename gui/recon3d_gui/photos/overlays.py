@@ -209,9 +209,9 @@ def _agreement(
     maps = reader.read("refine", reached)
     if not maps or photo_id not in maps:
         return None
-    weight, known = maps[photo_id].weight, maps[photo_id].depth_z > 0
-    most = max(2.0, float(weight.max(initial=0)))
-    drawn = _coloured((weight - 1) / (most - 1), known)
+    agreeing, known = maps[photo_id].agreeing_views, maps[photo_id].depth_z > 0
+    most = max(2.0, float(agreeing.max(initial=0)))
+    drawn = _coloured((agreeing - 1) / (most - 1), known)
     title = "Photos that agree on the depth"
     return drawn, Legend(title, "1", f"{most:.0f}", _ramp("viridis"))
 

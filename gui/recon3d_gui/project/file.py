@@ -75,7 +75,7 @@ def read_project(file: Path) -> Opened:
             f"{file.name} was written by a newer version of recon3d."
             if isinstance(content.get("format"), int)
             else f"{file.name} is not a project of recon3d.",
-            hint="Update recon3d (pip install --upgrade recon3d), or open another project.",
+            hint="Update recon3d, or open another project.",
         )
     return _Reading(file, content).project()
 

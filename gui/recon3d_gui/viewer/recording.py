@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -81,7 +82,7 @@ def film(
         writer = (
             _Gif(part, frames_per_second)
             if suffix == ".gif"
-            else _Mp4(part, frames_per_second, width_px, height_px)
+            else _film(part, frames_per_second, width_px, height_px)
         )
         try:
             if isinstance(writer, _Gif):
@@ -132,16 +133,16 @@ class _Gif:
         self._pictures.clear()
 
 
-class _Mp4:
+class _H264:
+    """With PyAV, whose codecs are GPL: only where someone has installed it."""
+
     def __init__(self, part: Path, frames_per_second: int, width_px: int, height_px: int) -> None:
         import av
 
         self._container: Any = av.open(str(part), "w", options={"movflags": "faststart"})
-        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-        stream: Any = self._container.add_stream(codec, rate=frames_per_second)
+        stream: Any = self._container.add_stream("libx264", rate=frames_per_second)
         stream.width, stream.height = width_px, height_px
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "18"} if codec == "libx264" else {"qscale": "3"}
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18"}
         self._stream = stream
 
     def add(self, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
@@ -155,6 +156,44 @@ class _Mp4:
 
     def close(self) -> None:
         self._container.close()
+
+
+class _Mpeg4:
+    """With OpenCV; players show it, most browsers do not."""
+
+    def __init__(self, part: Path, frames_per_second: int, width_px: int, height_px: int) -> None:
+        import cv2
+
+        # Its container follows from the name, and the part's ends in something else.
+        self._part, self._made = part, part.with_name(f"{part.name}.mp4")
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        size = (width_px, height_px)
+        self._writer = cv2.VideoWriter(
+            str(self._made), cv2.CAP_FFMPEG, code, float(frames_per_second), size
+        )
+        if not self._writer.isOpened():
+            raise OSError(errno.EIO, "OpenCV cannot write films here", str(part))
+
+    def add(self, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+        self._writer.write(np.ascontiguousarray(rgb[..., ::-1]))
+
+    def finish(self) -> None:
+        self._writer.release()
+        self._made.replace(self._part)
+
+    def close(self) -> None:
+        self._writer.release()
+        self._made.unlink(missing_ok=True)
+
+
+def _film(part: Path, frames_per_second: int, width_px: int, height_px: int) -> _H264 | _Mpeg4:
+    try:
+        import av
+    except ImportError:
+        return _Mpeg4(part, frames_per_second, width_px, height_px)
+    if "libx264" not in av.codecs_available:
+        return _Mpeg4(part, frames_per_second, width_px, height_px)
+    return _H264(part, frames_per_second, width_px, height_px)
 
 
 def _bytes(values: np.ndarray) -> UInt8[np.ndarray, "h w c"]:

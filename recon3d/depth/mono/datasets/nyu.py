@@ -71,7 +71,7 @@ def _opened(path: Path) -> Any:
         import h5py
     except ImportError as error:
         raise InputError(
-            f"Reading {path.name} needs one more package.", hint="Run: pip install 'recon3d[train]'"
+            f"Reading {path.name} needs one more package.", hint="Run: pip install '.[train]'"
         ) from error
     try:
         return h5py.File(path, "r")
