@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sphere_scene import sphere_photos
 
 from recon3d.api import reconstruct
 from recon3d.config import preset
@@ -22,9 +23,6 @@ from recon3d.results import Inputs
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.fuse import FuseConfig, fuse_depth
-
-sys.path.append(str(Path(__file__).parent))
-from test_surface import sphere_photos
 
 
 def shuffled(mesh: Mesh, rng: np.random.Generator) -> Mesh:

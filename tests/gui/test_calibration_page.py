@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from boards import render_boards
 from driving import Program
 from PIL import Image
-
-sys.path.append(str(Path(__file__).parents[1]))
-from boards import render_boards
 
 from recon3d.photos.intrinsics import read_camera_file
 

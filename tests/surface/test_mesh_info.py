@@ -1,0 +1,136 @@
+"""`recon3d mesh-info`: shapes whose every number is known, and files that lie."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from solids import joined, sheet, sphere
+
+from recon3d.cli.commands import parse
+from recon3d.cli.display import JsonLines, PlainLines
+from recon3d.core.errors import InputError
+from recon3d.core.surface import Mesh
+from recon3d.export.meshes import write_mesh
+from recon3d.run.task import CancelToken
+from recon3d.surface.cleaning.pieces import keep_faces
+from recon3d.surface.cleaning.survey import Survey, survey
+from recon3d.surface.foreign_meshes import read_foreign_mesh
+
+
+def surveyed(target: Path, mesh: Mesh) -> Survey:
+    write_mesh(target, mesh)
+    return survey(read_foreign_mesh(target))
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".obj", ".stl", ".glb"])
+def test_a_ball_is_a_ball_in_every_format(tmp_path: Path, suffix: str) -> None:
+    numbers = surveyed(tmp_path / f"ball{suffix}", sphere(4))
+    assert (numbers.faces, numbers.vertices, numbers.pieces) == (5120, 2562, 1)
+    assert numbers.watertight
+    assert numbers.edge_manifold
+    assert numbers.vertex_manifold
+    assert numbers.consistently_oriented
+    assert (numbers.borders, numbers.longest_border, numbers.self_intersecting_faces) == (0, 0, 0)
+    # 5120 flat faces inside the unit sphere lack a thousandth or two.
+    assert numbers.volume == pytest.approx(4 / 3 * np.pi, rel=4e-3)
+    assert numbers.area == pytest.approx(4 * np.pi, rel=4e-3)
+    assert numbers.size == pytest.approx((2, 2, 2), rel=1e-3)
+    assert numbers.texels_per_unit is None
+
+
+def test_borders_pieces_and_faults_are_counted(tmp_path: Path) -> None:
+    whole = sheet(11)
+    middle = whole.vertices[whole.faces].mean(1)
+    torn = keep_faces(whole, np.abs(middle[:, :2] - 5).max(1) > 1)
+    flipped = torn.faces.copy()
+    flipped[0] = flipped[0, ::-1]
+    one, two = Mesh(torn.vertices, flipped, rgb=torn.rgb), sheet(3, 4.0)
+    numbers = surveyed(tmp_path / "a.ply", joined(one, two))
+    assert numbers.pieces == 2
+    assert not numbers.watertight
+    assert not numbers.consistently_oriented
+    assert numbers.edge_manifold
+    assert numbers.volume is None
+    assert numbers.area == pytest.approx(100 - 4 + 4)
+    good = surveyed(tmp_path / "b.ply", joined(torn, two))
+    # The sheet's own rim, the hole's, and the second sheet's.
+    assert (good.borders, good.longest_border) == (3, pytest.approx(40))
+
+
+def test_texels_are_counted_per_unit_of_length(tmp_path: Path) -> None:
+    import trimesh
+    from PIL import Image
+
+    flat = sheet(5)
+    visual = trimesh.visual.TextureVisuals(
+        uv=flat.vertices[:, :2] / 4, image=Image.new("RGB", (400, 200))
+    )
+    solid = trimesh.Trimesh(flat.vertices, flat.faces, visual=visual, process=False)
+    solid.export(tmp_path / "flat.glb")
+    numbers = survey(read_foreign_mesh(tmp_path / "flat.glb"))
+    assert numbers.texture_pages_px == ((400, 200),)
+    # 100 texels a unit one way, 50 the other: the root of their product.
+    assert numbers.texels_per_unit == pytest.approx(np.sqrt(100 * 50), rel=1e-4)
+
+
+def test_points_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
+    ball = sphere(2)
+    points = [" ".join(map(str, point)) for point in ball.vertices.tolist()]
+    points[0] = "nan 0 inf"
+    faces = [f"3 {a} {b} {c}" for a, b, c in ball.faces.tolist()]
+    text = "\n".join(["OFF", f"{len(points)} {len(faces)} 0", *points, *faces])
+    (tmp_path / "hurt.off").write_text(text)
+    numbers = survey(read_foreign_mesh(tmp_path / "hurt.off"))
+    assert 0 < numbers.degenerate_faces < 10
+    assert np.isfinite(numbers.area)
+    assert not numbers.watertight
+
+
+HOSTILE = {
+    "empty.ply": b"",
+    "points.ply": b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\n"
+    b"property float z\nend_header\n0 0 0\n",
+    "huge.ply": b"ply\nformat binary_little_endian 1.0\nelement vertex 999999999999\n"
+    b"property float x\nproperty float y\nproperty float z\nelement face 1\n"
+    b"property list uchar int vertex_indices\nend_header\n",
+    "index.off": b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n",
+    "text.glb": b"this is no glTF",
+    "short.stl": b"x" * 80 + np.uint32(4_000_000_000).tobytes(),
+    "bad.gltf": b'{"asset": {"version": "2.0"}, "meshes": [{"primitives": [{"attributes": '
+    b'{"POSITION": 7}}]}], "nodes": [{"mesh": 0}], "scenes": [{"nodes": [0]}]}',
+    "odd.xyz": b"1 2 3",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_damaged_files_end_in_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(HOSTILE[name])
+    with pytest.raises(InputError):
+        survey(read_foreign_mesh(tmp_path / name))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.ply"):
+        read_foreign_mesh(tmp_path / "gone.ply")
+
+
+def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
+    target = tmp_path / "ball 1.ply"
+    write_mesh(target, sphere(2))
+    command, said = parse(["mesh-info", str(target)]), io.StringIO()
+    command.run(PlainLines(Console(file=io.StringIO()), said), CancelToken())
+    # The path may be too long for one line.
+    assert "ball1.ply" in re.sub(r"\s", "", said.getvalue())
+    assert re.search(r"watertight +yes", said.getvalue())
+    assert re.search(r"faces +320", said.getvalue())
+    lines = io.StringIO()
+    command.run(JsonLines(Console(file=io.StringIO()), lines), CancelToken())
+    (mesh,) = json.loads(lines.getvalue().splitlines()[-1])["meshes"]
+    assert mesh["faces"] == 320
+    assert mesh["watertight"] is True
