@@ -23,7 +23,7 @@ from recon3d.run.workspace import StageResult, Workspace
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
-from recon3d.surface.fuse import FUSE
+from recon3d.surface.fuse import FUSE, within_budget
 from recon3d.surface.levels import LEVELS
 from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF
 from recon3d.surface.relief import RELIEF, SETTLE
@@ -80,7 +80,8 @@ def _depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results)
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return
-    made.surface = work.run(FUSE, config.fuse, posed, made.depth)
+    fusing = within_budget(config.fuse, work.task(FUSE.name).runtime.memory_bytes)
+    made.surface = work.run(FUSE, fusing, posed, made.depth)
     settings = config.mesh
     if settings.unseen == "auto" and config.fuse.surface == "poisson":
         settings = replace(settings, unseen="keep")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,3 +118,18 @@ def test_fountain_is_placed_to_five_millimetres(real_photos: Path, tmp_path: Pat
     assert row.agreement is not None
     assert row.agreement > 0.6
     assert row.faces > 50_000
+
+
+@pytest.mark.slow
+def test_the_example_stays_within_three_gib_however_many_threads_there_are(
+    example: Path, tmp_path: Path
+) -> None:
+    # In a process of its own, whose memory is its own; eight photos at once would take six GiB.
+    outputs = ["-o", str(tmp_path / "a.ply"), "--workspace", str(tmp_path / "a.recon3d")]
+    command = ["mesh", str(example), "--intrinsics", str(example / "K.json"), *outputs, "--quiet"]
+    limits = ["--memory-gib", "3", "--workers", "8"]
+    subprocess.run([sys.executable, "-m", "recon3d", *command, *limits], check=True)
+    costs = json.loads((tmp_path / "a.recon3d" / "report.json").read_text())["stages"]
+    peaks = {stage: cost["peak_memory_bytes"] / 2**30 for stage, cost in costs.items()}
+    assert {"ingest", "depth", "fuse", "mesh", "texture"} <= set(peaks) | {"texture"}
+    assert max(peaks.values()) < 3, peaks

@@ -35,6 +35,7 @@ def main(request: Request) -> None:
     """Run and measure one set; what a user would be told becomes the row's failure."""
     bench_set = SETS[request.name]
     row = BenchRow(name=request.name, what=bench_set.what)
+    budget_bytes = request.runtime.memory_bytes
     begun: list[str] = []
 
     def tell(event: Event) -> None:
@@ -66,7 +67,7 @@ def main(request: Request) -> None:
         row = dataclasses.replace(row, failure=f"{error} {error.hint}".strip())
     # What no stage of this process made was in the workspace before.
     kept = tuple(stage for stage in row.stages if stage not in begun)
-    save_rows(request.row, [dataclasses.replace(row, kept=kept)])
+    save_rows(request.row, [dataclasses.replace(row, kept=kept, budget_bytes=budget_bytes)])
 
 
 if __name__ == "__main__":

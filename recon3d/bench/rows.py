@@ -42,6 +42,8 @@ class BenchRow:
     texture: TextureScores | None = None
     faces: int = 0
     stages: Mapping[str, Cost] = field(default_factory=dict)
+    budget_bytes: int = 0
+    """Memory that the run was to stay within; 0 in results of earlier versions."""
     kept: tuple[str, ...] = ()
     """Stages whose result and cost come from an earlier run: their costs are not comparable."""
     notes: tuple[str, ...] = ()
@@ -113,6 +115,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             row.name,
             *("kept" if stage in row.kept else _cost(row.stages.get(stage)) for stage in stages),
             _number(row.cpu_seconds, 0),
+            _of_budget(row),
         ]
         for row in with_costs
     ]
@@ -128,7 +131,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             quality,
             "CPU seconds / seconds on the clock / peak memory in MiB of each stage; where a result "
             'was "kept" from an earlier run, its cost is left out, and so is the sum:',
-            table(["set", *stages, "CPU s"], costs),
+            table(["set", *stages, "CPU s", "peak of budget"], costs),
             *(
                 ["How often raw depth is within 2 % / 5 %, by the estimator's confidence:", trust]
                 if trust
@@ -213,6 +216,12 @@ _COLUMNS: Mapping[str, Callable[[BenchRow], str]] = {
     "texture: share seen, seams between photos / charts, colour error": _texture,
     "faces": lambda row: f"{row.faces:,}" if row.faces else "none",
 }
+
+
+def _of_budget(row: BenchRow) -> str:
+    if row.peak_memory_bytes is None or not row.budget_bytes:
+        return ""
+    return f"{row.peak_memory_bytes / 2**30:.1f} of {row.budget_bytes / 2**30:.1f} GiB"
 
 
 def _cost(cost: Cost | None) -> str:

@@ -92,7 +92,8 @@ class Computation(Settings):
     workers: int = 0
     """Threads; 0 means one per core."""
     memory_gib: float = 0.0
-    """Working memory to stay within, in GiB; 0 means 60 % of what is free."""
+    """Memory that the run stays within, in GiB; 0 means three quarters of what is free. Below
+    8 it may cost detail, which the run then says."""
 
     @property
     def runtime(self) -> Runtime:

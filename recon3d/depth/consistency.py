@@ -38,6 +38,10 @@ _SPECKLE_SHARE = 2e-4
 """Islands of depth smaller than this share of the photo are mismatches, not objects."""
 
 
+_BYTES_PER_PIXEL = 250
+"""That checking one photo takes; measured, with a margin."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RefineConfig:
     """When a depth is believed."""
@@ -97,7 +101,8 @@ def refine_depth(
         return photo_id
 
     # NumPy and OpenCV release the GIL for whole images.
-    with ThreadPoolExecutor(task.runtime.threads) as pool:
+    pixels = max(view.camera.width_px * view.camera.height_px for view in views.values())
+    with ThreadPoolExecutor(task.runtime.threads_within(_BYTES_PER_PIXEL * pixels)) as pool:
         done = len(views) - len(todo)
         task.step(done, len(views))
         try:

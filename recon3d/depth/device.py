@@ -6,19 +6,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
 from threading import Event
 from typing import TypeVar
 
 import torch
 
 from recon3d.core.errors import Cancelled, EstimatorError
-from recon3d.run.device import Device
+from recon3d.run.device import Device, Runtime
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_PHOTOS_AT_ONCE = 8
-"""A photo at work takes up to a gigabyte."""
 
 
 def torch_device(wanted: Device) -> torch.device:
@@ -60,10 +60,13 @@ def map_photos(
     work: Callable[[T, Callable[[], None]], R],
     items: Iterable[T],
     device: torch.device,
-    threads: int,
+    runtime: Runtime,
+    item_bytes: Callable[[T], int],
     check_cancelled: Callable[[], None],
 ) -> Iterator[R]:
     """Apply work(item, check) to each item in order; on the CPU several at once, exact on a GPU.
+
+    As many at once as there are threads, and room for what item_bytes says of the first.
 
     One photo per thread beats many threads per photo: torch's threads wait for each other by
     spinning, which costs ten times the work itself as soon as cores are busy elsewhere.
@@ -81,13 +84,17 @@ def map_photos(
             raise Cancelled
         check_cancelled()
 
-    workers = min(threads, _MOST_PHOTOS_AT_ONCE)
+    todo = iter(items)
+    begin = list(islice(todo, 1))
+    if not begin:
+        return
+    workers = min(runtime.threads_within(item_bytes(begin[0])), _MOST_PHOTOS_AT_ONCE)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
-            for item in items:
+            for item in chain(begin, todo):
                 pending.append(pool.submit(work, item, check))
                 if len(pending) > workers:
                     yield pending.popleft().result()

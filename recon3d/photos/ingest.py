@@ -116,7 +116,7 @@ def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
         return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder))
 
     # A 50-megapixel photo needs about half a GiB while it is decoded.
-    threads = max(1, min(task.runtime.threads, task.runtime.memory_bytes >> 29))
+    threads = task.runtime.threads_within(2**29)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="ingest")
     try:
         jobs = [pool.submit(work, number, name) for number, name in enumerate(files.paths)]

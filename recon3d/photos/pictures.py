@@ -27,6 +27,9 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _BYTES_PER_PIXEL = 11
 """Pillow's own four, four more for the upright copy, and three for what is handed out."""
+_BELIEVED_PIXELS, _PIXELS_PER_BYTE = 16_000_000, 1500
+"""Larger pictures must be in files that can hold them; a blank one has 170 (JPEG) to 1000 (PNG)
+pixels a byte."""
 _WHITES = (1.0, 255.0, 4095.0, 65535.0)
 
 
@@ -185,7 +188,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         _open_heif_too()
         with Image.open(path) as image:
-            _check_size(image)
+            _check_size(image, path.stat().st_size)
             size = image.size
             yield image
     except Image.DecompressionBombError as error:
@@ -228,10 +231,17 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _check_size(image: Image.Image) -> None:
+def _check_size(image: Image.Image, file_bytes: int) -> None:
     # 65500 is the longest side of a JPEG.
     if image.width * image.height > MAX_PIXELS or max(image.size) > 65_500:
         raise _too_large()
+    pixels = image.width * image.height
+    # A header of some hundred bytes must not take gigabytes: no photo is packed so tightly.
+    if pixels > max(_BELIEVED_PIXELS, _PIXELS_PER_BYTE * file_bytes):
+        raise InputError(
+            f"it claims {image.width} x {image.height} pixels in {file_bytes} bytes",
+            hint="It is cut off or was made to do harm; copy it from the camera again.",
+        )
 
 
 def _too_large() -> InputError:

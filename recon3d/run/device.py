@@ -24,7 +24,8 @@ class Runtime:
     workers: int = 0
     """Threads for decoding, matching and fusing; 0 means one per core."""
     memory_gib: float = 0.0
-    """Upper bound for working memory; 0 means 60 % of what is free at the start."""
+    """Memory that a run stays within, its libraries included; 0 means three quarters of what is
+    free."""
 
     def __post_init__(self) -> None:
         """Refuse what no machine has."""
@@ -41,10 +42,27 @@ class Runtime:
 
     @property
     def memory_bytes(self) -> int:
-        """Working memory that a stage may plan with."""
+        """The whole budget, with what the process holds already."""
         if self.memory_gib > 0:
             return int(self.memory_gib * 2**30)
-        return int(min(psutil.virtual_memory().available, _container_bytes_left()) * 0.6)
+        return _held_bytes() + _free_bytes() * 3 // 4
+
+    @property
+    def room_bytes(self) -> int:
+        """What of the budget a step may still take; never more than is free."""
+        return max(0, min(self.memory_bytes - _held_bytes(), _free_bytes()))
+
+    def threads_within(self, item_bytes: int) -> int:
+        """Threads to start where each takes so much memory: as many as have room, one at least."""
+        return max(1, min(self.threads, self.room_bytes // max(1, item_bytes)))
+
+
+def _held_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _free_bytes() -> int:
+    return int(min(psutil.virtual_memory().available, _container_bytes_left()))
 
 
 def _container_bytes_left() -> float:

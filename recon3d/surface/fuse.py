@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,6 +33,8 @@ because depth has heavy tails and distant views differ more than the neighbours 
 _SAME_SURFACE = 0.05
 """Depths of two views that differ by more than this share belong to different surfaces."""
 _MANY_MAPS, _WEIGHT_OF_MANY = 30, 3
+_GRID_SHARE, _SMALLEST_GRID_GIB = 0.5, 0.125
+"""Of the budget: the raw mesh, its cleaning and the libraries take about as much as the grid."""
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
 _SAMPLE_STEP_PX, _NOISE_STEP_PX = 4, 16
 _FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
@@ -70,6 +73,17 @@ class FuseConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_ranges(self, "fuse")
+
+
+def within_budget(config: FuseConfig, budget_bytes: int) -> FuseConfig:
+    """The same settings with a voxel grid that leaves room for what is made of it.
+
+    In powers of two, because whoever gets another grid gets another surface, stored apart: a few
+    megabytes that something else has taken must not compute it anew.
+    """
+    share_gib = budget_bytes / 2**30 * _GRID_SHARE
+    steps = math.floor(math.log2(max(share_gib, _SMALLEST_GRID_GIB) / config.memory_gib))
+    return config if steps >= 0 else replace(config, memory_gib=config.memory_gib * 2.0**steps)
 
 
 def fuse_depth(
@@ -217,7 +231,7 @@ def _within_memory(wanted: float, blocks: int, memory_gib: float, task: Task) ->
     voxel_size = wanted * float(np.sqrt(blocks / most))
     task.warn(
         f"Voxels were enlarged from {wanted:.4g} to {voxel_size:.4g} to stay within "
-        f"{memory_gib:g} GiB; raise --fuse.memory-gib for finer detail."
+        f"{memory_gib:g} GiB; raise --memory-gib and --fuse.memory-gib for finer detail."
     )
     return voxel_size, most
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 import unicodedata
 import zlib
@@ -491,3 +492,20 @@ def test_errors_of_every_library_that_mean_a_lack_of_memory_are_known() -> None:
     ):
         assert is_lack_of_memory(error)
     assert not is_lack_of_memory(OSError("image file is truncated"))
+
+
+def test_a_header_that_claims_gigabytes_takes_none(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg")
+    content = bytearray((tmp_path / "a.jpg").read_bytes())
+    frame = content.index(b"\xff\xc0")
+    content[frame + 5 : frame + 9] = struct.pack(">HH", 15_000, 16_000)
+    (tmp_path / "a.jpg").write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="claims 16000 x 15000 pixels"):
+        read_picture(tmp_path / "a.jpg")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
+
+
+def test_a_large_blank_picture_is_believed(tmp_path: Path) -> None:
+    Image.new("L", (8000, 6000), 200).save(tmp_path / "a.png")
+    assert read_grey(tmp_path / "a.png").shape == (6000, 8000)

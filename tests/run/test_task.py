@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 from recon3d.core.errors import Cancelled, MissingSystemLibraryError
@@ -69,3 +70,13 @@ def test_runtime_takes_the_given_threads_and_memory_or_what_is_there() -> None:
     assert Runtime().threads >= 1
     assert Runtime(memory_gib=2).memory_bytes == 2 * 2**30
     assert Runtime().memory_bytes > 0
+
+
+def test_only_as_many_threads_start_as_have_room() -> None:
+    held = psutil.Process().memory_info().rss / 2**30
+    runtime = Runtime(workers=8, memory_gib=held + 1)
+    assert runtime.room_bytes == pytest.approx(2**30, rel=0.1)
+    assert runtime.threads_within(2**28) in (3, 4)
+    assert runtime.threads_within(2**34) == 1
+    assert runtime.threads_within(1) == 8
+    assert Runtime(memory_gib=1e-3).room_bytes == 0

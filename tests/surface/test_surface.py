@@ -20,7 +20,7 @@ from recon3d.depth.consistency import RefineConfig, read_scene_depth, refine_dep
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.surface.cleaning.pieces import drop_small_pieces
-from recon3d.surface.fuse import FuseConfig, depth_noise, fuse_depth, read_surface
+from recon3d.surface.fuse import FuseConfig, depth_noise, fuse_depth, read_surface, within_budget
 from recon3d.surface.mesh import MeshConfig
 
 CENTRES = ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0), (-0.4, 0.0, 0.0), (0.0, 0.35, 0.0))
@@ -207,3 +207,13 @@ def test_the_noise_of_depth_maps_is_measured_as_large_as_it_is(tmp_path: Path) -
     # The slant adds up to half a pixel's slope, 0.005, to the injected 0.02; 200 samples.
     assert 0.016 < depth_noise(posed, maps, task()) < 0.026
     assert depth_noise(posed, scene_depth(posed), task()) < 0.005
+
+
+def test_a_small_budget_takes_a_smaller_grid_in_steps() -> None:
+    plenty = FuseConfig()
+    assert within_budget(plenty, 64 * 2**30) == within_budget(plenty, 8 * 2**30) == plenty
+    assert within_budget(plenty, 3 * 2**30).memory_gib == 1
+    # What another program takes for a moment changes nothing.
+    assert within_budget(plenty, int(2.1 * 2**30)) == within_budget(plenty, int(3.9 * 2**30))
+    assert within_budget(plenty, 0).memory_gib > 0
+    assert within_budget(replace(plenty, memory_gib=0.5), 3 * 2**30).memory_gib == 0.5

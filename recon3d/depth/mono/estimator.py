@@ -19,6 +19,10 @@ _BLANK_GREY = 8
 """A photo whose values span less than this shows nothing: a lens cap, a white-out."""
 
 
+_BYTES_OF_NETWORK, _BYTES_PER_PIXEL = 2**28, 100
+"""That a photo at work takes: the network sees all at one size; cleaning up sees every pixel."""
+
+
 class Resnet:
     """Metric where its network learned from metres, else relative: inverse depth up to scale.
 
@@ -79,7 +83,13 @@ class Resnet:
                 depth_z = without_flying_pixels(even_z, frame.camera)
             return self._prediction(depth_z, confidence, request)
 
-        return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)
+        return map_photos(
+            predict_one, requests, device, self._runtime, self._photo_bytes, check_cancelled
+        )
+
+    def _photo_bytes(self, request: DepthRequest) -> int:
+        camera = request.reference.camera
+        return _BYTES_OF_NETWORK + _BYTES_PER_PIXEL * camera.width_px * camera.height_px
 
     def _prediction(
         self, depth_z: np.ndarray, confidence: np.ndarray, request: DepthRequest

@@ -20,6 +20,11 @@ KIND = "multiview"
 _log = logging.getLogger(__name__)
 
 
+_BYTES_PER_PIXEL, _BYTES_PER_OWN_PIXEL = 2500, 1000
+"""That a photo at work takes, for each pixel that the network sees and for each of the photo at its
+own resolution, where the depth is sharpened; measured, with a margin."""
+
+
 class MultiView:
     """Learned plane sweep over several photos, from features, classical matching and SfM points.
 
@@ -57,6 +62,12 @@ class MultiView:
             here.parent, ("sweep.py", "aggregation.py", "matching.py", "warp.py"), {}, ()
         )
         self.digest = f"{KIND}-{learned}-{sharpened}-{self._checkpoint.sha256}"
+
+    def _photo_bytes(self, request: DepthRequest) -> int:
+        camera = request.reference.camera
+        width_px, height_px = camera.width_px, camera.height_px
+        looked_at = min(1.0, self._longest_px / max(width_px, height_px)) ** 2
+        return round((_BYTES_PER_PIXEL * looked_at + _BYTES_PER_OWN_PIXEL) * width_px * height_px)
 
     def predict(
         self, requests: Iterable[DepthRequest], check_cancelled: Callable[[], None]
@@ -107,7 +118,9 @@ class MultiView:
             torch.cuda.empty_cache()
             return predict_on_cpu(request, check)
 
-        return map_photos(predict_one, requests, device, self._runtime.threads, check_cancelled)
+        return map_photos(
+            predict_one, requests, device, self._runtime, self._photo_bytes, check_cancelled
+        )
 
 
 def _comparable(request: DepthRequest) -> bool:
