@@ -238,5 +238,10 @@ def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.
 
 
 CHECK_CONSISTENCY = Stage(
-    name="refine", result="depth", version=2, run=refine_depth, read=read_scene_depth
+    name="refine",
+    result="depth",
+    version=2,
+    run=refine_depth,
+    read=read_scene_depth,
+    libraries=("numpy", "opencv"),
 )

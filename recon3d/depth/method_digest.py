@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
+from recon3d.run.stage import library_version
 
 
 def method_digest(
@@ -23,7 +22,7 @@ def method_digest(
     parts = [
         *(_source(folder / name) for name in files),
         *(f"{name}={settings[name]!r}" for name in sorted(settings)),
-        *(f"{name} {_version(name)}" for name in libraries),
+        *(f"{name} {library_version(name)}" for name in libraries),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -31,13 +30,3 @@ def method_digest(
 @cache
 def _source(path: Path) -> str:
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()
-
-
-@cache
-def _version(name: str) -> str:
-    for distribution in _OPENCV if name == "opencv" else (name,):
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            continue
-    return "none"

@@ -282,4 +282,11 @@ def _counted(bad: Sequence[Verdict]) -> str:
     return ", ".join(shown) + (", ..." if len(reasons) > 3 else "")
 
 
-INGEST = Stage(name="ingest", result="image_set", version=3, run=ingest, read=read_image_set)
+INGEST = Stage(
+    name="ingest",
+    result="image_set",
+    version=3,
+    run=ingest,
+    read=read_image_set,
+    libraries=("pillow", "opencv"),
+)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+
+_BUILDS = {"opencv": ("opencv-python", "opencv-python-headless", "opencv-contrib-python")}
 
 
 class Digested(Protocol):
@@ -36,11 +39,22 @@ class Stage(Generic[T]):
     read: Callable[[Path], T]
     """From the finished folder to core types."""
     libraries: tuple[str, ...] = ()
-    """Distributions whose version changes the result."""
+    """Distributions whose version changes the result, as `library_version` knows them."""
     warnings: Callable[[Path], Iterable[str]] = lambda folder: ()
     """What makes the result in a finished folder worse than it looks; told on every run."""
 
     @property
     def library_versions(self) -> list[str]:
         """As they are installed, for the key."""
-        return [f"{name} {version(name)}" for name in self.libraries]
+        return [f"{name} {library_version(name)}" for name in self.libraries]
+
+
+@cache
+def library_version(name: str) -> str:
+    """The version of a distribution, "none" without it; opencv is whichever build there is."""
+    for distribution in _BUILDS.get(name, (name,)):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return "none"

@@ -237,7 +237,14 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
     return Box(frame.target_from_world, low, high)
 
 
-CLEAN = Stage(name="mesh", result="mesh", version=4, run=_clean, read=read_mesh)
-CROP = Stage(name="crop", result="mesh", version=4, run=_clean_part, read=read_mesh)
+CLEAN = Stage(
+    name="mesh",
+    result="mesh",
+    version=4,
+    run=_clean,
+    read=read_mesh,
+    libraries=("open3d", "scipy"),
+)
+CROP = replace(CLEAN, name="crop", run=_clean_part)
 CLEAN_RELIEF = replace(CLEAN, run=_clean_relief)
 CROP_RELIEF = replace(CROP, run=_clean_part_of_relief)

@@ -378,7 +378,7 @@ TEXTURE = Stage(
     version=2,
     run=texture_mesh,
     read=read_texture,
-    libraries=("open3d",),
+    libraries=("open3d", "opencv", "scipy"),
     warnings=warnings,
 )
 TEXTURE_LEVELS = Stage(
@@ -387,4 +387,5 @@ TEXTURE_LEVELS = Stage(
     version=2,
     run=texture_levels,
     read=read_textured_levels,
+    libraries=("open3d", "opencv", "scipy"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import plane_scene
@@ -12,6 +13,9 @@ import pytest
 from recon3d.core.camera import backproject
 from recon3d.core.depth import DepthEstimator, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
+from recon3d.depth.align import ALIGN
+from recon3d.depth.estimate import ESTIMATE
+from recon3d.depth.files import write_warnings
 from recon3d.depth.filled import Filled, fill
 from recon3d.depth.registry import make_estimator
 from recon3d.run.device import Runtime
@@ -141,3 +145,13 @@ def test_a_plus_names_a_pair() -> None:
     assert pair.name == "planesweep+sensor"
     with pytest.raises(EstimatorError, match="crystal"):
         make_estimator("planesweep+crystal", {}, Runtime())
+
+
+def test_what_could_not_be_filled_is_told_on_every_run(tmp_path: Path) -> None:
+    assert ESTIMATE.warnings(tmp_path) == []
+    assert ALIGN.warnings(tmp_path) == []
+    reasons = {f"{n}.jpg": "only 3 points" for n in range(5)}
+    write_warnings(tmp_path, reasons)
+    for stage in (ESTIMATE, ALIGN):
+        (told,) = stage.warnings(tmp_path)
+        assert "5 photos (0.jpg, 1.jpg, 2.jpg, ...): only 3 points." in told

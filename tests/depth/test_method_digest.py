@@ -35,9 +35,9 @@ def test_a_setting_changes_the_digest(model: str, settings: dict[str, object]) -
 @pytest.mark.parametrize("model", BUILT_IN)
 def test_another_opencv_changes_the_digest(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = digest(model)
-    monkeypatch.setattr(digests, "_version", lambda name: "0.1" if name == "opencv" else "1")
+    monkeypatch.setattr(digests, "library_version", lambda name: "0.1" if name == "opencv" else "1")
     other = digest(model)
-    monkeypatch.setattr(digests, "_version", lambda name: "0.2" if name == "opencv" else "1")
+    monkeypatch.setattr(digests, "library_version", lambda name: "0.2" if name == "opencv" else "1")
     assert len({before, other, digest(model)}) == 3
 
 
