@@ -9,7 +9,7 @@ from pathlib import Path
 from recon3d.core.depth import DepthEstimator
 from recon3d.core.errors import EstimatorError
 from recon3d.depth.checkpoint import network_kind
-from recon3d.depth.filled import Filled
+from recon3d.depth.completion import DepthCompletion
 from recon3d.depth.hub.estimator import HubDepth
 from recon3d.depth.hub.files import is_hub_name
 from recon3d.run.device import Runtime
@@ -55,7 +55,7 @@ def make_estimator(model: str, settings: Mapping[str, object], runtime: Runtime)
         return HubDepth(model, settings, runtime)
     sure, plus, guess = model.partition("+")
     if plus:
-        return Filled(
+        return DepthCompletion(
             make_estimator(sure, settings, runtime), make_estimator(guess, settings, runtime)
         )
     raise EstimatorError(

@@ -88,7 +88,7 @@ def _intrinsics(scene: PosedScene, photo: Photo, view: View) -> Intrinsics:
     return Intrinsics(view.camera.resized(photo.width_px, photo.height_px))
 
 
-class Lifter:
+class BackProjector:
     """Holds the model ready for rays."""
 
     def __init__(self, scene: PosedScene, image_set: ImageSet, mesh: Mesh) -> None:
@@ -96,7 +96,7 @@ class Lifter:
         self._scene, self._image_set, self._mesh = scene, image_set, mesh
         self._views = {view.photo_id: view for view in scene.views}
 
-    def lift(self, pixels: tuple[PhotoPixel, ...]) -> LocatedPoint:
+    def back_project(self, pixels: tuple[PhotoPixel, ...]) -> LocatedPoint:
         """Triangulate a point that several photos show; one photo's ray ends on the surface.
 
         Raises:

@@ -9,7 +9,7 @@ import numpy as np
 
 from recon3d.core.scene import ImageSet, PosedPhotos, View
 from recon3d.core.surface import Mesh
-from recon3d.georef.back_projection import Lifter, NoPlaceError
+from recon3d.georef.back_projection import BackProjector, NoPlaceError
 from recon3d.georef.geodesy import GpsFit, enu_from_geodetic, fit_gps
 from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, Place, parse_scale
 from recon3d.georef.scale_cues import ScaleCue, fuse_scales
@@ -54,13 +54,13 @@ def told_cues(
 
     measured: gives the model without --scale its size, in which the user may have read points.
     """
-    lifter = Lifter(posed.scene, image_set, mesh)
+    back_projector = BackProjector(posed.scene, image_set, mesh)
     plain = fuse_scales(measured)
     world_per_model = 1 / plain.metres_per_unit if plain else 1.0
     return [
         ScaleCue("factor", known.text, known.metres_per_unit, 0.0)
         if isinstance(known, KnownFactor)
-        else _distance_cue(known, lifter, world_per_model)
+        else _distance_cue(known, back_projector, world_per_model)
         for known in parse_scale(text)
     ]
 
@@ -135,10 +135,12 @@ def _marker_cue(posed: PosedPhotos, size_m: float, family: str, task: Task) -> S
     return ScaleCue("markers", detail, fused.metres_per_unit, fused.sigma)
 
 
-def _distance_cue(known: KnownLength, lifter: Lifter, world_per_model: float) -> ScaleCue:
+def _distance_cue(
+    known: KnownLength, back_projector: BackProjector, world_per_model: float
+) -> ScaleCue:
     try:
         start, end = (
-            _located(place, lifter, world_per_model) for place in (known.start, known.end)
+            _located(place, back_projector, world_per_model) for place in (known.start, known.end)
         )
     except NoPlaceError as reason:
         return ScaleCue("distance", known.text, 0.0, 0.0, str(reason))
@@ -152,8 +154,8 @@ def _distance_cue(known: KnownLength, lifter: Lifter, world_per_model: float) ->
     return ScaleCue("distance", known.text, known.metres / length, sigma, warning)
 
 
-def _located(place: Place, lifter: Lifter, world_per_model: float) -> LocatedPoint:
+def _located(place: Place, back_projector: BackProjector, world_per_model: float) -> LocatedPoint:
     if isinstance(place, ModelPoint):
         # Only the distance of two such points counts, so the turn between the frames does not.
         return LocatedPoint(np.array(place.xyz) * world_per_model, np.zeros((3, 3)))
-    return lifter.lift(place)
+    return back_projector.back_project(place)

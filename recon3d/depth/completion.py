@@ -34,7 +34,7 @@ _NODES = (9, 12)
 _LEAST_ANCHORS = 30
 
 
-class Filled:
+class DepthCompletion:
     """A measures, B guesses: B is aligned to what A is sure of and to the sparse points."""
 
     def __init__(self, sure: DepthEstimator, guess: DepthEstimator) -> None:
@@ -43,7 +43,7 @@ class Filled:
         self.name = f"{sure.name}+{guess.name}"
         method = method_digest(
             Path(__file__).parent,
-            ("filled.py", "cleanup.py", "spreading.py"),
+            ("completion.py", "cleanup.py", "spreading.py"),
             {},
             ("opencv", "numpy"),
         )

@@ -14,9 +14,9 @@ from recon3d.core.camera import backproject
 from recon3d.core.depth import DepthEstimator, DepthRequest, PredictedDepth
 from recon3d.core.errors import EstimatorError
 from recon3d.depth.align import ALIGN
+from recon3d.depth.completion import DepthCompletion, fill
 from recon3d.depth.estimate import ESTIMATE
 from recon3d.depth.files import write_warnings
-from recon3d.depth.filled import Filled, fill
 from recon3d.depth.registry import make_estimator
 from recon3d.run.device import Runtime
 
@@ -114,10 +114,10 @@ def test_without_anything_to_align_to_the_first_estimator_is_left_alone(
 
 
 def test_the_pair_keeps_the_protocol_and_reads_lazily(request_: DepthRequest) -> None:
-    pair = Filled(Says("a", measured), Says("b", guessed))
+    pair = DepthCompletion(Says("a", measured), Says("b", guessed))
     assert isinstance(pair, DepthEstimator)
     assert (pair.name, pair.source_views) == ("a+b", 4)
-    assert pair.digest != Filled(Says("a", measured), Says("c", guessed)).digest
+    assert pair.digest != DepthCompletion(Says("a", measured), Says("c", guessed)).digest
     read = 0
 
     def requests() -> Iterator[DepthRequest]:
@@ -133,7 +133,7 @@ def test_the_pair_keeps_the_protocol_and_reads_lazily(request_: DepthRequest) ->
 
 
 def test_only_what_speaks_in_scene_units_can_be_filled(request_: DepthRequest) -> None:
-    wrong = Filled(Says("mono", guessed), Says("sweep", measured))
+    wrong = DepthCompletion(Says("mono", guessed), Says("sweep", measured))
     with pytest.raises(EstimatorError, match="cannot be filled") as caught:
         list(wrong.predict([request_], lambda: None))
     assert "sweep+mono" in caught.value.hint
@@ -141,7 +141,7 @@ def test_only_what_speaks_in_scene_units_can_be_filled(request_: DepthRequest) -
 
 def test_a_plus_names_a_pair() -> None:
     pair = make_estimator("planesweep+sensor", {}, Runtime())
-    assert isinstance(pair, Filled)
+    assert isinstance(pair, DepthCompletion)
     assert pair.name == "planesweep+sensor"
     with pytest.raises(EstimatorError, match="crystal"):
         make_estimator("planesweep+crystal", {}, Runtime())
