@@ -25,7 +25,7 @@ from recon3d.depth.estimate import DepthConfig
 from recon3d.export.textures import ExportConfig
 from recon3d.georef.frame import FrameConfig
 from recon3d.photos.ingest import IngestConfig
-from recon3d.sfm.register import PoseConfig
+from recon3d.sfm.structure_from_motion import PoseConfig
 from recon3d.surface.fuse import FuseConfig
 from recon3d.surface.levels import LevelsConfig
 from recon3d.surface.mesh import MeshConfig

@@ -124,6 +124,23 @@ print(json.dumps(sorted(STAGES)))
     assert {"ingest", "pose", "depth", "fuse", "mesh", "texture", "frame"} <= set(names)
 
 
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    code = """
+import grimp, json
+graph = grimp.build_graph("recon3d", "recon3d_gui", "recon3d_calib")
+imports = {m: graph.find_modules_directly_imported_by(m) for m in graph.modules}
+# What imports nothing that is left is in no circle.
+while True:
+    ends = [m for m, found in imports.items() if not found & imports.keys()]
+    if not ends:
+        break
+    for m in ends:
+        del imports[m]
+print(json.dumps(sorted(imports)))
+"""
+    assert json.loads(python(code)) == []
+
+
 def imported_names(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

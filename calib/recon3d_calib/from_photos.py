@@ -120,8 +120,7 @@ def calibrate_from_photos(
     from recon3d.photos.finding import find_files
     from recon3d.photos.ingest import IngestConfig, ingest, read_image_set
     from recon3d.photos.pictures import read_preview
-    from recon3d.sfm.register import PoseConfig
-    from recon3d.sfm.structure_from_motion import explain, solve
+    from recon3d.sfm.structure_from_motion import PoseConfig, explain, solve
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

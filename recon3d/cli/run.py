@@ -5,16 +5,52 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from recon3d.api import reconstruct
 from recon3d.cli.display import Display, duration
-from recon3d.cli.options import PhotoCommand
-from recon3d.results import Results
+from recon3d.config import Config
+from recon3d.export.export import Outputs
+from recon3d.results import Inputs, Results, Until
+from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken
 
 
-def run_photos(command: PhotoCommand, display: Display, cancel: CancelToken) -> None:
+class PhotosToRun(Protocol):
+    """What a command knows of its run."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """The user's files."""
+        ...
+
+    @property
+    def workspace_folder(self) -> Path:
+        """Where work is kept."""
+        ...
+
+    @property
+    def effective(self) -> Config:
+        """All settings."""
+        ...
+
+    @property
+    def outputs(self) -> Outputs:
+        """The files to write."""
+        ...
+
+    @property
+    def runtime(self) -> Runtime:
+        """How to run."""
+        ...
+
+    @property
+    def until(self) -> Until | None:
+        """The last stage."""
+        ...
+
+
+def run_photos(command: PhotosToRun, display: Display, cancel: CancelToken) -> None:
     """Run the stages that the command asks for and show the outcome.
 
     Raises:

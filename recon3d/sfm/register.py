@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 from recon3d.core.depth import DepthEstimator
-from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import (
     GivenCameras,
     ImageSet,
@@ -25,6 +23,7 @@ from recon3d.sfm.posed_files import read_scene, sample_colours, write_pictures, 
 from recon3d.sfm.quality import describe, find_weaknesses
 from recon3d.sfm.single_photo import stand_alone
 from recon3d.sfm.structure_from_motion import (
+    PoseConfig,
     Solution,
     explain,
     explain_given,
@@ -32,35 +31,6 @@ from recon3d.sfm.structure_from_motion import (
     use_given_poses,
 )
 from recon3d.sfm.undistortion import undistorted_camera
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoseConfig:
-    """How photos are placed in space."""
-
-    feature_px: Annotated[int, Range(least=200)] = 1600
-    """Longest side, in pixels, at which features are found. Higher finds more in sharp
-    photos and costs time with its square."""
-
-    features: Annotated[int, Range(least=100)] = 8000
-    """About this many features per photo at most. More help weakly overlapping photos."""
-
-    matching: Literal["auto", "exhaustive", "sequential", "retrieval"] = "auto"
-    """Which pairs of photos are compared. auto: every pair below about 80 photos, neighbours
-    for a video, similar photos otherwise."""
-
-    neighbours: Annotated[int, Range(least=2)] = 20
-    """Photos that each one is compared with when not all pairs are. More is slower and safer."""
-
-    attempts: Annotated[int, Range(least=1)] = 2
-    """How often placing is tried, each time with looser thresholds, before giving up."""
-
-    seed: Annotated[int, Range(least=0)] = 0
-    """Same photos and same seed give the same cameras."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        check_ranges(self, "pose")
 
 
 def place_photos(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
 from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
+from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
 from recon3d.sfm.retrieval import (
@@ -25,13 +26,41 @@ from recon3d.sfm.retrieval import (
 if TYPE_CHECKING:  # importing pycolmap takes a second and has side effects
     from recon3d.sfm.features import PhotoDatabase
     from recon3d.sfm.mapping import Placement
-    from recon3d.sfm.register import PoseConfig
 
 _EXHAUSTIVE_BELOW = 80
 _FEW_FEATURES = 50
 _FEW_MATCHES = 30
 # Placing fewer than this share of the photos is worth another, harder try.
 _ENOUGH = 0.6
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseConfig:
+    """How photos are placed in space."""
+
+    feature_px: Annotated[int, Range(least=200)] = 1600
+    """Longest side, in pixels, at which features are found. Higher finds more in sharp
+    photos and costs time with its square."""
+
+    features: Annotated[int, Range(least=100)] = 8000
+    """About this many features per photo at most. More help weakly overlapping photos."""
+
+    matching: Literal["auto", "exhaustive", "sequential", "retrieval"] = "auto"
+    """Which pairs of photos are compared. auto: every pair below about 80 photos, neighbours
+    for a video, similar photos otherwise."""
+
+    neighbours: Annotated[int, Range(least=2)] = 20
+    """Photos that each one is compared with when not all pairs are. More is slower and safer."""
+
+    attempts: Annotated[int, Range(least=1)] = 2
+    """How often placing is tried, each time with looser thresholds, before giving up."""
+
+    seed: Annotated[int, Range(least=0)] = 0
+    """Same photos and same seed give the same cameras."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        check_ranges(self, "pose")
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,8 @@ from recon3d.core.scene import Exif, GivenCameras, ImageSet, Photo, PosedPhotos
 from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
-from recon3d.sfm.register import PoseConfig, place_photos, read_posed_photos
+from recon3d.sfm.register import place_photos, read_posed_photos
+from recon3d.sfm.structure_from_motion import PoseConfig
 from recon3d.sfm.undistortion import Undistorter, undistorted_camera
 
 CAMERA = PinholeCamera(480, 360, 450.0, 450.0, 240.0, 180.0)
