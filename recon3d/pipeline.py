@@ -80,9 +80,11 @@ def _depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results)
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return
-    fusing = within_budget(config.fuse, work.task(FUSE.name).runtime.memory_bytes)
+    closes = config.fuse.surface == "auto"
+    fusing = replace(config.fuse, surface="tsdf") if closes else config.fuse
+    fusing = within_budget(fusing, work.task(FUSE.name).runtime.memory_bytes)
     made.surface = work.run(FUSE, fusing, posed, made.depth)
-    settings = config.mesh
+    settings = config.mesh if closes else replace(config.mesh, reach=0.0)
     if settings.unseen == "auto" and config.fuse.surface == "poisson":
         settings = replace(settings, unseen="keep")
     if until >= Until.MESH:
@@ -107,8 +109,9 @@ def _clean(
     work: Workspace, config: Config, made: Results, whole: Stage[Mesh], part: Stage[Mesh]
 ) -> None:
     assert made.posed
+    assert made.depth
     assert made.surface
-    surface = (made.posed, made.surface)
+    surface = (made.posed, made.depth, made.surface)
     made.mesh = work.run(whole, replace(config.mesh, crop=None), *surface)
     if config.mesh.crop is None:
         return

@@ -78,8 +78,9 @@ class Mesh(DepthCommand):
     them in Blender."""
     report: OptionalPath = None
     """Where to write a copy of the report (.html); one always lies in the workspace."""
-    surface: Annotated[Literal["tsdf", "poisson"] | None, NO_DEFAULT] = None
-    """Short for --fuse.surface: tsdf leaves unseen places open, poisson closes everything."""
+    surface: Annotated[Literal["auto", "tsdf", "poisson"] | None, NO_DEFAULT] = None
+    """Short for --fuse.surface: auto closes holes that no camera looked through, tsdf leaves them
+    open, poisson closes everything."""
     faces: Annotated[int | None, NO_DEFAULT] = None
     """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
     lod: Annotated[int | None, NO_DEFAULT] = None

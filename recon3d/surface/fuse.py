@@ -45,8 +45,9 @@ _FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
 class FuseConfig:
     """How depth maps become a surface."""
 
-    surface: Literal["tsdf", "poisson"] = "tsdf"
-    """tsdf keeps what was seen and leaves the rest open; poisson closes everything."""
+    surface: Literal["auto", "tsdf", "poisson"] = "auto"
+    """auto keeps what was seen and closes holes that no camera looked through, as far as mesh.reach
+    says; tsdf leaves them open; poisson closes everything."""
 
     voxel_pixels: Annotated[float, Range(above=0)] = 2.2
     """Voxel edge in units of a depth pixel's footprint at the median distance. Larger is
@@ -125,7 +126,7 @@ def fuse_depth(
         raise empty
     # Open3D keeps what has more than the threshold.
     cloud = volume.cloud(min_weight - 0.5)
-    if config.surface == "tsdf":
+    if config.surface != "poisson":
         mesh = volume.mesh(min_weight - 0.5)
     else:
         mesh = _poisson(cloud, voxel_size)

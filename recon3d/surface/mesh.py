@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import require
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, PosedScene
@@ -63,6 +64,11 @@ class MeshConfig:
     smoothing: Annotated[int, Range(least=-1)] = -1
     """Passes of feature-preserving smoothing; -1 chooses by the measured noise."""
 
+    reach: Annotated[float, Range(least=0, most=10)] = 0.1
+    """How far a face may reach that closes a hole where fuse.surface is auto: its longest edge, in
+    shares of the median depth of the photos. Raise it to close wider gaps, lower it to keep to what
+    was measured; 0 closes none but the small holes below."""
+
     hole_size: Annotated[float, Range(least=0, below=1)] = 0.01
     """Close holes whose radius is below this share of the model's diagonal; 0 closes none."""
 
@@ -83,8 +89,11 @@ def clean_mesh(
     config: MeshConfig,
     folder: Path,
     task: Task,
+    close: Callable[[Mesh], Mesh] | None = None,
 ) -> None:
     """Write the cleaned mesh into `folder`; config.crop counts only as `crop`, in its own frame.
+
+    close: closes what no camera looked through.
 
     Raises:
         TooLittleDepthError: nothing is left.
@@ -106,6 +115,9 @@ def clean_mesh(
         ),
         Link("close holes", lambda mesh: fill_holes(mesh, config.hole_size), "holes", count_holes),
         Link("decimate", lambda mesh: decimate(mesh, config.faces)),
+        Link("close what no camera looked through", close, "holes", count_holes) if close else None,
+        _REPAIR if close else None,
+        Link("decimate again", lambda mesh: decimate(mesh, config.faces)) if close else None,
         # Decimation makes spikes of what was only rough.
         Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
         _smoothing(config.smoothing),
@@ -189,27 +201,49 @@ def _write_cleaned(raw: Mesh, chain: Sequence[Link], folder: Path, task: Task) -
 
 def _clean(
     posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
     surface: tuple[Mesh, PointCloud],
     config: MeshConfig,
     folder: Path,
     task: Task,
 ) -> None:
-    clean_mesh(posed.scene, surface[0], None, config, folder, task)
+    close = _closing(posed, depth, config, task, loose=True)
+    clean_mesh(posed.scene, surface[0], None, config, folder, task, close)
+
+
+def _closing(
+    posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
+    config: MeshConfig,
+    task: Task,
+    *,
+    loose: bool,
+) -> Callable[[Mesh], Mesh] | None:
+    if config.reach == 0 or len(depth) < 2:
+        return None
+    # Late, because numba takes a second to import.
+    from recon3d.surface.closing.closing import close_surface
+
+    return lambda mesh: close_surface(posed, depth, mesh, config.reach, task, loose=loose)
 
 
 def _clean_part(
     posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
     surface: tuple[Mesh, PointCloud],
     frame: TargetFrame,
     config: MeshConfig,
     folder: Path,
     task: Task,
 ) -> None:
-    clean_mesh(posed.scene, surface[0], _box(config, frame), config, folder, task)
+    # Between the points of the part, which lie in the box: nothing then reaches out of it.
+    close = _closing(posed, depth, config, task, loose=False)
+    clean_mesh(posed.scene, surface[0], _box(config, frame), config, folder, task, close)
 
 
 def _clean_relief(
     posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
     surface: tuple[Mesh, PointCloud],
     config: MeshConfig,
     folder: Path,
@@ -221,6 +255,7 @@ def _clean_relief(
 
 def _clean_part_of_relief(
     posed: PosedPhotos,
+    depth: Mapping[str, SceneDepth],
     surface: tuple[Mesh, PointCloud],
     frame: TargetFrame,
     config: MeshConfig,
@@ -240,10 +275,10 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=4,
+    version=5,
     run=_clean,
     read=read_mesh,
-    libraries=("open3d", "scipy"),
+    libraries=("open3d", "scipy", "numba", "ortools"),
 )
 CROP = replace(CLEAN, name="crop", run=_clean_part)
 CLEAN_RELIEF = replace(CLEAN, run=_clean_relief)

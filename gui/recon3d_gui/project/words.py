@@ -99,6 +99,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             options={"auto": "drop far away", "all": "keep all"},
         ),
         "mesh.crop": _everyday("Crop box", zero="none"),
+        "mesh.reach": _expert("Close gaps up to", "of depth", "none"),
         "mesh.hole_size": _everyday("Close holes below", "of size", "none"),
         "mesh.smoothing": _everyday("Smoothing", "passes", "automatic"),
         "mesh.min_component": _expert("Drop pieces below", "of largest"),

@@ -1,0 +1,148 @@
+"""Holes are closed where no camera looked through, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sphere_scene import sphere_photos
+
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.depth import SceneDepth
+from recon3d.core.scene import PosedPhotos
+from recon3d.core.surface import Mesh
+from recon3d.run.device import Runtime
+from recon3d.run.task import CancelToken, Task, silent
+from recon3d.surface.closing.closing import close_surface
+from recon3d.surface.closing.cut import free_cells
+from recon3d.surface.closing.tetrahedra import Votes, surface_of, tetrahedra, vote
+from recon3d.surface.topology import edge_uses
+
+
+def task() -> Task:
+    return Task("mesh", silent, CancelToken(), Runtime(device="cpu"))
+
+
+def unit_sphere(cap: float) -> Mesh:
+    """An icosphere without the faces whose height is above `cap`."""
+    import trimesh
+
+    ball = trimesh.creation.icosphere(subdivisions=4)
+    heights = ball.vertices[ball.faces].mean(axis=1)[:, 2]
+    faces = np.asarray(ball.faces, np.int32)[heights < cap]
+    used, numbers = np.unique(faces, return_inverse=True)
+    return Mesh(
+        np.asarray(ball.vertices, np.float32)[used],
+        numbers.reshape(faces.shape).astype(np.int32),
+        rgb=np.full((len(used), 3), 90, np.uint8),
+    )
+
+
+def blind_above(
+    maps: dict[str, SceneDepth], posed: PosedPhotos, height: float
+) -> dict[str, SceneDepth]:
+    """Depth maps that know nothing of the sphere's top."""
+    found = {}
+    for photo_id, there in maps.items():
+        view = posed.scene.view(photo_id)
+        v, u = np.indices(there.depth_z.shape) + 0.5
+        camera: PinholeCamera = there.camera
+        z = there.depth_z
+        xyz_cam = np.stack(
+            [(u - camera.cx_px) / camera.fx_px * z, (v - camera.cy_px) / camera.fy_px * z, z], -1
+        )
+        xyz = view.cam_from_world.inverse() @ xyz_cam.reshape(-1, 3)
+        top = (xyz[:, 2] > height).reshape(z.shape)
+        found[photo_id] = replace(there, depth_z=np.where(top, 0, z).astype(np.float32))
+    return found
+
+
+def test_a_cap_that_nobody_measured_is_closed_and_marked() -> None:
+    posed, maps = sphere_photos()
+    open_ball = unit_sphere(0.8)
+    closed = close_surface(posed, blind_above(maps, posed, 0.8), open_ball, 1.0, task())
+    assert closed.filled is not None
+    tops = closed.vertices[closed.faces[closed.filled]].mean(axis=1)
+    # A flat lid over the cap, whose rim lies at 0.8 within a face; nothing else is made up.
+    assert len(tops)
+    assert tops[:, 2].min() > 0.7
+    uses = edge_uses(closed.faces)
+    assert np.diff(np.r_[uses.starts, 3 * len(closed.faces)]).min() == 2
+    assert closed.rgb is not None
+    assert (closed.rgb == 90).all()
+
+
+def test_what_reaches_too_far_stays_open() -> None:
+    posed, maps = sphere_photos()
+    open_ball = unit_sphere(0.8)
+    kept = close_surface(posed, blind_above(maps, posed, 0.8), open_ball, 0.02, task())
+    assert kept.filled is not None
+    assert kept.filled.mean() < 0.02
+    uses = edge_uses(kept.faces)
+    assert np.diff(np.r_[uses.starts, 3 * len(kept.faces)]).min() == 1
+
+
+def test_a_whole_surface_stays_as_it_is() -> None:
+    posed, maps = sphere_photos()
+    ball = unit_sphere(2.0)
+    same = close_surface(posed, maps, ball, 1.0, task())
+    np.testing.assert_allclose(np.linalg.norm(same.vertices, axis=1), 1, atol=1e-3)
+    assert len(same.faces) == pytest.approx(len(ball.faces), rel=0.01)
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    posed, maps = sphere_photos()
+    parts = [close_surface(posed, maps, unit_sphere(0.8), 1.0, task()) for _ in range(2)]
+    assert parts[0].vertices.tobytes() == parts[1].vertices.tobytes()
+    assert parts[0].faces.tobytes() == parts[1].faces.tobytes()
+
+
+def test_cells_fill_the_hull_and_rays_pass_them_all() -> None:
+    rng = np.random.default_rng(1)
+    points = np.concatenate([rng.uniform(-1, 1, (200, 3)), [[0.0, 0.0, 5.0]]])
+    cells = tetrahedra(points)
+    a, b, c, d = (cells.points[cells.cells[:, i]] for i in range(4))
+    volume = np.abs(np.einsum("ni,ni->n", np.cross(b - a, c - a), d - a)).sum() / 6
+    from scipy.spatial import ConvexHull
+
+    assert volume == pytest.approx(ConvexHull(points).volume, rel=1e-4)
+    seen = np.arange(200, dtype=np.int32)
+    votes = vote(cells, seen, np.full(200, 200, np.int32), np.ones(200), np.full(len(points), 1e-3))
+    # Every ray arrives in a cell at the camera, whose votes are all of them.
+    assert votes.free[(cells.cells == 200).any(axis=1)].sum() == pytest.approx(200)
+    assert votes.free.sum() == pytest.approx(200)
+    assert votes.solid.sum() == pytest.approx(200)
+
+
+def test_the_cut_is_the_cheapest_of_all() -> None:
+    rng = np.random.default_rng(2)
+    cells = tetrahedra(rng.uniform(-1, 1, (7, 3)))
+    count = len(cells.cells)
+    assert count < 16
+    votes = Votes(
+        rng.integers(1, 9, (count, 4)).astype(float),
+        rng.integers(0, 9, count).astype(float),
+        rng.integers(0, 9, count).astype(float),
+    )
+
+    def cost(free: np.ndarray) -> float:
+        across = (cells.neighbours >= 0) & free[:, None] & ~free[cells.neighbours]
+        return float(votes.facets[across].sum() + votes.free[~free].sum() + votes.solid[free].sum())
+
+    every = [np.array([(n >> i) & 1 for i in range(count)], bool) for n in range(2**count)]
+    assert cost(free_cells(cells, votes)) == pytest.approx(min(map(cost, every)))
+
+
+def test_facets_face_the_free_side() -> None:
+    rng = np.random.default_rng(3)
+    cells = tetrahedra(rng.uniform(-1, 1, (60, 3)))
+    middle = cells.points[cells.cells].mean(axis=1)
+    solid = (np.linalg.norm(middle, axis=1) < 0.5) & (cells.neighbours >= 0).all(axis=1)
+    a, b, c, d = (cells.points[cells.cells[solid, i]] for i in range(4))
+    volume = np.abs(np.einsum("ni,ni->n", np.cross(b - a, c - a), d - a)).sum() / 6
+    corners = cells.points[surface_of(cells, ~solid)]
+    # By the divergence theorem, which counts faces that are turned the wrong way as negative.
+    enclosed = np.einsum("ni,ni->n", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
+    assert enclosed.sum() / 6 == pytest.approx(volume, rel=1e-9)
+    assert volume > 0
