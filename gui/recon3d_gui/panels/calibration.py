@@ -91,12 +91,11 @@ class CalibrationPanel:
         for item in (board, "calibration.status", "calibration.empty", "calibration.hint"):
             dpg.bind_item_theme(item, self._looks.muted)
         self._cards.build("calibration.photos")
-        with dpg.tooltip("calibration.size", delay=0.5):
-            dpg.add_text(
-                "Columns x rows: inner corners of a chessboard, circles, or squares of a ChArUco "
-                "board. Leave it empty to have it found.",
-                wrap=px(320),
-            )
+        self._ui.explain(
+            "calibration.size",
+            "Columns x rows: inner corners of a chessboard, circles, or squares of a ChArUco "
+            "board. Leave it empty to have it found.",
+        )
 
     def update(self) -> None:
         """Follow the session."""

@@ -73,7 +73,7 @@ class CameraPanel:
                 dpg.add_button(
                     label="Calibrate now", tag="camera.calibrate", callback=self._calibrate
                 )
-                looks.explain("camera.calibrate", _CALIBRATE)
+                self._ui.explain("camera.calibrate", _CALIBRATE)
             with self._part("What the photos say"):
                 self._add_text("camera.photos", looks.muted)
             with self._part("What the run has found", tag="camera.found"):

@@ -119,8 +119,7 @@ class ExportPanel:
         dpg.add_checkbox(label="Show colours without lights", tag="export.unlit",
                          callback=self._set_unlit)  # fmt: skip
         for tag, text in _EXPLAINED.items():
-            with dpg.tooltip(tag, delay=0.5):
-                dpg.add_text(text, wrap=self._ui.px(320))
+            self._ui.explain(tag, text)
 
     def _show_options(self) -> None:
         form, content, config = self._saving.form, self._saving.content, self._studio.project.config

@@ -58,10 +58,9 @@ class FileRow:
         for item, look in ((label, looks.label), (self._tag, looks.value)):
             dpg.bind_item_theme(item, look)
         dpg.bind_item_theme(f"{self._tag}.clear", looks.icon)
-        looks.explain(label, " ".join(field_docs(Inputs)[self._field].split()))
-        looks.explain(f"{self._tag}.clear", "Use it no longer")
-        with dpg.tooltip(self._tag):
-            dpg.add_text(tag=f"{self._tag}.path")
+        self._ui.explain(label, " ".join(field_docs(Inputs)[self._field].split()))
+        self._ui.explain(f"{self._tag}.clear", "Use it no longer")
+        self._ui.explain(self._tag)
 
     def resize(self, width_px: int) -> None:
         """Take the width of the whole row."""
@@ -73,9 +72,8 @@ class FileRow:
         dpg.configure_item(f"{self._tag}.set", show=path is not None)
         if path:
             dpg.configure_item(self._tag, label=path.name)
-            dpg.set_value(f"{self._tag}.path", str(path))
-            for tag in (self._tag, f"{self._tag}.path"):
-                dpg.bind_item_font(tag, self._ui.font("normal", str(path)))
+            dpg.bind_item_font(self._tag, self._ui.font("normal", path.name))
+            self._ui.explain_anew(self._tag, str(path))
 
     def _ask(self, kind: Kind) -> None:
         ask = self._studio.ask_file if kind == "file" else self._studio.ask_folder

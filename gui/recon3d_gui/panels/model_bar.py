@@ -131,8 +131,7 @@ class ModelBar:
         dpg.configure_item(tag, height=self._ui.px(28))
         dpg.bind_item_theme(tag, self._off)
         if tip:
-            with dpg.tooltip(tag, delay=0.6):
-                dpg.add_text(tip)
+            self._ui.explain(tag, tip)
 
     def _list_runs(self) -> None:
         dpg.delete_item("model.runs", children_only=True)

@@ -71,7 +71,7 @@ class PhotoPanel:
             dpg.add_text("", tag="photo.facts")
             dpg.bind_item_font("photo.facts", self._ui.font("small"))
             looks = Looks(self._ui)
-            looks.explain("photo.back", "Back to the model (Esc)")
+            self._ui.explain("photo.back", "Back to the model (Esc)")
             dpg.bind_item_theme("photo.facts", looks.muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)

@@ -39,7 +39,6 @@ class PhotosPanel:
         self._photos = studio.photos
         self._ui = ui
         self._textures: Textures
-        self._tip_theme: int | str = 0
         self._slots: list[RowDrawing] = []
         self._size = (0, 0)
         self._header_px = 0
@@ -87,8 +86,10 @@ class PhotosPanel:
         muted = Looks(self._ui).muted
         for tag in ("photos.count", "photos.empty"):
             dpg.bind_item_theme(tag, muted)
-        dpg.bind_item_theme("photos.list", _padding(0))
-        self._tip_theme = _padding(px(8))
+        with dpg.theme() as touching, dpg.theme_component(dpg.mvAll):
+            dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, 0, 0)
+            dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, 0, 0)
+        dpg.bind_item_theme("photos.list", touching)
         self._build_menu()
         with dpg.item_handler_registry(tag="photos.row_handlers"):
             dpg.add_item_clicked_handler(callback=self._on_click)
@@ -114,7 +115,6 @@ class PhotosPanel:
         while len(self._slots) < needed:
             slot = RowDrawing(self._ui, "photos.rows", f"photos.row.{len(self._slots)}")
             dpg.bind_item_handler_registry(slot.tag, "photos.row_handlers")
-            dpg.bind_item_theme(slot.tooltip, self._tip_theme)
             self._slots.append(slot)
             self._by_tag[slot.tag] = slot
         self._forget_drawn()
@@ -306,11 +306,3 @@ class PhotosPanel:
     def _show_in_3d(self) -> None:
         if self._studio.selected_photo:
             self._studio.show_photo_in_model(self._studio.selected_photo)
-
-
-def _padding(px: int) -> int | str:
-    """A theme for lists of rows that touch (0), and for tooltips within them."""
-    with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
-        dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, px, px)
-        dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, px, px)
-    return theme

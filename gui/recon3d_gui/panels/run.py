@@ -74,8 +74,7 @@ class RunPanel:
                                height=ui.px(HEIGHT), callback=self._jobs.cancel)  # fmt: skip
                 dpg.add_text("", tag="run.headline")
                 dpg.add_text("", tag="run.line")
-                with dpg.tooltip("run.line"):
-                    dpg.add_text("", tag="run.line.whole", wrap=ui.px(480))
+                ui.explain("run.line")
                 dpg.bind_item_font("run.line", ui.font("small"))
                 dpg.add_button(label="Report", tag="run.report", width=ui.px(_REPORT),
                                height=ui.px(HEIGHT), callback=self._open_report)  # fmt: skip
@@ -154,7 +153,7 @@ class RunPanel:
         dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
         dpg.set_value("run.line", _fitting(line, self._text_px, ui))
-        dpg.set_value("run.line.whole", whole_line(self._jobs, has_photos=has_photos))
+        ui.explain_anew("run.line", whole_line(self._jobs, has_photos=has_photos))
         problem = self._jobs.outlook and self._jobs.outlook.problem and not self._jobs.busy
         dpg.configure_item("run.line", color=ui.colour("warning" if problem else "muted"))
 

@@ -29,7 +29,6 @@ class SettingRow:
         self.tag = f"{tag}.{setting.key}"
         self._studio = studio
         self._ui = ui
-        self._looks: Looks
         self._shown: object = _NOTHING
 
     def build(self, looks: Looks, edited: int | str) -> None:
@@ -37,7 +36,7 @@ class SettingRow:
 
         edited: what `handle_texts` has made.
         """
-        ui, self._looks = self._ui, looks
+        ui = self._ui
         with dpg.group(tag=f"{self.tag}.row"):
             with dpg.group(horizontal=True, horizontal_spacing=0):
                 dpg.add_button(label="", width=ui.px(_DOT_PX), tag=f"{self.tag}.dot")
@@ -60,8 +59,8 @@ class SettingRow:
         dpg.bind_item_theme(f"{self.tag}.reset", looks.icon)
         dpg.bind_item_theme(f"{self.tag}.error", looks.bad)
         for item in (f"{self.tag}.label", self.tag):
-            looks.explain(item, self.setting.tooltip)
-        looks.explain(f"{self.tag}.reset", "Back to what the preset says")
+            self._ui.explain(item, self.setting.tooltip)
+        self._ui.explain(f"{self.tag}.reset", "Back to what the preset says")
 
     def _build_widget(self, edited: int | str) -> None:
         if self.setting.kind == "switch":
@@ -96,7 +95,7 @@ class SettingRow:
         """Show what the project says."""
         changed = self.setting.is_changed(project)
         dpg.configure_item(f"{self.tag}.dot", label="•" if changed else "")
-        self._looks.offer(f"{self.tag}.reset", is_on=changed)
+        self._ui.offer(f"{self.tag}.reset", is_on=changed)
         value = self.setting.value(project)
         if value != self._shown:
             self._shown = value

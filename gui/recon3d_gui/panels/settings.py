@@ -43,14 +43,13 @@ class SettingsPanel:
             for part in self._sections
             for each in part.settings
         }
-        self._looks: Looks
         self._gpu: Latest[str] = Latest("find the GPU")
         self._seen = -1
         self._outlook: Outlook | None = None
 
     def build(self, parent: int | str) -> None:
         """Make the widgets, once."""
-        self._looks = looks = Looks(self._ui)
+        looks = Looks(self._ui)
         with dpg.group(parent=parent, tag="settings"):
             self._build_head(looks)
             self._build_form(looks)
@@ -65,7 +64,7 @@ class SettingsPanel:
                 label="↺", tag="settings.reset", width=self._ui.px(_RESET_PX), callback=self._reset
             )
         dpg.bind_item_theme("settings.reset", looks.icon)
-        looks.explain("settings.reset", "Reset all settings to what the preset says")
+        self._ui.explain("settings.reset", "Reset all settings to what the preset says")
         dpg.add_text(tag="settings.outlook", show=False)
         dpg.bind_item_theme("settings.outlook", looks.muted)
 
@@ -151,7 +150,7 @@ class SettingsPanel:
         for row in self._rows.values():
             row.show(project)
         changed = changed_settings(project)
-        self._looks.offer("settings.reset", is_on=bool(changed))
+        self._ui.offer("settings.reset", is_on=bool(changed))
         for part in self._sections:
             several = sum(each in part.settings for each in changed) > 1
             dpg.configure_item(f"settings.{part.title}.reset", show=several)

@@ -59,7 +59,7 @@ class TopBar:
             ("top.theme", "Dark or light"),
             ("top.help", "Keys and mouse (F1)"),
         ):
-            looks.explain(item, text)
+            self._ui.explain(item, text)
         dpg.bind_item_theme("top", spaced_theme(px(8), px(6)))
 
     def resize(self, width_px: int, height_px: int) -> None:
@@ -118,9 +118,8 @@ class TopBar:
                 user_data=recent.path, callback=self._open_recent,
             )  # fmt: skip
             dpg.bind_item_font(item, self._ui.font("normal", recent.name))
-            with dpg.tooltip(item):
-                told = dpg.add_text(f"{recent.path}{' (not there now)' if recent.missing else ''}")
-            dpg.bind_item_font(told, self._ui.font("normal", str(recent.path)))
+            missing = " (not there now)" if recent.missing else ""
+            self._ui.explain(item, f"{recent.path}{missing}")
 
     def _open_recent(self, sender: int, app_data: object, path: Path) -> None:
         self._studio.open(path)
