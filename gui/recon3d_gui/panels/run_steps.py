@@ -37,7 +37,7 @@ class StepCards:
                                rounding=rounding)  # fmt: skip
             dpg.draw_rectangle((0, 0), (1, 1), tag=f"{tag}.bar", parent=self._drawing)
             dpg.draw_circle((0, 0), self._ui.px(4), tag=f"{tag}.dot", parent=self._drawing)
-            dpg.add_text(step.title, tag=tag)
+            dpg.add_text(step.value, tag=tag)
             dpg.add_text("", tag=f"{tag}.state")
             for text in (tag, f"{tag}.state"):
                 dpg.bind_item_font(text, self._ui.font("small"))
