@@ -23,6 +23,7 @@ Kind = Literal["file", "folder"]
 _LABEL_PX = 128
 _BUTTON_PX = 66
 _CLEAR_PX = 26
+_EDGE_PX = 6
 
 
 class FileRow:
@@ -51,7 +52,7 @@ class FileRow:
                     callback=partial(self._ask, kind),
                 )
         with dpg.group(horizontal=True, horizontal_spacing=0, tag=f"{self._tag}.set", show=False):
-            dpg.add_button(tag=self._tag)
+            dpg.add_button(tag=self._tag, width=-px(_CLEAR_PX + _EDGE_PX))
             dpg.add_button(
                 label="×", tag=f"{self._tag}.clear", width=px(_CLEAR_PX), callback=self._clear
             )
@@ -61,10 +62,6 @@ class FileRow:
         self._ui.explain(label, " ".join(field_docs(Inputs)[self._field].split()))
         self._ui.explain(f"{self._tag}.clear", "Use it no longer")
         self._ui.explain(self._tag)
-
-    def resize(self, width_px: int) -> None:
-        """Take the width of the whole row."""
-        dpg.set_item_width(self._tag, width_px - self._ui.px(_CLEAR_PX))
 
     def show(self, project: Project) -> None:
         """Show what the project says."""

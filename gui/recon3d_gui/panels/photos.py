@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Rows drawn beyond the edges, so that a turn of the wheel finds them there.
 _BEYOND = 3
 _MOST_TEXTURES = 120
+_HALF_PX = 158
 _SECONDS_PER_FRAME = 0.003
 _FILTER_WORDS = dict(zip(("All", "Used", "Left out", "Excluded"), FILTERS, strict=True))
 _ORDER_WORDS = dict(zip(("By name", "Blurred first", "By time"), ORDERS, strict=True))
@@ -41,7 +42,6 @@ class PhotosPanel:
         self._textures: Textures
         self._slots: list[RowDrawing] = []
         self._size = (0, 0)
-        self._header_px = 0
         self._drawn: tuple[Any, ...] = ()
         self._textures_missing = False
         self._rows: tuple[PhotoRow, ...] = ()
@@ -51,15 +51,19 @@ class PhotosPanel:
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
         self._textures = Textures(_MOST_TEXTURES)
-        px = self._ui.px
+        half = self._ui.px(_HALF_PX)
         with dpg.group(parent=parent, tag="photos"):
             with dpg.group(horizontal=True):
                 dpg.add_button(
-                    label="Add photos", tag="photos.add", callback=lambda: self._studio.add_photos()
+                    label="Add photos",
+                    tag="photos.add",
+                    width=half,
+                    callback=lambda: self._studio.add_photos(),
                 )
                 dpg.add_button(
                     label="Add folder",
                     tag="photos.add_folder",
+                    width=half,
                     callback=lambda: self._studio.add_folder(),
                 )
             with dpg.group(horizontal=True, tag="photos.sift"):
@@ -67,19 +71,19 @@ class PhotosPanel:
                     list(_FILTER_WORDS),
                     default_value="All",
                     tag="photos.filter",
-                    width=px(120),
+                    width=half,
                     callback=self._on_filter,
                 )
                 dpg.add_combo(
                     list(_ORDER_WORDS),
                     default_value="By name",
                     tag="photos.order",
-                    width=px(140),
+                    width=half,
                     callback=self._on_order,
                 )
             dpg.add_text("", tag="photos.count")
             with dpg.child_window(tag="photos.list", border=False):
-                dpg.add_text(_EMPTY, tag="photos.empty")
+                dpg.add_text(_EMPTY, tag="photos.empty", wrap=0)
                 dpg.add_spacer(tag="photos.above")
                 dpg.add_group(tag="photos.rows")
                 dpg.add_spacer(tag="photos.below")
@@ -97,21 +101,8 @@ class PhotosPanel:
         with dpg.handler_registry():
             add_key_handler(self._on_key)
 
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        if (width_px, height_px) != self._size:
-            self._size = (width_px, height_px)
-            self._fill()
-
     def _fill(self) -> None:
-        (width_px, height_px), px = self._size, self._ui.px
-        half = (width_px - px(8)) // 2
-        for tag in ("photos.add", "photos.add_folder", "photos.filter", "photos.order"):
-            dpg.configure_item(tag, width=half)
-        list_height = max(px(HEIGHT), height_px - self._header_px)
-        dpg.configure_item("photos.list", width=width_px, height=list_height)
-        dpg.configure_item("photos.empty", wrap=width_px - px(32))
-        needed = math.ceil(list_height / px(HEIGHT)) + 2 * _BEYOND
+        needed = math.ceil(self._size[1] / self._ui.px(HEIGHT)) + 2 * _BEYOND
         while len(self._slots) < needed:
             slot = RowDrawing(self._ui, "photos.rows", f"photos.row.{len(self._slots)}")
             dpg.bind_item_handler_registry(slot.tag, "photos.row_handlers")
@@ -121,9 +112,9 @@ class PhotosPanel:
 
     def update(self) -> None:
         """Show what has changed; new thumbnails within a budget of time per frame."""
-        header_px = dpg.get_item_pos("photos.list")[1] - dpg.get_item_pos("photos.add")[1]
-        if header_px != self._header_px:
-            self._header_px = header_px
+        width_px, height_px = dpg.get_item_rect_size("photos.list")
+        if (width_px, height_px) != self._size:
+            self._size = (width_px, height_px)
             self._fill()
         shown = self._photos.shown
         first = self._first_row(len(shown))
