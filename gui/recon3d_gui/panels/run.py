@@ -43,7 +43,7 @@ class RunPanel:
         self._jobs = studio.jobs
         self._ui = ui
         self._log = LogDrawer(studio, ui)
-        self._cards = StepCards(ui, "run.drawing")
+        self._cards = StepCards(ui)
         self._primary = PrimaryLook(ui, "run.primary")
         self._log_open = False
         self._dismissed = 0
@@ -80,11 +80,11 @@ class RunPanel:
                                height=ui.px(HEIGHT), callback=self._open_report)  # fmt: skip
                 dpg.add_button(label="Log", tag="run.log", width=ui.px(_LOG),
                                height=ui.px(HEIGHT), callback=self.toggle_log)  # fmt: skip
+                self._cards.build("run.steps")
                 # Last: a drawing takes the mouse from whatever comes after it in the same place.
                 dpg.add_drawlist(1, 1, tag="run.drawing", pos=(0, 0))
                 for part in ("track", "share"):
                     dpg.draw_rectangle((0, 0), (1, 1), tag=f"run.{part}", parent="run.drawing")
-                self._cards.build()
         dpg.bind_item_theme("run", spaced_theme(0, 0))
         dpg.bind_item_theme("run.failure", spaced_theme(ui.px(_MARGIN), ui.px(8)))
         self._primary.build()
@@ -104,7 +104,7 @@ class RunPanel:
         right -= px(GAP + _REPORT)
         dpg.set_item_pos("run.report", [right, top])
         right -= len(Step) * px(WIDTH + GAP) + px(GAP)
-        self._cards.place(right, top)
+        dpg.set_item_pos("run.steps", [right, top])
         left = px(_MARGIN + _START + 2 * GAP)
         for tag in ("run.start", "run.export", "run.cancel"):
             dpg.set_item_pos(tag, [px(_MARGIN), top])
