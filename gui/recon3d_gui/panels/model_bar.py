@@ -70,10 +70,6 @@ class ModelBar:
         dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        dpg.configure_item("model.bar", width=width_px, height=height_px)
-
     def update(self) -> None:
         """Mark what is on."""
         self._saving.update()
