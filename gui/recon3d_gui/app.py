@@ -33,7 +33,8 @@ from recon3d_gui.paste import paths_in
 from recon3d_gui.probe import Probe
 from recon3d_gui.project.preferences import read_preferences
 from recon3d_gui.shortcuts import Shortcuts
-from recon3d_gui.studio import Page, Studio
+from recon3d_gui.studio import Page as PageName
+from recon3d_gui.studio import Studio
 from recon3d_gui.theme import Ui
 from recon3d_gui.toasts import ToastLayer
 from recon3d_gui.window import TITLE, Window
@@ -61,6 +62,10 @@ class Panel(Protocol):
     def update(self) -> None:
         """Show what has changed; each frame that it is visible."""
 
+
+class Page(Panel, Protocol):
+    """One that must know its size."""
+
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
 
@@ -87,7 +92,7 @@ class App:
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
         self._calibration = CalibrationPanel(studio, ui)
         self._model, self._photo = ModelPanel(studio, ui), PhotoPanel(studio, ui)
-        self._pages: dict[Page, Panel] = {
+        self._pages: dict[PageName, Page] = {
             "model": self._model,
             "photo": self._photo,
             "calibration": self._calibration,
@@ -233,10 +238,8 @@ class App:
         self._top.resize(width, px(TOP))
         dpg.configure_item("left", width=px(LEFT), height=middle)
         self._tab_row.resize(px(LEFT - 16))
-        for name, panel in self._tabs.items():
-            room = (px(LEFT - 16), middle - px(TABS))
-            dpg.configure_item(f"left.{name}.room", width=room[0], height=room[1])
-            panel.resize(*room)
+        for name in self._tabs:
+            dpg.configure_item(f"left.{name}.room", height=middle - px(TABS))
         for name, panel in self._pages.items():
             dpg.configure_item(
                 f"page.{name}", width=width - px(LEFT), height=middle, show=name == page

@@ -50,6 +50,7 @@ _STYLES: Mapping[str, tuple[float, ...]] = {
     "ScrollbarRounding": (6,), "GrabRounding": (4,), "TabRounding": (4,),
 }  # fmt: skip
 
+_TIP_SECONDS, _TIP_WIDTH = 0.5, 320
 _MARK_PADDING = 2
 """Around the marks of check boxes and radio buttons: they are no larger than the text."""
 
@@ -79,6 +80,22 @@ class Ui:
         """By name: small, normal, title, mono; the system's own where `text` needs its letters."""
         return self._fonts.tag(name, text)
 
+    def explain(self, item: int | str, text: str = "") -> None:
+        """Give an item a tooltip."""
+        with dpg.tooltip(item, delay=_TIP_SECONDS, tag=f"{item}.tip"):
+            dpg.add_text(tag=f"{item}.tip.text", wrap=self.px(_TIP_WIDTH))
+        self.explain_anew(item, text)
+
+    def explain_anew(self, item: int | str, text: str) -> None:
+        """Change the words of a tooltip."""
+        dpg.set_value(f"{item}.tip.text", text)
+        dpg.bind_item_font(f"{item}.tip.text", self.font("normal", text))
+
+    def offer(self, item: int | str, *, is_on: bool) -> None:
+        """Show or hide an explained item; hidden alone it would lend its tooltip to a neighbour."""
+        dpg.configure_item(item, show=is_on)
+        dpg.configure_item(f"{item}.tip", show=is_on)
+
     def on_theme(self, callback: Callable[[], None]) -> None:
         """Be told when the colours have changed."""
         self._listeners.append(callback)
@@ -101,6 +118,11 @@ class Ui:
                 for style, values in _STYLES.items():
                     scaled = [round(value * self.scale) for value in values]
                     dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), *scaled)
+            with dpg.theme_component(dpg.mvTooltip):
+                # Else those of the window that it is made in, which may have none.
+                for style in ("WindowPadding", "ItemSpacing"):
+                    distance = self.px(_STYLES[style][0])
+                    dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), distance, distance)
             for kind in (dpg.mvCheckbox, dpg.mvRadioButton):
                 with dpg.theme_component(kind):
                     # Flat and dark they would not be told from the ground.

@@ -21,6 +21,7 @@ from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
 from recon3d_gui.photos.thumbnails import Thumbnails
 from recon3d_gui.project.project import Project
+from recon3d_gui.theme import Ui
 
 _COLOURS = {"surface": 30, "raised": 45, "outline": 60, "muted": 150, "text": 230}
 
@@ -29,6 +30,7 @@ class PlainUi:
     """Measures and colours without the program's theme."""
 
     theme = "dark"
+    explain, explain_anew, offer = Ui.explain, Ui.explain_anew, Ui.offer
 
     def px(self, n: float) -> int:
         return round(n)
@@ -73,14 +75,14 @@ class Window:
         self.studio = PlainStudio(cache)
         self.list = PhotosPanel(self.studio, PlainUi())  # type: ignore[arg-type]
         self.page = PhotoPanel(self.studio, PlainUi())  # type: ignore[arg-type]
-        for panel, tag, left, width in (
-            (self.list, "left", 0, 340),
-            (self.page, "right", 340, 940),
+        fixed = {"no_title_bar": True, "no_move": True, "no_resize": True, "height": 720}
+        for tag, panel, left, width in (
+            ("left", self.list, 0, 340),
+            ("right", self.page, 340, 940),
         ):
-            fixed = {"no_title_bar": True, "no_move": True, "no_resize": True}
-            dpg.add_window(tag=tag, pos=(left, 0), width=width, height=720, **fixed)
+            dpg.add_window(tag=tag, pos=(left, 0), width=width, **fixed)
             panel.build(tag)
-            panel.resize(width - 16, 704)
+        self.page.resize(924, 704)
         dpg.show_viewport()
         self.frames(5)
         self.studio.photos.add([photos])

@@ -32,7 +32,7 @@ from recon3d_gui.job.messages import (
 )
 from recon3d_gui.job.process import JobProcess
 from recon3d_gui.job.state import ExportEnded, OutlookChanged, RunEnded, StageReached
-from recon3d_gui.job.steps import Step, step_of, steps_until, usual_stages
+from recon3d_gui.job.steps import COSTS, Step, step_of, steps_until, usual_stages
 from recon3d_gui.job.words import (
     failure_text,
     headline,
@@ -130,10 +130,10 @@ class Desk:
 ONLY_MESH = Forecast(("ingest", "pose", "depth", "refine", "fuse"), ("mesh", "texture"), True)
 
 
-def test_every_stage_that_can_be_finished_has_a_step_or_is_the_frame() -> None:
-    stages = set(STAGES)
-    assert {stage for stage in stages if step_of(stage) is None} == {"frame"}
-    assert {stage for step in Step for stage in step.stages} == stages - {"frame"}
+def test_every_stage_has_its_cost_and_a_step_or_is_the_frame() -> None:
+    assert list(COSTS) == list(STAGES)
+    assert [stage for stage in STAGES if step_of(stage) is None] == ["frame"]
+    assert len(Step) == len(Until)
 
 
 def test_a_run_to_the_mesh_has_no_texture_step() -> None:

@@ -99,7 +99,7 @@ def test_damaged_costs_are_as_good_as_none(text: str, tmp_path: Path) -> None:
     file = tmp_path / "costs.json"
     file.write_text(text)
     load = Load(AMOUNT, Config())
-    assert Costs(file).seconds("depth auto auto", load) == Costs().seconds("depth auto auto", load)
+    assert Costs(file).seconds("depth", load) == Costs().seconds("depth", load)
 
 
 def test_finer_settings_cost_more() -> None:

@@ -16,12 +16,14 @@ from recon3d_gui.photos.facts import PhotoFacts
 from recon3d_gui.photos.rows import PhotoRow
 from recon3d_gui.project.history import History
 from recon3d_gui.project.project import Project
+from recon3d_gui.theme import Ui
 
 
 class PlainUi:
     """The window's measures and colours, without a window."""
 
     scale = 1.0
+    explain, explain_anew, offer = Ui.explain, Ui.explain_anew, Ui.offer
 
     def px(self, n: float) -> int:
         return round(n)
@@ -78,7 +80,6 @@ def studio() -> Iterator[PlainStudio]:
 def built(kind: type, studio: PlainStudio) -> Any:
     panel = kind(studio, PlainUi())
     panel.build("window")
-    panel.resize(308, 600)
     panel.update()
     return panel
 

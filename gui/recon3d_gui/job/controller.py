@@ -256,7 +256,7 @@ class JobController:
             return
         self.progress.take(event)
         step = step_of(event.stage)
-        title = step.title if step else event.stage.capitalize()
+        title = step.value if step else event.stage.capitalize()
         match event.kind:
             case "warning":
                 self.warnings.append(event.note)

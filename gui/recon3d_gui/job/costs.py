@@ -12,16 +12,9 @@ from recon3d.config import Config
 from recon3d.core.errors import OutputError
 from recon3d.run.files import write_json
 from recon3d_gui.job.messages import Amount
+from recon3d_gui.job.steps import COSTS, Unit
 
 logger = logging.getLogger(__name__)
-
-_SECONDS = {
-    "ingest": 0.05, "pose": 0.09, "depth": 4.5, "align": 0.3, "refine": 0.3, "fuse": 0.6,
-    "scale": 0.3, "relief": 0.5, "mesh": 2.0, "crop": 1.0, "texture": 2.5, "levels": 0.3,
-    "level textures": 1.0, "frame": 0.1,
-}  # fmt: skip
-"""Per unit of work (`_work`). Measured with 2 cores without a GPU, balanced, on 24 photos of 0.6
-megapixels and 11 of 1.6; the two agree within a third, but for depth (5.9 and 4.2)."""
 
 _MOST_NEW = 0.8
 """Weight of the latest run against all before: the next is probably of the same photos ..."""
@@ -51,11 +44,11 @@ class Costs:
 
     def seconds(self, stage: str, load: Load) -> float:
         """How long a stage will take."""
-        return self._usual(stage, load) * self._factors.get(_name(stage, load), 1.0)
+        return _usual(stage, load) * self._factors.get(_name(stage, load), 1.0)
 
     def learn(self, stage: str, load: Load, seconds: float) -> None:
         """Remember how long a stage took that was computed without a break."""
-        usual = self._usual(stage, load)
+        usual = _usual(stage, load)
         if usual <= 0 or load.amount.photos == 0:
             return
         name = _name(stage, load)
@@ -71,32 +64,36 @@ class Costs:
             except (OutputError, OSError) as error:
                 logger.info("time estimates are not kept: %s", error)
 
-    def _usual(self, stage: str, load: Load) -> float:
-        return _SECONDS.get(stage, 0.1) * _work(stage, load)
-
 
 def _name(stage: str, load: Load) -> str:
     """Depth is another thing with each estimator and on each device."""
     return f"{stage} {load.config.depth.model} {load.device}" if stage == "depth" else stage
 
 
-def _work(stage: str, load: Load) -> float:
+def _usual(stage: str, load: Load) -> float:
+    """On the machine where it was measured."""
+    cost = COSTS[stage]
+    return cost.seconds * _work(cost.unit, load)
+
+
+def _work(unit: Unit, load: Load) -> float:
     """How much there is to do: mostly megapixels, at the settings' resolution."""
     config, photos = load.config, load.amount.photos
     megapixels = load.amount.megapixels or 2.0
-    depth_megapixels = min(megapixels, 0.75e-6 * config.depth.resolution_px**2)
-    if stage == "ingest":
-        return photos * megapixels
-    if stage == "pose":
-        # All pairs of a small set are compared, a few per photo of a large one.
-        pairs = photos * (3 + min(photos, 30))
-        return pairs * config.pose.features / _USUAL.pose.features
-    if stage == "depth":
-        looks = config.depth.source_views * config.depth.planes
-        return photos * depth_megapixels * looks / (_USUAL.depth.source_views * _USUAL.depth.planes)
-    if stage in ("texture", "level textures"):
-        return photos * megapixels
-    return photos * depth_megapixels
+    depth_megapixels = photos * min(megapixels, 0.75e-6 * config.depth.resolution_px**2)
+    match unit:
+        case "megapixel":
+            return photos * megapixels
+        case "pair of photos":
+            # All pairs of a small set are compared, a few per photo of a large one.
+            pairs = photos * (3 + min(photos, 30))
+            return pairs * config.pose.features / _USUAL.pose.features
+        case "look at a megapixel of depth":
+            looks = config.depth.source_views * config.depth.planes
+            usual = _USUAL.depth.source_views * _USUAL.depth.planes
+            return depth_megapixels * looks / usual
+        case "megapixel of depth":
+            return depth_megapixels
 
 
 def _read(file: Path) -> dict[str, float]:

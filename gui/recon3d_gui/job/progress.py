@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from recon3d.run.task import Event
-from recon3d_gui.job.steps import Step, step_of, usual_stages
+from recon3d_gui.job.steps import COSTS, Step, step_of, usual_stages
 
 StepState = Literal["waiting", "running", "done", "cached", "failed"]
 
-_EVEN = frozenset({"ingest", "depth", "align", "refine", "fuse", "texture", "level textures"})
-"""Stages whose items take about the same time each; the others work in unlike parts."""
 _SETTLING_SECONDS = 8.0
 """A shown time that is left moves towards a new guess within about this."""
 _MOST_CORRECTION = 3.0
@@ -78,7 +76,7 @@ class RunProgress:
             case "progress" if event.stage == self._stage:
                 if event.total > 0:
                     self._stage_share = min(1.0, event.done / event.total)
-                    if self._found_share is None and event.stage in _EVEN:
+                    if self._found_share is None and COSTS[event.stage].is_even:
                         self._found_share = self._stage_share
                 self._set(event, "running")
             case "stage_finished" if event.stage == self._stage:
@@ -145,7 +143,7 @@ class RunProgress:
     def _left_of_stage(self, expected: float) -> float:
         passed, share = self._now() - self._stage_began, self._stage_share
         found = self._found_share or 0.0
-        if self._stage in _EVEN and share > found:
+        if COSTS[self._stage].is_even and share > found:
             # The more of it is done, the more its own speed counts.
             trust = (share - found) / (1 - found)
             whole = (1 - trust) * expected + trust * passed / (share - found)

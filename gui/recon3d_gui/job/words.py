@@ -140,11 +140,11 @@ def mentioned(text: str, photo_ids: Iterable[str]) -> str | None:
 
 def _at_work(shown: StepProgress) -> str:
     note = shown.note if len(shown.note) <= 48 else shown.note[:47] + "…"
-    return f"{shown.step.title}: {note}" if note else shown.step.title
+    return f"{shown.step.value}: {note}" if note else shown.step.value
 
 
 def _listed(steps: Sequence[Step]) -> str:
-    names = [step.title.lower() for step in steps]
+    names = [step.value.lower() for step in steps]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

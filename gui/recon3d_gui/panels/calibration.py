@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_RESULT_PX, _LEAST_RESULT_PX, _HEADER_PX = 360, 280, 104
+_RESULT_PX, _LEAST_RESULT_PX = 360, 280
 _NAME_PX = 136
 _COLOURS = {"good": "good", "fair": "warning", "poor": "bad"}
 
@@ -82,21 +82,20 @@ class CalibrationPanel:
                 )
                 dpg.add_spacer(width=px(8))
                 dpg.add_button(label="Print a board", tag="calibration.print", callback=self._print)
-            dpg.add_progress_bar(tag="calibration.progress", height=px(4))
+            dpg.add_progress_bar(tag="calibration.progress", width=-1, height=px(4))
             with dpg.group(horizontal=True):
                 with dpg.child_window(tag="calibration.photos", border=False):
-                    dpg.add_text(words.EMPTY, tag="calibration.empty")
+                    dpg.add_text(words.EMPTY, tag="calibration.empty", wrap=0)
                 with dpg.child_window(tag="calibration.result", border=False):
                     self._build_result()
         for item in (board, "calibration.status", "calibration.empty", "calibration.hint"):
             dpg.bind_item_theme(item, self._looks.muted)
         self._cards.build("calibration.photos")
-        with dpg.tooltip("calibration.size", delay=0.5):
-            dpg.add_text(
-                "Columns x rows: inner corners of a chessboard, circles, or squares of a ChArUco "
-                "board. Leave it empty to have it found.",
-                wrap=px(320),
-            )
+        self._ui.explain(
+            "calibration.size",
+            "Columns x rows: inner corners of a chessboard, circles, or squares of a ChArUco "
+            "board. Leave it empty to have it found.",
+        )
 
     def update(self) -> None:
         """Follow the session."""
@@ -130,11 +129,7 @@ class CalibrationPanel:
         px = self._ui.px
         self._result_px = max(px(_LEAST_RESULT_PX), min(px(_RESULT_PX), round(width_px * 0.4)))
         room = max(px(160), width_px - self._result_px - px(8))
-        height = max(px(120), height_px - px(_HEADER_PX))
-        dpg.configure_item("calibration.photos", width=room, height=height)
-        dpg.configure_item("calibration.result", width=self._result_px, height=height)
-        dpg.configure_item("calibration.empty", wrap=room - px(16))
-        dpg.configure_item("calibration.progress", width=width_px)
+        dpg.configure_item("calibration.photos", width=room)
         self._cards.resize(room)
         self._seen, self._shown = -1, None
 

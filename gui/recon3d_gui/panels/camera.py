@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_SCROLLBAR_PX = 18
+_EDGE_PX = 6
 _INDENT_PX = 12
 _SETTINGS = ("frame.scale", "frame.marker_size", "frame.markers", "frame.up", "frame.front")
 _CALIBRATE = (
@@ -66,14 +66,17 @@ class CameraPanel:
         intrinsics, *others = self._files
         with dpg.child_window(parent=parent, tag="camera", border=False):
             with self._part("Lens"):
-                dpg.add_text(tag="camera.plan")
+                dpg.add_text(tag="camera.plan", wrap=0)
                 intrinsics.build(looks)
                 self._add_text("camera.file", looks.muted)
                 self._add_text("camera.trouble", looks.bad)
                 dpg.add_button(
-                    label="Calibrate now", tag="camera.calibrate", callback=self._calibrate
+                    label="Calibrate now",
+                    tag="camera.calibrate",
+                    width=-self._ui.px(_EDGE_PX),
+                    callback=self._calibrate,
                 )
-                looks.explain("camera.calibrate", _CALIBRATE)
+                self._ui.explain("camera.calibrate", _CALIBRATE)
             with self._part("What the photos say"):
                 self._add_text("camera.photos", looks.muted)
             with self._part("What the run has found", tag="camera.found"):
@@ -94,20 +97,6 @@ class CameraPanel:
             dpg.group(indent=self._ui.px(_INDENT_PX)),
         ):
             yield
-
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        dpg.configure_item("camera", width=width_px)
-        inside_px = width_px - self._ui.px(_SCROLLBAR_PX)
-        room_px = inside_px - self._ui.px(_INDENT_PX)
-        for tag in ("plan", "file", "trouble", "photos", "run"):
-            # Text wraps at a place of the window, not after a width.
-            dpg.configure_item(f"camera.{tag}", wrap=inside_px)
-        dpg.set_item_width("camera.calibrate", room_px)
-        for row in self._rows:
-            row.resize(inside_px)
-        for file in self._files:
-            file.resize(room_px)
 
     def update(self) -> None:
         """Show what has changed since the last frame."""
@@ -159,7 +148,7 @@ class CameraPanel:
         self._studio.page = "calibration"
 
     def _add_text(self, tag: str, theme: int | str) -> None:
-        dpg.add_text(tag=tag)
+        dpg.add_text(tag=tag, wrap=0)
         dpg.bind_item_theme(tag, theme)
 
     def _show_lines(self, tag: str, lines: tuple[str, ...]) -> None:

@@ -25,7 +25,6 @@ _LEVELS = {"One": 1, "Two": 2, "Three": 3, "Four": 4}
 _EMPTY = (
     "There is nothing to save yet.\n\nAdd photos and press Start; the model is saved from here."
 )
-_OPTIONS = ("export.texture", "export.quality", "export.levels")
 _EXPLAINED = {
     "export.texture": "JPEG is read everywhere. PNG keeps every level and is some five times as "
     "large. Older programs do not read WebP; USDZ gets JPEG instead.",
@@ -53,37 +52,29 @@ class ExportPanel:
         """Make the widgets."""
         px = self._ui.px
         with dpg.group(parent=parent, tag="export"):
-            dpg.add_text(_EMPTY, tag="export.empty")
+            dpg.add_text(_EMPTY, tag="export.empty", wrap=0)
             with dpg.group(tag="export.form"):
-                dpg.add_combo(list(self._formats), tag="export.format", callback=self._choose)
-                dpg.add_text("", tag="export.purpose")
+                dpg.add_combo(
+                    list(self._formats), tag="export.format", width=-1, callback=self._choose
+                )
+                dpg.add_text("", tag="export.purpose", wrap=0)
                 dpg.add_spacer(height=px(4))
                 self._build_options()
                 dpg.add_spacer(height=px(4))
-                dpg.add_text("", tag="export.size")
-                dpg.add_button(label="Save...", tag="export.save", height=px(_BUTTON),
+                dpg.add_text("", tag="export.size", wrap=0)
+                dpg.add_button(label="Save...", tag="export.save", width=-1, height=px(_BUTTON),
                                callback=self._ask)  # fmt: skip
                 dpg.add_button(label="Open in Blender", tag="export.blender", height=px(_BUTTON),
-                               callback=self._blender)  # fmt: skip
-                dpg.add_progress_bar(tag="export.progress", height=px(_BUTTON))
-                dpg.add_button(label="Cancel", tag="export.cancel", height=px(_BUTTON),
+                               callback=self._blender, width=-1)  # fmt: skip
+                dpg.add_progress_bar(tag="export.progress", width=-1, height=px(_BUTTON))
+                dpg.add_button(label="Cancel", tag="export.cancel", width=-1, height=px(_BUTTON),
                                callback=self._jobs.cancel)  # fmt: skip
-                dpg.add_text("", tag="export.saved")
+                dpg.add_text("", tag="export.saved", wrap=0)
                 dpg.add_button(label="Show in folder", tag="export.show", height=px(_BUTTON),
-                               callback=self._show)  # fmt: skip
+                               callback=self._show, width=-1)  # fmt: skip
         self._primary.build()
         dpg.bind_item_theme("export.save", self._primary.tag)
         dpg.bind_item_font("export.purpose", self._ui.font("small"))
-
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        for tag in ("export.format", "export.save", "export.blender", "export.progress",
-                    "export.cancel", "export.show"):  # fmt: skip
-            dpg.configure_item(tag, width=width_px)
-        for tag in _OPTIONS:
-            dpg.configure_item(tag, width=width_px - self._ui.px(_LABEL))
-        for tag in ("export.empty", "export.purpose", "export.size", "export.saved"):
-            dpg.configure_item(tag, wrap=width_px)
 
     def update(self) -> None:
         """Show what is new."""
@@ -111,16 +102,15 @@ class ExportPanel:
             return name
 
         dpg.add_combo(list(_PICTURES), parent=row("texture", "Texture as"), tag="export.texture",
-                      callback=self._set_texture)  # fmt: skip
+                      callback=self._set_texture, width=-1)  # fmt: skip
         dpg.add_combo(list(_QUALITIES), parent=row("quality", "Quality"), tag="export.quality",
-                      callback=self._set_quality)  # fmt: skip
+                      callback=self._set_quality, width=-1)  # fmt: skip
         dpg.add_combo(list(_LEVELS), parent=row("levels", "Levels"), tag="export.levels",
-                      callback=self._set_levels)  # fmt: skip
+                      callback=self._set_levels, width=-1)  # fmt: skip
         dpg.add_checkbox(label="Show colours without lights", tag="export.unlit",
                          callback=self._set_unlit)  # fmt: skip
         for tag, text in _EXPLAINED.items():
-            with dpg.tooltip(tag, delay=0.5):
-                dpg.add_text(text, wrap=self._ui.px(320))
+            self._ui.explain(tag, text)
 
     def _show_options(self) -> None:
         form, content, config = self._saving.form, self._saving.content, self._studio.project.config

@@ -23,6 +23,7 @@ Kind = Literal["file", "folder"]
 _LABEL_PX = 128
 _BUTTON_PX = 66
 _CLEAR_PX = 26
+_EDGE_PX = 6
 
 
 class FileRow:
@@ -51,21 +52,16 @@ class FileRow:
                     callback=partial(self._ask, kind),
                 )
         with dpg.group(horizontal=True, horizontal_spacing=0, tag=f"{self._tag}.set", show=False):
-            dpg.add_button(tag=self._tag)
+            dpg.add_button(tag=self._tag, width=-px(_CLEAR_PX + _EDGE_PX))
             dpg.add_button(
                 label="×", tag=f"{self._tag}.clear", width=px(_CLEAR_PX), callback=self._clear
             )
         for item, look in ((label, looks.label), (self._tag, looks.value)):
             dpg.bind_item_theme(item, look)
         dpg.bind_item_theme(f"{self._tag}.clear", looks.icon)
-        looks.explain(label, " ".join(field_docs(Inputs)[self._field].split()))
-        looks.explain(f"{self._tag}.clear", "Use it no longer")
-        with dpg.tooltip(self._tag):
-            dpg.add_text(tag=f"{self._tag}.path")
-
-    def resize(self, width_px: int) -> None:
-        """Take the width of the whole row."""
-        dpg.set_item_width(self._tag, width_px - self._ui.px(_CLEAR_PX))
+        self._ui.explain(label, " ".join(field_docs(Inputs)[self._field].split()))
+        self._ui.explain(f"{self._tag}.clear", "Use it no longer")
+        self._ui.explain(self._tag)
 
     def show(self, project: Project) -> None:
         """Show what the project says."""
@@ -73,9 +69,8 @@ class FileRow:
         dpg.configure_item(f"{self._tag}.set", show=path is not None)
         if path:
             dpg.configure_item(self._tag, label=path.name)
-            dpg.set_value(f"{self._tag}.path", str(path))
-            for tag in (self._tag, f"{self._tag}.path"):
-                dpg.bind_item_font(tag, self._ui.font("normal", str(path)))
+            dpg.bind_item_font(self._tag, self._ui.font("normal", path.name))
+            self._ui.explain_anew(self._tag, str(path))
 
     def _ask(self, kind: Kind) -> None:
         ask = self._studio.ask_file if kind == "file" else self._studio.ask_folder

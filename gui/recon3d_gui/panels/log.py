@@ -33,10 +33,12 @@ class LogDrawer:
         self._drawn: object = None
         ui.on_theme(self._forget)
 
-    def build(self, parent: int | str) -> None:
+    def build(self, parent: int | str, height_px: int) -> None:
         """Make the widgets, hidden."""
         px = self._ui.px
-        with dpg.child_window(parent=parent, tag="log", show=False, border=False,
+        rows_px = height_px - px(_HEADER)
+        self._slots = rows_px // px(_LINE) + 2
+        with dpg.child_window(parent=parent, tag="log", show=False, border=False, height=height_px,
                               always_use_window_padding=True):  # fmt: skip
             with dpg.group(horizontal=True):
                 dpg.add_combo([_EVERYTHING, _WARNINGS], default_value=_EVERYTHING, width=px(128),
@@ -45,23 +47,13 @@ class LogDrawer:
                                    callback=self._forget)  # fmt: skip
                 dpg.add_button(label="Copy", tag="log.copy", callback=self._copy)
                 dpg.add_text("", tag="log.count")
-            with dpg.child_window(tag="log.lines", border=False):
+            with dpg.child_window(tag="log.lines", border=False, height=rows_px):
                 dpg.add_spacer(tag="log.extent")
                 dpg.add_text("", tag="log.empty", pos=(0, px(4)))
+                for number in range(self._slots):
+                    dpg.add_text("", tag=f"log.line.{number}")
         dpg.bind_item_theme("log", spaced_theme(px(_MARGIN), px(8)))
         dpg.bind_item_theme("log.lines", spaced_theme(0, 0))
-
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        px = self._ui.px
-        dpg.configure_item("log", width=width_px, height=height_px)
-        rows_px = height_px - px(_HEADER)
-        dpg.configure_item("log.lines", width=-1, height=rows_px)
-        needed = rows_px // px(_LINE) + 2
-        for number in range(self._slots, needed):
-            dpg.add_text("", parent="log.lines", tag=f"log.line.{number}")
-        self._slots = max(self._slots, needed)
-        self._forget()
 
     def update(self) -> None:
         """Show what has come, and follow the end where one is looking at it."""

@@ -1,4 +1,4 @@
-"""Quiet looks for forms: buttons that read as text, texts of one colour, tooltips in lines."""
+"""Quiet looks for forms: buttons that read as text, texts of one colour."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import dearpygui.dearpygui as dpg
 
 from recon3d_gui.panels.paint import Paint
-from recon3d_gui.panels.spacing import spaced_theme
 
 if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 _CLEAR = (0, 0, 0, 0)
-_TOOLTIP_PX = 320
-_TOOLTIP_SECONDS = 0.5
 
 
 class Looks:
@@ -36,20 +33,6 @@ class Looks:
         self.good = self._text("good")
         self.warning = self._text("warning")
         self.bad = self._text("bad")
-        # Tooltips take the distances of the window that they are made in, which may have none.
-        self._roomy = spaced_theme(ui.px(8), ui.px(8))
-
-    def explain(self, item: int | str, text: str) -> None:
-        """Give an item a tooltip."""
-        with dpg.tooltip(item, delay=_TOOLTIP_SECONDS, tag=f"{item}.tip"):
-            told = dpg.add_text(text, wrap=self._ui.px(_TOOLTIP_PX))
-        dpg.bind_item_font(told, self._ui.font("normal", text))
-        dpg.bind_item_theme(f"{item}.tip", self._roomy)
-
-    def offer(self, item: int | str, *, is_on: bool) -> None:
-        """Show or hide an explained item; hidden alone it would lend its tooltip to a neighbour."""
-        dpg.configure_item(item, show=is_on)
-        dpg.configure_item(f"{item}.tip", show=is_on)
 
     def _button(self, colour: str, hovered: str, align: float) -> int | str:
         with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):

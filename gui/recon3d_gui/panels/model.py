@@ -67,6 +67,7 @@ class ModelPanel:
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
+        px = self._ui.px
         with dpg.theme() as flush, dpg.theme_component(dpg.mvAll):
             dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, 0, 0)
             dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, 0, 0)
@@ -81,7 +82,7 @@ class ModelPanel:
             with dpg.drawlist(1, 1, tag="model.canvas"):
                 dpg.add_draw_layer(tag="model.picture")
                 dpg.add_draw_layer(tag="model.overlay")
-            self._strip.build("model.page")
+            self._strip.build("model.page", (px(_GAP), px(_BAR) + px(_GAP)))
             self._start.build("model.page")
         dpg.bind_item_theme("model.page", flush)
         with dpg.handler_registry(tag="model.handlers"):
@@ -99,12 +100,9 @@ class ModelPanel:
         self._size = (width_px, height_px)
         px = self._ui.px
         canvas = (width_px, max(1, height_px - px(_BAR)))
-        dpg.configure_item("model.page", width=width_px, height=height_px)
         dpg.configure_item("model.canvas", width=canvas[0], height=canvas[1])
         self.bench.navigator.resize(*canvas)
         self._picture.resize(*canvas)
-        self._bar.resize(width_px, px(_BAR))
-        self._strip.place(px(_GAP), px(_BAR) + px(_GAP))
         self._start.place(canvas, px(_BAR))
 
     def update(self) -> None:

@@ -70,10 +70,6 @@ class ModelBar:
         dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        dpg.configure_item("model.bar", width=width_px, height=height_px)
-
     def update(self) -> None:
         """Mark what is on."""
         self._saving.update()
@@ -131,8 +127,7 @@ class ModelBar:
         dpg.configure_item(tag, height=self._ui.px(28))
         dpg.bind_item_theme(tag, self._off)
         if tip:
-            with dpg.tooltip(tag, delay=0.6):
-                dpg.add_text(tip)
+            self._ui.explain(tag, tip)
 
     def _list_runs(self) -> None:
         dpg.delete_item("model.runs", children_only=True)

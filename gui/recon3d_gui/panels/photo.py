@@ -67,11 +67,11 @@ class PhotoPanel:
             )
             self._canvas.build("photo")
             dpg.add_drawlist(1, self._ui.px(20), tag="photo.legend")
-            dpg.add_text("", tag="photo.verdict")
+            dpg.add_text("", tag="photo.verdict", wrap=0)
             dpg.add_text("", tag="photo.facts")
             dpg.bind_item_font("photo.facts", self._ui.font("small"))
             looks = Looks(self._ui)
-            looks.explain("photo.back", "Back to the model (Esc)")
+            self._ui.explain("photo.back", "Back to the model (Esc)")
             dpg.bind_item_theme("photo.facts", looks.muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
@@ -95,10 +95,8 @@ class PhotoPanel:
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
         px = self._ui.px
-        dpg.configure_item("photo", width=width_px, height=height_px)
         self._canvas.resize(width_px, height_px - px(_HEADER + _FOOTER))
         dpg.configure_item("photo.legend", width=width_px)
-        dpg.configure_item("photo.verdict", wrap=width_px - px(16))
 
     def update(self) -> None:
         """Show the selected photo while the page is open."""

@@ -49,8 +49,7 @@ class RowDrawing:
         # Only a group around it can have a tooltip.
         with dpg.group(parent=parent, show=False) as self._group:
             dpg.add_drawlist(1, ui.px(HEIGHT), tag=tag)
-        with dpg.tooltip(self._group, delay=0.6) as self.tooltip:
-            self._tip = dpg.add_text(wrap=ui.px(320))
+        ui.explain(self._group)
 
     @property
     def photo_id(self) -> str | None:
@@ -78,9 +77,7 @@ class RowDrawing:
         dpg.delete_item(self.tag, children_only=True)
         dpg.configure_item(self.tag, width=look.width_px, height=px(HEIGHT))
         dpg.configure_item(self._group, show=True)
-        tip = _tip(look)
-        dpg.set_value(self._tip, tip)
-        dpg.bind_item_font(self._tip, self._ui.font("normal", tip))
+        self._ui.explain_anew(self._group, _tip(look))
         faded = 110 if look.row.state == "excluded" else 255
         self._background(look)
         self._thumbnail(look, faded)

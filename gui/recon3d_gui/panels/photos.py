@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Rows drawn beyond the edges, so that a turn of the wheel finds them there.
 _BEYOND = 3
 _MOST_TEXTURES = 120
+_HALF_PX = 158
 _SECONDS_PER_FRAME = 0.003
 _FILTER_WORDS = dict(zip(("All", "Used", "Left out", "Excluded"), FILTERS, strict=True))
 _ORDER_WORDS = dict(zip(("By name", "Blurred first", "By time"), ORDERS, strict=True))
@@ -39,10 +40,8 @@ class PhotosPanel:
         self._photos = studio.photos
         self._ui = ui
         self._textures: Textures
-        self._tip_theme: int | str = 0
         self._slots: list[RowDrawing] = []
         self._size = (0, 0)
-        self._header_px = 0
         self._drawn: tuple[Any, ...] = ()
         self._textures_missing = False
         self._rows: tuple[PhotoRow, ...] = ()
@@ -52,15 +51,19 @@ class PhotosPanel:
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
         self._textures = Textures(_MOST_TEXTURES)
-        px = self._ui.px
+        half = self._ui.px(_HALF_PX)
         with dpg.group(parent=parent, tag="photos"):
             with dpg.group(horizontal=True):
                 dpg.add_button(
-                    label="Add photos", tag="photos.add", callback=lambda: self._studio.add_photos()
+                    label="Add photos",
+                    tag="photos.add",
+                    width=half,
+                    callback=lambda: self._studio.add_photos(),
                 )
                 dpg.add_button(
                     label="Add folder",
                     tag="photos.add_folder",
+                    width=half,
                     callback=lambda: self._studio.add_folder(),
                 )
             with dpg.group(horizontal=True, tag="photos.sift"):
@@ -68,27 +71,29 @@ class PhotosPanel:
                     list(_FILTER_WORDS),
                     default_value="All",
                     tag="photos.filter",
-                    width=px(120),
+                    width=half,
                     callback=self._on_filter,
                 )
                 dpg.add_combo(
                     list(_ORDER_WORDS),
                     default_value="By name",
                     tag="photos.order",
-                    width=px(140),
+                    width=half,
                     callback=self._on_order,
                 )
             dpg.add_text("", tag="photos.count")
             with dpg.child_window(tag="photos.list", border=False):
-                dpg.add_text(_EMPTY, tag="photos.empty")
+                dpg.add_text(_EMPTY, tag="photos.empty", wrap=0)
                 dpg.add_spacer(tag="photos.above")
                 dpg.add_group(tag="photos.rows")
                 dpg.add_spacer(tag="photos.below")
         muted = Looks(self._ui).muted
         for tag in ("photos.count", "photos.empty"):
             dpg.bind_item_theme(tag, muted)
-        dpg.bind_item_theme("photos.list", _padding(0))
-        self._tip_theme = _padding(px(8))
+        with dpg.theme() as touching, dpg.theme_component(dpg.mvAll):
+            dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, 0, 0)
+            dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, 0, 0)
+        dpg.bind_item_theme("photos.list", touching)
         self._build_menu()
         with dpg.item_handler_registry(tag="photos.row_handlers"):
             dpg.add_item_clicked_handler(callback=self._on_click)
@@ -96,34 +101,20 @@ class PhotosPanel:
         with dpg.handler_registry():
             add_key_handler(self._on_key)
 
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        if (width_px, height_px) != self._size:
-            self._size = (width_px, height_px)
-            self._fill()
-
     def _fill(self) -> None:
-        (width_px, height_px), px = self._size, self._ui.px
-        half = (width_px - px(8)) // 2
-        for tag in ("photos.add", "photos.add_folder", "photos.filter", "photos.order"):
-            dpg.configure_item(tag, width=half)
-        list_height = max(px(HEIGHT), height_px - self._header_px)
-        dpg.configure_item("photos.list", width=width_px, height=list_height)
-        dpg.configure_item("photos.empty", wrap=width_px - px(32))
-        needed = math.ceil(list_height / px(HEIGHT)) + 2 * _BEYOND
+        needed = math.ceil(self._size[1] / self._ui.px(HEIGHT)) + 2 * _BEYOND
         while len(self._slots) < needed:
             slot = RowDrawing(self._ui, "photos.rows", f"photos.row.{len(self._slots)}")
             dpg.bind_item_handler_registry(slot.tag, "photos.row_handlers")
-            dpg.bind_item_theme(slot.tooltip, self._tip_theme)
             self._slots.append(slot)
             self._by_tag[slot.tag] = slot
         self._forget_drawn()
 
     def update(self) -> None:
         """Show what has changed; new thumbnails within a budget of time per frame."""
-        header_px = dpg.get_item_pos("photos.list")[1] - dpg.get_item_pos("photos.add")[1]
-        if header_px != self._header_px:
-            self._header_px = header_px
+        width_px, height_px = dpg.get_item_rect_size("photos.list")
+        if (width_px, height_px) != self._size:
+            self._size = (width_px, height_px)
             self._fill()
         shown = self._photos.shown
         first = self._first_row(len(shown))
@@ -306,11 +297,3 @@ class PhotosPanel:
     def _show_in_3d(self) -> None:
         if self._studio.selected_photo:
             self._studio.show_photo_in_model(self._studio.selected_photo)
-
-
-def _padding(px: int) -> int | str:
-    """A theme for lists of rows that touch (0), and for tooltips within them."""
-    with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
-        dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, px, px)
-        dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, px, px)
-    return theme

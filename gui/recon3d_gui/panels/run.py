@@ -32,6 +32,8 @@ STRIP, DRAWER = 64, 232
 _FAILURE_BUTTONS = 32
 _MARGIN = 8
 _START, _REPORT, _LOG = 112, 96, 64
+_LEFT = _MARGIN + _START + 2 * GAP
+"""Where the words begin."""
 _FRAMES_PER_SECOND = 5
 
 
@@ -43,7 +45,7 @@ class RunPanel:
         self._jobs = studio.jobs
         self._ui = ui
         self._log = LogDrawer(studio, ui)
-        self._cards = StepCards(ui, "run.drawing")
+        self._cards = StepCards(ui)
         self._primary = PrimaryLook(ui, "run.primary")
         self._log_open = False
         self._dismissed = 0
@@ -63,29 +65,31 @@ class RunPanel:
         ui = self._ui
         with dpg.group(parent=parent, tag="run"):
             self._build_failure()
-            self._log.build("run")
+            self._log.build("run", ui.px(DRAWER - GAP))
             with dpg.child_window(tag="run.strip", border=False, no_scrollbar=True,
-                                  no_scroll_with_mouse=True):  # fmt: skip
-                dpg.add_button(label="Start", tag="run.start", width=ui.px(_START),
-                               height=ui.px(HEIGHT), callback=self._start)  # fmt: skip
-                dpg.add_button(label="Export", tag="run.export", width=ui.px(_START),
-                               height=ui.px(HEIGHT), callback=self._show_export)  # fmt: skip
-                dpg.add_button(label="Cancel", tag="run.cancel", width=ui.px(_START),
-                               height=ui.px(HEIGHT), callback=self._jobs.cancel)  # fmt: skip
-                dpg.add_text("", tag="run.headline")
-                dpg.add_text("", tag="run.line")
-                with dpg.tooltip("run.line"):
-                    dpg.add_text("", tag="run.line.whole", wrap=ui.px(480))
+                                  height=ui.px(STRIP), no_scroll_with_mouse=True):  # fmt: skip
+                place = ui.px(_MARGIN), ui.px((STRIP - HEIGHT) // 2)
+                for label, callback in (
+                    ("Start", self._start),
+                    ("Export", self._show_export),
+                    ("Cancel", self._jobs.cancel),
+                ):  # one of them is shown
+                    dpg.add_button(label=label, tag=f"run.{label.lower()}", pos=place,
+                                   width=ui.px(_START), height=ui.px(HEIGHT),
+                                   callback=callback)  # fmt: skip
+                dpg.add_text("", tag="run.headline", pos=(ui.px(_LEFT), ui.px(13)))
+                dpg.add_text("", tag="run.line", pos=(ui.px(_LEFT), ui.px(36)))
+                ui.explain("run.line")
                 dpg.bind_item_font("run.line", ui.font("small"))
                 dpg.add_button(label="Report", tag="run.report", width=ui.px(_REPORT),
                                height=ui.px(HEIGHT), callback=self._open_report)  # fmt: skip
                 dpg.add_button(label="Log", tag="run.log", width=ui.px(_LOG),
                                height=ui.px(HEIGHT), callback=self.toggle_log)  # fmt: skip
+                self._cards.build("run.steps")
                 # Last: a drawing takes the mouse from whatever comes after it in the same place.
-                dpg.add_drawlist(1, 1, tag="run.drawing", pos=(0, 0))
+                dpg.add_drawlist(1, ui.px(STRIP), tag="run.drawing", pos=(0, 0))
                 for part in ("track", "share"):
                     dpg.draw_rectangle((0, 0), (1, 1), tag=f"run.{part}", parent="run.drawing")
-                self._cards.build()
         dpg.bind_item_theme("run", spaced_theme(0, 0))
         dpg.bind_item_theme("run.failure", spaced_theme(ui.px(_MARGIN), ui.px(8)))
         self._primary.build()
@@ -96,22 +100,15 @@ class RunPanel:
         """The width it has now; its height is its own."""
         px = self._ui.px
         self._width_px = width_px
-        self._log.resize(width_px, px(DRAWER - GAP))
-        dpg.configure_item("run.strip", width=width_px, height=px(STRIP))
-        dpg.configure_item("run.drawing", width=width_px, height=px(STRIP))
+        dpg.configure_item("run.drawing", width=width_px)
         top = px((STRIP - HEIGHT) // 2)
         right = width_px - px(_MARGIN + _LOG)
         dpg.set_item_pos("run.log", [right, top])
         right -= px(GAP + _REPORT)
         dpg.set_item_pos("run.report", [right, top])
         right -= len(Step) * px(WIDTH + GAP) + px(GAP)
-        self._cards.place(right, top)
-        left = px(_MARGIN + _START + 2 * GAP)
-        for tag in ("run.start", "run.export", "run.cancel"):
-            dpg.set_item_pos(tag, [px(_MARGIN), top])
-        dpg.set_item_pos("run.headline", [left, px(13)])
-        dpg.set_item_pos("run.line", [left, px(36)])
-        self._text_px = right - left - px(2 * GAP)
+        dpg.set_item_pos("run.steps", [right, top])
+        self._text_px = right - px(_LEFT + 2 * GAP)
         self._forget()
 
     def update(self) -> None:
@@ -154,7 +151,7 @@ class RunPanel:
         dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
         dpg.set_value("run.line", _fitting(line, self._text_px, ui))
-        dpg.set_value("run.line.whole", whole_line(self._jobs, has_photos=has_photos))
+        ui.explain_anew("run.line", whole_line(self._jobs, has_photos=has_photos))
         problem = self._jobs.outlook and self._jobs.outlook.problem and not self._jobs.busy
         dpg.configure_item("run.line", color=ui.colour("warning" if problem else "muted"))
 

@@ -16,45 +16,32 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, GAP = 80, 40, 8
 _BAR = 3
+_LETTERS = 13
+"""Height of the small font."""
 _COLOURS = {"running": "accent", "done": "good", "cached": "good", "failed": "bad"}
 
 
 class StepCards:
-    """Drawn into a drawing that lies below the texts of a window."""
+    """A row of drawings."""
 
-    def __init__(self, ui: Ui, drawing: str) -> None:
+    def __init__(self, ui: Ui) -> None:
         self._ui = ui
-        self._drawing = drawing
-        self._left_px: dict[Step, int] = {}
-        self._top_px = 0
 
-    def build(self) -> None:
+    def build(self, tag: str) -> None:
         """Make the cards in the current window."""
-        for step in Step:
-            tag = _tag(step)
-            rounding = self._ui.px(4)
-            dpg.draw_rectangle((0, 0), (1, 1), tag=f"{tag}.card", parent=self._drawing,
-                               rounding=rounding)  # fmt: skip
-            dpg.draw_rectangle((0, 0), (1, 1), tag=f"{tag}.bar", parent=self._drawing)
-            dpg.draw_circle((0, 0), self._ui.px(4), tag=f"{tag}.dot", parent=self._drawing)
-            dpg.add_text(step.title, tag=tag)
-            dpg.add_text("", tag=f"{tag}.state")
-            for text in (tag, f"{tag}.state"):
-                dpg.bind_item_font(text, self._ui.font("small"))
-
-    def place(self, left_px: int, top_px: int) -> None:
-        """Put the first card's corner there, in pixels of the window."""
-        px = self._ui.px
-        self._top_px = top_px
-        for index, step in enumerate(Step):
-            tag, left = _tag(step), left_px + index * px(WIDTH + GAP)
-            self._left_px[step] = left
-            dpg.configure_item(
-                f"{tag}.card", pmin=(left, top_px), pmax=(left + px(WIDTH), top_px + px(HEIGHT))
-            )
-            dpg.configure_item(f"{tag}.dot", center=(left + px(12), top_px + px(13)))
-            dpg.set_item_pos(tag, [left + px(22), top_px + px(5)])
-            dpg.set_item_pos(f"{tag}.state", [left + px(22), top_px + px(20)])
+        px, font = self._ui.px, self._ui.font("small")
+        size = px(WIDTH), px(HEIGHT)
+        with dpg.group(horizontal=True, horizontal_spacing=px(GAP), tag=tag):
+            for step in Step:
+                tag = _tag(step)
+                with dpg.drawlist(*size):
+                    dpg.draw_rectangle((0, 0), size, tag=f"{tag}.card", rounding=px(4))
+                    dpg.draw_rectangle((0, 0), (1, 1), tag=f"{tag}.bar")
+                    dpg.draw_circle((px(12), px(13)), px(4), tag=f"{tag}.dot")
+                    dpg.draw_text((px(22), px(5)), step.value, tag=tag, size=px(_LETTERS))
+                    dpg.draw_text((px(22), px(20)), "", tag=f"{tag}.state", size=px(_LETTERS))
+                for text in (tag, f"{tag}.state"):
+                    dpg.bind_item_font(text, font)
 
     def show(self, progress: Mapping[Step, StepProgress], stays: Mapping[Step, bool]) -> None:
         """Show a run, or without one what the next would keep.
@@ -70,10 +57,9 @@ class StepCards:
                 dot = "good" if stays[step] else "outline"
             tag = _tag(step)
             at_work = shown.state == "running"
-            dpg.set_value(f"{tag}.state", words)
-            plain = "muted" if dot == "outline" else "text"
+            plain, state = ("muted" if dot == "outline" else "text"), f"{tag}.state"
             dpg.configure_item(tag, color=colour(plain))
-            dpg.configure_item(f"{tag}.state", color=colour("bad" if dot == "bad" else "muted"))
+            dpg.configure_item(state, text=words, color=colour("bad" if dot == "bad" else "muted"))
             dpg.configure_item(
                 f"{tag}.card",
                 color=colour("accent" if at_work else "outline"),
@@ -87,17 +73,13 @@ class StepCards:
             self._show_bar(tag, shown)
 
     def _show_bar(self, tag: str, shown: StepProgress) -> None:
-        working = shown.state == "running" and shown.total > 0
-        dpg.configure_item(f"{tag}.bar", show=working)
-        if not working:
-            return
         px, accent = self._ui.px, self._ui.colour("accent")
-        left, bottom = self._left_px[shown.step], self._top_px + px(HEIGHT)
-        done = left + px(WIDTH) * min(1.0, shown.done / shown.total)
+        share = min(1.0, shown.done / shown.total) if shown.total > 0 else 0.0
         dpg.configure_item(
             f"{tag}.bar",
-            pmin=(left, bottom - px(_BAR)),
-            pmax=(done, bottom),
+            show=shown.state == "running" and shown.total > 0,
+            pmin=(0, px(HEIGHT - _BAR)),
+            pmax=(px(WIDTH) * share, px(HEIGHT)),
             color=accent,
             fill=accent,
         )

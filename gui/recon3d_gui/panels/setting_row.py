@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _DOT_PX = 12
 _LABEL_PX = 132
 _BUTTON_PX = 26
+_EDGE_PX = 6
 _NOTHING = object()
 
 
@@ -29,15 +30,14 @@ class SettingRow:
         self.tag = f"{tag}.{setting.key}"
         self._studio = studio
         self._ui = ui
-        self._looks: Looks
         self._shown: object = _NOTHING
 
     def build(self, looks: Looks, edited: int | str) -> None:
-        """Make the widgets in the current container; `resize` gives them their width.
+        """Make the widgets in the current container.
 
         edited: what `handle_texts` has made.
         """
-        ui, self._looks = self._ui, looks
+        ui = self._ui
         with dpg.group(tag=f"{self.tag}.row"):
             with dpg.group(horizontal=True, horizontal_spacing=0):
                 dpg.add_button(label="", width=ui.px(_DOT_PX), tag=f"{self.tag}.dot")
@@ -54,37 +54,31 @@ class SettingRow:
                     callback=self._reset,
                     show=False,
                 )
-            dpg.add_text(tag=f"{self.tag}.error", indent=ui.px(_DOT_PX), show=False)
+            dpg.add_text(tag=f"{self.tag}.error", indent=ui.px(_DOT_PX), wrap=0, show=False)
         for part in ("dot", "label"):
             dpg.bind_item_theme(f"{self.tag}.{part}", getattr(looks, part))
         dpg.bind_item_theme(f"{self.tag}.reset", looks.icon)
         dpg.bind_item_theme(f"{self.tag}.error", looks.bad)
         for item in (f"{self.tag}.label", self.tag):
-            looks.explain(item, self.setting.tooltip)
-        looks.explain(f"{self.tag}.reset", "Back to what the preset says")
+            self._ui.explain(item, self.setting.tooltip)
+        self._ui.explain(f"{self.tag}.reset", "Back to what the preset says")
 
     def _build_widget(self, edited: int | str) -> None:
+        buttons = 2 if self.setting.words.suggestions else 1
+        width = -self._ui.px(_EDGE_PX + buttons * _BUTTON_PX)
         if self.setting.kind == "switch":
             dpg.add_checkbox(tag=self.tag, callback=self._switched)
         elif self.setting.kind == "choice":
             options = list(self.setting.options.values())
-            dpg.add_combo(options, tag=self.tag, callback=self._chosen)
+            dpg.add_combo(options, tag=self.tag, width=width, callback=self._chosen)
         else:
-            dpg.add_input_text(tag=self.tag, user_data=self, auto_select_all=True)
+            dpg.add_input_text(tag=self.tag, width=width, user_data=self, auto_select_all=True)
             dpg.bind_item_handler_registry(self.tag, edited)
         if self.setting.words.suggestions:
             arrow = dpg.add_button(arrow=True, direction=dpg.mvDir_Down, tag=f"{self.tag}.arrow")
             with dpg.popup(arrow, mousebutton=dpg.mvMouseButton_Left, tag=f"{self.tag}.menu"):
                 for text in self.setting.words.suggestions:
                     dpg.add_selectable(label=text, user_data=text, callback=self._suggested)
-
-    def resize(self, width_px: int) -> None:
-        """Take the width of the whole row."""
-        buttons = 2 if self.setting.words.suggestions else 1
-        room_px = width_px - self._ui.px(_DOT_PX + _LABEL_PX + buttons * _BUTTON_PX)
-        if self.setting.kind != "switch":
-            dpg.set_item_width(self.tag, room_px)
-        dpg.configure_item(f"{self.tag}.error", wrap=width_px)
 
     def find(self, query: str) -> bool:
         """Hide the row unless a search finds it; returns whether it does."""
@@ -96,7 +90,7 @@ class SettingRow:
         """Show what the project says."""
         changed = self.setting.is_changed(project)
         dpg.configure_item(f"{self.tag}.dot", label="•" if changed else "")
-        self._looks.offer(f"{self.tag}.reset", is_on=changed)
+        self._ui.offer(f"{self.tag}.reset", is_on=changed)
         value = self.setting.value(project)
         if value != self._shown:
             self._shown = value

@@ -25,7 +25,8 @@ _PRESETS: dict[str, Preset] = {name.capitalize(): name for name in PRESETS}
 _DEVICES: dict[str, Device] = {"Automatic": "auto", "Processor": "cpu", "NVIDIA GPU": "cuda"}
 _LABEL_PX = 144
 _RESET_PX = 26
-_SCROLLBAR_PX = 18
+_EDGE_PX = 6
+_SCROLLBAR_PX = 12
 _INDENT_PX = 12
 # The panel "Export" shows them where they are needed.
 _ELSEWHERE = frozenset({"Export"})
@@ -43,14 +44,13 @@ class SettingsPanel:
             for part in self._sections
             for each in part.settings
         }
-        self._looks: Looks
         self._gpu: Latest[str] = Latest("find the GPU")
         self._seen = -1
         self._outlook: Outlook | None = None
 
     def build(self, parent: int | str) -> None:
         """Make the widgets, once."""
-        self._looks = looks = Looks(self._ui)
+        looks = Looks(self._ui)
         with dpg.group(parent=parent, tag="settings"):
             self._build_head(looks)
             self._build_form(looks)
@@ -58,24 +58,41 @@ class SettingsPanel:
         self._gpu.ask(find_gpu)
 
     def _build_head(self, looks: Looks) -> None:
-        self._build_choice("Preset", "settings.preset", list(_PRESETS), self._switch, looks)
+        # As wide as the rows below, which stand beside a scroll bar.
+        room_px = self._ui.px(_RESET_PX + _EDGE_PX + _SCROLLBAR_PX)
+        self._build_choice(
+            "Preset", "settings.preset", list(_PRESETS), self._switch, looks, room_px=room_px
+        )
         with dpg.group(horizontal=True, horizontal_spacing=0):
-            dpg.add_input_text(tag="settings.search", hint="Search settings", callback=self._search)
+            dpg.add_input_text(
+                tag="settings.search",
+                hint="Search settings",
+                width=-room_px,
+                callback=self._search,
+            )
             dpg.add_button(
                 label="↺", tag="settings.reset", width=self._ui.px(_RESET_PX), callback=self._reset
             )
         dpg.bind_item_theme("settings.reset", looks.icon)
-        looks.explain("settings.reset", "Reset all settings to what the preset says")
-        dpg.add_text(tag="settings.outlook", show=False)
+        self._ui.explain("settings.reset", "Reset all settings to what the preset says")
+        dpg.add_text(tag="settings.outlook", wrap=0, show=False)
         dpg.bind_item_theme("settings.outlook", looks.muted)
 
     def _build_choice(
-        self, label: str, tag: str, choices: list[str], callback: object, looks: Looks
+        self,
+        label: str,
+        tag: str,
+        choices: list[str],
+        callback: object,
+        looks: Looks,
+        *,
+        room_px: int,
     ) -> None:
+        """room_px: to the right of the list, where the rows of the form have their buttons."""
         with dpg.group(horizontal=True, horizontal_spacing=0):
             name = dpg.add_button(label=label, width=self._ui.px(_LABEL_PX))
-            dpg.add_combo(choices, tag=tag, callback=callback)
-        about = dpg.add_text(tag=f"{tag}.about")
+            dpg.add_combo(choices, tag=tag, width=-room_px, callback=callback)
+        about = dpg.add_text(tag=f"{tag}.about", wrap=0)
         dpg.bind_item_theme(name, looks.label)
         dpg.bind_item_theme(about, looks.muted)
 
@@ -88,7 +105,12 @@ class SettingsPanel:
                 label="Computer", tag="settings.Computer", default_open=True
             ):
                 self._build_choice(
-                    "Compute on", "settings.device", list(_DEVICES), self._take_device, looks
+                    "Compute on",
+                    "settings.device",
+                    list(_DEVICES),
+                    self._take_device,
+                    looks,
+                    room_px=self._ui.px(_RESET_PX + _EDGE_PX),
                 )
             dpg.add_text("No setting is called like that.", tag="settings.none", show=False)
         dpg.bind_item_theme("settings.none", looks.muted)
@@ -115,20 +137,6 @@ class SettingsPanel:
             )
         dpg.bind_item_theme(f"{tag}.reset", looks.value)
 
-    def resize(self, width_px: int, height_px: int) -> None:
-        """The space it has now."""
-        px = self._ui.px
-        inside_px = width_px - px(_SCROLLBAR_PX)
-        # As wide as the rows below, which stand beside a scroll bar.
-        for tag in ("settings.preset", "settings.device"):
-            dpg.set_item_width(tag, inside_px - px(_LABEL_PX + _RESET_PX))
-            dpg.configure_item(f"{tag}.about", wrap=inside_px)
-        dpg.set_item_width("settings.search", inside_px - px(_RESET_PX))
-        dpg.configure_item("settings.outlook", wrap=width_px)
-        dpg.configure_item("settings.form", width=width_px)
-        for row in self._rows.values():
-            row.resize(inside_px)
-
     def update(self) -> None:
         """Show what has changed since the last frame."""
         if (gpu := self._gpu.answer()) is not None:
@@ -151,7 +159,7 @@ class SettingsPanel:
         for row in self._rows.values():
             row.show(project)
         changed = changed_settings(project)
-        self._looks.offer("settings.reset", is_on=bool(changed))
+        self._ui.offer("settings.reset", is_on=bool(changed))
         for part in self._sections:
             several = sum(each in part.settings for each in changed) > 1
             dpg.configure_item(f"settings.{part.title}.reset", show=several)

@@ -148,12 +148,12 @@ class StartPage:
                         callback=self._forget,
                     )  # fmt: skip
                     dpg.bind_item_theme(forget, self._looks.icon)
-                    self._looks.explain(forget, "Take it off this list; photos and results stay")
+                    self._ui.explain(forget, "Take it off this list; photos and results stay")
             dpg.bind_item_font(tag, ui.font("normal", each.name))
             dpg.bind_item_theme(tag, self._looks.link)
             dpg.bind_item_theme(date, self._looks.value)
             if not can_forget:
-                self._looks.explain(tag, str(each.path))
+                self._ui.explain(tag, str(each.path))
 
     def _open(
         self, sender: object, data: object, asked: tuple[Callable[[Path], None], Path]

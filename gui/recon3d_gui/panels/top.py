@@ -48,9 +48,12 @@ class TopBar:
             dpg.add_button(label="Redo", tag="top.redo", callback=self._studio.redo)
             dpg.add_button(label="", tag="top.title")
             dpg.bind_item_theme("top.title", looks.label)
-            dpg.add_button(label="Calibrate", tag="top.calibrate", callback=self._calibrate)
-            dpg.add_button(label="Theme", tag="top.theme", callback=self._switch_theme)
-            dpg.add_button(label="Keys", tag="top.help", callback=self._show_help)
+            with dpg.group(horizontal=True, horizontal_spacing=px(_EDGE), tag="top.right"):
+                dpg.add_button(label="Calibrate", tag="top.calibrate", callback=self._calibrate)
+                dpg.add_button(label="Theme", tag="top.theme", callback=self._switch_theme)
+                dpg.add_button(label="Keys", tag="top.help", callback=self._show_help)
+            for tag, width in _RIGHT.items():
+                dpg.set_item_width(tag, px(width))
         self._build_menu()
         for item, text in (
             ("top.undo", "Take the latest change back (Ctrl+Z)"),
@@ -59,18 +62,15 @@ class TopBar:
             ("top.theme", "Dark or light"),
             ("top.help", "Keys and mouse (F1)"),
         ):
-            looks.explain(item, text)
+            self._ui.explain(item, text)
         dpg.bind_item_theme("top", spaced_theme(px(8), px(6)))
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
         px = self._ui.px
         dpg.configure_item("top", width=width_px, height=px(_HEIGHT))
-        right = width_px
-        for tag, width in reversed(_RIGHT.items()):
-            right -= px(_EDGE + width)
-            dpg.configure_item(tag, width=px(width))
-            dpg.set_item_pos(tag, [right, px(_TOP)])
+        buttons_px = sum(px(_EDGE + width) for width in _RIGHT.values())
+        dpg.set_item_pos("top.right", [width_px - buttons_px, px(_TOP)])
 
     def update(self) -> None:
         """Show the project's name, and what could be undone."""
@@ -118,9 +118,8 @@ class TopBar:
                 user_data=recent.path, callback=self._open_recent,
             )  # fmt: skip
             dpg.bind_item_font(item, self._ui.font("normal", recent.name))
-            with dpg.tooltip(item):
-                told = dpg.add_text(f"{recent.path}{' (not there now)' if recent.missing else ''}")
-            dpg.bind_item_font(told, self._ui.font("normal", str(recent.path)))
+            missing = " (not there now)" if recent.missing else ""
+            self._ui.explain(item, f"{recent.path}{missing}")
 
     def _open_recent(self, sender: int, app_data: object, path: Path) -> None:
         self._studio.open(path)
