@@ -17,7 +17,7 @@ from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import ImageSet
 from recon3d.photos.finding import list_photos
 from recon3d.results import OPTIONAL_FILES
-from recon3d.run.workspace import files_of_run
+from recon3d.run.notes import files_of_run
 from recon3d_gui.project.file import SUFFIX, Opened, read_project
 from recon3d_gui.project.project import Changes, Project, RunRecord
 
