@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from recon3d.core.errors import InputError
+from recon3d.run.documents import parse_json
 
 _MAX_BYTES = 64 << 20
 # The YAML reader is slow, and no calibration is this long.
@@ -99,7 +99,7 @@ def read_document(path: Path, error: type[InputError]) -> Document:
     """
     text = read_text(path, error)
     try:
-        content = json.loads(text) if text.lstrip().startswith("{") else _read_yaml(text)
+        content = parse_json(text) if text.lstrip().startswith("{") else _read_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as cause:
         why = " ".join(str(cause).split())[:200]
         raise error(f"{path} is damaged or in an unknown format: {why}.") from cause

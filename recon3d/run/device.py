@@ -57,6 +57,15 @@ class Runtime:
         return max(1, min(self.threads, self.room_bytes // max(1, item_bytes)))
 
 
+def is_address_space_limited() -> bool:
+    """Whether someone has set a limit (`ulimit -v`), which libraries seldom tell when they fail."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def _held_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 

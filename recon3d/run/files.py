@@ -65,12 +65,22 @@ def explain_write_errors(target: Path) -> Iterator[None]:
 
 def _in_words(error: Exception, target: Path) -> OutputError | None:
     number = error.errno if isinstance(error, OSError) and _concerns(error, target) else None
-    if number == errno.ENOSPC:
-        return no_space(full_place(target) or target)
     if number in _CAUSES:
         cause, hint = _CAUSES[number]
+        if number == errno.ENAMETOOLONG and isinstance(error, OSError):  # a file beside it, perhaps
+            target = Path(os.fsdecode(error.filename2 or error.filename or target))
         return OutputError(f"Cannot write {target}: {cause}.", hint=hint)
-    full = None if is_lack_of_memory(error) else full_place(target)
+    return lack_of_space(error, target)
+
+
+def lack_of_space(error: Exception, target: Path) -> OutputError | None:
+    """The error for a person, if anything failed for a full disk while target was written."""
+    if is_lack_of_memory(error):
+        return None
+    full = full_place(target)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and _concerns(error, target):
+        # Not a byte over, or as much as was asked for and given back since, or no more names.
+        full = full or target
     return no_space(full) if full else None
 
 
