@@ -56,11 +56,12 @@ def _conclude(command: Command, ending: Ending) -> int:
     if ending.asked:
         tell_cancelled(command.style, killed=ending.exitcode != CANCELLED)
         return CANCELLED
-    tell_error(command.style, _why_it_died(command, ending))
+    tell_error(command.style, why_it_died(command, ending))
     return FAILED
 
 
-def _why_it_died(command: Command, ending: Ending) -> ReconError:
+def why_it_died(command: Command, ending: Ending) -> ReconError:
+    """The error for a person, of work that ended without a word."""
     full = full_place(command.log_folder or Path.cwd())
     if full:  # libraries that cannot write end the process
         return no_space(full)
