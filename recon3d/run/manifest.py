@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import stat
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,6 +117,25 @@ def files_in(folder: Path) -> set[str]:
     """Paths below a stage's folder of all it holds, except what marks it as ours."""
     found = {path.relative_to(folder).as_posix() for path in _walk(folder)}
     return found - {MANIFEST, _CLAIM}
+
+
+def torn_files(part: Path) -> list[str]:
+    """Files of an unfinished folder, which have no digests yet, that are evidently cut short."""
+    return sorted(name for name in files_in(part) if _is_torn(part / name))
+
+
+def _is_torn(path: Path) -> bool:
+    try:
+        match path.suffix:
+            case ".json":
+                parse_json(path.read_text(encoding="utf-8"))
+            case ".npz":
+                return not zipfile.is_zipfile(path)
+            case ".npy" | ".png" | ".jpg":
+                return path.stat().st_size == 0
+    except (OSError, ValueError):
+        return True
+    return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:

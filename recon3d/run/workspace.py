@@ -28,6 +28,7 @@ from recon3d.run.manifest import (
     files_in,
     is_claimed,
     read_manifest,
+    torn_files,
 )
 from recon3d.run.notes import in_words, note_run
 from recon3d.run.stage import Digested, Stage, StageResult
@@ -142,20 +143,22 @@ class Workspace:
         before = claimed_files(part)
         with explain_write_errors(part):
             part.mkdir(parents=True, exist_ok=True)
-            for torn in [*part.rglob(".*.part*")]:  # what a killed run was writing
-                remove_tree(torn)
+            for half in [*part.rglob(".*.part*")]:  # what a killed run was writing
+                remove_tree(half)
             if not is_claimed(part):
                 claim(part, stage.name, key)
         self._listener(Event("stage_started", stage.name))
         task = self.task(stage.name)
         task.check()
+        if torn := torn_files(part):
+            # Items are checked by one of their files; nobody knows what else is lost.
+            task.warn(f"in {part} {in_words(torn)}, so this is computed from the start")
+            self._start_anew(part, stage.name, key)
         with measured() as measure, explain_write_errors(part):
             stage.run(*arguments, part, task)
             if not before <= files_in(part):
                 # It took an item for finished that had lost one of its files.
-                remove_tree(part)
-                part.mkdir()
-                claim(part, stage.name, key)
+                self._start_anew(part, stage.name, key)
                 stage.run(*arguments, part, task)
         complete(part, stage.name, key, measure())
         self._check_place()
@@ -167,6 +170,12 @@ class Workspace:
             Event("stage_finished", stage.name, seconds=task.seconds, folder=str(folder))
         )
         return read_manifest(folder)
+
+    def _start_anew(self, part: Path, stage: str, key: str) -> None:
+        with explain_write_errors(part):
+            remove_tree(part)
+            part.mkdir()
+            claim(part, stage, key)
 
     def warn_again(self, stage: str, warnings: Callable[[], Iterable[str]]) -> None:
         """Warn of what makes a result worse than it looks.

@@ -140,6 +140,34 @@ def test_what_an_interrupted_repair_has_left_is_made_again_too(tmp_path: Path) -
     assert items.run().value == WHOLE
 
 
+@pytest.mark.parametrize("damage", [cut_short, DAMAGES["empty"]])
+def test_a_torn_item_of_an_interrupted_run_is_no_dead_end(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    def fail(config: Knob, folder: Path, task: Task) -> None:
+        items.work(config, folder, task)
+        raise RuntimeError
+
+    def reads_its_items(config: Knob, folder: Path, task: Task) -> None:
+        for note in (folder / "notes").glob("*.json"):
+            json.loads(note.read_text())
+        items.work(config, folder, task)
+
+    def run(work: Callable[[Knob, Path, Task], None]) -> StageResult[str]:
+        stage = Stage(name="depth", result="depth", version=1, run=work, read=read_texts)
+        with open_workspace(tmp_path, lambda event: told.append(event.note), CancelToken()) as here:
+            return here.run(stage, Knob())
+
+    told: list[str] = []
+    items = Items(tmp_path)
+    with pytest.raises(RuntimeError):
+        run(fail)
+    (part,) = (tmp_path / "depth").iterdir()
+    damage(part / "notes" / "3.json")
+    assert run(reads_its_items).value == WHOLE
+    assert any("notes/3.json" in note for note in told)
+
+
 def test_a_forecast_sees_what_is_missing(tmp_path: Path) -> None:
     items = Items(tmp_path)
     folder = items.run().folder
