@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recon3d.cli.commands import parse
 from recon3d.cli.display import reader_left, tell_cancelled, tell_error
-from recon3d.cli.main import CANCELLED, DONE, FAILED, USAGE
+from recon3d.cli.exit_codes import CANCELLED, DONE, FAILED, USAGE
 from recon3d.cli.options import Command
 from recon3d.cli.perform import perform
 from recon3d.cli.supervisor import Ending, run_apart

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from recon3d.cli.exit_codes import CANCELLED, FAILED
 from recon3d.core.errors import is_lack_of_memory
-
-DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

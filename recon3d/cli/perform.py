@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recon3d.cli.display import Display, make_display, reader_left, tell_error
-from recon3d.cli.main import CANCELLED, DONE, FAILED
+from recon3d.cli.exit_codes import CANCELLED, DONE, FAILED
 from recon3d.core.errors import Cancelled, OutputError, ReconError
 from recon3d.run.faults import fault_of_the_machine
 from recon3d.run.files import atomic_path

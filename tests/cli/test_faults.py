@@ -17,7 +17,7 @@ import pytest
 
 from recon3d.cli import main
 from recon3d.cli.dispatch import why_it_died
-from recon3d.cli.main import CANCELLED
+from recon3d.cli.exit_codes import CANCELLED
 from recon3d.cli.perform import perform
 from recon3d.cli.supervisor import Ending, run_apart
 from recon3d.run.task import CancelToken
