@@ -138,7 +138,13 @@ class CameraPanel:
         known = ((row, photos.thumbnails.facts(row.picture)) for row in photos.rows)
         return [
             KnownPhoto(
-                row.id, row.path, facts.width_px, facts.height_px, facts.camera, facts.focal_mm
+                row.id,
+                row.path,
+                facts.width_px,
+                facts.height_px,
+                facts.camera,
+                facts.focal_mm,
+                facts.orientation,
             )
             for row, facts in known
             if facts and facts.width_px and row.state != "excluded"
