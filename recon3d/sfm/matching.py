@@ -22,7 +22,7 @@ _MOST_PAIRS, _MOST_MATCHES = 200, 100
 _FEWEST_IN_PAIR = 30
 # Of the longer side: poses of phones are off by some pixels, those of another convention by
 # hundreds.
-_TOLERANCE = 0.005
+_TOLERANCE = 0.01
 
 
 def match_pairs(

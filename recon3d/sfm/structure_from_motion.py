@@ -157,7 +157,8 @@ def use_given_poses(
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
     database = _database(image_set, photos, given, folder / "given", trust_exif=False)
     features, matches = _match(database, image_set, config, False, task)
-    check_poses(photos, given.cam_from_world, read_matched_pairs(database))
+    if warning := check_poses(photos, given.cam_from_world, read_matched_pairs(database)):
+        task.warn(warning)
     placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
     return Solution(placement, features, matches, 1)
 
