@@ -161,6 +161,8 @@ class ImageSet:
     """By photo id: metres, 0 = unknown; empty without a depth camera."""
     excluded: tuple[str, ...] = ()
     """Ids of good photos that the user leaves out."""
+    depth_unit: float = 0.001
+    """Metres that one grey level of the depth camera's files was taken for."""
     orientation: PixelsTold = "auto"
     """Which pixels of turned photos the user's cameras and marks are for."""
 

@@ -94,6 +94,7 @@ def read_image_set(folder: Path, excluded: Collection[str] = ()) -> ImageSet:
             {item.id: depth_path(folder, item.number) for item in good if item.has_depth},
             partial(read_depth_m, unit_m=content["depth_unit"]),
         ),
+        depth_unit=content["depth_unit"],
         orientation=content["orientation"],
         excluded=tuple(
             before.id

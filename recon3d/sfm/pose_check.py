@@ -42,7 +42,7 @@ class MatchedPair:
 
 
 @dataclass(frozen=True)
-class _Mistake:
+class Mistake:
     """What somebody may have done, and what undoes it."""
 
     message: str
@@ -63,7 +63,7 @@ def check_poses(
     if total < _FEWEST_MATCHES or (share := fitting_share(cam_from_world, pairs)) >= _RIGHT:
         return ""
     found = f"The poses do not fit the photos: only {share:.0%} of their matches agree with them"
-    for mistake in (*_CONVENTIONS, *_turns(photos)):
+    for mistake in mistakes(photos):
         mended = {key: mistake.mended(key, pose) for key, pose in cam_from_world.items()}
         if (better := fitting_share(mended, pairs)) >= max(_RIGHT, share + _BETTER):
             raise PosesError(
@@ -75,6 +75,11 @@ def check_poses(
             hint=_CHECK,
         )
     return f"Only {share:.0%} of the matches between photos agree with the poses. {_CHECK}"
+
+
+def mistakes(photos: Sequence[Photo]) -> Sequence[Mistake]:
+    """What people who hand in poses may have done, the most common first."""
+    return (*_CONVENTIONS, *_turns(photos))
 
 
 def fitting_share(cam_from_world: Mapping[str, Rigid], pairs: Sequence[MatchedPair]) -> float:
@@ -121,7 +126,7 @@ def _about_its_place(pose: Rigid) -> Rigid:
     return Rigid(pose.rotation.T, -pose.rotation.T @ pose.inverse().translation)
 
 
-def _turns(photos: Sequence[Photo]) -> Sequence[_Mistake]:
+def _turns(photos: Sequence[Photo]) -> Sequence[Mistake]:
     """Where EXIF turns photos, the poses may be for the other way up."""
     turned = {p.id: p.exif.orientation for p in photos if p.exif.orientation not in MIRRORED}
     if set(turned.values()) <= {1}:
@@ -137,12 +142,12 @@ def _turns(photos: Sequence[Photo]) -> Sequence[_Mistake]:
         return turn_pose(pose, undone.get(orientation, orientation))
 
     return (
-        _Mistake(
+        Mistake(
             "they were for the pixels as they are stored, which EXIF turns",
             "Say --orientation stored.",
             turn,
         ),
-        _Mistake(
+        Mistake(
             "they were for the photos as viewers show them, turned by EXIF",
             "Say --orientation upright.",
             undo,
@@ -156,36 +161,36 @@ _TRANSPOSED = (
     f"Transpose the 3x3 part of every matrix. {_SEE}",
 )
 _CONVENTIONS = (
-    _Mistake(
+    Mistake(
         "they were inverted: camera-to-world is given as world-to-camera, or the other way round",
         f"Invert the matrices. {_SEE}",
         lambda _, pose: pose.inverse(),
     ),
-    _Mistake(
+    Mistake(
         "OpenGL's axes and OpenCV's were exchanged (y and z point the other way)",
         "Multiply the camera's y and z axes by -1, the second and third column of camera-to-world "
         f"matrices. {_SEE}",
         _opengl,
     ),
-    _Mistake(
+    Mistake(
         "they were inverted and OpenGL's axes and OpenCV's were exchanged (y and z point the "
         "other way)",
         f"Invert the matrices, and multiply the camera's y and z axes by -1. {_SEE}",
         lambda key, pose: _opengl(key, pose.inverse()),
     ),
-    _Mistake(*_TRANSPOSED, lambda _, pose: _about_its_place(pose)),
-    _Mistake(*_TRANSPOSED, lambda _, pose: Rigid(pose.rotation.T, pose.translation)),
-    _Mistake(
+    Mistake(*_TRANSPOSED, lambda _, pose: _about_its_place(pose)),
+    Mistake(*_TRANSPOSED, lambda _, pose: Rigid(pose.rotation.T, pose.translation)),
+    Mistake(
         "they were mirrored: they are left-handed, as Unity's are",
         f"Export them in a right-handed system. {_SEE}",
         lambda _, pose: _from_left_handed(pose),
     ),
-    _Mistake(
+    Mistake(
         "x were ahead, y left and z up, the axes of robots (ROS)",
         f"Give the poses of the camera's optical frame: x right, y down, z ahead. {_SEE}",
         _axes((0, -1, 0), (0, 0, -1), (1, 0, 0)),
     ),
-    _Mistake(
+    Mistake(
         "every camera were turned by half a turn about where it looks (PyTorch3D's axes)",
         f"Multiply the camera's x and y axes by -1. {_SEE}",
         _axes((-1, 0, 0), (0, -1, 0), (0, 0, 1)),

@@ -14,6 +14,7 @@ from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedE
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
+from recon3d.sfm.depth_check import check_depth
 from recon3d.sfm.pose_check import check_poses
 from recon3d.sfm.retrieval import (
     Pair,
@@ -147,6 +148,8 @@ def use_given_poses(
 
     photos = _posed_photos(image_set, given)
     if image_set.sensor_depth:
+        if warning := check_depth(photos, image_set, given):
+            task.warn(warning)
         keys = _camera_keys(photos, given)
         poses = {photo.id: given.cam_from_world[photo.id] for photo in photos}
         cameras = _guess_cameras(photos, given, trust_exif=False)
