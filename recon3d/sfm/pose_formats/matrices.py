@@ -43,9 +43,7 @@ def _read_folder(source: PoseSource) -> PoseFile:
 
 def _is_log(source: PoseSource) -> bool:
     """Open3D's and Tanks and Temples' trajectories: three whole numbers, then a 4x4 block."""
-    return source.path.is_file() and (
-        [len(words) for words in source.first_words][:5] == [3, 4, 4, 4, 4]
-    )
+    return source.numbers_a_line[:5] == [3, 4, 4, 4, 4]
 
 
 def _read_log(source: PoseSource) -> PoseFile:
@@ -63,12 +61,12 @@ def _read_log(source: PoseSource) -> PoseFile:
 
 
 def _are_lines(source: PoseSource) -> bool:
-    return source.path.is_file() and source.words_a_line in ({4}, {12}, {16})
+    return set(source.numbers_a_line) in ({4}, {12}, {16})
 
 
 def _read_lines(source: PoseSource) -> PoseFile:
     # KITTI writes 12 numbers a line, without the last row; others a 4x4 block of four lines.
-    per_pose = 12 if source.words_a_line == {12} else 16
+    per_pose = 12 if source.numbers_a_line[0] == 12 else 16
     numbers = numbers_of(source.text)
     if len(numbers) % per_pose:
         raise ValueError(f"it has {len(numbers)} numbers; a 4x4 matrix per photo is expected")

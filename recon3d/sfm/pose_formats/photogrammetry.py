@@ -37,7 +37,8 @@ def _is_colmap(source: PoseSource) -> bool:
     path = source.path
     if path.is_file():
         return path.stem in ("images", "cameras") and path.suffix in (".txt", ".bin")
-    return any(any(place.glob("images.*")) for place in _places(path))
+    names = ("images.txt", "images.bin")
+    return any((place / name).is_file() for place in _places(path) for name in names)
 
 
 def _places(folder: Path) -> tuple[Path, ...]:

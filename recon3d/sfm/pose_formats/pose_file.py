@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -62,15 +63,16 @@ class PoseSource:
         return read_text(self.path, PosesError)
 
     @cached_property
-    def first_words(self) -> list[list[str]]:
-        """The words of the first lines that say something."""
+    def numbers_a_line(self) -> list[int]:
+        """How many numbers each of the first lines has; empty where it is no file of numbers."""
+        if not self.path.is_file():
+            return []
         bare = (line.partition("#")[0].replace(",", " ").split() for line in self.text.split("\n"))
-        return [words for words in bare if words][:8]
-
-    @property
-    def words_a_line(self) -> set[int]:
-        """How many words those lines have."""
-        return {len(words) for words in self.first_words}
+        lines = list(islice((words for words in bare if words), 8))
+        try:
+            return [len([float(word) for word in words]) for words in lines]
+        except ValueError:
+            return []
 
     @cached_property
     def fields(self) -> Document:

@@ -24,10 +24,10 @@ from recon3d.sfm.pose_formats.pose_file import PoseFile, PoseSource
 from recon3d.sfm.pose_formats.trajectories import STRAY_SCANNER, TUM
 
 FORMATS = (
-    TRANSFORMS, ARRAY, STRAY_SCANNER, RECORD3D, BUNDLER, TEXT_PER_PHOTO, COLMAP, FRAMES,
-    METASHAPE, OURS, REALITY_CAPTURE, OPEN3D_LOG, TUM, LINES,
+    ARRAY, COLMAP, TRANSFORMS, STRAY_SCANNER, RECORD3D, BUNDLER, TEXT_PER_PHOTO, FRAMES, METASHAPE,
+    OURS, REALITY_CAPTURE, OPEN3D_LOG, TUM, LINES,
 )  # fmt: skip
-"""The first that recognises a file reads it: the surest marks come first."""
+"""The first that recognises a file reads it: the surest marks come first, binary before text."""
 
 _HINT = (
     f"Known formats: {'; '.join(known.name for known in FORMATS)}. Text matrices are "
@@ -74,7 +74,7 @@ _FOREIGN = (
     ),
     _Foreign(
         "ARKitScenes' .traj",
-        lambda source: source.path.suffix == ".traj" or source.words_a_line == {7},
+        lambda source: source.path.suffix == ".traj" or set(source.numbers_a_line) == {7},
         "Write TUM's format: time tx ty tz qx qy qz qw, camera to world.",
     ),
     _Foreign(
@@ -95,6 +95,20 @@ _FOREIGN = (
     ),
 )  # fmt: skip
 
+_FOREIGN_SUFFIXES = {
+    ".r3d": ("an archive of Record3D", "It is a ZIP: unpack it and give its metadata.json."),
+    ".npz": ("a bundle of numpy's arrays", "Save the N x 4 x 4 camera-to-world poses as .npy."),
+    ".psx": ("a project of Metashape", "Export its cameras: File, Export, Export Cameras, XML."),
+    ".psz": ("a project of Metashape", "Export its cameras: File, Export, Export Cameras, XML."),
+    ".rcproj": (
+        "a project of RealityCapture",
+        "Export: Alignment, Export, Registration, Internal/External camera parameters.",
+    ),
+    ".bag": ("a recording of ROS", "Write its trajectory as TUM's: evo_traj bag --save_as_tum."),
+    ".abc": ("Alembic", "Export cameras as transforms.json, Bundler or XML."),
+    ".fbx": ("FBX", "Export cameras as transforms.json, Bundler or XML."),
+}  # fmt: skip
+
 
 def read_pose_file(path: Path, photo_ids: Sequence[str], usual_size: Size) -> PoseFile:
     """Read camera poses in any known format.
@@ -112,21 +126,27 @@ def read_pose_file(path: Path, photo_ids: Sequence[str], usual_size: Size) -> Po
     if not path.exists():
         raise PosesError(f"{path} does not exist.", hint="Check the spelling of the path.")
     source = PoseSource(path, photo_ids, usual_size)
+    hint = _HINT
     try:
         _refuse_foreign(source)
         found = next((known for known in FORMATS if known.recognises(source)), None)
         if found is None:
             raise ValueError("it holds no poses in a known format")
+        hint = f"It was read as {found.name}; docs/POSES.md says how such poses are read."
         poses = found.read(source)
         _check(poses)
     except ValueError as error:
-        raise PosesError(f"{path}: {error}.", hint=_HINT) from error
+        raise PosesError(f"{path}: {error}.", hint=hint) from error
     return poses
 
 
 def _refuse_foreign(source: PoseSource) -> None:
-    if source.path.is_dir() or source.path.suffix.lower() in (".npy", ".bin"):
+    suffix = source.path.suffix.lower()
+    if source.path.is_dir() or suffix in (".npy", ".bin"):
         return
+    if suffix in _FOREIGN_SUFFIXES:
+        name, hint = _FOREIGN_SUFFIXES[suffix]
+        raise PosesError(f"{source.path.name} is {name}, which recon3d does not read.", hint=hint)
     for foreign in _FOREIGN:
         if foreign.recognises(source):
             raise PosesError(

@@ -39,7 +39,7 @@ def pose_along(position: Sequence[float], xyzw: Sequence[float], name: str) -> R
 
 
 def _is_tum(source: PoseSource) -> bool:
-    return source.path.is_file() and source.words_a_line == {8}
+    return set(source.numbers_a_line) == {8}
 
 
 def _read_tum(source: PoseSource) -> PoseFile:
