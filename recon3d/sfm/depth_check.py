@@ -24,6 +24,7 @@ _MOST_PHOTOS, _NEIGHBOURS, _POINTS = 16, 3, 400
 # Beyond this angle few cameras see the same.
 _SAME_VIEW_DEG = 45.0
 _SCALES = np.exp(np.arange(-np.log(5000), np.log(5000), np.log(1.06)))
+_AS_GIVEN = np.ones(1)
 # Of the points of a photo, with its neighbours chosen by direction alone.
 _CLEAR = 0.15
 # What must be left of the best agreement for the unit to be believed.
@@ -50,13 +51,13 @@ def check_depth(photos: Sequence[Photo], image_set: ImageSet, given: GivenCamera
     """
     pairs = _pairs(photos, image_set, given)
     poses = given.cam_from_world
-    scores = np.array([_agreement(poses, pairs, scale) for scale in _SCALES])
-    best, as_given = float(scores.max(initial=0)), _agreement(poses, pairs, 1.0)
+    scores = _agreement(poses, pairs, _SCALES)
+    best, as_given = float(scores.max()), float(_agreement(poses, pairs, _AS_GIVEN)[0])
     if as_given >= _BELIEVED * max(best, _CLEAR):
         return ""
     for mistake in mistakes(photos):
         mended = {key: mistake.mended(key, pose) for key, pose in poses.items()}
-        better = _agreement(mended, pairs, 1.0)
+        better = float(_agreement(mended, pairs, _AS_GIVEN)[0])
         if better >= _CLEAR and better > max(best, as_given) / _BELIEVED:
             raise PosesError(
                 f"The poses do not fit the measured depth: {as_given:.0%} of it agrees between "
@@ -68,9 +69,9 @@ def check_depth(photos: Sequence[Photo], image_set: ImageSet, given: GivenCamera
     scale = float(_SCALES[scores.argmax()])
     unit = _usual_unit(image_set.depth_unit * scale)
     return (
-        f"The depth maps do not fit the poses: they would if depth were {scale:.3g} times what it "
-        f"is taken for ({best:.0%} agrees between photos then, now {as_given:.0%}). One grey level "
-        f"means {unit:.4g} m then: say --depth-unit {unit:.4g}, if your poses are in metres."
+        f"The depth maps do not fit the poses: they would if depth were about {scale:.2g} times "
+        f"what it is taken for ({best:.0%} of it agrees between photos then, now {as_given:.0%}). "
+        f"If your poses are in metres, say --depth-unit {unit:.3g}."
     )
 
 
@@ -110,23 +111,22 @@ def _camera(photo: Photo, given: GivenCameras, depth: np.ndarray) -> PinholeCame
 
 
 def _agreement(
-    cam_from_world: Mapping[str, Rigid], pairs: Sequence[_DepthPair], scale: float
-) -> float:
-    """Share of all points that lie on the other photo's depth, both scaled."""
-    agreeing, total = 0, 0
+    cam_from_world: Mapping[str, Rigid], pairs: Sequence[_DepthPair], scales: np.ndarray
+) -> Float[np.ndarray, "s"]:
+    """Share of all points that lie on the other photo's depth, at each scale of both."""
+    agreeing, total = np.zeros(len(scales)), 0
     for pair in pairs:
         second_from_first = cam_from_world[pair.second] @ cam_from_world[pair.first].inverse()
-        uv_px, depth_z = project(
-            second_from_first @ (scale * pair.points_first), pair.camera_second
-        )
+        points = second_from_first @ (scales[:, None, None] * pair.points_first)
+        uv_px, depth_z = project(points, pair.camera_second)
         height, width = pair.depth_second.shape
         with np.errstate(invalid="ignore"):
-            inside = ((uv_px >= 0) & (uv_px < (width, height))).all(axis=1)
-        columns, rows = uv_px[inside].astype(int).T
-        there = scale * pair.depth_second[rows, columns]
-        agreeing += int((np.abs(depth_z[inside] - there) < _SAME_DEPTH * there).sum())
+            inside = np.all((uv_px >= 0) & (uv_px < (width, height)), axis=-1)
+        columns, rows = np.where(inside[..., None], uv_px, 0).astype(int).T
+        there = scales[:, None] * pair.depth_second[rows, columns].T
+        agreeing += (inside & (np.abs(depth_z - there) < _SAME_DEPTH * there)).sum(axis=1)
         total += len(pair.points_first)
-    return agreeing / total if total else 0.0
+    return agreeing / max(total, 1)
 
 
 def _usual_unit(unit_m: float) -> float:

@@ -180,13 +180,15 @@ def _which_pixels(
         )
         for photo in photos
     }
-    # One program wrote all of it: where the others are upright, so is one that does not tell.
-    clear = {pixels for pixels in seen.values() if pixels}
+    turned = [photo for photo in photos if photo.exif.orientation != 1]
+    # One program wrote all of it: where other turned photos are upright, so is one that does not
+    # tell.
+    clear = {pixels for photo in turned if (pixels := seen[photo.id])}
     usual: Pixels = "upright" if clear == {"upright"} else "stored"
     follows = like or {}
-    unclear = [p for p in photos if seen[p.id] is None and p.exif.orientation != 1]
     chosen = {key: pixels or follows.get(key, usual) for key, pixels in seen.items()}
-    return chosen, tuple(p.id for p in unclear if not _is_known(p, follows))
+    unclear = (p for p in turned if seen[p.id] is None and not _is_known(p, follows))
+    return chosen, tuple(photo.id for photo in unclear)
 
 
 def _is_known(photo: Photo, pixels: Mapping[str, Pixels]) -> bool:
