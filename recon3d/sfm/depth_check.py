@@ -16,7 +16,7 @@ from recon3d.core.camera import PinholeCamera, pixel_rays, project
 from recon3d.core.errors import PosesError
 from recon3d.core.scene import GivenCameras, ImageSet, Photo
 from recon3d.core.transform import Rigid
-from recon3d.sfm.pose_check import mistakes
+from recon3d.sfm.pose_check import best_mistake
 
 # Depth cameras err by 1 to 2 %, and edges by more.
 _SAME_DEPTH = 0.03
@@ -55,15 +55,15 @@ def check_depth(photos: Sequence[Photo], image_set: ImageSet, given: GivenCamera
     best, as_given = float(scores.max()), float(_agreement(poses, pairs, _AS_GIVEN)[0])
     if as_given >= _BELIEVED * max(best, _CLEAR):
         return ""
-    for mistake in mistakes(photos):
-        mended = {key: mistake.mended(key, pose) for key, pose in poses.items()}
-        better = float(_agreement(mended, pairs, _AS_GIVEN)[0])
-        if better >= _CLEAR and better > max(best, as_given) / _BELIEVED:
-            raise PosesError(
-                f"The poses do not fit the measured depth: {as_given:.0%} of it agrees between "
-                f"photos, but {better:.0%} would if {mistake.message}.",
-                hint=mistake.hint,
-            )
+    better, mistake = best_mistake(
+        photos, poses, lambda mended: float(_agreement(mended, pairs, _AS_GIVEN)[0])
+    )
+    if better >= _CLEAR and better > max(best, as_given) / _BELIEVED:
+        raise PosesError(
+            f"The poses do not fit the measured depth: {as_given:.0%} of it agrees between "
+            f"photos, but {better:.0%} would if {mistake.message}.",
+            hint=mistake.hint,
+        )
     if best < _CLEAR:
         return ""
     scale = float(_SCALES[scores.argmax()])

@@ -89,7 +89,9 @@ def read_matched_pairs(database: PhotoDatabase) -> list[MatchedPair]:
     counts = count_matches(database)
     pairs = np.argwhere(np.triu(counts >= _FEWEST_IN_PAIR))
     with database.open() as stored:
-        return [_matched_pair(database, stored, a, b) for a, b in _sample(pairs, _MOST_PAIRS)]
+        return [
+            _matched_pair(database, stored, a, b) for a, b in _sample(pairs, _MOST_PAIRS).tolist()
+        ]
 
 
 def _matched_pair(

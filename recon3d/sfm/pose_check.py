@@ -18,8 +18,9 @@ from recon3d.core.scene import Photo
 from recon3d.core.transform import Rigid
 
 # Within 1 % of the photo's side, poses of a right convention fit 60 to 100 % of the matches, even
-# those of hand-held depth cameras, and poses of a wrong one or of other photos up to 25 %.
-_RIGHT, _HOPELESS = 0.5, 0.15
+# those of hand-held depth cameras, and poses of a wrong one or of other photos up to 25 %; up to 60
+# % where the cameras stand in a row. Only what fits so much better than them is believed.
+_SURE, _RIGHT, _HOPELESS = 0.8, 0.5, 0.15
 _BETTER = 0.25
 _FEWEST_MATCHES = 100
 _CHECK = (
@@ -60,15 +61,16 @@ def check_poses(
         PosesError: they cannot belong to these photos; names the mistake that explains it.
     """
     total = sum(len(pair.rays_first) for pair in pairs)
-    if total < _FEWEST_MATCHES or (share := fitting_share(cam_from_world, pairs)) >= _RIGHT:
+    if total < _FEWEST_MATCHES or (share := fitting_share(cam_from_world, pairs)) >= _SURE:
         return ""
     found = f"The poses do not fit the photos: only {share:.0%} of their matches agree with them"
-    for mistake in mistakes(photos):
-        mended = {key: mistake.mended(key, pose) for key, pose in cam_from_world.items()}
-        if (better := fitting_share(mended, pairs)) >= max(_RIGHT, share + _BETTER):
-            raise PosesError(
-                f"{found}, but {better:.0%} would if {mistake.message}.", hint=mistake.hint
-            )
+    better, mistake = best_mistake(photos, cam_from_world, lambda p: fitting_share(p, pairs))
+    if better >= max(_RIGHT, share + _BETTER):
+        raise PosesError(
+            f"{found}, but {better:.0%} would if {mistake.message}.", hint=mistake.hint
+        )
+    if share >= _RIGHT:
+        return ""
     if share < _HOPELESS:
         raise PosesError(
             f"{found}, and no usual mistake of direction or axes explains it.",
@@ -77,9 +79,20 @@ def check_poses(
     return f"Only {share:.0%} of the matches between photos agree with the poses. {_CHECK}"
 
 
-def mistakes(photos: Sequence[Photo]) -> Sequence[Mistake]:
-    """What people who hand in poses may have done, the most common first."""
-    return (*_CONVENTIONS, *_turns(photos))
+def best_mistake(
+    photos: Sequence[Photo],
+    cam_from_world: Mapping[str, Rigid],
+    share_of: Callable[[Mapping[str, Rigid]], float],
+) -> tuple[float, Mistake]:
+    """What people who hand in poses may have done, by how well the mended poses fit.
+
+    share_of: what share of the evidence agrees with poses.
+    """
+    tried = [
+        (share_of({key: one.mended(key, pose) for key, pose in cam_from_world.items()}), one)
+        for one in (*_CONVENTIONS, *_turns(photos))
+    ]
+    return max(tried, key=lambda found: found[0])
 
 
 def fitting_share(cam_from_world: Mapping[str, Rigid], pairs: Sequence[MatchedPair]) -> float:

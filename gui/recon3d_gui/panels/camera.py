@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 _EDGE_PX = 6
 _INDENT_PX = 12
-_SETTINGS = ("frame.scale", "frame.marker_size", "frame.markers", "frame.up", "frame.front")
+_SETTINGS = (
+    "frame.scale",
+    "frame.marker_size",
+    "frame.markers",
+    "frame.up",
+    "frame.origin",
+    "frame.front",
+)
 _CALIBRATE = (
     "Photos of a printed board make the camera known, once for all photos that it takes with "
     "this lens and focus."
