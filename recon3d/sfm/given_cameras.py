@@ -153,11 +153,16 @@ def fit_to_photo(
     camera = intrinsics.pinhole
     if same_shape((camera.width_px, camera.height_px), size):
         return replace(intrinsics, pinhole=camera.resized(*size))
+    hint = (
+        "Give the uncropped photos, one camera per photo (docs/INTRINSICS.md), or leave "
+        "--intrinsics out to have them estimated."
+    )
+    if same_shape(turned_size((camera.width_px, camera.height_px), photo.exif.orientation), size):
+        hint = "It would fit the photo as EXIF turns it: say --orientation stored."
     raise IntrinsicsError(
         f"{source.name} is for {camera.width_px}x{camera.height_px} pixels, but {photo.id} has "
         f"{photo.width_px}x{photo.height_px}: another shape.",
-        hint="Give the uncropped photos, one camera per photo (docs/INTRINSICS.md), or leave "
-        "--intrinsics out to have them estimated.",
+        hint=hint,
     )
 
 

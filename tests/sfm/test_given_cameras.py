@@ -85,6 +85,12 @@ def test_what_upside_down_photos_mean_is_assumed_and_said(
     assert all("0.jpg" in note and "--orientation upright" in note for note in warnings)
 
 
+def test_a_camera_that_fits_the_other_way_up_says_which_option_helps(tmp_path: Path) -> None:
+    with pytest.raises(IntrinsicsError, match="another shape") as error:
+        read(image_set([6], "upright"), None, write_colmap(tmp_path, 1))
+    assert "--orientation stored" in error.value.hint
+
+
 def test_poses_without_a_size_go_with_the_intrinsics(tmp_path: Path) -> None:
     fields = {"width": 640, "height": 480, "fx": 500, "fy": 502, "cx": 300, "cy": 250}
     (tmp_path / "K.json").write_text(json.dumps(fields))
