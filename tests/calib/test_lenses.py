@@ -13,7 +13,7 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError
 from recon3d.core.scene import Exif, Photo
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_from_colmap
-from recon3d.sfm.given_cameras import fit_to_photo
+from recon3d.photos.fitted_cameras import fit_to_photo
 from recon3d.sfm.undistortion import (
     Undistorter,
     distort_pixels,

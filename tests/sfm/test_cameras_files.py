@@ -17,7 +17,8 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import IntrinsicsError, PosesError
 from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
 from recon3d.core.transform import Rigid
-from recon3d.sfm.given_cameras import fit_to_photo, read_given_cameras
+from recon3d.photos.fitted_cameras import fit_to_photo
+from recon3d.sfm.given_cameras import read_given_cameras
 
 SIZE = (640, 480)
 K = np.array([[500.0, 0, 318.0], [0, 502.0, 242.0], [0, 0, 1]])

@@ -48,8 +48,8 @@ class Told:
 
 def tell_file(file: Path, shots: Sequence[KnownPhoto]) -> Told:
     """What a camera file says of these photos: just what a run would take from it."""
+    from recon3d.photos.fitted_cameras import fit_to_photos
     from recon3d.photos.intrinsics import read_camera_file
-    from recon3d.sfm.given_cameras import fit_to_photos
 
     if not shots:
         return Told(("Add photos to see whether it fits them.",))
