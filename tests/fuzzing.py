@@ -10,6 +10,7 @@ import json
 import random
 import re
 import resource
+import runpy
 import select
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,19 +87,19 @@ def intrinsics(folder: Path) -> None:
     (folder / "K.txt").write_text("50 0 32\n0 50 24\n0 0 1\n")
 
 
+def poses(folder: Path) -> None:
+    """Every format, in a folder of its own, as the tests of the formats write them."""
+    written = runpy.run_path(str(Path(__file__).parent / "sfm" / "test_pose_formats.py"))
+    for name, write in written.items():
+        if name.startswith("write_"):
+            (folder / name).mkdir()
+            write(folder / name)
+
+
 def transforms(folder: Path) -> None:
     frames = [{"file_path": name, "transform_matrix": np.eye(4).tolist()} for name in _IDS]
     lens = {"fl_x": 50, "fl_y": 50, "cx": 32, "cy": 24, "w": 64, "h": 48, "k1": 0.1}
     (folder / "transforms.json").write_text(json.dumps({**lens, "frames": frames}, indent=1))
-
-
-def pose_texts(folder: Path) -> None:
-    for name in _IDS:
-        np.savetxt(folder / f"{Path(name).stem}.txt", np.eye(4))
-
-
-def pose_lines(folder: Path) -> None:
-    (folder / "poses.txt").write_text("1 0 0 0 0 1 0 0 0 0 1 0\n" * 3)
 
 
 def colmap(folder: Path, suffix: str) -> None:
@@ -191,9 +192,10 @@ def _notes() -> Any:
 # Readers
 
 
-def _every(folder: Path, read: Callable[[Path], object]) -> None:
+def _every(paths: Iterable[Path], read: Callable[[Path], object]) -> None:
+    """Read them all, also after one that is refused."""
     refused: ReconError | None = None
-    for path in sorted(folder.iterdir()):
+    for path in sorted(paths):
         try:
             read(path)
         except ReconError as error:
@@ -205,20 +207,20 @@ def _every(folder: Path, read: Callable[[Path], object]) -> None:
 def read_photos(folder: Path) -> None:
     from recon3d.photos.pictures import read_picture, read_preview
 
-    _every(folder, read_picture)
-    _every(folder, lambda path: read_preview(path, 32))
+    _every(folder.iterdir(), read_picture)
+    _every(folder.iterdir(), lambda path: read_preview(path, 32))
 
 
 def read_masks(folder: Path) -> None:
     from recon3d.photos.pictures import read_mask
 
-    _every(folder, lambda path: read_mask(path, _SIZE[1], _SIZE[0]))
+    _every(folder.iterdir(), lambda path: read_mask(path, _SIZE[1], _SIZE[0]))
 
 
 def read_depth(folder: Path) -> None:
     from recon3d.photos.pictures import read_depth_mm
 
-    _every(folder, read_depth_mm)
+    _every(folder.iterdir(), read_depth_mm)
 
 
 def read_videos(folder: Path) -> None:
@@ -231,26 +233,33 @@ def read_videos(folder: Path) -> None:
 def read_cameras(folder: Path) -> None:
     from recon3d.photos.intrinsics import read_camera_file
 
-    _every(folder, lambda path: read_camera_file(path, (64, 48)))
+    _every(folder.iterdir(), lambda path: read_camera_file(path, (64, 48)))
 
 
 def read_rigs(folder: Path) -> None:
     from recon3d.photos.rig_files import read_rig_file
 
-    _every(folder, lambda path: read_rig_file(path, (64, 48)))
+    _every(folder.iterdir(), lambda path: read_rig_file(path, (64, 48)))
 
 
-def read_poses(path: Path) -> None:
-    from recon3d.sfm.poses import read_pose_file
+def read_pose_folder(folder: Path) -> None:
+    from recon3d.sfm.pose_formats.registry import read_pose_file
 
-    read_pose_file(path, _IDS, (64, 48))
+    read_pose_file(folder, _IDS, (64, 48))
+
+
+def read_poses(folder: Path) -> None:
+    from recon3d.sfm.pose_formats.registry import read_pose_file
+
+    ids = tuple(f"{number}.png" for number in range(3))
+    _every([*folder.glob("*"), *folder.glob("*/*")], lambda p: read_pose_file(p, ids, (640, 480)))
 
 
 def read_meshes(folder: Path) -> None:
     from recon3d.surface.cleaning.survey import survey
     from recon3d.surface.foreign_meshes import SUFFIXES, read_foreign_mesh
 
-    _every(folder, lambda p: p.suffix in SUFFIXES and survey(read_foreign_mesh(p)))
+    _every(folder.iterdir(), lambda p: p.suffix in SUFFIXES and survey(read_foreign_mesh(p)))
 
 
 def read_settings(folder: Path) -> None:
@@ -271,7 +280,7 @@ def read_networks(folder: Path) -> None:
     from recon3d.depth.hub.files import read_settings as read_json
     from recon3d.depth.mono.checkpoint import read_mono_checkpoint
 
-    _every(folder, read_mono_checkpoint)
+    _every(folder.iterdir(), read_mono_checkpoint)
     shutil.copyfile(folder / "config.json", folder / "recon3d.json")
     with suppress(ReconError):
         network_kind(folder)
@@ -310,11 +319,10 @@ READERS = {
     "depth": Reader(depth, read_depth),
     "video": Reader(video, read_videos),
     "intrinsics": Reader(intrinsics, read_cameras),
-    "poses": Reader(pose_texts, read_poses),
-    "poses by line": Reader(pose_lines, lambda folder: read_poses(folder / "poses.txt")),
-    "transforms.json": Reader(transforms, read_poses),
-    "COLMAP text": Reader(lambda folder: colmap(folder, ".txt"), read_poses),
-    "COLMAP binary": Reader(lambda folder: colmap(folder, ".bin"), read_poses),
+    "poses": Reader(poses, read_poses),
+    "transforms.json": Reader(transforms, read_pose_folder),
+    "COLMAP text": Reader(lambda folder: colmap(folder, ".txt"), read_pose_folder),
+    "COLMAP binary": Reader(lambda folder: colmap(folder, ".bin"), read_pose_folder),
     "mesh-info": Reader(meshes, read_meshes),
     "TOML": Reader(settings, read_settings),
     ".r3d": Reader(projects, read_projects),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import yaml
 
 from recon3d.core.errors import InputError
@@ -139,6 +140,19 @@ def parse_xml(text: str) -> ElementTree.Element:
         return ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as cause:
         raise ValueError(f"its XML is damaged: {cause}") from cause
+
+
+def read_array(path: Path) -> np.ndarray:
+    """A numpy array in a .npy file, mapped: a header that claims too much takes no memory.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # the header is Python text, which can fail in any way
+        raise ValueError(f"it is no array of numpy: {error}") from error
+    return array
 
 
 class _OpenCvLoader(yaml.SafeLoader):
