@@ -83,6 +83,17 @@ def test_what_reaches_too_far_stays_open() -> None:
     assert np.diff(np.r_[uses.starts, 3 * len(kept.faces)]).min() == 1
 
 
+def test_what_masks_call_background_stays_open() -> None:
+    posed, maps = sphere_photos()
+    maps = blind_above(maps, posed, 0.8)
+    masks = {photo_id: there.depth_z > 0 for photo_id, there in maps.items()}
+    masked = replace(posed, masks=masks)
+    closed = close_surface(masked, maps, unit_sphere(0.8), 1.0, task())
+    assert closed.filled is not None
+    tops = closed.vertices[closed.faces[closed.filled]].mean(axis=1)
+    assert not (tops[:, 2] > 0.85).any()
+
+
 def test_a_whole_surface_stays_as_it_is() -> None:
     posed, maps = sphere_photos()
     ball = unit_sphere(2.0)

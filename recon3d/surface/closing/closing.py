@@ -28,10 +28,10 @@ from recon3d.surface.closing.tetrahedra import (
     tetrahedra,
     vote,
 )
-from recon3d.surface.rays import MeshRays, ray_scene
+from recon3d.surface.rays import MeshRays
 
 # Lengths in shares of the scene's median depth, weights in rays.
-_SPACING = 0.015
+_SPACING = 0.01
 """Between points that fill in where the mesh has none."""
 _SIGMA = 0.009
 _SAME_DEPTH = 0.02
@@ -44,7 +44,8 @@ _SMOOTHING_ROUNDS = 5
 _DETAIL_EDGES = 4.0
 """Longest edge, in median edges of the mesh, of faces that stand for what photos showed."""
 _LOST_EDGES = 2.0
-_RAY_STEP_PX = 3
+_SAME_PLACE = 0.1
+"""In median edges of the mesh: a face does not hide itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def close_surface(
     seen = _seen_vertices(merged, posed, depth, task)
     extra, extra_rays = np.zeros((0, 3)), _NO_RAYS
     if loose:
-        extra, extra_rays = _loose_points(merged, posed, depth, _SPACING * typical_z, task)
+        extra, extra_rays = _loose_points(mesh, posed, depth, _SPACING * typical_z, task)
     rays = _strongest(
         _Rays(
             np.concatenate([seen.point, extra_rays.point + len(merged)]),
@@ -116,7 +117,9 @@ def close_surface(
     longest = _longest_edges(vertices, faces)
     is_detail = (faces < len(merged)).all(axis=1) & (longest < _DETAIL_EDGES * edge)
     kept = is_detail & is_confirmed[faces].any(axis=1)
-    kept |= (longest < reach * typical_z) & _first_seen(vertices, faces, posed)
+    others = np.flatnonzero(~kept & (longest < reach * typical_z))
+    surface = Mesh(vertices.astype(np.float32), faces)
+    kept[others] = _seen(surface, others, posed, _SAME_PLACE * edge, task)
     faces, is_detail = faces[kept], is_detail[kept]
     lost = _lost(vertices, own, faces, _LOST_EDGES * edge)
     task.check()
@@ -176,17 +179,15 @@ def _inside(uv_px: np.ndarray, camera: PinholeCamera) -> Bool[np.ndarray, "n"]:
 
 
 def _loose_points(
-    points: Float64[np.ndarray, "p 3"],
+    mesh: Mesh,
     posed: PosedPhotos,
     depth: Mapping[str, SceneDepth],
     spacing: float,
     task: Task,
 ) -> tuple[Float64[np.ndarray, "q 3"], _Rays]:
     """Confirmed depth where the mesh has nothing, one point a cell of `spacing`."""
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(points)
-    low, high = points.min(axis=0) - spacing, points.max(axis=0) + spacing
+    rays = MeshRays(mesh)
+    low, high = mesh.vertices.min(axis=0) - spacing, mesh.vertices.max(axis=0) + spacing
     places, numbers, weights = [], [], []
     views = [view for view in posed.scene.views if view.photo_id in depth]
     for number, view in enumerate(views):
@@ -197,8 +198,8 @@ def _loose_points(
         agreeing = there.agreeing_views[rows, columns].ravel()
         known = np.isfinite(xyz_cam).all(axis=1) & (xyz_cam[:, 2] > 0)
         xyz = view.cam_from_world.inverse() @ xyz_cam[known].astype(np.float64)
-        far, _ = tree.query(xyz, distance_upper_bound=2 * spacing)
-        loose = np.isinf(far) & (xyz > low).all(axis=1) & (xyz < high).all(axis=1)
+        loose = ((xyz > low) & (xyz < high)).all(axis=1)
+        loose[loose] = _distance(rays, mesh, xyz[loose]) > 2 * spacing
         places.append(xyz[loose])
         numbers.append(np.full(int(loose.sum()), number))
         weights.append(_LOOSE_WEIGHT * np.clip(agreeing[known][loose] / _SURELY_SEEN, 0.3, 1.0))
@@ -270,27 +271,35 @@ def _longest_edges(
     return longest
 
 
-def _first_seen(
-    vertices: Float64[np.ndarray, "p 3"], faces: Int32[np.ndarray, "f 3"], posed: PosedPhotos
-) -> Bool[np.ndarray, "f"]:
-    """Faces that some camera sees, nothing before them."""
-    scene, tensor = ray_scene(vertices, faces)
-    seen = np.zeros(len(faces), bool)
+def _seen(
+    surface: Mesh,
+    wanted: Int64[np.ndarray, "n"],
+    posed: PosedPhotos,
+    tolerance: float,
+    task: Task,
+) -> Bool[np.ndarray, "n"]:
+    """Which of some faces cameras see from the front, nothing before them.
+
+    By four points of each: rays through pixels would slip between small faces. Where masks leave
+    something out, a sight of it counts against the face.
+    """
+    rays = MeshRays(surface)
+    corners = surface.vertices[surface.faces[wanted]]
+    middle = corners.mean(axis=1)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    balance = np.zeros(len(wanted), np.int64)
     for view in posed.scene.views:
-        camera = view.camera
-        u, v = np.meshgrid(
-            np.arange(_RAY_STEP_PX / 2, camera.width_px, _RAY_STEP_PX),
-            np.arange(_RAY_STEP_PX / 2, camera.height_px, _RAY_STEP_PX),
-        )
-        along = np.stack(
-            [(u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px, np.ones_like(u)],
-            axis=-1,
-        ).reshape(-1, 3)
-        directions = along @ view.cam_from_world.rotation
-        starts = np.broadcast_to(view.centre_world, directions.shape)
-        rays = np.hstack([starts, directions]).astype(np.float32)
-        hit = scene.cast_rays(tensor(rays))["primitive_ids"].numpy()
-        seen[np.unique(hit[hit < len(faces)])] = True
+        task.check()
+        centre, mask = view.centre_world, posed.masks.get(view.photo_id)
+        facing = np.flatnonzero(np.einsum("ij,ij->i", normals, middle - centre) < 0)
+        for points in (middle, *np.moveaxis((corners + middle[:, None]) / 2, 1, 0)):
+            uv_px, z = project(view.cam_from_world @ points[facing].astype(np.float64), view.camera)
+            inside = _inside(uv_px, view.camera) & (z > 0)
+            rows, pixels = facing[inside], np.floor(uv_px[inside]).astype(np.int64)
+            visible = ~rays.hidden(centre, points[rows], tolerance)
+            kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]
+            balance[rows] += visible * np.where(kept, 1, -1)
+    seen: np.ndarray = balance > 0
     return seen
 
 
@@ -306,11 +315,19 @@ def _lost(
     """
     if not len(faces):
         return np.ones(len(own), bool)
-    middles = vertices[own].mean(axis=1).astype(np.float32)
-    nearest, weights = MeshRays(Mesh(vertices.astype(np.float32), faces)).nearest(middles)
-    there = np.einsum("nk,nki->ni", weights, vertices[faces[nearest]])
-    far: np.ndarray = np.linalg.norm(there - middles, axis=1) > tolerance
+    kept = Mesh(vertices.astype(np.float32), faces)
+    far: np.ndarray = _distance(MeshRays(kept), kept, vertices[own].mean(axis=1)) > tolerance
     return far
+
+
+def _distance(
+    rays: MeshRays, mesh: Mesh, points: Float64[np.ndarray, "n 3"]
+) -> Float64[np.ndarray, "n"]:
+    """From each point to the surface."""
+    face, weights = rays.nearest(points.astype(np.float32))
+    nearest = np.einsum("nk,nki->ni", weights, mesh.vertices[mesh.faces[face]])
+    distance: np.ndarray = np.linalg.norm(nearest - points, axis=1)
+    return distance
 
 
 def _finished(
