@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from recon3d.photos.broken import BROKEN
+from recon3d.photos.broken import or_else
 
 _APPLE, _ACCELERATION, _SIGNED_RATIONAL = b"Apple iOS\x00", 0x0008, 10
 # Held still the sensor feels 1 g; further off it was being shaken.
@@ -39,21 +39,21 @@ def read_down(image: Image.Image) -> tuple[float, float, float] | None:
     Apple's maker note has the accelerometer, DJI's XMP the gimbal, Google's the pose. None where
     the photo does not say, or where it was shaken.
     """
-    try:
-        orientation = image.info.get("original_orientation") or image.getexif().get(0x0112, 1)
-        down = _from_accelerometer(image)
-        if down is None:
-            # Of the picture as it is seen, like all that XMP says.
-            down = _from_angles(image)
-        else:
-            turn = np.array(_UPRIGHT_FROM_STORED.get(orientation, _UPRIGHT_FROM_STORED[1]))
-            down[:2] = turn @ down[:2]
-    except BROKEN:
-        return None
+    down = or_else(lambda: _down(image), None)
     if down is None or not np.isfinite(down).all():
         return None
     x, y, z = (down / np.linalg.norm(down)).tolist()
     return (x, y, z)
+
+
+def _down(image: Image.Image) -> Float[np.ndarray, "3"] | None:
+    down = _from_accelerometer(image)
+    if down is None:
+        # Of the picture as it is seen, like all that XMP says.
+        return _from_angles(image)
+    orientation = image.info.get("original_orientation") or image.getexif().get(0x0112, 1)
+    turn = np.array(_UPRIGHT_FROM_STORED.get(orientation, _UPRIGHT_FROM_STORED[1]))
+    return np.array([*(turn @ down[:2]), down[2]])
 
 
 def _from_accelerometer(image: Image.Image) -> Float[np.ndarray, "3"] | None:

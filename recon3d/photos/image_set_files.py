@@ -6,6 +6,7 @@ Numbers instead of names, because not every library opens a path with umlauts.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -36,6 +37,8 @@ class Item:
     reason: str = ""
     """Why it is left out; empty for a good photo."""
     advice: str = ""
+    flaw: str = ""
+    """What makes a good photo worse than it looks."""
     copy_of: str = ""
     """Id of the photo that it is left out for; good if that one is not used."""
 
@@ -78,6 +81,19 @@ def read_image_set(folder: Path, excluded: Collection[str] = ()) -> ImageSet:
             if after.reason and not before.reason
         ),
     )
+
+
+def read_flaws(folder: Path) -> list[str]:
+    """What makes good photos worse than they look, each with how many photos it is true of."""
+    content = json.loads((folder / "image_set.json").read_text(encoding="utf-8"))
+    flawed: dict[str, list[str]] = defaultdict(list)
+    for item in map(_item_from_json, content["items"]):
+        if item.flaw and not item.reason:
+            flawed[item.flaw].append(item.id)
+    return [
+        f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}: {flaw}"
+        for flaw, ids in flawed.items()
+    ]
 
 
 def _without(items: Sequence[Item], excluded: Collection[str]) -> list[Item]:

@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from statistics import median
@@ -21,22 +22,25 @@ from PIL import Image
 from recon3d.core.errors import InputError
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import ImageSet, Verdict
+from recon3d.photos.decoding import USUAL_BYTES, decoding_bytes
 from recon3d.photos.finding import FoundFiles
 from recon3d.photos.image_set_files import (
     Item,
     depth_path,
     mask_path,
     picture_path,
+    read_flaws,
     read_image_set,
     read_item,
     write_image_set,
     write_item,
 )
 from recon3d.photos.naming import named, split_role
-from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture
+from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture, read_size
 from recon3d.photos.sharpness import sharpness
 from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.files import atomic_path, write_json
+from recon3d.run.memory import SharedMemory
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -113,11 +117,10 @@ def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -
 
 def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
     def work(number: int, photo_id: str) -> Item:
-        return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder))
+        return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder, memory))
 
-    # A 50-megapixel photo needs about half a GiB while it is decoded.
-    threads = task.runtime.threads_within(2**29)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="ingest")
+    memory = SharedMemory(max(task.runtime.room_bytes, USUAL_BYTES))
+    pool = ThreadPoolExecutor(task.runtime.threads, thread_name_prefix="ingest")
     try:
         jobs = [pool.submit(work, number, name) for number, name in enumerate(files.paths)]
         for _ in task.each(as_completed(jobs), len(jobs), lambda job: job.result().id):
@@ -127,19 +130,40 @@ def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
         pool.shutdown(cancel_futures=True)
 
 
-def _ingest_photo(number: int, photo_id: str, files: FoundFiles, folder: Path) -> Item:
-    path = files.paths[photo_id]
+def _ingest_photo(
+    number: int, photo_id: str, files: FoundFiles, folder: Path, memory: SharedMemory
+) -> Item:
     item = Item(
-        number=number, id=photo_id, path=str(path.absolute()), sha256=files.sha256[photo_id]
+        number=number,
+        id=photo_id,
+        path=str(files.paths[photo_id].absolute()),
+        sha256=files.sha256[photo_id],
     )
     try:
-        picture = read_picture(path)
-        _check_is_photo(photo_id, picture)
-        keep = _keep(picture, files.masks.get(photo_id))
-        if photo_id in files.sensor_depth:
-            _copy_depth(files.sensor_depth[photo_id], depth_path(folder, number), picture.rgb)
+        with memory.taken(_decoding_bytes(photo_id, files), f"decode {photo_id}"):
+            return _taken_in(item, files, folder)
     except InputError as error:
         return replace(item, reason=str(error), advice=error.hint)
+
+
+def _decoding_bytes(photo_id: str, files: FoundFiles) -> int:
+    """What a photo takes with its mask and depth, by what their headers say."""
+    needed_bytes = decoding_bytes(*read_size(files.paths[photo_id]))
+    for companions in (files.masks, files.sensor_depth):
+        if photo_id in companions:
+            with suppress(InputError):  # told by who reads it, as what it is
+                needed_bytes += decoding_bytes(*read_size(companions[photo_id]))
+    return needed_bytes
+
+
+def _taken_in(item: Item, files: FoundFiles, folder: Path) -> Item:
+    """The item with its pixels, mask and depth on the disk."""
+    number, path = item.number, files.paths[item.id]
+    picture = read_picture(path)
+    _check_is_photo(item.id, picture)
+    keep = _keep(picture, files.masks.get(item.id))
+    if item.id in files.sensor_depth:
+        _copy_depth(files.sensor_depth[item.id], depth_path(folder, number), picture.rgb)
     with atomic_path(picture_path(folder, number)) as part:
         if picture.is_plain_jpeg:
             shutil.copyfile(path, part)
@@ -151,8 +175,9 @@ def _ingest_photo(number: int, photo_id: str, files: FoundFiles, folder: Path) -
     return replace(
         _seen(item, picture.rgb),
         exif=picture.exif,
+        flaw=picture.flaw,
         has_mask=keep is not None,
-        has_depth=photo_id in files.sensor_depth,
+        has_depth=item.id in files.sensor_depth,
     )
 
 
@@ -187,7 +212,7 @@ def _once(folder: Path, number: int, make: Callable[[], Item]) -> Item:
 
 
 def _seen(item: Item, rgb: UInt8[np.ndarray, "h w 3"]) -> Item:
-    pixels_sha256 = hashlib.sha256(rgb.tobytes()).hexdigest()
+    pixels_sha256 = hashlib.sha256(np.ascontiguousarray(rgb).data).hexdigest()
     return replace(
         item,
         sha256=item.sha256 or pixels_sha256,
@@ -285,8 +310,9 @@ def _counted(bad: Sequence[Verdict]) -> str:
 INGEST = Stage(
     name="ingest",
     result="image_set",
-    version=3,
+    version=4,
     run=ingest,
     read=read_image_set,
     libraries=("pillow", "opencv"),
+    warnings=read_flaws,
 )

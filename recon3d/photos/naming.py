@@ -14,11 +14,17 @@ PHOTO_SUFFIXES = frozenset({
 })  # fmt: skip
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
-    ".3gp",
+    ".3gp", ".mxf", ".ts", ".ogv", ".flv", ".vob",
 })  # fmt: skip
 RAW_SUFFIXES = frozenset({
-    ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw",
+    ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw", ".crw", ".nrw",
+    ".sr2", ".srf", ".x3f", ".3fr", ".fff", ".iiq", ".rwl", ".mrw", ".gpr", ".erf", ".mef", ".mos",
+    ".kdc", ".dcr",
 })  # fmt: skip
+OTHER_PICTURE_SUFFIXES = frozenset({
+    ".psd", ".psb", ".xcf", ".kra", ".jxl", ".exr", ".hdr", ".tga", ".svg", ".eps",
+})  # fmt: skip
+"""Pictures that nothing here reads; whoever gives them learns it by name."""
 
 _SUFFIXES = PHOTO_SUFFIXES | {".txt", ".json"}
 _ROLES = ("color", "colour", "rgb", "depth", "mask", "pose")

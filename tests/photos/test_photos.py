@@ -380,7 +380,7 @@ def test_heic_from_phones_is_upright(real_photos: Path) -> None:
 def test_heic_without_its_package_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recon3d.photos.pictures._open_heif_too", lambda: False)
+    monkeypatch.setattr("recon3d.photos.decoding._open_heif_too", lambda: False)
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(InputError) as caught:
