@@ -37,6 +37,7 @@ from recon3d.photos.image_set_files import (
 )
 from recon3d.photos.naming import named, split_role
 from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture, read_size
+from recon3d.photos.pyramids import Shown, smaller_copies
 from recon3d.photos.sharpness import sharpness
 from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.files import atomic_path, write_json
@@ -85,7 +86,7 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
         items = _ingest_video(files, files.video, config, folder, task)
     else:
         items = _ingest_photos(files, folder, task)
-    items = _leave_out(items, config)
+    items = _leave_out(_without_smaller_copies(items, folder), config)
     bad = [item.verdict for item in items if item.reason]
     if len(bad) == len(items):
         raise _nothing_left(bad)
@@ -259,6 +260,26 @@ def _copy_depth(source: Path, target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> 
 
 def _save_jpeg(rgb: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     Image.fromarray(rgb).save(path, "JPEG", quality=97, subsampling=0)
+
+
+def _without_smaller_copies(items: Sequence[Item], folder: Path) -> list[Item]:
+    good = [item for item in items if not item.reason]
+    pictures = {
+        item.id: Shown(picture_path(folder, item.number), (item.width_px, item.height_px))
+        for item in good
+    }
+    copies = smaller_copies(pictures)
+    return [
+        replace(
+            item,
+            reason=f"it is a smaller copy of {copies[item.id]}",
+            advice="Give the folder of the largest photos alone.",
+            copy_of=copies[item.id],
+        )
+        if item.id in copies
+        else item
+        for item in items
+    ]
 
 
 def _leave_out(items: Sequence[Item], config: IngestConfig) -> list[Item]:

@@ -9,60 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from image_sets import make_image_set, reasons, save, scene
 from PIL import Image
 
 from recon3d.core.errors import Cancelled, ConfigError, InputError
-from recon3d.core.scene import ImageSet
-from recon3d.photos.finding import find_files
-from recon3d.photos.ingest import IngestConfig, check_excluded, ingest, read_image_set
+from recon3d.photos.ingest import IngestConfig, check_excluded, read_image_set
 from recon3d.photos.pictures import read_upright
 from recon3d.photos.video import pick_frames, read_frames
-from recon3d.run.device import Runtime
-from recon3d.run.task import CancelToken, Event, Task, silent
-
-
-def scene(seed: int = 0, size: tuple[int, int] = (160, 120)) -> np.ndarray:
-    """Something with detail at every scale, like a photo."""
-    random = np.random.default_rng(seed)
-    picture = np.zeros((size[1], size[0], 3))
-    for octave in (4, 8, 16, 32, 64, 160):
-        cells = random.random((octave, octave, 3))
-        picture += cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC) / octave**0.5
-    return cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-
-
-def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def make_image_set(
-    photos: Path,
-    folder: Path,
-    *,
-    masks: Path | None = None,
-    depth: Path | None = None,
-    config: IngestConfig = IngestConfig(),  # noqa: B008 - frozen
-    listener: Callable[[Event], None] = silent,
-    cancel: CancelToken | None = None,
-) -> ImageSet:
-    task = Task("ingest", listener, cancel or CancelToken(), Runtime(workers=2))
-    folder.mkdir(exist_ok=True)
-    ingest(find_files(photos, masks, depth, task), config, folder, task)
-    return read_image_set(folder)
-
-
-def reasons(image_set: ImageSet) -> dict[str, str]:
-    assert all(not verdict.used and verdict.advice for verdict in image_set.verdicts)
-    return {verdict.photo_id: verdict.reason for verdict in image_set.verdicts}
+from recon3d.run.task import CancelToken, Event, Task
 
 
 @pytest.fixture
@@ -248,10 +208,10 @@ def test_a_killed_run_leaves_only_whole_items(imgs: Path, out: Path) -> None:
         save(imgs / f"{number:02d}.png", scene(number, (320, 240)), compress_level=1)
     code = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[3]); "
-        "from test_ingest import make_image_set; "
+        "from image_sets import make_image_set; "
         "make_image_set(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1])
     process = subprocess.Popen([sys.executable, "-c", code, str(imgs), str(out), here])
     while process.poll() is None and len(list(out.glob("items/*.json"))) < 5:
         time.sleep(0.005)
