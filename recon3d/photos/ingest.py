@@ -40,6 +40,7 @@ from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_pict
 from recon3d.photos.pyramids import Shown, smaller_copies
 from recon3d.photos.sharpness import sharpness
 from recon3d.photos.video import pick_frames, read_frames
+from recon3d.photos.video_colour import flaw_of
 from recon3d.run.files import atomic_path, write_json
 from recon3d.run.memory import SharedMemory
 from recon3d.run.stage import Stage
@@ -198,12 +199,12 @@ def _ingest_video(
         write_json(picks, {"frames": chosen})
     numbers = json.loads(picks.read_text(encoding="utf-8"))["frames"]
     items = {n: item for n in numbers if (item := read_item(folder, n))}
-    todo = [number for number in numbers if number not in items]
+    todo, flaw = [number for number in numbers if number not in items], flaw_of(video)
     for number, rgb in task.each(read_frames(video, todo), len(todo), lambda pair: str(pair[0])):
         with atomic_path(picture_path(folder, number)) as part:
             _save_jpeg(rgb, part)
         name = f"frame-{number:06d}.jpg"
-        item = Item(number=number, id=name, path=str(video.absolute()), sha256="")
+        item = Item(number=number, id=name, path=str(video.absolute()), sha256="", flaw=flaw)
         items[number] = write_item(folder, _seen(item, rgb))
     return [items[number] for number in sorted(items)]
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from recon3d.core.errors import InputError
 from recon3d.photos.sharpness import fine_detail
+from recon3d.photos.video_colour import hdr_curve, to_srgb
 
 _SMALL_PX = 320
 # Neighbours then share nine tenths of their view: enough for any matcher, few enough to be fast.
@@ -53,17 +54,17 @@ def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list
 def read_frames(
     path: Path, wanted: Sequence[int]
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
-    """Decode the wanted frames, upright, in ascending order; only one is in memory.
+    """Decode the wanted frames, upright and in sRGB, in ascending order; only one is in memory.
 
     Raises:
         InputError: the video cannot be decoded.
     """
-    left = set(wanted)
+    left, curve = set(wanted), hdr_curve(path)
     with _opened(path) as capture:
         for index, frame in enumerate(_frames(capture, left)):
             if index in left:
                 left.remove(index)
-                yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                yield index, to_srgb(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), curve)
             if not left:
                 return
 
@@ -71,6 +72,9 @@ def read_frames(
 @contextmanager
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """OpenCV's reader of videos, whose wheel holds no GPL codecs; it turns frames upright."""
+    # Opening a pipe would wait for ever.
+    if not path.is_file():
+        raise _undecodable(path)
     # FFmpeg only: other readers take names with numbers for the pattern of a sequence of pictures.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     try:
