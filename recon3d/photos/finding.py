@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from os.path import realpath
 from pathlib import Path, PurePath, PurePosixPath
 
 from recon3d.core.errors import InputError
@@ -108,11 +109,12 @@ def list_files(
     """
     mask_files = companion_files(masks, "mask")
     depth_files = companion_files(sensor_depth, "depth")
-    taken = {path.resolve() for path in (*mask_files.values(), *depth_files.values())}
+    # Not Path.resolve, which raises at links that go round in circles.
+    taken = {realpath(path) for path in (*mask_files.values(), *depth_files.values())}
     paths = {
         photo_id: path
         for photo_id, path in list_photos(photos).items()
-        if path.resolve() not in taken
+        if realpath(path) not in taken
     }
     if not paths:
         raise InputError(

@@ -18,11 +18,11 @@ import pytest
 from image_sets import make_image_set, reasons, save, scene
 from PIL import Image
 
-from recon3d.core.errors import Cancelled, ConfigError, InputError
+from recon3d.core.errors import Cancelled, ConfigError, InputError, NotEnoughMemoryError
 from recon3d.photos.ingest import IngestConfig, check_excluded, read_image_set
 from recon3d.photos.pictures import read_upright
 from recon3d.photos.video import pick_frames, read_frames
-from recon3d.run.task import CancelToken, Event, Task
+from recon3d.run.task import CancelToken, Event, Task, silent
 
 
 @pytest.fixture
@@ -390,3 +390,31 @@ def test_leaving_out_everything_is_an_error_and_a_wrong_name_a_warning(
     assert [e.note for e in events] == ["no photo is called x.jpg, so nothing was left out"]
     with pytest.raises(InputError, match="left out all 1"):
         check_excluded(read_image_set(out, ["*"]), ["*"], task)
+
+
+def test_a_photo_beyond_the_budget_is_told_before_it_is_decoded(imgs: Path, out: Path) -> None:
+    save(imgs / "a.png", scene())
+    Image.new("L", (8000, 6000), 200).save(imgs / "large.png")
+    task = Task("ingest", silent, CancelToken(), Runtime(workers=2, memory_gib=0.5))
+    out.mkdir()
+    with pytest.raises(NotEnoughMemoryError, match=r"decode large\.png; it takes about 0\.72 GiB"):
+        ingest(find_files(imgs, None, None, task), IngestConfig(), out, task)
+
+
+def test_hostile_and_broken_files_of_every_kind_leave_the_good_ones(imgs: Path, out: Path) -> None:
+    for number in range(3):
+        save(imgs / f"{number}.jpg", scene(number))
+    os.mkfifo(imgs / "pipe.jpg")
+    (imgs / "loop.png").symlink_to("loop.png")
+    (imgs / "zero.tif").symlink_to("/dev/zero")
+    (imgs / "noise.avif").write_bytes(b"\0\0\0\x1cftypavif" + bytes(range(256)) * 9)
+    (imgs / "program.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    (imgs / os.fsdecode(b"K\xfcche.jpg")).write_text("no photo")
+    image_set = make_image_set(imgs, out)
+    assert [photo.id for photo in image_set.photos] == ["0.jpg", "1.jpg", "2.jpg"]
+    why = reasons(image_set)
+    assert set(why) == {
+        "pipe.jpg", "loop.png", "zero.tif", "noise.avif", "program.jpg", "K\ufffdche.jpg",
+    }  # fmt: skip
+    assert why["pipe.jpg"] == "it is a pipe, not a file"
+    assert "broken" in why["noise.avif"]
