@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 from PIL import Image, ImageCms
-from PIL.ExifTags import IFD
+from PIL.ExifTags import IFD, Base
 
 from recon3d.photos.broken import or_else
 
@@ -22,7 +22,7 @@ _SRGB = ImageCms.createProfile("sRGB")
 _SAME = 2
 _PIXEL_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB ": "LAB"}
 """Pillow's mode of pixels for a profile's colour space (ICC.1, 7.2.6)."""
-_INTEROPERABILITY_INDEX = 1
+_INTEROPERABILITY_INDEX, _ADOBE_RGB = 1, 2
 
 
 def to_srgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -55,10 +55,17 @@ def _profile(image: Image.Image) -> bytes | None:
         return bytes(profile)
     if image.mode == "LAB":
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    # Canon's cameras, for one, say Adobe RGB in EXIF alone (DCF 2.0, 3.3.1.5).
-    interop: dict[int, object] = or_else(lambda: image.getexif().get_ifd(IFD.Interop), {})
-    said = interop.get(_INTEROPERABILITY_INDEX) == "R03"
-    return _adobe_rgb() if said and image.mode == "RGB" else None
+    return _adobe_rgb() if image.mode == "RGB" and _says_adobe_rgb(image) else None
+
+
+def _says_adobe_rgb(image: Image.Image) -> bool:
+    """In EXIF alone, as Canon's cameras do: by DCF 2.0 (3.3.1.5), or by a number of their own."""
+
+    def read(directory: IFD, tag: int) -> object:
+        return or_else(lambda: image.getexif().get_ifd(directory).get(tag), None)
+
+    by_dcf = read(IFD.Interop, _INTEROPERABILITY_INDEX) == "R03"
+    return by_dcf or read(IFD.Exif, Base.ColorSpace) == _ADOBE_RGB
 
 
 def _as_pixels_of(mode: str, image: Image.Image) -> Image.Image | None:

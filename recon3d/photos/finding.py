@@ -177,7 +177,8 @@ def _may_be_photo(file: Path) -> bool:
 
 
 def _check_alone(file: Path) -> None:
-    if file.suffix.lower() not in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
+    known = file.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES
+    if not known and not begins_like_a_picture(file):
         raise InputError(
             f"{file.name} is neither a photo nor a video that recon3d knows.",
             hint="Give a folder of photos, or a video such as .mp4 or .mov.",

@@ -47,11 +47,14 @@ def test_grey_pixels_for_calibration_are_of_the_colours_that_are_meant(tmp_path:
     assert np.abs(grey - meant).max() <= 2
 
 
-def test_a_pale_wide_gamut_pixel_gets_its_colour_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", [{0xA005: {1: "R03"}}, {0xA001: 2}], ids=["DCF", "own number"])
+def test_a_pale_wide_gamut_pixel_gets_its_colour_back(
+    tmp_path: Path, tag: dict[int, object]
+) -> None:
     # Adobe RGB (1998), said in EXIF alone as Canon does: 200, 80, 60 by its definition.
     exif = Image.Exif()
     exif[0x10F] = "Canon"
-    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    exif.get_ifd(0x8769).update(tag)
     Image.new("RGB", (80, 80), (200, 80, 60)).save(tmp_path / "a.png", exif=exif)
     assert read_upright(tmp_path / "a.png")[0, 0].tolist() == pytest.approx([230, 79, 56], abs=1)
 

@@ -90,6 +90,7 @@ def test_a_photo_is_known_by_its_first_bytes_where_its_name_says_nothing(tmp_pat
     (tmp_path / "notes").write_text("BMW, P5 of the list")
     (tmp_path / "MM").write_text("MM")
     assert list(list_photos(tmp_path)) == ["IMG_1", "IMG_2.jpg_large", "IMG_3.png"]
+    assert list(list_photos(tmp_path / "IMG_1")) == ["IMG_1"]
 
 
 def test_a_pipe_among_photos_is_listed_and_never_read(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from image_sets import make_image_set, reasons, save, scene
 from PIL import Image
 
 from recon3d.core.errors import Cancelled, ConfigError, InputError, NotEnoughMemoryError
-from recon3d.photos.ingest import IngestConfig, check_excluded, read_image_set
+from recon3d.photos.finding import find_files
+from recon3d.photos.ingest import IngestConfig, check_excluded, ingest, read_image_set
 from recon3d.photos.pictures import read_upright
 from recon3d.photos.video import pick_frames, read_frames
+from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
 
 
