@@ -60,7 +60,7 @@ def opened(path: Path) -> Iterator[ImageFile]:
     size = (0, 0)
     try:
         file_bytes = _check_file(path)
-        with Image.open(path, formats=_readable_formats()) as image:
+        with Image.open(path, formats=readable_formats()) as image:
             _check_size(image, file_bytes)
             size = image.size
             needed_bytes = decoding_bytes(*size)
@@ -84,7 +84,8 @@ def decoding_bytes(width_px: int, height_px: int) -> int:
 
 
 @cache
-def _readable_formats() -> tuple[str, ...]:
+def readable_formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are decoded at all, for libraries that open pictures."""
     _open_heif_too()
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
