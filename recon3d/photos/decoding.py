@@ -38,8 +38,8 @@ _FORMATS = (
 """What cameras and programs write photos as. Pillow knows many more, some of which start other
 programs (EPS starts Ghostscript)."""
 _BYTES_PER_PIXEL = 16
-"""Pillow's own four, four each for the upright copy and for its colours, the rest for what is
-handed out."""
+"""Pillow's own four, four for its colours, the rest for what is handed out, before and after it is
+turned."""
 USUAL_BYTES = 2**29
 """A photo of 32 megapixels; less memory is never planned with."""
 _BELIEVED_PIXELS, _PIXELS_PER_BYTE = 16_000_000, 1500

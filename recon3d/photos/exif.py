@@ -26,13 +26,15 @@ def read_exif(image: Image.Image) -> Exif:
     main = _readable(exif)
     detail = {**main, **_readable(or_else(lambda: exif.get_ifd(IFD.Exif), {}))}
     gps = _readable(or_else(lambda: exif.get_ifd(IFD.GPSInfo), {}))
+    orientation = read_orientation(image)
     return Exif(
         make=_text(main.get(Base.Make)),
         model=_text(main.get(Base.Model)),
         focal_px=_focal_px(detail, *image.size),
         gps_deg_m=_gps_deg_m(gps),
         taken_at=_time(detail.get(Base.DateTimeOriginal) or main.get(Base.DateTime)),
-        down_cam=read_down(image),
+        down_cam=read_down(image, orientation),
+        orientation=orientation,
     )
 
 
@@ -43,8 +45,11 @@ def _readable(tags: Mapping[int, object]) -> Tags:
     return {number: value for number, value in found if value is not None}
 
 
-def orientation_of(image: Image.Image) -> int:
-    """The orientation 1 to 8 that is still to be applied; 1 where the image does not say."""
+def read_orientation(image: Image.Image) -> int:
+    """EXIF's orientation 1 to 8; 1 where there is none or it cannot be read.
+
+    Pillow turns some formats itself while it decodes them (TIFF); then it is 1 afterwards.
+    """
     value = or_else(lambda: image.getexif().get(Base.Orientation), None)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

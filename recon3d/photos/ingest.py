@@ -6,13 +6,12 @@ import hashlib
 import json
 import logging
 import shutil
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from statistics import median
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -20,9 +19,11 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from recon3d.core.errors import InputError
+from recon3d.core.orientation import PixelsTold, Size, assumption_in_words, size_tells
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import ImageSet, Verdict
+from recon3d.core.scene import ImageSet
 from recon3d.photos.decoding import USUAL_BYTES, decoding_bytes
+from recon3d.photos.depth_images import read_depth_levels
 from recon3d.photos.finding import FoundFiles
 from recon3d.photos.image_set_files import (
     Item,
@@ -35,9 +36,10 @@ from recon3d.photos.image_set_files import (
     write_image_set,
     write_item,
 )
-from recon3d.photos.naming import named, split_role
-from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture, read_size
-from recon3d.photos.pyramids import Shown, smaller_copies
+from recon3d.photos.judging import check_is_photo, counted, judged, nothing_left
+from recon3d.photos.masks import read_mask
+from recon3d.photos.naming import named
+from recon3d.photos.pictures import Picture, read_picture, read_size
 from recon3d.photos.sharpness import sharpness
 from recon3d.photos.video import pick_frames, read_frames
 from recon3d.photos.video_colour import flaw_of
@@ -49,10 +51,6 @@ from recon3d.run.task import Task
 __all__ = ["INGEST", "IngestConfig", "check_excluded", "ingest", "read_image_set"]
 
 _log = logging.getLogger(__name__)
-
-_SMALLEST_PX = 64
-# With fewer photos the median is no measure of what is usual.
-_FEWEST_TO_JUDGE_BLUR = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +64,16 @@ class IngestConfig:
     video_frames: Annotated[int, Range(least=2)] = 150
     """At most this many frames are picked from a video, sharp ones that overlap well.
     More frames cost time in every later stage."""
+
+    orientation: PixelsTold = "auto"
+    """Which pixels your intrinsics, poses, masks, depth maps and marks are for where EXIF turns a
+    photo: stored as they lie in the file, or upright as viewers show them. auto goes by their
+    size; where it fits both, cameras and depth are taken for stored, masks and marks for
+    upright."""
+
+    depth_unit: Annotated[float, Range(above=0, below=1000)] = 0.001
+    """Metres that one grey level of the depth maps means: 0.001 is a millimetre, which most depth
+    cameras write; TUM's sets have 0.0002."""
 
     def __post_init__(self) -> None:
         """Refuse shares and counts that mean nothing."""
@@ -86,15 +94,23 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
     if files.video:
         items = _ingest_video(files, files.video, config, folder, task)
     else:
-        items = _ingest_photos(files, folder, task)
-    items = _leave_out(_without_smaller_copies(items, folder), config)
+        items = _ingest_photos(files, config, folder, task)
+    items = judged(items, folder, config.blur_limit)
     bad = [item.verdict for item in items if item.reason]
     if len(bad) == len(items):
-        raise _nothing_left(bad)
+        raise nothing_left(bad)
     if bad:
-        task.warn(f"left out {len(bad)} of {len(items)} files: {_counted(bad)}")
+        task.warn(f"left out {len(bad)} of {len(items)} files: {counted(bad)}")
     _log.info("%d of %d files are photos, %.1f s", len(items) - len(bad), len(items), task.seconds)
-    write_image_set(folder, items, sequential=files.video is not None)
+    for warning in _assumptions(items, files, config.orientation):
+        task.warn(warning)
+    write_image_set(
+        folder,
+        items,
+        sequential=files.video is not None,
+        orientation=config.orientation,
+        depth_unit=config.depth_unit,
+    )
 
 
 def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -> None:
@@ -117,9 +133,10 @@ def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -
         )
 
 
-def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
+def _ingest_photos(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) -> list[Item]:
     def work(number: int, photo_id: str) -> Item:
-        return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder, memory))
+        make = partial(_ingest_photo, number, photo_id, files, config.orientation, folder, memory)
+        return _once(folder, number, make)
 
     memory = SharedMemory(max(task.runtime.room_bytes, USUAL_BYTES))
     pool = ThreadPoolExecutor(task.runtime.threads, thread_name_prefix="ingest")
@@ -133,7 +150,12 @@ def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
 
 
 def _ingest_photo(
-    number: int, photo_id: str, files: FoundFiles, folder: Path, memory: SharedMemory
+    number: int,
+    photo_id: str,
+    files: FoundFiles,
+    told: PixelsTold,
+    folder: Path,
+    memory: SharedMemory,
 ) -> Item:
     item = Item(
         number=number,
@@ -143,7 +165,7 @@ def _ingest_photo(
     )
     try:
         with memory.taken(_decoding_bytes(photo_id, files), f"decode {photo_id}"):
-            return _taken_in(item, files, folder)
+            return _taken_in(item, files, told, folder)
     except InputError as error:
         return replace(item, reason=str(error), advice=error.hint)
 
@@ -158,14 +180,17 @@ def _decoding_bytes(photo_id: str, files: FoundFiles) -> int:
     return needed_bytes
 
 
-def _taken_in(item: Item, files: FoundFiles, folder: Path) -> Item:
+def _taken_in(item: Item, files: FoundFiles, told: PixelsTold, folder: Path) -> Item:
     """The item with its pixels, mask and depth on the disk."""
     number, path = item.number, files.paths[item.id]
     picture = read_picture(path)
-    _check_is_photo(item.id, picture)
-    keep = _keep(picture, files.masks.get(item.id))
+    check_is_photo(item.id, picture)
+    keep = _keep(picture, files.masks.get(item.id), told)
     if item.id in files.sensor_depth:
-        _copy_depth(files.sensor_depth[item.id], depth_path(folder, number), picture.rgb)
+        source, orientation = files.sensor_depth[item.id], picture.exif.orientation
+        levels = read_depth_levels(source, _size(picture), orientation, told)
+        with atomic_path(depth_path(folder, number)) as part:
+            Image.fromarray(levels).save(part, "PNG")
     with atomic_path(picture_path(folder, number)) as part:
         if picture.is_plain_jpeg:
             shutil.copyfile(path, part)
@@ -225,114 +250,43 @@ def _seen(item: Item, rgb: UInt8[np.ndarray, "h w 3"]) -> Item:
     )
 
 
-def _check_is_photo(photo_id: str, picture: Picture) -> None:
-    height_px, width_px = picture.rgb.shape[:2]
-    role = split_role(photo_id)[1] or PurePosixPath(photo_id).parent.name.lower()
-    if picture.mode.startswith("I") and role.startswith("depth"):
-        raise InputError("it is a depth image", hint="Give its folder as --depth.")
-    levels = len(np.unique(picture.rgb[::4, ::4]))
-    if picture.mode == "1" or (role.startswith("mask") and levels <= 2):
-        raise InputError("it is a mask", hint="Give its folder as --masks.")
-    if min(width_px, height_px) < _SMALLEST_PX:
-        raise InputError(
-            f"it is only {width_px}x{height_px} pixels", hint="Use the photo at its full size."
-        )
-
-
-def _keep(picture: Picture, mask: Path | None) -> Bool[np.ndarray, "h w"] | None:
-    height_px, width_px = picture.rgb.shape[:2]
-    keep = read_mask(mask, width_px, height_px) if mask else picture.opaque
+def _keep(picture: Picture, mask: Path | None, told: PixelsTold) -> Bool[np.ndarray, "h w"] | None:
+    keep = picture.opaque
+    if mask:
+        keep = read_mask(mask, _size(picture), picture.exif.orientation, told)
     if keep is not None and not keep.any():
         raise InputError("its mask hides all of it", hint="In masks, white means keep.")
     return keep
 
 
-def _copy_depth(source: Path, target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
-    depth_z = read_depth_mm(source)
-    (height, width), (rgb_height, rgb_width) = depth_z.shape, rgb.shape[:2]
-    if abs(width / height * rgb_height / rgb_width - 1) > 0.02:
-        raise InputError(
-            f"its depth image is {width}x{height}, the photo {rgb_width}x{rgb_height}",
-            hint="Depth images must show what the photo shows, at any size.",
-        )
-    with atomic_path(target) as part:
-        shutil.copyfile(source, part)
+def _size(picture: Picture) -> Size:
+    height_px, width_px = picture.rgb.shape[:2]
+    return width_px, height_px
+
+
+def _assumptions(items: Sequence[Item], files: FoundFiles, told: PixelsTold) -> Iterator[str]:
+    """Where nothing says which pixels the masks and depth maps of turned photos are for."""
+    unclear = [
+        item.id
+        for item in items
+        if told == "auto"
+        and not item.reason
+        and not size_tells((item.width_px, item.height_px), item.exif.orientation)
+    ]
+    if masked := [photo_id for photo_id in unclear if photo_id in files.masks]:
+        yield assumption_in_words("masks", masked, "upright")
+    if measured := [photo_id for photo_id in unclear if photo_id in files.sensor_depth]:
+        yield assumption_in_words("depth maps", measured, "stored")
 
 
 def _save_jpeg(rgb: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     Image.fromarray(rgb).save(path, "JPEG", quality=97, subsampling=0)
 
 
-def _without_smaller_copies(items: Sequence[Item], folder: Path) -> list[Item]:
-    good = [item for item in items if not item.reason]
-    pictures = {
-        item.id: Shown(picture_path(folder, item.number), (item.width_px, item.height_px))
-        for item in good
-    }
-    copies = smaller_copies(pictures)
-    return [
-        replace(
-            item,
-            reason=f"it is a smaller copy of {copies[item.id]}",
-            advice="Give the folder of the largest photos alone.",
-            copy_of=copies[item.id],
-        )
-        if item.id in copies
-        else item
-        for item in items
-    ]
-
-
-def _leave_out(items: Sequence[Item], config: IngestConfig) -> list[Item]:
-    """Judge the photos beside each other: copies and hopeless blur."""
-    judged, first_with = [], dict[str, str]()
-    usual = median([item.sharpness for item in items if not item.reason] or [0.0])
-    few = sum(not item.reason for item in items) < _FEWEST_TO_JUDGE_BLUR
-    for item in items:
-        twin = first_with.get(item.sha256) or first_with.get(item.pixels_sha256)
-        if item.reason:
-            pass
-        elif twin:
-            item = replace(
-                item,
-                reason=f"it is a copy of {twin}",
-                advice="One of them is enough.",
-                copy_of=twin,
-            )
-        elif not few and item.sharpness < config.blur_limit * usual:
-            share = item.sharpness / usual
-            item = replace(
-                item,
-                reason=f"it is blurred: {share:.0%} of the sharpness that is usual here",
-                advice="Take it again from a steady hand, or lower --ingest.blur-limit.",
-            )
-        else:
-            first_with |= {item.sha256: item.id, item.pixels_sha256: item.id}
-        judged.append(item)
-    return judged
-
-
-def _nothing_left(bad: Sequence[Verdict]) -> InputError:
-    advice = Counter(verdict.advice for verdict in bad if verdict.advice)
-    return InputError(
-        f"None of the {len(bad)} files is a usable photo: {_counted(bad)}.",
-        hint=" ".join(text for text, _ in advice.most_common(2)),
-    )
-
-
-def _counted(bad: Sequence[Verdict]) -> str:
-    """Up to three reasons, the most common first, each with an example."""
-    reasons = Counter(verdict.reason for verdict in bad)
-    example = {verdict.reason: verdict.photo_id for verdict in reversed(bad)}
-    shown = [f"{example[r]} ({r})" if n == 1 else f"{example[r]} and {n - 1} more ({r})"
-             for r, n in reasons.most_common(3)]  # fmt: skip
-    return ", ".join(shown) + (", ..." if len(reasons) > 3 else "")
-
-
 INGEST = Stage(
     name="ingest",
     result="image_set",
-    version=4,
+    version=5,
     run=ingest,
     read=read_image_set,
     libraries=("pillow", "opencv"),

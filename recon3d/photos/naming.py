@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 
 from recon3d.core.printable import printable
@@ -61,43 +62,45 @@ def named(photo_ids: Collection[str], names: Iterable[str]) -> dict[str, list[st
 
 
 def match_by_name(photo_ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Find each photo's companion: by id, then path without suffix, then name, then stem.
+    """Find each photo's companion: by id, then path without suffix, then the end of both.
 
     Suffixes and roles fall away, so `a/1.color.jpg` finds `a/1.depth.png`, and `1.jpg` finds
-    `1.jpg.png`, `1_mask.png` and `mask_1.png`. Capitals count where they tell two names apart. A
-    photo that fits two companions gets none.
+    `1.jpg.png`, `1_mask.png` and `mask_1.png`. Of paths that begin elsewhere the longest common end
+    counts, so `left/1.jpg` finds `images/left/1.jpg` beside `images/right/1.jpg`. Capitals count
+    where they tell two names apart. A photo that fits two companions gets none.
 
     Returns:
         The companion's name by photo id; photos without one are absent.
     """
     photo_ids, names = list(photo_ids), list(names)
     found = _match(photo_ids, names, as_id)
-    left = [photo_id for photo_id in photo_ids if photo_id not in found]
-    free = set(names) - set(found.values())
-    return found | _match(left, sorted(free), lambda path: as_id(path).casefold())
+    taken = set(found.values())
+    free = [name for name in names if name not in taken]
+    return _match(photo_ids, free, lambda path: as_id(path).casefold()) | found
 
 
 def _match(
     photo_ids: Sequence[str], names: Sequence[str], plain: Callable[[str], str]
 ) -> dict[str, str]:
-    levels: tuple[tuple[Callable[[str], str], bool], ...] = (
-        (plain, True),
-        (lambda path: split_role(plain(path))[0], True),
-        (lambda path: PurePosixPath(plain(path)).name, False),
-        (lambda path: PurePosixPath(split_role(plain(path))[0]).name, False),
-    )
+    def bare(path: str) -> str:
+        return split_role(plain(path))[0]
+
+    levels: list[tuple[Callable[[str], str], bool]] = [(plain, True), (bare, True)]
+    for length in range(max((path.count("/") for path in photo_ids), default=0) + 1, 0, -1):
+        levels += [(partial(_end, plain, length), False), (partial(_end, bare, length), False)]
     found: dict[str, str] = {}
     for key, has_folder in levels:
         companions: dict[str, list[str]] = defaultdict(list)
         folders: dict[str, set[PurePosixPath]] = defaultdict(set)
+        keys = {photo_id: key(photo_id) for photo_id in photo_ids}
         for name in names:
             companions[key(name)].append(name)
         for photo_id in photo_ids:
-            folders[key(photo_id)].add(PurePosixPath(photo_id).parent)
+            folders[keys[photo_id]].add(PurePosixPath(photo_id).parent)
         for photo_id in photo_ids:
-            fitting = companions.get(key(photo_id), [])
-            # Without their folders, a/1.jpg and b/1.jpg would share one companion.
-            clear = has_folder or len(folders[key(photo_id)]) == 1
+            fitting = companions.get(keys[photo_id], [])
+            # Without all their folders, a/1.jpg and b/1.jpg would share one companion.
+            clear = has_folder or len(folders[keys[photo_id]]) == 1
             if photo_id not in found and len(fitting) == 1 and clear:
                 found[photo_id] = fitting[0]
     return found
@@ -140,6 +143,11 @@ def _without_suffixes(path: str) -> str:
     while pure.suffix.lower() in _SUFFIXES:
         pure = pure.with_suffix("")
     return pure.as_posix()
+
+
+def _end(plain: Callable[[str], str], length: int, path: str) -> str:
+    """The last parts of a path, as many as there are up to `length`."""
+    return "/".join(plain(path).split("/")[-length:])
 
 
 def _bytes(photo_id: str) -> int:

@@ -1,4 +1,4 @@
-"""Image files -> upright 8-bit sRGB pixels, masks and depth; hostile files end in an InputError."""
+"""Image files -> upright 8-bit sRGB pixels; hostile files end in an InputError."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
-from recon3d.core.errors import InputError
+from recon3d.core.orientation import turn_raster, turned_size
 from recon3d.core.scene import Exif
 from recon3d.photos.colour import to_srgb
 from recon3d.photos.decoding import opened
-from recon3d.photos.exif import orientation_of, read_exif
-from recon3d.photos.masks import kept
+from recon3d.photos.exif import read_exif, read_orientation
 
 _WHITES = (1.0, 255.0, 4095.0, 65535.0)
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
-"""From stored to upright pixels, by EXIF orientation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +60,14 @@ def read_picture(path: Path) -> Picture:
         exif = read_exif(image)
         mode = image.mode
         image.load()
-        stored = _to_8_bits(image)
+        stored = to_8_bits(image)
         coloured, flaw = to_srgb(stored)
-        rgb, opaque = _to_rgb(_upright(image, coloured))
+        rgb, opaque = _to_upright_rgb(coloured, read_orientation(image))
         is_plain_jpeg = (
             image.format in ("JPEG", "MPO")
             and mode in ("RGB", "L")
             and coloured is stored
-            and orientation_of(image) == 1
+            and exif.orientation == 1
         )
     return Picture(rgb, opaque, exif, mode, is_plain_jpeg, flaw)
 
@@ -93,16 +86,16 @@ def read_preview(path: Path, longest_px: int) -> Preview:
         # A JPEG decoder skips most of the work where an eighth of the size will do.
         image.draft("RGB", size)
         image.load()
-        small: Image.Image = _to_8_bits(image)
+        small: Image.Image = to_8_bits(image)
         if small.size != size:
             if small.mode in ("P", "1"):
                 small = small.convert("RGBA" if "transparency" in small.info else "RGB")
             small = small.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
         small, _ = to_srgb(small)
-        rgb, _ = _to_rgb(_upright(image, small))
-        if orientation_of(image) >= 5:
-            sides = sides[::-1]
-    return Preview(rgb, *sides, exif)
+        # Known only now: what Pillow turns while decoding has its upright size from the start.
+        orientation = read_orientation(image)
+        rgb, _ = _to_upright_rgb(small, orientation)
+    return Preview(rgb, *turned_size(sides, orientation), exif)
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -134,79 +127,12 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
         # A JPEG then skips the colours.
         image.draft("L", None)
         image.load()
-        coloured, _ = to_srgb(_to_8_bits(image))
+        coloured, _ = to_srgb(to_8_bits(image))
         return np.asarray(coloured.convert("L"))
 
 
-def read_orientation(path: Path) -> int:
-    """The EXIF orientation 1 to 8 of a photo; 1 where it has none or cannot be read."""
-    try:
-        with opened(path) as image:
-            return orientation_of(image)
-    except InputError:
-        return 1
-
-
-def read_mask(path: Path, width_px: int, height_px: int) -> Bool[np.ndarray, "h w"]:
-    """Read a mask, True = keep, at the size of its photo.
-
-    What keeps is said in `masks`. A mask of another size is resized when its aspect ratio is the
-    photo's within 1 %.
-
-    Raises:
-        InputError: the mask is broken, does not fit the photo, or hides all of it.
-    """
-    try:
-        with opened(path) as image:
-            image.load()
-            mask = _upright(image, _to_8_bits(image))
-            if abs(mask.width / mask.height * height_px / width_px - 1) > 0.01:
-                raise InputError(
-                    f"it is {mask.width}x{mask.height}, the photo {width_px}x{height_px}",
-                    hint="Make the mask from the upright photo, at its size.",
-                )
-            keep = kept(mask)
-    except InputError as error:
-        raise InputError(f"its mask {path.name}: {error}", hint=error.hint) from error
-    if keep.shape == (height_px, width_px):
-        return keep
-    resized = Image.fromarray(keep).resize((width_px, height_px), Image.Resampling.NEAREST)
-    return np.asarray(resized, bool)
-
-
-def read_depth_mm(path: Path) -> Float32[np.ndarray, "h w"]:
-    """Read a depth camera's 16-bit image in millimetres as metres; 0 = unknown.
-
-    Raises:
-        InputError: the file is broken or is not a 16-bit single-channel image.
-    """
-    try:
-        with opened(path) as image:
-            is_depth = image.mode.startswith("I")
-            depth_mm = np.asarray(image, np.int64) if is_depth else None
-    except InputError as error:
-        raise InputError(f"its depth image {path.name}: {error}", hint=error.hint) from error
-    if depth_mm is None:
-        raise InputError(
-            f"its depth image {path.name} is not a 16-bit grey image",
-            hint="Depth images hold millimetres in 16 bits, 0 = unknown.",
-        )
-    known = (depth_mm > 0) & (depth_mm < 65535)
-    return np.where(known, depth_mm / 1000, 0).astype(np.float32)
-
-
-def _upright(source: Image.Image, pixels: Image.Image) -> Image.Image:
-    """Pixels of a decoded image, turned as it says.
-
-    The tags stay as they are: writing odd ones, as ImageOps.exif_transpose does, fails. What Pillow
-    turns itself while decoding (TIFF, HEIF) has no orientation left.
-    """
-    turn = _TURNS.get(orientation_of(source))
-    return pixels if turn is None else pixels.transpose(turn)
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """The same object where it has 8 bits already."""
+def to_8_bits(image: Image.Image) -> Image.Image:
+    """A decoded image with 8 bits a channel; the same object where it has them already."""
     if not (image.mode.startswith("I") or image.mode == "F"):
         return image
     values = np.nan_to_num(
@@ -222,12 +148,18 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _to_rgb(
-    image: Image.Image,
+def _to_upright_rgb(
+    image: Image.Image, orientation: int
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"] | None]:
+    """And where it shows something, unless it does so everywhere.
+
+    The tags stay as they are: writing odd ones, as ImageOps.exif_transpose does, fails.
+    """
     if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        opaque = rgba[..., 3] >= 128
+        rgba = turn_raster(np.asarray(image.convert("RGBA")), orientation)
+        opaque = np.ascontiguousarray(rgba[..., 3] >= 128)
         if not opaque.all():
-            return np.where(opaque[..., None], rgba[..., :3], np.uint8(255)), opaque
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), None
+            white = np.where(opaque[..., None], rgba[..., :3], np.uint8(255))
+            return np.ascontiguousarray(white), opaque
+    rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return np.ascontiguousarray(turn_raster(rgb, orientation)), None

@@ -11,7 +11,8 @@ from PIL import Image, ImageCms
 
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, IngestConfig, ingest, read_image_set
-from recon3d.photos.pictures import read_grey, read_mask, read_picture, read_preview, read_upright
+from recon3d.photos.masks import read_mask
+from recon3d.photos.pictures import read_grey, read_picture, read_preview, read_upright
 from recon3d.run.task import CancelToken, Task, silent
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -113,4 +114,4 @@ def test_a_jpeg_in_another_space_is_not_copied_but_brought_to_srgb(tmp_path: Pat
 def test_the_levels_of_a_mask_are_no_colours(tmp_path: Path) -> None:
     stripes = np.repeat(np.array([[0, 255]], np.uint8), 40, axis=1).repeat(80, axis=0)
     path = save(tmp_path / "m.png", Image.fromarray(stripes))
-    np.testing.assert_array_equal(read_mask(path, 80, 80), stripes > 0)
+    np.testing.assert_array_equal(read_mask(path, (80, 80)), stripes > 0)

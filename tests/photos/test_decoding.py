@@ -16,7 +16,7 @@ from PIL import Image
 from recon3d.core.errors import InputError, NotEnoughMemoryError
 from recon3d.photos import decoding
 from recon3d.photos.decoding import opened
-from recon3d.photos.pictures import read_orientation, read_picture, read_upright
+from recon3d.photos.pictures import read_picture, read_upright
 from recon3d.run.device import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,6 @@ def test_what_is_not_a_file_is_named_and_never_opened(tmp_path: Path) -> None:
     }.items():  # fmt: skip
         with pytest.raises(InputError, match=f"it is {what}"):
             read_picture(tmp_path / f"{name}.jpg")
-        assert read_orientation(tmp_path / f"{name}.jpg") == 1
 
 
 def test_more_than_the_machine_has_left_is_refused_before_it_is_decoded(

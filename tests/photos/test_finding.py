@@ -181,6 +181,14 @@ def test_capitals_count_where_they_tell_two_photos_apart() -> None:
     }
 
 
+def test_capitals_and_longer_paths_do_not_hide_each_other() -> None:
+    photos = ["left/1.JPG", "right/1.JPG"]
+    names = ["Masks/Left/1_mask.png", "Masks/Right/1_mask.png"]
+    assert match_by_name(photos, names) == dict(zip(photos, names, strict=True))
+    # What is left for the one photo may as well be of the other.
+    assert match_by_name(["a/1.jpg", "b/1.jpg"], ["a/1.png", "x/1.png"]) == {"a/1.jpg": "a/1.png"}
+
+
 @pytest.mark.parametrize(
     ("path", "bare", "role"),
     [

@@ -135,7 +135,7 @@ def test_masks_are_written_at_the_photos_size(imgs: Path, tmp_path: Path, out: P
     half[:, :40] = 200
     save(tmp_path / "masks" / "a.png", half)
     save(tmp_path / "masks" / "b.png", np.zeros((120, 160), np.uint8))
-    save(tmp_path / "masks" / "c.png", np.zeros((100, 100), np.uint8))
+    save(tmp_path / "masks" / "c.png", np.full((100, 100), 255, np.uint8))
     image_set = make_image_set(imgs, out, masks=tmp_path / "masks")
     assert list(image_set.masks) == ["a.jpg"]
     mask = np.asarray(Image.open(image_set.masks["a.jpg"]))

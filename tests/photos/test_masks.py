@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import InputError
-from recon3d.photos.pictures import read_mask
+from recon3d.photos.masks import read_mask
 
 SHAPE = np.zeros((60, 80), bool)
 SHAPE[10:40, 20:70] = True
@@ -46,7 +46,7 @@ MASKS = {
 @pytest.mark.parametrize("making", MASKS)
 def test_a_mask_keeps_what_its_maker_meant(tmp_path: Path, making: str) -> None:
     MASKS[making].save(tmp_path / "m.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", 80, 60), SHAPE)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", (80, 60)), SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_what_nobody_can_know_is_told_with_what_is_expected(
 ) -> None:
     Image.fromarray(mask.astype(np.uint8)).save(tmp_path / "m.png")
     with pytest.raises(InputError, match=f"its mask m.png: it (has )?{reason}") as caught:
-        read_mask(tmp_path / "m.png", 80, 60)
+        read_mask(tmp_path / "m.png", (80, 60))
     assert "white (255) keeps" in caught.value.hint
