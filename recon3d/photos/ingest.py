@@ -21,7 +21,7 @@ from PIL import Image
 from recon3d.core.errors import InputError
 from recon3d.core.orientation import PixelsTold, Size, assumption_in_words, size_tells
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import ImageSet
+from recon3d.core.scene import Exif, ImageSet
 from recon3d.photos.decoding import USUAL_BYTES, decoding_bytes
 from recon3d.photos.depth_images import read_depth_levels
 from recon3d.photos.finding import FoundFiles
@@ -41,7 +41,7 @@ from recon3d.photos.masks import read_mask
 from recon3d.photos.naming import named
 from recon3d.photos.pictures import Picture, read_picture, read_size
 from recon3d.photos.sharpness import sharpness
-from recon3d.photos.video import pick_frames, read_frames
+from recon3d.photos.video import film_orientation, pick_frames, read_frames
 from recon3d.photos.video_colour import flaw_of
 from recon3d.run.files import atomic_path, write_json
 from recon3d.run.memory import SharedMemory
@@ -224,13 +224,14 @@ def _ingest_video(
         write_json(picks, {"frames": chosen})
     numbers = json.loads(picks.read_text(encoding="utf-8"))["frames"]
     items = {n: item for n in numbers if (item := read_item(folder, n))}
-    todo, flaw = [number for number in numbers if number not in items], flaw_of(video)
+    todo = [number for number in numbers if number not in items]
+    exif, flaw = Exif(orientation=film_orientation(video)), flaw_of(video)
     for number, rgb in task.each(read_frames(video, todo), len(todo), lambda pair: str(pair[0])):
         with atomic_path(picture_path(folder, number)) as part:
             _save_jpeg(rgb, part)
         name = f"frame-{number:06d}.jpg"
-        item = Item(number=number, id=name, path=str(video.absolute()), sha256="", flaw=flaw)
-        items[number] = write_item(folder, _seen(item, rgb))
+        item = Item(number=number, id=name, path=str(video.absolute()), sha256="", exif=exif)
+        items[number] = write_item(folder, replace(_seen(item, rgb), flaw=flaw))
     return [items[number] for number in sorted(items)]
 
 

@@ -314,10 +314,11 @@ def test_a_broken_video_is_an_error_in_words(imgs: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)]
+    ("matrix", "turns", "orientation"),
+    [((0, 1, -1, 0), -1, 6), ((0, -1, 1, 0), 1, 8), ((-1, 0, 0, -1), 2, 3), ((1, 0, 0, 1), 0, 1)],
 )
 def test_frames_are_turned_as_the_phone_was_held(
-    imgs: Path, matrix: tuple[int, int, int, int], turns: int
+    imgs: Path, out: Path, matrix: tuple[int, int, int, int], turns: int, orientation: int
 ) -> None:
     shown = np.zeros((240, 320, 3), np.uint8)
     shown[:120, :160] = 255
@@ -330,6 +331,11 @@ def test_frames_are_turned_as_the_phone_was_held(
     path.write_bytes(content)
     (_, rgb), *_ = read_frames(path, [1])
     assert np.abs(rgb.astype(int) - np.rot90(shown, turns)).mean() < 8
+    (_, stored), *_ = read_frames(path, [1], upright=False)
+    assert np.abs(stored.astype(int) - shown).mean() < 8
+    # A camera for the stored pixels can then be turned along.
+    image_set = make_image_set(path, out)
+    assert {photo.exif.orientation for photo in image_set.photos} == {orientation}
 
 
 def test_a_scratched_video_gives_the_frames_that_are_whole(imgs: Path) -> None:
