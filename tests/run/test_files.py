@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -114,3 +115,11 @@ def test_a_file_mapping_reads_when_asked_and_keeps_nothing(tmp_path: Path) -> No
     assert len(mapping) == 1
     with pytest.raises(KeyError):
         mapping["b"]
+
+
+def test_a_path_that_is_no_utf_8_survives_in_json(tmp_path: Path) -> None:
+    path = os.fsdecode(b"/photos/K\xfcche.jpg")
+    write_json(tmp_path / "a.json", {"path": path, "ä": "ö"})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"path": path, "ä": "ö"}
+    assert "ä" in text
