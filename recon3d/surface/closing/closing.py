@@ -29,6 +29,7 @@ from recon3d.surface.closing.tetrahedra import (
     vote,
 )
 from recon3d.surface.rays import MeshRays
+from recon3d.surface.topology import edge_uses, half_edges
 
 # Lengths in shares of the scene's median depth, weights in rays.
 _SPACING = 0.01
@@ -41,11 +42,13 @@ _LOOSE_WEIGHT, _SURELY_SEEN = 0.5, 5.0
 _BADNESS = 0.3
 _AT_CAMERA = 1e4
 _SMOOTHING_ROUNDS = 5
-_DETAIL_EDGES = 4.0
-"""Longest edge, in median edges of the mesh, of faces that stand for what photos showed."""
-_LOST_EDGES = 2.0
+
+# In median edges of the mesh.
+_SAME_VERTEX = 0.05
+_SAME_SURFACE = 0.3
+"""What lies nearer to the mesh is the mesh, triangulated otherwise."""
 _SAME_PLACE = 0.1
-"""In median edges of the mesh: a face does not hide itself."""
+"""A face does not hide itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,23 +112,17 @@ def close_surface(
     task.check()
     vertices = _smoothed(cells.points, faces, len(merged))
     vertices[: len(merged)] = merged
-    own = of_vertex[mesh.faces]
+    own = of_vertex[mesh.faces].astype(np.int32)
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
+    faces = faces[_longest_edges(vertices, faces) < reach * typical_z]
     edge = median_edge(mesh)
-    is_confirmed = np.zeros(len(vertices), bool)
-    is_confirmed[seen.point] = True
-    longest = _longest_edges(vertices, faces)
-    is_detail = (faces < len(merged)).all(axis=1) & (longest < _DETAIL_EDGES * edge)
-    kept = is_detail & is_confirmed[faces].any(axis=1)
-    others = np.flatnonzero(~kept & (longest < reach * typical_z))
-    surface = Mesh(vertices.astype(np.float32), faces)
-    kept[others] = _seen(surface, others, posed, _SAME_PLACE * edge, task)
-    faces, is_detail = faces[kept], is_detail[kept]
-    lost = _lost(vertices, own, faces, _LOST_EDGES * edge)
+    far = _distance(mesh, vertices[faces].mean(axis=1)) > _SAME_SURFACE * edge
+    faces = faces[far | _goes_on(own, faces)]
     task.check()
-    all_faces = np.concatenate([faces, own[lost]]).astype(np.int32)
-    is_own = np.concatenate([is_detail, np.ones(int(lost.sum()), bool)])
-    return _finished(vertices, all_faces, is_own, mesh)
+    whole = Mesh(vertices.astype(np.float32), np.concatenate([own, faces]))
+    closing = np.arange(len(own), len(whole.faces))
+    faces = faces[_seen(whole, closing, posed, _SAME_PLACE * edge, task)]
+    return _joined(vertices, own, faces, mesh)
 
 
 def _median_depth(depth: Mapping[str, SceneDepth]) -> float:
@@ -138,7 +135,7 @@ def _median_depth(depth: Mapping[str, SceneDepth]) -> float:
 
 def _merged(mesh: Mesh) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, "v"]]:
     """Vertices that nearly coincide become one: they would make cells without volume."""
-    cell = np.floor(mesh.vertices / (0.3 * median_edge(mesh))).astype(np.int64)
+    cell = np.floor(mesh.vertices / (_SAME_VERTEX * median_edge(mesh))).astype(np.int64)
     _, of_vertex, counts = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
     of_vertex = of_vertex.ravel()
     sums = [np.bincount(of_vertex, mesh.vertices[:, i]) for i in range(3)]
@@ -186,7 +183,6 @@ def _loose_points(
     task: Task,
 ) -> tuple[Float64[np.ndarray, "q 3"], _Rays]:
     """Confirmed depth where the mesh has nothing, one point a cell of `spacing`."""
-    rays = MeshRays(mesh)
     low, high = mesh.vertices.min(axis=0) - spacing, mesh.vertices.max(axis=0) + spacing
     places, numbers, weights = [], [], []
     views = [view for view in posed.scene.views if view.photo_id in depth]
@@ -199,7 +195,7 @@ def _loose_points(
         known = np.isfinite(xyz_cam).all(axis=1) & (xyz_cam[:, 2] > 0)
         xyz = view.cam_from_world.inverse() @ xyz_cam[known].astype(np.float64)
         loose = ((xyz > low) & (xyz < high)).all(axis=1)
-        loose[loose] = _distance(rays, mesh, xyz[loose]) > 2 * spacing
+        loose[loose] = _distance(mesh, xyz[loose]) > 2 * spacing
         places.append(xyz[loose])
         numbers.append(np.full(int(loose.sum()), number))
         weights.append(_LOOSE_WEIGHT * np.clip(agreeing[known][loose] / _SURELY_SEEN, 0.3, 1.0))
@@ -271,6 +267,18 @@ def _longest_edges(
     return longest
 
 
+def _goes_on(
+    own: Int32[np.ndarray, "f 3"], faces: Int32[np.ndarray, "g 3"]
+) -> Bool[np.ndarray, "g"]:
+    """Which faces lie across a border of the mesh, however near to it."""
+    borders = half_edges(own)[edge_uses(own).borders].astype(np.int64)
+    across = half_edges(faces)[:, ::-1].astype(np.int64)
+    width = max(int(own.max()), int(faces.max(initial=0))) + 1
+    on_border = np.isin(across @ [width, 1], borders @ [width, 1])
+    found: np.ndarray = on_border.reshape(-1, 3).any(axis=1)
+    return found
+
+
 def _seen(
     surface: Mesh,
     wanted: Int64[np.ndarray, "n"],
@@ -303,47 +311,29 @@ def _seen(
     return seen
 
 
-def _lost(
-    vertices: Float64[np.ndarray, "p 3"],
-    own: Int64[np.ndarray, "f 3"],
-    faces: Int32[np.ndarray, "g 3"],
-    tolerance: float,
-) -> Bool[np.ndarray, "f"]:
-    """Faces of the mesh that the cut took for nothing: what photos confirmed is never lost.
-
-    By distance: where the cut runs over single points that stick out, nothing is lost.
-    """
-    if not len(faces):
-        return np.ones(len(own), bool)
-    kept = Mesh(vertices.astype(np.float32), faces)
-    far: np.ndarray = _distance(MeshRays(kept), kept, vertices[own].mean(axis=1)) > tolerance
-    return far
-
-
-def _distance(
-    rays: MeshRays, mesh: Mesh, points: Float64[np.ndarray, "n 3"]
-) -> Float64[np.ndarray, "n"]:
+def _distance(mesh: Mesh, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n"]:
     """From each point to the surface."""
-    face, weights = rays.nearest(points.astype(np.float32))
+    face, weights = MeshRays(mesh).nearest(points.astype(np.float32))
     nearest = np.einsum("nk,nki->ni", weights, mesh.vertices[mesh.faces[face]])
     distance: np.ndarray = np.linalg.norm(nearest - points, axis=1)
     return distance
 
 
-def _finished(
+def _joined(
     vertices: Float64[np.ndarray, "p 3"],
-    faces: Int32[np.ndarray, "f 3"],
-    is_own: Bool[np.ndarray, "f"],
+    own: Int32[np.ndarray, "f 3"],
+    closing: Int32[np.ndarray, "g 3"],
     mesh: Mesh,
 ) -> Mesh:
     """With the colours of the mesh, and marked where it had no surface or marked one itself."""
     from scipy.spatial import cKDTree
 
+    faces = np.concatenate([own, closing])
     used, numbers = np.unique(faces, return_inverse=True)
     places = vertices[used].astype(np.float32)
-    faces = numbers.reshape(faces.shape).astype(np.int32)
     _, nearest = cKDTree(mesh.vertices).query(places)
-    filled = ~is_own
+    faces = numbers.reshape(faces.shape).astype(np.int32)
+    filled = np.arange(len(faces)) >= len(own)
     if mesh.filled is not None:
         marked = np.zeros(len(mesh.vertices), bool)
         marked[mesh.faces[mesh.filled]] = True
