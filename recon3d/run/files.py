@@ -246,7 +246,8 @@ def write_json(target: Path, content: Mapping[str, object]) -> None:
     """Write JSON atomically, sorted and indented, so that two runs can be compared."""
     with atomic_path(target) as part:
         text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        part.write_text(text + "\n", encoding="utf-8")
+        # Paths may be no UTF-8; what Python keeps of such bytes becomes JSON's own escapes.
+        part.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 class FileSequence(Sequence[T]):

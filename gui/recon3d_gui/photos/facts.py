@@ -72,14 +72,16 @@ def make_thumbnail(file: Path) -> Thumbnail:
 
     from recon3d.photos.pictures import read_preview
     from recon3d.photos.sharpness import sharpness
-    from recon3d.photos.video import read_frames
+    from recon3d.photos.video import film_orientation, read_frames
 
     try:
         if file.suffix.lower() in VIDEO_SUFFIXES:
             rgb = next((rgb for _, rgb in read_frames(file, [0])), None)
             if rgb is None:
                 return Thumbnail(PhotoFacts(reason="the video has no frames"), None)
-            facts = PhotoFacts(width_px=rgb.shape[1], height_px=rgb.shape[0])
+            facts = PhotoFacts(
+                width_px=rgb.shape[1], height_px=rgb.shape[0], orientation=film_orientation(file)
+            )
         else:
             preview = read_preview(file, _JUDGED_PX)
             rgb = preview.rgb

@@ -11,9 +11,10 @@ from jaxtyping import Float32, UInt8
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import InputError
 from recon3d.depth.mono.frames import Frame
+from recon3d.photos.depth_images import read_depth_m
 from recon3d.photos.documents import read_array
 from recon3d.photos.naming import PHOTO_SUFFIXES
-from recon3d.photos.pictures import read_depth_m, read_upright
+from recon3d.photos.pictures import read_upright
 
 _GUESSED_VIEW_DEG = 60
 
