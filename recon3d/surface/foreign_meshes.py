@@ -17,10 +17,12 @@ from trimesh.resolvers import FilePathResolver
 from typing_extensions import override
 
 from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
+from recon3d.photos.decoding import readable_formats
 from recon3d.run.device import Runtime, limited_address_space
 from recon3d.surface.mesh_file_sizes import check_fits
 
-_TEXTURE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "TGA", "GIF", "DDS", "JPEG2000", "PPM")
+_TEXTURE_FORMATS = ("TGA", "DDS")
+"""Beside those of photos."""
 _SIZE = "size of the file's picture"
 SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off", ".3mf")
 
@@ -112,7 +114,7 @@ def _pictures_unread() -> Iterator[None]:
     def open_for_size(source: Any, mode: Any = "r", formats: Any = None) -> Image.Image:
         if threading.get_ident() != reader:
             return opened(source, mode, formats)
-        with opened(source, mode, _TEXTURE_FORMATS) as picture:
+        with opened(source, mode, [*readable_formats(), *_TEXTURE_FORMATS]) as picture:
             stand_in = Image.new("RGB", (1, 1))
             stand_in.info[_SIZE] = picture.size
         return stand_in
