@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from recon3d.core.errors import InputError, NotEnoughMemoryError
 from recon3d.core.scene import Exif
 from recon3d.photos.naming import VIDEO_SUFFIXES
+from recon3d.run.documents import parse_json
 
 THUMBNAIL_PX = 160
 """Longer side of a thumbnail."""
@@ -129,7 +130,7 @@ def facts_from_text(text: str | bytes) -> PhotoFacts:
     Raises:
         ValueError: it is damaged, or of another version.
     """
-    fields = json.loads(text)
+    fields = parse_json(text if isinstance(text, str) else text.decode())
     usual = asdict(PhotoFacts(focal_mm=0.0))
     if not isinstance(fields, dict) or fields.keys() != usual.keys():
         raise ValueError("not the facts of a photo")

@@ -275,8 +275,7 @@ def _goes_on(
     across = half_edges(faces)[:, ::-1].astype(np.int64)
     width = max(int(own.max()), int(faces.max(initial=0))) + 1
     on_border = np.isin(across @ [width, 1], borders @ [width, 1])
-    found: np.ndarray = on_border.reshape(-1, 3).any(axis=1)
-    return found
+    return np.asarray(on_border.reshape(-1, 3).any(axis=1))
 
 
 def _seen(
