@@ -31,7 +31,7 @@ _MOST_POINTS = 1500
 _LEAST_POINTS = 40
 _TRIES = 300
 _TOLERANCE = 0.015
-"""Of the depth: how far a point may be from the plane that it is on."""
+"""Share of the depth that a point may be from the plane that it is on, at most."""
 _BEHIND = 0.1
 """What a point behind a plane counts against it, where one on it counts 1 and one in front -1."""
 _LEAST_SHARE, _LEAST_SUPPORT = 0.6, 0.2
@@ -39,7 +39,7 @@ _LEAST_SHARE, _LEAST_SUPPORT = 0.6, 0.2
 _LEAST_APART, _LEAST_TRIANGLE = 0.2, 0.02
 """Sides of the triangle that a plane is tried through, in shares of the region's extent, and twice
 its area, in shares of the extent squared."""
-_LEAST_SPREAD = 0.12
+_LEAST_SPREAD = 0.08
 """Standard deviation of the points on a plane across their narrower direction, in shares of the
 region's side: points along a line leave the plane free to turn about it."""
 
@@ -87,8 +87,12 @@ def _working_scale(height: int, width: int) -> float:
     return min(_WORKING_SHARE, _WORKING_PX / max(height, width))
 
 
-def fit_plane(region: Bool[np.ndarray, "h w"], depth_z: Map) -> RegionPlane | None:
+def fit_plane(
+    region: Bool[np.ndarray, "h w"], depth_z: Map, tolerance: float = np.inf
+) -> RegionPlane | None:
     """The plane of a region through the known (> 0) depths in it and around it, if there is one.
+
+    tolerance: of inverse depth, where it is known to less than 1.5 % anyway.
 
     RANSAC (Fischler and Bolles 1981) with a fixed seed, in inverse depth, which of a plane is
     affine in the photo.
@@ -113,8 +117,9 @@ def fit_plane(region: Bool[np.ndarray, "h w"], depth_z: Map) -> RegionPlane | No
     if len(tried) == 0:
         return None
     ahead = np.stack([_ahead(plane, places, inverse) for plane in tried])
-    on = np.abs(ahead) < _TOLERANCE
-    behind, before = ahead > 2 * _TOLERANCE, ahead < -2 * _TOLERANCE
+    near = np.minimum(_TOLERANCE, tolerance / inverse)
+    on = np.abs(ahead) < near
+    behind, before = ahead > 2 * near, ahead < -2 * near
     best = int((on.sum(1) - before.sum(1) - _BEHIND * behind.sum(1)).argmax())
     points, contradicting = int(on[best].sum()), int(before[best].sum())
     least = max(_LEAST_POINTS, _LEAST_SHARE * (points + contradicting), _LEAST_SUPPORT * len(x))

@@ -136,6 +136,14 @@ def test_points_along_one_side_leave_the_plane_free_to_turn(region: np.ndarray) 
     assert fit_plane(region, known) is None
 
 
+def test_a_rounded_body_seen_from_afar_is_no_plane(region: np.ndarray) -> None:
+    across = (np.arange(160) - 80) / 30.0
+    body = np.broadcast_to(5 + 0.05 * across**2, (120, 160)).astype(np.float32)
+    # Its relief is 4 % of the depth: most of it is within 1.5 % of some plane.
+    assert fit_plane(region, body) is not None
+    assert fit_plane(region, body, tolerance=0.01 / 25) is None
+
+
 def test_nothing_known_gives_no_plane(region: np.ndarray) -> None:
     assert fit_plane(region, np.zeros((120, 160), np.float32)) is None
 
@@ -159,13 +167,13 @@ def test_confirmed_relief_and_masks_stay_but_nothing_is_seen_through_a_wall() ->
     mask = np.ones((120, 160), bool)
     mask[:70] = False
     confirmed = SceneDepth(known, np.full(truth.shape, 3, np.float32), camera, "0.jpg")
-    completed = with_planes(guess, confirmed, photo, mask, a_task())
+    completed = with_planes(guess, confirmed, photo, mask, np.inf, a_task())
     inner = np.zeros(truth.shape, bool)
     inner[71:74, 60:100] = True
     np.testing.assert_allclose(completed.values[inner], truth[inner], rtol=1e-3)
     assert (completed.confidence[inner] > 0.8).all()
     assert (completed.values[:70] == 0).all()
-    everything = with_planes(guess, confirmed, photo, None, a_task())
+    everything = with_planes(guess, confirmed, photo, None, np.inf, a_task())
     np.testing.assert_array_equal(everything.values[relief], known[relief])
     np.testing.assert_allclose(everything.values[through], truth[through], rtol=1e-3)
 
