@@ -23,7 +23,7 @@ from recon3d.depth.contrast import visible
 from recon3d.depth.estimate import read_predictions
 from recon3d.depth.files import depth_file_paths, write_prediction
 from recon3d.depth.per_view import write_per_view
-from recon3d.depth.region_planes import fit_plane, plain_regions
+from recon3d.depth.region_planes import fit_planes, plain_regions
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -94,8 +94,10 @@ def with_planes(
     tolerance = _TOLERANCE_PX / _parallax_px(view, camera, [other for other, _ in others])
     for region in plain_regions(np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))):
         task.check()
-        plane = fit_plane(region, confirmed.depth_z, tolerance)
-        if plane is None or _is_seen_through(plane.depth_z, view, camera, others):
+        planes = fit_planes(region, confirmed.depth_z, tolerance)
+        solid = (p for p in planes if not _is_seen_through(p.depth_z, view, camera, others))
+        plane = next(solid, None)
+        if plane is None:
             continue
         unknown = confirmed.depth_z == 0
         free = unknown | (confirmed.depth_z > (1 + _OWN) * plane.depth_z)

@@ -27,6 +27,8 @@ _LEAST_AREA = 0.002
 _BAND_PX = 3
 """How far around a region its surroundings are asked, in pixels of the size regions are sought at.
 They end about two short of an edge; farther beyond it other things begin."""
+_MOST_PLANES = 3
+"""Of one region: the first may be that of the things that stand before it."""
 _MOST_POINTS = 1500
 _LEAST_POINTS = 40
 _TRIES = 300
@@ -87,12 +89,13 @@ def _working_scale(height: int, width: int) -> float:
     return min(_WORKING_SHARE, _WORKING_PX / max(height, width))
 
 
-def fit_plane(
+def fit_planes(
     region: Bool[np.ndarray, "h w"], depth_z: Map, tolerance: float = np.inf
-) -> RegionPlane | None:
-    """The plane of a region through the known (> 0) depths in it and around it, if there is one.
+) -> Iterator[RegionPlane]:
+    """Planes of a region through the known (> 0) depths in it and around it, likeliest first.
 
-    tolerance: of inverse depth, where it is known to less than 1.5 % anyway.
+    Each does without the points of those before. tolerance: of inverse depth, where it is known
+    to less than 1.5 % anyway.
 
     RANSAC (Fischler and Bolles 1981) with a fixed seed, in inverse depth, which of a plane is
     affine in the photo.
@@ -104,30 +107,48 @@ def fit_plane(
     around = cv2.dilate(region.astype(np.uint8), kernel) > 0
     y, x = np.nonzero(around & (depth_z > 0))
     if len(x) < _LEAST_POINTS:
-        return None
+        return
     rng = np.random.default_rng(0)
     if len(x) > _MOST_POINTS:
         chosen = rng.choice(len(x), _MOST_POINTS, replace=False)
         y, x = y[chosen], x[chosen]
     places = np.stack([x, y, np.ones(len(x))]).astype(np.float64)
     inverse = 1 / depth_z[y, x].astype(np.float64)
+    all_points = len(x)
+    for _ in range(_MOST_PLANES):
+        on = _best_plane(region, places, inverse, tolerance, rng)
+        if on.sum() < max(_LEAST_POINTS, _LEAST_SUPPORT * all_points):
+            return
+        plane = _least_squares(places[:, on], inverse[on])
+        farthest = float(inverse[on].min()) / _FARTHEST
+        yield RegionPlane(_depth_of(plane, region, farthest), float(on.sum()) / all_points)
+        places, inverse = places[:, ~on], inverse[~on]
+
+
+def _best_plane(
+    region: Bool[np.ndarray, "h w"],
+    places: Float64[np.ndarray, "3 n"],
+    inverse: Float64[np.ndarray, "n"],
+    tolerance: float,
+    rng: np.random.Generator,
+) -> Bool[np.ndarray, "n"]:
+    """Which points are on the best plane of all tried; none where it is no good."""
+    none = np.zeros(len(inverse), bool)
     rows, columns = np.nonzero(region.any(1))[0], np.nonzero(region.any(0))[0]
     extent = float(max(np.ptp(rows), np.ptp(columns)))
-    tried = _through_triples(places, inverse, extent, rng)
+    tried = _through_triples(places, inverse, extent, rng) if len(inverse) else none[:, None]
     if len(tried) == 0:
-        return None
+        return none
     ahead = np.stack([_ahead(plane, places, inverse) for plane in tried])
     near = np.minimum(_TOLERANCE, tolerance / inverse)
     on = np.abs(ahead) < near
     behind, before = ahead > 2 * near, ahead < -2 * near
     best = int((on.sum(1) - before.sum(1) - _BEHIND * behind.sum(1)).argmax())
-    points, contradicting = int(on[best].sum()), int(before[best].sum())
-    least = max(_LEAST_POINTS, _LEAST_SHARE * (points + contradicting), _LEAST_SUPPORT * len(x))
-    if points < least or _narrowness(places[:2, on[best]]) < _LEAST_SPREAD * np.sqrt(region.sum()):
-        return None
-    plane = _least_squares(places[:, on[best]], inverse[on[best]])
-    farthest = float(inverse[on[best]].min()) / _FARTHEST
-    return RegionPlane(_depth_of(plane, region, farthest), points / len(x))
+    if on[best].sum() < _LEAST_SHARE * (on[best].sum() + before[best].sum()):
+        return none
+    if _narrowness(places[:2, on[best]]) < _LEAST_SPREAD * np.sqrt(region.sum()):
+        return none
+    return np.asarray(on[best])
 
 
 def _through_triples(

@@ -13,10 +13,11 @@ from recon3d.core.camera import pixel_rays
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.errors import Cancelled
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
+from recon3d.core.transform import Rigid
 from recon3d.depth.consistency import RefineConfig, read_scene_depth, refine_depth
 from recon3d.depth.estimate import read_predictions
 from recon3d.depth.plain_regions import complete_plain_regions, is_needed, with_planes
-from recon3d.depth.region_planes import fit_plane, plain_regions
+from recon3d.depth.region_planes import RegionPlane, fit_planes, plain_regions
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 
@@ -74,6 +75,10 @@ def ring(region: np.ndarray, depth_z: np.ndarray, *, width_px: int = 2) -> np.nd
     return np.where(grown & ~region, depth_z, 0).astype(np.float32)
 
 
+def first_plane(region: np.ndarray, known: np.ndarray, **settings: float) -> RegionPlane | None:
+    return next(fit_planes(region, known, **settings), None)
+
+
 @pytest.fixture
 def region() -> np.ndarray:
     found = np.zeros((120, 160), bool)
@@ -98,7 +103,7 @@ def test_regions_end_at_texture_and_at_faint_edges() -> None:
 
 def test_the_plane_is_that_of_the_surroundings(region: np.ndarray) -> None:
     truth = slanted()
-    plane = fit_plane(region, ring(region, truth))
+    plane = first_plane(region, ring(region, truth))
     assert plane is not None
     # float32 depth; the fit is exact but for its rounding.
     np.testing.assert_allclose(plane.depth_z[region], truth[region], rtol=1e-5)
@@ -114,7 +119,7 @@ def test_a_majority_behind_the_plane_is_taken_for_mirror_images(region: np.ndarr
     known = np.where(mirrored, 1.6 * known, known).astype(np.float32)
     behind = (mirrored & (known > 0)).sum() / (known > 0).sum()
     assert behind > 0.5
-    plane = fit_plane(region, known)
+    plane = first_plane(region, known)
     assert plane is not None
     np.testing.assert_allclose(plane.depth_z[region], truth[region], rtol=1e-5)
     assert plane.support == pytest.approx(1 - behind, abs=0.02)
@@ -126,26 +131,40 @@ def test_what_stands_before_a_plane_refutes_it(region: np.ndarray) -> None:
     y, x = np.mgrid[:120, :160]
     scattered = 0.5 * slanted() * np.random.default_rng(1).uniform(0.5, 1.5, known.shape)
     known = np.where((x < 110) & (y < 80) & (known > 0), scattered, known).astype(np.float32)
-    assert fit_plane(region, known) is None
+    assert first_plane(region, known) is None
 
 
 def test_points_along_one_side_leave_the_plane_free_to_turn(region: np.ndarray) -> None:
     known = ring(region, slanted())
     known[:, 50:] = 0
     assert (known > 0).sum() >= 40
-    assert fit_plane(region, known) is None
+    assert first_plane(region, known) is None
 
 
 def test_a_rounded_body_seen_from_afar_is_no_plane(region: np.ndarray) -> None:
     across = (np.arange(160) - 80) / 30.0
     body = np.broadcast_to(5 + 0.05 * across**2, (120, 160)).astype(np.float32)
-    # Its relief is 4 % of the depth: most of it is within 1.5 % of some plane.
-    assert fit_plane(region, body) is not None
-    assert fit_plane(region, body, tolerance=0.01 / 25) is None
+    plane = first_plane(region, body)
+    assert plane is not None
+    assert plane.support > 0.9
+    # Its relief is 1 % of the depth; where depth is known to a thousandth, that is no plane.
+    fine = first_plane(region, body, tolerance=0.001 / 5)
+    assert fine is None or fine.support < 0.5
+
+
+def test_a_second_plane_does_without_the_points_of_the_first(region: np.ndarray) -> None:
+    wall = slanted()
+    y, x = np.mgrid[:120, :160]
+    before = (y > 60) | (x < 55)
+    known = ring(region, np.where(before, 0.6 * wall, wall))
+    first, second = fit_planes(region, known)
+    np.testing.assert_allclose(first.depth_z[region], 0.6 * wall[region], rtol=1e-5)
+    np.testing.assert_allclose(second.depth_z[region], wall[region], rtol=1e-5)
+    assert first.support + second.support == pytest.approx(1)
 
 
 def test_nothing_known_gives_no_plane(region: np.ndarray) -> None:
-    assert fit_plane(region, np.zeros((120, 160), np.float32)) is None
+    assert first_plane(region, np.zeros((120, 160), np.float32)) is None
 
 
 def test_confirmed_relief_and_masks_stay_but_nothing_is_seen_through_a_wall() -> None:
@@ -167,15 +186,34 @@ def test_confirmed_relief_and_masks_stay_but_nothing_is_seen_through_a_wall() ->
     mask = np.ones((120, 160), bool)
     mask[:70] = False
     confirmed = SceneDepth(known, np.full(truth.shape, 3, np.float32), camera, "0.jpg")
-    completed = with_planes(guess, confirmed, photo, mask, np.inf, a_task())
+    view = View("0.jpg", camera, Rigid.identity())
+    completed = with_planes(view, guess, confirmed, photo, mask, [], a_task())
     inner = np.zeros(truth.shape, bool)
     inner[71:74, 60:100] = True
     np.testing.assert_allclose(completed.values[inner], truth[inner], rtol=1e-3)
     assert (completed.confidence[inner] > 0.8).all()
     assert (completed.values[:70] == 0).all()
-    everything = with_planes(guess, confirmed, photo, None, np.inf, a_task())
+    everything = with_planes(view, guess, confirmed, photo, None, [], a_task())
     np.testing.assert_array_equal(everything.values[relief], known[relief])
     np.testing.assert_allclose(everything.values[through], truth[through], rtol=1e-3)
+
+
+@pytest.mark.parametrize("sure", [0.9, 0.2])
+def test_a_plane_that_another_view_sees_through_is_none(sure: float) -> None:
+    posed, predictions, truth = bare_wall()
+    view, other = posed.scene.views[:2]
+    # All that is known around the bare part stands before the wall; the other view sees the wall.
+    known = np.where(predictions["0.jpg"].confidence > 0.3, 0.7 * truth["0.jpg"], 0)
+    known = known.astype(np.float32)
+    confirmed = SceneDepth(known, np.full(known.shape, 3, np.float32), view.camera, "0.jpg")
+    wall = PredictedDepth(
+        truth["1.jpg"], "scene", np.full(known.shape, sure, np.float32), other.camera
+    )
+    guess = replace(predictions["0.jpg"], values=truth["0.jpg"])
+    rgb = posed.rgb["0.jpg"]
+    completed = with_planes(view, guess, confirmed, rgb, None, [(other, wall)], a_task())
+    kept = np.array_equal(completed.values, guess.values)
+    assert kept == (sure > 0.5)
 
 
 def test_a_bare_wall_is_confirmed_by_the_planes_of_other_views(tmp_path: Path) -> None:
