@@ -52,7 +52,9 @@ def run_stages(
     if until < Until.POSE:
         return
     check_photos(config.frame, image_set.value)
-    given = read_given_cameras(image_set.value, inputs.intrinsics, inputs.poses)
+    given = read_given_cameras(
+        image_set.value, inputs.intrinsics, inputs.poses, work.task(REGISTER.name).warn
+    )
     left_out = image_set.value.excluded
     if alone:
         cameras = (image_set, given, estimator)

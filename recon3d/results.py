@@ -44,7 +44,7 @@ class Inputs:
     masks: Path | None = None
     """Folder of masks named like the photos, white = keep."""
     sensor_depth: Path | None = None
-    """Folder of a depth camera's maps in millimetres; needs poses and intrinsics."""
+    """Folder of a depth camera's maps (`ingest.depth_unit`); needs poses and intrinsics."""
     excluded: frozenset[str] = frozenset()
     """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
     `blurred/*`."""

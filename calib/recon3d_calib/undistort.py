@@ -13,13 +13,13 @@ from jaxtyping import UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError
-from recon3d.core.scene import Exif, Photo
+from recon3d.core.scene import Photo
+from recon3d.photos.fitted_cameras import fit_to_photos
 from recon3d.photos.intrinsics import read_camera_file
 from recon3d.photos.intrinsics_files import our_fields
 from recon3d.photos.pictures import read_picture
 from recon3d.run.files import atomic_path, write_json
 from recon3d.run.task import Task
-from recon3d.sfm.given_cameras import fit_to_photos
 from recon3d.sfm.undistortion import Undistorter, undistorted_camera
 from recon3d_calib.lens import LENSES, project
 
@@ -62,13 +62,14 @@ def undistort_photos(
     def convert(item: tuple[str, Path]) -> tuple[str, Path | None, PinholeCamera | str]:
         photo_id, path = item
         try:
-            rgb = read_picture(path).rgb
+            picture = read_picture(path)
         except InputError as error:
             return photo_id, None, str(error)
+        rgb = picture.rgb
         height_px, width_px = rgb.shape[:2]
-        photo = Photo(photo_id, str(path), width_px, height_px, Exif(), "", "")
+        photo = Photo(photo_id, str(path), width_px, height_px, picture.exif, "", "")
         file = read_camera_file(intrinsics, (width_px, height_px))
-        given = fit_to_photos([photo], file, intrinsics)[photo_id]
+        given = fit_to_photos([photo], file, intrinsics).intrinsics[photo_id]
         camera, loss = _camera(given, crop)
         if loss:
             losses.add(loss)

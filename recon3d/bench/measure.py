@@ -41,7 +41,7 @@ from recon3d.core.transform import Rigid, Similarity
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.export.meshes import read_mesh
 from recon3d.photos.naming import match_by_name
-from recon3d.photos.pictures import read_depth_mm
+from recon3d.photos.pictures import read_depth_m
 from recon3d.results import Results
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.texture.texture import read_photo_of_face
@@ -169,7 +169,7 @@ def _true_depth(
 
         # The poses are given in metres, so the scene's unit is the sensor's.
         def sensed(photo_id: str, camera: PinholeCamera) -> np.ndarray:
-            truth_z = read_depth_mm(files[names[photo_id]])
+            truth_z = read_depth_m(files[names[photo_id]], 0.001)
             return at_camera(truth_z, given[photo_id].pinhole, camera)
 
         return sensed

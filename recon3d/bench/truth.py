@@ -12,7 +12,7 @@ from jaxtyping import Float
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.transform import Rigid
 from recon3d.photos.naming import PHOTO_SUFFIXES
-from recon3d.sfm.poses import read_pose_file
+from recon3d.sfm.pose_formats.registry import read_pose_file
 
 CamerasByPhoto = Mapping[str, Rigid]
 """cam_from_world by photo id."""

@@ -13,6 +13,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from recon3d.cli.display import Display, Style
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
+from recon3d.core.orientation import PixelsTold
 from recon3d.export.export import Outputs
 from recon3d.results import Inputs, Until
 from recon3d.run.device import Device, Runtime
@@ -111,14 +112,21 @@ class PhotoCommand(Computation):
     """A photo to leave out: its path below the folder, or a pattern such as "blurred/*"; may be
     given several times."""
     intrinsics: OptionalPath = None
-    """Camera calibration: our JSON, a 3x3 matrix, or a file of OpenCV, COLMAP, nerfstudio or
-    Open3D. Estimated from the photos where it is missing."""
+    """Camera calibration: our JSON, a matrix, or a file of OpenCV, COLMAP, nerfstudio, KITTI,
+    Metashape or Open3D. Estimated from the photos where it is missing."""
     poses: OptionalPath = None
-    """Known camera poses: a COLMAP model, transforms.json, or a folder of 4x4 texts."""
+    """Known camera poses: a COLMAP model, transforms.json, a folder of 4x4 texts, or a file of
+    TUM, KITTI, LLFF, Metashape, RealityCapture, Bundler, Open3D, Polycam or Record3D."""
     masks: OptionalPath = None
     """Folder of masks named like the photos, white = keep."""
     depth: OptionalPath = None
     """Folder of a depth camera's maps, named like the photos; needs --poses and --intrinsics."""
+    depth_unit: Annotated[float | None, NO_DEFAULT] = None
+    """Short for --ingest.depth-unit: metres of one grey level of the depth maps, 0.001 unless told;
+    0.0002 for TUM's."""
+    orientation: Annotated[PixelsTold | None, NO_DEFAULT] = None
+    """Short for --ingest.orientation: which pixels your cameras, masks, depth maps and marks are
+    for where EXIF turns a photo, stored or upright; auto goes by their size."""
     scale: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TEXT")] = ()
     """A known distance: two pixels of your photos and the metres between them, for example
     "a.jpg:812,440 a.jpg:1210,455 = 0.42"; may be given several times. --frame.scale says more."""
@@ -161,14 +169,18 @@ class PhotoCommand(Computation):
     @property
     def effective(self) -> Config:
         """The settings after the command's short options."""
-        frame = self.settings.frame
+        ingest, frame = self.settings.ingest, self.settings.frame
+        if self.depth_unit is not None:
+            ingest = replace(ingest, depth_unit=self.depth_unit)
+        if self.orientation is not None:
+            ingest = replace(ingest, orientation=self.orientation)
         if self.scale:
             frame = replace(frame, scale="; ".join(self.scale))
         if self.marker_size is not None:
             frame = replace(frame, marker_size=self.marker_size)
         if self.up is not None:
             frame = replace(frame, up=self.up)
-        return replace(self.settings, frame=frame)
+        return replace(self.settings, ingest=ingest, frame=frame)
 
     @property
     def workspace_folder(self) -> Path:

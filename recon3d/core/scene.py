@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
+from recon3d.core.orientation import PixelsTold
 from recon3d.core.transform import Rigid
 
 Unit = Literal["scene", "metre"]
+Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Exif:
     taken_at: str | None = None
     down_cam: tuple[float, float, float] | None = None
     """Unit direction of gravity in the upright photo: right, down, forward."""
+    orientation: int = 1
+    """How the stored pixels are turned to be upright, EXIF's 1 to 8."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ class PosedScene:
     """By camera group."""
     report: Mapping[str, object] = field(default_factory=dict)
     """Numbers for people: reprojection error, tracks, attempts, components."""
+    origin: Point = (0.0, 0.0, 0.0)
+    """Where the world's origin lies in the frame of the poses that were given."""
 
     def view(self, photo_id: str) -> View:
         """The view of one photo.
@@ -155,6 +161,10 @@ class ImageSet:
     """By photo id: metres, 0 = unknown; empty without a depth camera."""
     excluded: tuple[str, ...] = ()
     """Ids of good photos that the user leaves out."""
+    depth_unit: float = 0.001
+    """Metres that one grey level of the depth camera's files was taken for."""
+    orientation: PixelsTold = "auto"
+    """Which pixels of turned photos the user's cameras and marks are for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +179,8 @@ class GivenCameras:
     """Of the given poses."""
     digest: str = ""
     """Of the contents of the files this was read from."""
+    origin: Point = (0.0, 0.0, 0.0)
+    """Where the world's origin lies in the frame of the files, which may be far from theirs."""
 
 
 @dataclass(frozen=True, eq=False)

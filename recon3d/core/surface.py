@@ -10,12 +10,16 @@ from jaxtyping import Bool, Float, Float32, Int32, UInt8
 
 from recon3d.core.scene import SparsePoints
 
+# float32 then has a step of a hundred-thousandth of the model, less than any photo resolves.
+_FAR = 100.0
+
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles, counter-clockwise seen from outside; float32 relative to the world origin."""
+    """Triangles, counter-clockwise seen from outside."""
 
-    vertices: Float32[np.ndarray, "v 3"]
+    vertices: Float[np.ndarray, "v 3"]
+    """float32 about the world's origin; float64 on the way to a file that is far from its own."""
     faces: Int32[np.ndarray, "f 3"]
     normals: Float32[np.ndarray, "v 3"] | None = None
     rgb: UInt8[np.ndarray, "v 3"] | None = None
@@ -40,18 +44,31 @@ class TexturedMesh:
 
 @dataclass(frozen=True, eq=False)
 class PointCloud:
-    """Coloured points with normals, float32."""
+    """Coloured points with normals."""
 
-    points: Float32[np.ndarray, "n 3"]
+    points: Float[np.ndarray, "n 3"]
+    """As a mesh's vertices."""
     rgb: UInt8[np.ndarray, "n 3"]
     normals: Float32[np.ndarray, "n 3"]
 
 
 def sparse_surface(points: SparsePoints) -> tuple[Mesh, PointCloud]:
     """Sparse points as a mesh without triangles and a cloud without directions (zero normals)."""
-    xyz = points.xyz_world.astype(np.float32)
+    xyz = as_vertices(points.xyz_world)
     mesh = Mesh(xyz, np.zeros((0, 3), np.int32), rgb=points.rgb)
-    return mesh, PointCloud(xyz, points.rgb, np.zeros_like(xyz))
+    return mesh, PointCloud(xyz, points.rgb, np.zeros_like(xyz, np.float32))
+
+
+def as_vertices(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """As float32, unless they lie so far from the origin that its seven digits lose their shape."""
+    return points if is_far(points) else points.astype(np.float32)
+
+
+def is_far(points: Float[np.ndarray, "n 3"]) -> bool:
+    """Whether points lie many times further from the origin than from each other."""
+    if len(points) < 2:
+        return False
+    return float(np.abs(points).max()) > _FAR * float(np.ptp(points, axis=0).max()) > 0
 
 
 def face_areas(mesh: Mesh) -> Float[np.ndarray, "f"]:

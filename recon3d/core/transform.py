@@ -90,6 +90,12 @@ class Similarity:
             )
         return self.scale * other @ self.rotation.T + self.translation
 
+    def matrix(self) -> Float[np.ndarray, "4 4"]:
+        """The homogeneous 4x4 matrix."""
+        out = np.eye(4)
+        out[:3, :3], out[:3, 3] = self.scale * self.rotation, self.translation
+        return out
+
     def inverse(self) -> Similarity:
         """source_from_target."""
         rotation, scale = self.rotation.T, 1.0 / self.scale

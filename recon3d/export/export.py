@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recon3d.core.depth import SceneDepth
@@ -15,6 +15,7 @@ from recon3d.core.target_frame import TargetFrame
 from recon3d.export.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
 from recon3d.export.meshes import (
     TEXTURE_SUFFIXES,
+    WIDE_SUFFIXES,
     Y_UP_SUFFIXES,
     check_cloud_suffix,
     check_mesh_suffix,
@@ -22,7 +23,7 @@ from recon3d.export.meshes import (
     write_mesh,
 )
 from recon3d.export.textures import ExportConfig
-from recon3d.export.transformed import moved_cloud, moved_model, moved_scene
+from recon3d.export.transformed import moved_cloud, moved_model, moved_scene, near_origin
 from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
 
@@ -140,13 +141,23 @@ def export(
             hint="The report shows how much depth each photo got and what to try.",
         )
     scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
+    near, origin = near_origin(moved, made.mesh.vertices)
+    narrow = [path for path in outputs.meshes if path.suffix.lower() not in WIDE_SUFFIXES]
+    if origin.any() and (narrow or outputs.blender):
+        names = ", ".join(path.name for path in filter(None, [*narrow, outputs.blender]))
+        place = ", ".join(f"{value:.0f}" for value in origin)
+        task.warn(
+            f"{names} cannot hold coordinates so large: 0,0,0 in there is at {place} of the other "
+            f"files. {' and '.join(sorted(WIDE_SUFFIXES))} hold them."
+        )
 
     def write_model(target: Path, level: int = 0) -> None:
         suffix = target.suffix.lower()
         model: Mesh | TexturedMesh = made.levels[level - 1] if level else made.mesh
         if suffix in TEXTURE_SUFFIXES and made.textured:
             model = made.textured_levels[level - 1] if level else made.textured
-        write_mesh(target, moved_model(model, moved, y_up=suffix in Y_UP_SUFFIXES), config)
+        frame = moved if suffix in WIDE_SUFFIXES else near
+        write_mesh(target, moved_model(model, frame, y_up=suffix in Y_UP_SUFFIXES), config)
 
     folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
     coarser = [
@@ -173,7 +184,8 @@ def export(
         write_nerfstudio(outputs.transforms, scene, made.posed, steps.next)
     if outputs.blender:
         writer = write_model if len(made.mesh.faces) else None
-        write_blender(outputs.blender, scene, made.posed, writer, steps.next)
+        there = moved_scene(made.posed.scene, replace(made.frame, target_from_world=near))
+        write_blender(outputs.blender, there, made.posed, writer, steps.next)
     steps.finish()
     written = (*outputs.meshes, *(target for target, _ in coarser))
     return (*written, *filter(None, (outputs.cloud, *folders)))

@@ -174,3 +174,6 @@ TEXTURE_SUFFIXES = frozenset({".obj", ".glb", ".usdz"})
 
 Y_UP_SUFFIXES = frozenset({".glb", ".obj", ".usdz"})
 """Of the formats whose up axis is y, or whose readers (Blender among them) take it for that."""
+
+WIDE_SUFFIXES = frozenset({".ply", ".obj"})
+"""Of the formats that hold more than seven digits of a coordinate."""

@@ -41,11 +41,13 @@ def write_obj(target: Path, model: Mesh | TexturedMesh, config: ExportConfig) ->
 
 
 def _write_vertices(stream: BinaryIO, mesh: Mesh, rgb: NDArray[np.uint8] | None) -> None:
-    # 9 digits bring every float32 back exactly.
+    # So many digits bring every float back exactly.
+    digits = 17 if mesh.vertices.dtype == np.float64 else 9
+    place = f"v %.{digits}g %.{digits}g %.{digits}g"
     if rgb is None:
-        write_lines(stream, "v %.9g %.9g %.9g\n", mesh.vertices)
+        write_lines(stream, f"{place}\n", mesh.vertices)
     else:
-        write_lines(stream, "v %.9g %.9g %.9g %.4f %.4f %.4f\n", mesh.vertices, rgb / 255)
+        write_lines(stream, f"{place} %.4f %.4f %.4f\n", mesh.vertices, rgb / 255)
     normals = normals_of(mesh)
     write_lines(stream, "vn %.4f %.4f %.4f\n", normals)
 

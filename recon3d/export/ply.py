@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +13,19 @@ from recon3d.export.records import Layout, chunks, records
 
 def write_ply(
     target: Path,
-    positions: NDArray[np.float32],
+    positions: NDArray[np.floating[Any]],
     normals: NDArray[np.float32],
     rgb: NDArray[np.uint8] | None,
     faces: NDArray[np.int32] | None,
 ) -> None:
-    """Write a mesh, or a cloud where there are no faces."""
+    """Write a mesh, or a cloud where there are no faces; float64 positions stay so."""
     columns: dict[str, NDArray[np.generic]] = {"position": positions, "normal": normals}
-    layout: Layout = [("position", "<f4", (3,)), ("normal", "<f4", (3,))]
+    wide = positions.dtype == np.float64
+    layout: Layout = [("position", "<f8" if wide else "<f4", (3,)), ("normal", "<f4", (3,))]
     header = ["ply", "format binary_little_endian 1.0", "comment recon3d"]
     header += [f"element vertex {len(positions)}"]
-    header += [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
+    header += [f"property {'double' if wide else 'float'} {name}" for name in ("x", "y", "z")]
+    header += [f"property float {name}" for name in ("nx", "ny", "nz")]
     if rgb is not None:
         columns["rgb"] = rgb
         layout += [("rgb", "u1", (3,))]

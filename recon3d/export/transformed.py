@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from recon3d.core.scene import PosedScene
-from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, as_vertices, is_far
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
 
@@ -49,10 +49,25 @@ def moved_cloud(cloud: PointCloud, target_from_world: Similarity) -> PointCloud:
     )
 
 
+def near_origin(
+    target_from_world: Similarity, points_world: Float[np.ndarray, "n 3"]
+) -> tuple[Similarity, Float[np.ndarray, "3"]]:
+    """For formats of seven digits: the same, about whole numbers near the model where it is far.
+
+    Returns also where the new origin lies in the target frame, which is where it was if not far.
+    """
+    target = target_from_world @ points_world.astype(np.float64)
+    if not is_far(target):
+        return target_from_world, np.zeros(3)
+    origin = np.round(np.median(target, axis=0))
+    translation = target_from_world.translation - origin
+    return Similarity(target_from_world.scale, target_from_world.rotation, translation), origin
+
+
 def _moved(
-    points: Float32[np.ndarray, "n 3"], target_from_world: Similarity
-) -> Float32[np.ndarray, "n 3"]:
-    return (target_from_world @ points).astype(np.float32)
+    points: Float[np.ndarray, "n 3"], target_from_world: Similarity
+) -> Float[np.ndarray, "n 3"]:
+    return as_vertices(target_from_world @ points.astype(np.float64))
 
 
 def _turned(

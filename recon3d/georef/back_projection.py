@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from recon3d.core.camera import Intrinsics, project
 from recon3d.core.errors import InputError
+from recon3d.core.orientation import PixelsTold, Size, turn_pixels, turned_size
 from recon3d.core.scene import ImageSet, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.known_scale import PhotoPixel
@@ -53,13 +54,36 @@ def find_photo(image_set: ImageSet, pixel: PhotoPixel) -> Photo:
             hint=f"Give its folder too: {found[0].id}.",
         )
     (photo,) = found
-    if not (0 <= pixel.column <= photo.width_px and 0 <= pixel.row <= photo.height_px):
+    if is_outside(upright_pixel(photo, pixel, image_set.orientation), _size(photo)):
         raise InputError(
             f"--scale names pixel {pixel.column:g},{pixel.row:g} of {photo.id}, which has only "
             f"{photo.width_px} x {photo.height_px}.",
             hint="Count columns, then rows, from the upper left corner of the upright photo.",
         )
     return photo
+
+
+def is_outside(pixel: PhotoPixel, size: Size) -> bool:
+    """Whether a picture of that size does not hold the pixel."""
+    return not (0 <= pixel.column <= size[0] and 0 <= pixel.row <= size[1])
+
+
+def upright_pixel(photo: Photo, pixel: PhotoPixel, told: PixelsTold) -> PhotoPixel:
+    """The pixel of the upright photo; what only the stored one holds is one of that."""
+    orientation, size = photo.exif.orientation, _size(photo)
+    stored = turned_size(size, orientation)
+    if told == "upright" or (told == "auto" and not is_outside(pixel, size)):
+        return pixel
+    if told == "auto" and is_outside(pixel, stored):
+        return pixel
+    # Viewers count pixels, turning is about the picture's corner.
+    corner_px = np.array([pixel.column, pixel.row]) + 0.5
+    column, row = (turn_pixels(corner_px, stored, orientation) - 0.5).tolist()
+    return PhotoPixel(pixel.photo, column, row)
+
+
+def _size(photo: Photo) -> Size:
+    return photo.width_px, photo.height_px
 
 
 def photo_pixel(
@@ -74,7 +98,8 @@ def photo_pixel(
     taken_px = distort_pixels(uv_px[None], _intrinsics(scene, photo, view), view.camera)[0]
     column, row = (taken_px - 0.5).tolist()
     pixel = PhotoPixel(view.photo_id, column, row)
-    find_photo(image_set, pixel)
+    if is_outside(pixel, _size(photo)):
+        raise InputError(f"{view.photo_id} does not reach as far as its undistorted picture there.")
     return pixel
 
 
@@ -118,6 +143,7 @@ class BackProjector:
         view = self._views.get(photo.id)
         if view is None:
             raise NoPlaceError(f"{photo.id} was not placed")
+        pixel = upright_pixel(photo, pixel, self._image_set.orientation)
         # Viewers count pixels, we measure from the picture's corner.
         uv_px = np.array([[pixel.column + 0.5, pixel.row + 0.5]])
         taken_with = _intrinsics(self._scene, photo, view)

@@ -21,7 +21,9 @@ from recon3d.georef.back_projection import find_photo
 from recon3d.georef.frame_words import (
     describe_scale,
     describe_up,
+    mark_warnings,
     north_warnings,
+    origin_warnings,
     scale_warnings,
     summary,
     up_warnings,
@@ -68,6 +70,12 @@ class FrameConfig:
     held, the ground and walls) and puts the origin on the ground below it. An axis of your poses,
     such as +z or -y, or three numbers, say what is up. none keeps the frame of the cameras."""
 
+    origin: str = "auto"
+    """Where 0,0,0 of the model lies. auto is on the ground below it or, where the model keeps the
+    frame of the cameras, where your poses have it, unless that is too far away for the seven digits
+    of most mesh files. poses insists on the latter. Three numbers are a point in the frame of
+    your poses, such as 431200,5432100,300. The report tells where it is."""
+
     front: Literal["cameras", "north"] = "cameras"
     """What +y points to: cameras is the way the photos look on average, so that Blender's front
     view shows what they show; north needs photos with GPS."""
@@ -79,6 +87,8 @@ class FrameConfig:
         check_family(self.markers, "frame.markers")
         if self.up not in ("auto", "none"):
             _direction(self.up)
+        if self.origin not in ("auto", "poses"):
+            _origin(self.origin)
 
 
 def check_photos(config: FrameConfig, image_set: ImageSet) -> None:
@@ -120,20 +130,27 @@ def find_frame(
         posed.scene, image_set, mesh if is_measured else None, believed, given
     )
     upright = _upright(posed, mesh, standing, config, believed)
-    stays = config.up == "none"
+    upright = _with_origin(upright, config.origin, np.array(posed.scene.origin))
+    target_from_world = Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0)
+    poses_from_model = _shifted(target_from_world.inverse(), np.array(posed.scene.origin))
+    stays, is_placed = config.up == "none", config.origin != "auto"
     ground = "plane" if standing.ground else "lowest points"
     frame = TargetFrame(
-        Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0),
+        target_from_world,
         "metre" if scale else posed.scene.unit,
         {
             "scale": describe_scale(scale, [*told, *measured]),
             "up": describe_up(standing.up),
-            "ground": None if stays else ground,
+            "ground": None if stays or is_placed else ground,
+            "origin": poses_from_model.translation.tolist(),
+            "poses_from_model": poses_from_model.matrix().tolist(),
             "north_deg": None if stays else _bearing_deg(upright, believed),
             "warnings": [
                 *scale_warnings(scale, told, measured),
                 *(() if config.up != "auto" or is_alone else up_warnings(standing.up)),
                 *(north_warnings() if config.front == "north" and believed is None else ()),
+                *(origin_warnings(posed.scene.origin) if stays and not is_placed else ()),
+                *mark_warnings(config.scale, image_set),
             ],
         },
         standing.up.up_world,
@@ -191,6 +208,34 @@ def _on_ground(upright: Rigid, ground: Plane) -> Rigid:
     return Rigid(upright.rotation, upright.translation - [0, 0, rise])
 
 
+def _with_origin(upright: Rigid, origin: str, world_in_poses: Float[np.ndarray, "3"]) -> Rigid:
+    """With 0,0,0 where the user wants it; world_in_poses: the world's own origin there."""
+    if origin == "auto":
+        return upright
+    wanted = np.zeros(3) if origin == "poses" else _origin(origin)
+    return Rigid(upright.rotation, -upright.rotation @ (wanted - world_in_poses))
+
+
+def _shifted(world_from_model: Similarity, shift: Float[np.ndarray, "3"]) -> Similarity:
+    return Similarity(
+        world_from_model.scale, world_from_model.rotation, world_from_model.translation + shift
+    )
+
+
+def _origin(text: str) -> Float[np.ndarray, "3"]:
+    """The point of "x,y,z"."""
+    try:
+        point = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        point = np.zeros(0)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise ConfigError(
+            f'frame.origin is "{text}", which is no point.',
+            hint="Say auto, poses, or three numbers such as 431200,5432100,300.",
+        )
+    return point
+
+
 def _bearing_deg(upright: Rigid, gps: GpsFit | None) -> float | None:
     """Of the model's +y, clockwise from north."""
     if gps is None:
@@ -232,7 +277,7 @@ def _plain(frame: TargetFrame) -> dict[str, object]:
 FRAME = Stage(
     name="frame",
     result="frame",
-    version=4,
+    version=5,
     run=find_frame,
     read=read_frame,
     warnings=lambda folder: warnings(read_frame(folder)),

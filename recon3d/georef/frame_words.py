@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recon3d.core.orientation import assumption_in_words
+from recon3d.core.scene import ImageSet, Point
+from recon3d.georef.back_projection import find_photo, is_outside
+from recon3d.georef.known_scale import KnownLength, parse_scale
 from recon3d.georef.scale_cues import FusedScale, JudgedCue, ScaleCue, contradictions
 from recon3d.georef.up_cues import FusedUp, JudgedUp, sigma_deg
 
@@ -101,6 +105,31 @@ def up_warnings(up: FusedUp) -> list[str]:
 def north_warnings() -> list[str]:
     """Where north was asked for and nobody knows it."""
     return ["North is not known: the photos say too little of where they were taken."]
+
+
+def origin_warnings(origin: Point) -> list[str]:
+    """Where the model cannot keep the coordinates of its poses."""
+    if not any(origin):
+        return []
+    place = ", ".join(f"{value:.0f}" for value in origin)
+    return [
+        f"The poses lie too far from their origin for the digits of most mesh files, so 0,0,0 of "
+        f"the model is at {place} of theirs. --frame.origin poses keeps their coordinates."
+    ]
+
+
+def mark_warnings(text: str, image_set: ImageSet) -> list[str]:
+    """Where nothing says which pixels of turned photos the marks are for."""
+    found = [
+        photo.id
+        for known in parse_scale(text)
+        if isinstance(known, KnownLength) and image_set.orientation == "auto"
+        for place in (known.start, known.end)
+        for pixel in (place if isinstance(place, tuple) else ())
+        if (photo := find_photo(image_set, pixel)).exif.orientation != 1
+        and not is_outside(pixel, (photo.width_px, photo.height_px))
+    ]
+    return [assumption_in_words("marks", [*dict.fromkeys(found)], "upright")] if found else []
 
 
 def summary(scale: FusedScale | None, up: FusedUp) -> str:

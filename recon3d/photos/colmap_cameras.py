@@ -13,6 +13,8 @@ from pathlib import Path
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError
+from recon3d.photos.camera_values import check_size
+from recon3d.photos.documents import read_text
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def intrinsics_from_colmap(
     cx_px, cy_px = params[known.focals : known.focals + 2]
     coefficients = tuple(params[known.focals + 2 :])
     try:
+        check_size(width_px, height_px)
         pinhole = PinholeCamera(width_px, height_px, fx_px, fy_px, cx_px, cy_px)
         if not coefficients:
             return Intrinsics(pinhole)
@@ -73,6 +76,18 @@ def intrinsics_from_colmap(
         return Intrinsics(pinhole, Distortion("brown", coefficients))
     except ValueError as error:
         raise IntrinsicsError(f"A {model} camera has impossible values: {error}.") from error
+
+
+def looks_like_colmap(text: str) -> bool:
+    """Whether a text is a cameras.txt: its first line that says something names a model."""
+    lines = (line.split() for line in text.splitlines())
+    first = next((words for words in lines if words and not words[0].startswith("#")), [])
+    return len(first) > 4 and first[0].isdigit() and first[1].isupper() and first[2].isdigit()
+
+
+def short(error: Exception) -> str:
+    """What a reader complains of, without the digits of an absurd number."""
+    return " ".join(str(error).split())[:200]
 
 
 def colmap_from_intrinsics(intrinsics: Intrinsics) -> tuple[str, list[float]]:
@@ -132,14 +147,28 @@ def read_numbered_cameras(path: Path) -> Mapping[int, Intrinsics]:
             for number, model, width_px, height_px, params in rows
         }
     except (ValueError, IndexError, struct.error, OSError) as error:
-        raise IntrinsicsError(f"Cannot read the COLMAP cameras in {path}: {error}.") from error
+        raise IntrinsicsError(
+            f"Cannot read the COLMAP cameras in {path}: {short(error)}."
+        ) from error
     if not cameras:
         raise IntrinsicsError(f"{path} holds no camera.")
     return cameras
 
 
+def read_count(content: bytes, at: int, *, least_bytes: int) -> int:
+    """How many records follow, each of which takes that many bytes or more.
+
+    Raises:
+        ValueError: more than the file can hold.
+    """
+    (count,) = struct.unpack_from("<Q", content, at)
+    if count * least_bytes > len(content) - at - 8:
+        raise ValueError(f"it claims {count} records in {len(content)} bytes")
+    return int(count)
+
+
 def _camera_rows_text(path: Path) -> Iterator[tuple[int, str, int, int, list[float]]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path, IntrinsicsError).splitlines():
         words = line.split()
         if words and not words[0].startswith("#"):
             yield int(words[0]), words[1], int(words[2]), int(words[3]), [*map(float, words[4:])]
@@ -147,7 +176,7 @@ def _camera_rows_text(path: Path) -> Iterator[tuple[int, str, int, int, list[flo
 
 def _camera_rows_binary(path: Path) -> Iterator[tuple[int, str, int, int, list[float]]]:
     content = path.read_bytes()
-    (count,) = struct.unpack_from("<Q", content)
+    count = read_count(content, 0, least_bytes=32)
     at = 8
     for _ in range(count):
         number, code, width_px, height_px = struct.unpack_from("<iiQQ", content, at)

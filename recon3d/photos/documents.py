@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import yaml
 
@@ -25,6 +27,11 @@ class Document(Mapping[str, Any]):
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
+
+    @classmethod
+    def from_xml(cls, parent: ElementTree.Element) -> Document:
+        """The children of an element by their tags; texts of numbers become lists of them."""
+        return cls({child.tag: _value_of(child) for child in parent})
 
     def __getitem__(self, key: str) -> Any:
         return self._fields[key]
@@ -65,9 +72,9 @@ def to_number(value: object, name: str) -> float:
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is {_shown(value)}, not a number") from None
+        raise ValueError(f"{name} is {shown(value)}, not a number") from None
     if not math.isfinite(number):
-        raise ValueError(f"{name} is {_shown(value)}, not a finite number")
+        raise ValueError(f"{name} is {shown(value)}, not a finite number")
     return number
 
 
@@ -99,13 +106,39 @@ def read_document(path: Path, error: type[InputError]) -> Document:
     """
     text = read_text(path, error)
     try:
+        return parse_document(text)
+    except ValueError as cause:
+        raise error(f"{path}: {cause}.") from cause
+
+
+def parse_document(text: str) -> Document:
+    """The fields of JSON or YAML text.
+
+    Raises:
+        ValueError: it is damaged or has no named fields.
+    """
+    try:
         content = json.loads(text) if text.lstrip().startswith("{") else _read_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as cause:
         why = " ".join(str(cause).split())[:200]
-        raise error(f"{path} is damaged or in an unknown format: {why}.") from cause
+        raise ValueError(f"it is damaged or in an unknown format: {why}") from cause
     if not isinstance(content, Mapping):
-        raise error(f"{path} is not JSON or YAML with named values.")
+        raise ValueError("it is not JSON or YAML with named values, nor anything else known here")
     return Document({str(key): value for key, value in content.items()})
+
+
+def parse_xml(text: str) -> ElementTree.Element:
+    """The outermost element of XML text.
+
+    Raises:
+        ValueError: it is damaged, or defines entities, which camera files never need.
+    """
+    if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
+        raise ValueError("its XML has a document type of its own")
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as cause:
+        raise ValueError(f"its XML is damaged: {cause}") from cause
 
 
 class _OpenCvLoader(yaml.SafeLoader):
@@ -131,7 +164,7 @@ def _flat(value: object, name: str) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f"{name} is {_shown(value)}, not a list")
+        raise ValueError(f"{name} is {shown(value)}, not a list")
     if len(value) > 100:
         raise ValueError(f"{name} has {len(value)} values")
     return [
@@ -141,5 +174,23 @@ def _flat(value: object, name: str) -> list[object]:
     ]
 
 
-def _shown(value: object) -> str:
-    return repr(value)[:40]
+def shown(value: object) -> str:
+    """A value from a stranger, short enough for a message."""
+    # Not repr: values nested a thousand times end its recursion.
+    return reprlib.repr(value)[:40]
+
+
+def _value_of(element: ElementTree.Element) -> object:
+    """Of an element, or of those right in it; what lies deeper is no camera's."""
+    if len(element):
+        return {child.tag: _words_of(child) for child in element}
+    return _words_of(element)
+
+
+def _words_of(element: ElementTree.Element) -> object:
+    words = (element.text or "").split()
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return " ".join(words)
+    return numbers[0] if len(numbers) == 1 else numbers

@@ -35,7 +35,17 @@ def read_exif(image: Image.Image) -> Exif:
         gps_deg_m=_gps_deg_m(gps),
         taken_at=_time(detail.get(Base.DateTimeOriginal) or main.get(Base.DateTime)),
         down_cam=read_down(image),
+        orientation=read_orientation(image),
     )
+
+
+def read_orientation(image: Image.Image) -> int:
+    """EXIF's orientation 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        value = image.getexif().get(Base.Orientation, 1)
+    except BROKEN:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _focal_px(tags: Tags, width_px: int, height_px: int) -> float | None:

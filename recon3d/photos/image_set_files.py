@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from recon3d.core.orientation import PixelsTold
 from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
 from recon3d.photos.naming import named
-from recon3d.photos.pictures import read_depth_mm
+from recon3d.photos.pictures import read_depth_m
 from recon3d.run.files import FileMapping, write_json
 
 
@@ -45,11 +47,31 @@ class Item:
         return Verdict(self.id, False, self.reason, self.advice)
 
 
-def write_image_set(folder: Path, items: Sequence[Item], *, sequential: bool) -> None:
-    """Write down which items are photos and which are left out."""
+def write_image_set(
+    folder: Path,
+    items: Sequence[Item],
+    *,
+    sequential: bool,
+    orientation: PixelsTold = "auto",
+    depth_unit: float = 0.001,
+) -> None:
+    """Write down which items are photos and which are left out.
+
+    Args:
+        folder: Where their pixels are.
+        items: Every file.
+        sequential: Whether they are frames of a video.
+        orientation: Which pixels of turned photos the user's cameras and marks are for.
+        depth_unit: Metres of one grey level of the depth maps.
+    """
     write_json(
         folder / "image_set.json",
-        {"sequential": sequential, "items": [asdict(item) for item in items]},
+        {
+            "sequential": sequential,
+            "orientation": orientation,
+            "depth_unit": depth_unit,
+            "items": [asdict(item) for item in items],
+        },
     )
 
 
@@ -70,8 +92,10 @@ def read_image_set(folder: Path, excluded: Collection[str] = ()) -> ImageSet:
         masks={item.id: mask_path(folder, item.number) for item in good if item.has_mask},
         sensor_depth=FileMapping(
             {item.id: depth_path(folder, item.number) for item in good if item.has_depth},
-            read_depth_mm,
+            partial(read_depth_m, unit_m=content["depth_unit"]),
         ),
+        depth_unit=content["depth_unit"],
+        orientation=content["orientation"],
         excluded=tuple(
             before.id
             for before, after in zip(judged, items, strict=True)
@@ -128,7 +152,7 @@ def mask_path(folder: Path, number: int) -> Path:
 
 
 def depth_path(folder: Path, number: int) -> Path:
-    """The depth camera's file as it came, 16-bit millimetres."""
+    """The depth camera's 16-bit levels, turned as the photo is."""
     return folder / "depth" / f"{number:06d}.png"
 
 

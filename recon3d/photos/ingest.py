@@ -7,9 +7,10 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from statistics import median
 from typing import Annotated
@@ -19,6 +20,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from recon3d.core.errors import InputError
+from recon3d.core.orientation import PixelsTold, Size, assumption_in_words, size_tells
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import ImageSet, Verdict
 from recon3d.photos.finding import FoundFiles
@@ -33,7 +35,13 @@ from recon3d.photos.image_set_files import (
     write_item,
 )
 from recon3d.photos.naming import named, split_role
-from recon3d.photos.pictures import Picture, read_depth_mm, read_mask, read_picture
+from recon3d.photos.pictures import (
+    Picture,
+    read_depth_levels,
+    read_mask,
+    read_picture,
+    turned_depth,
+)
 from recon3d.photos.sharpness import sharpness
 from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.files import atomic_path, write_json
@@ -61,6 +69,16 @@ class IngestConfig:
     """At most this many frames are picked from a video, sharp ones that overlap well.
     More frames cost time in every later stage."""
 
+    orientation: PixelsTold = "auto"
+    """Which pixels your intrinsics, poses, masks, depth maps and marks are for where EXIF turns a
+    photo: stored as they lie in the file, or upright as viewers show them. auto goes by their
+    size; where it fits both, cameras and depth are taken for stored, masks and marks for
+    upright."""
+
+    depth_unit: Annotated[float, Range(above=0, below=1000)] = 0.001
+    """Metres that one grey level of the depth maps means: 0.001 is a millimetre, which most depth
+    cameras write; TUM's sets have 0.0002."""
+
     def __post_init__(self) -> None:
         """Refuse shares and counts that mean nothing."""
         check_ranges(self, "ingest")
@@ -80,7 +98,7 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
     if files.video:
         items = _ingest_video(files, files.video, config, folder, task)
     else:
-        items = _ingest_photos(files, folder, task)
+        items = _ingest_photos(files, config, folder, task)
     items = _leave_out(items, config)
     bad = [item.verdict for item in items if item.reason]
     if len(bad) == len(items):
@@ -88,7 +106,15 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
     if bad:
         task.warn(f"left out {len(bad)} of {len(items)} files: {_counted(bad)}")
     _log.info("%d of %d files are photos, %.1f s", len(items) - len(bad), len(items), task.seconds)
-    write_image_set(folder, items, sequential=files.video is not None)
+    for warning in _assumptions(items, config.orientation):
+        task.warn(warning)
+    write_image_set(
+        folder,
+        items,
+        sequential=files.video is not None,
+        orientation=config.orientation,
+        depth_unit=config.depth_unit,
+    )
 
 
 def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -> None:
@@ -111,9 +137,10 @@ def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -
         )
 
 
-def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
+def _ingest_photos(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) -> list[Item]:
     def work(number: int, photo_id: str) -> Item:
-        return _once(folder, number, lambda: _ingest_photo(number, photo_id, files, folder))
+        make = partial(_ingest_photo, number, photo_id, files, config.orientation, folder)
+        return _once(folder, number, make)
 
     # A 50-megapixel photo needs about half a GiB while it is decoded.
     threads = task.runtime.threads_within(2**29)
@@ -127,7 +154,9 @@ def _ingest_photos(files: FoundFiles, folder: Path, task: Task) -> list[Item]:
         pool.shutdown(cancel_futures=True)
 
 
-def _ingest_photo(number: int, photo_id: str, files: FoundFiles, folder: Path) -> Item:
+def _ingest_photo(
+    number: int, photo_id: str, files: FoundFiles, told: PixelsTold, folder: Path
+) -> Item:
     path = files.paths[photo_id]
     item = Item(
         number=number, id=photo_id, path=str(path.absolute()), sha256=files.sha256[photo_id]
@@ -135,9 +164,9 @@ def _ingest_photo(number: int, photo_id: str, files: FoundFiles, folder: Path) -
     try:
         picture = read_picture(path)
         _check_is_photo(photo_id, picture)
-        keep = _keep(picture, files.masks.get(photo_id))
+        keep = _keep(picture, files.masks.get(photo_id), told)
         if photo_id in files.sensor_depth:
-            _copy_depth(files.sensor_depth[photo_id], depth_path(folder, number), picture.rgb)
+            _take_depth(files.sensor_depth[photo_id], depth_path(folder, number), picture, told)
     except InputError as error:
         return replace(item, reason=str(error), advice=error.hint)
     with atomic_path(picture_path(folder, number)) as part:
@@ -212,24 +241,47 @@ def _check_is_photo(photo_id: str, picture: Picture) -> None:
         )
 
 
-def _keep(picture: Picture, mask: Path | None) -> Bool[np.ndarray, "h w"] | None:
-    height_px, width_px = picture.rgb.shape[:2]
-    keep = read_mask(mask, width_px, height_px) if mask else picture.opaque
+def _keep(picture: Picture, mask: Path | None, told: PixelsTold) -> Bool[np.ndarray, "h w"] | None:
+    keep = picture.opaque
+    if mask:
+        keep = read_mask(mask, _size(picture), picture.exif.orientation, told)
     if keep is not None and not keep.any():
         raise InputError("its mask hides all of it", hint="In masks, white means keep.")
     return keep
 
 
-def _copy_depth(source: Path, target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
-    depth_z = read_depth_mm(source)
-    (height, width), (rgb_height, rgb_width) = depth_z.shape, rgb.shape[:2]
-    if abs(width / height * rgb_height / rgb_width - 1) > 0.02:
+def _take_depth(source: Path, target: Path, picture: Picture, told: PixelsTold) -> None:
+    size = _size(picture)
+    levels = read_depth_levels(source)
+    depth = turned_depth(levels, size, picture.exif.orientation, told)
+    height, width = depth.shape
+    if abs(width / height * size[1] / size[0] - 1) > 0.02:
         raise InputError(
-            f"its depth image is {width}x{height}, the photo {rgb_width}x{rgb_height}",
+            f"its depth image is {width}x{height}, the photo {size[0]}x{size[1]}",
             hint="Depth images must show what the photo shows, at any size.",
         )
     with atomic_path(target) as part:
-        shutil.copyfile(source, part)
+        Image.fromarray(np.ascontiguousarray(depth)).save(part, "PNG")
+
+
+def _size(picture: Picture) -> Size:
+    height_px, width_px = picture.rgb.shape[:2]
+    return width_px, height_px
+
+
+def _assumptions(items: Sequence[Item], told: PixelsTold) -> Iterator[str]:
+    """Where nothing says which pixels the masks and depth maps of turned photos are for."""
+    unclear = [
+        item
+        for item in items
+        if told == "auto"
+        and item.width_px
+        and not size_tells((item.width_px, item.height_px), item.exif.orientation)
+    ]
+    if masked := [item.id for item in unclear if item.has_mask]:
+        yield assumption_in_words("masks", masked, "upright")
+    if measured := [item.id for item in unclear if item.has_depth]:
+        yield assumption_in_words("depth maps", measured, "stored")
 
 
 def _save_jpeg(rgb: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
@@ -285,7 +337,7 @@ def _counted(bad: Sequence[Verdict]) -> str:
 INGEST = Stage(
     name="ingest",
     result="image_set",
-    version=3,
+    version=4,
     run=ingest,
     read=read_image_set,
     libraries=("pillow", "opencv"),

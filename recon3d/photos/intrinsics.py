@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recon3d.core.camera import Distortion, DistortionModel, Intrinsics, PinholeCamera
+from recon3d.core.camera import Distortion, Intrinsics
 from recon3d.core.errors import IntrinsicsError
-from recon3d.photos.colmap_cameras import read_colmap_intrinsics
-from recon3d.photos.documents import Document, read_document, read_text, to_number
-
-Size = tuple[int, int]
+from recon3d.core.orientation import Size
+from recon3d.photos.camera_values import (
+    FROM_CENTRE,
+    brown_lens,
+    camera_of,
+    camera_of_matrix,
+    lens_of,
+    unsized_size,
+)
+from recon3d.photos.colmap_cameras import looks_like_colmap, read_colmap_intrinsics
+from recon3d.photos.documents import Document, parse_document, parse_xml, read_text, shown
+from recon3d.photos.metashape_cameras import metashape_camera, metashape_sensors
+from recon3d.photos.nerfstudio_cameras import has_camera, nerfstudio_camera, read_frames
+from recon3d.photos.plain_cameras import read_plain_cameras
 
 _FORMATS = (
-    "Known formats: recon3d's JSON (docs/INTRINSICS.md), a 3x3 text matrix, OpenCV YAML or JSON, "
-    "COLMAP cameras.txt or .bin, nerfstudio transforms.json, Open3D JSON, Kalibr YAML."
+    "Known formats: recon3d's JSON (docs/INTRINSICS.md); a 3x3, 3x4 or 4x4 matrix or fx fy cx cy "
+    "as text; a table (CSV) with the columns fx, fy, cx, cy; OpenCV YAML, XML or JSON; COLMAP "
+    "cameras.txt or .bin; transforms.json; Open3D JSON; Kalibr YAML; KITTI's calibration; "
+    "Metashape XML."
 )
-# OpenCV and Open3D put the centre of the first pixel at (0, 0), we at (0.5, 0.5).
-_FROM_CORNER = 0.0
-_FROM_CENTRE = 0.5
-_MATRIX_KEYS = ("camera_matrix", "cameraMatrix", "Camera_Matrix", "K", "M")
+_MATRIX_KEYS = (
+    "camera_matrix", "cameraMatrix", "Camera_Matrix", "CameraMatrix", "K", "M",
+)  # fmt: skip
 _DISTORTION_KEYS = (
     "distortion_coefficients", "distCoeffs", "dist_coeffs", "Distortion_Coefficients",
     "distortion", "dist", "D",
 )  # fmt: skip
-_MODELS: Mapping[str, DistortionModel] = {
-    "none": "none", "pinhole": "none", "perspective": "none",
-    "radial": "radial",
-    "brown": "brown", "opencv": "brown", "plumb_bob": "brown", "rational_polynomial": "brown",
-    "thin_prism": "brown",
-    "fisheye": "fisheye", "opencv_fisheye": "fisheye", "equidistant": "fisheye",
-    "division": "division",
-}  # fmt: skip
-
 _KALIBR_MODELS = {"radtan": "brown", "equidistant": "fisheye", "None": "none"}
 
 
 @dataclass(frozen=True)
 class CameraFile:
-    """What a file says of cameras; one of the two is empty."""
+    """What a file says of cameras."""
 
     shared: tuple[Intrinsics, ...] = ()
-    """Cameras that belong to no photo by name."""
+    """Cameras that belong to no photo by name; of those that are named others count."""
     by_name: Mapping[str, Intrinsics] = field(default_factory=dict)
 
 
@@ -61,42 +62,33 @@ def read_camera_file(path: Path, usual_size: Size) -> CameraFile:
         return CameraFile(shared=tuple(read_colmap_intrinsics(path)))
     text = read_text(path, IntrinsicsError)
     try:
-        if (values := _plain_numbers(text)) is not None:
-            return CameraFile(shared=(_from_matrix(values, usual_size),))
-        if path.suffix.lower() == ".txt" and not text.lstrip().startswith("{"):
+        if text.lstrip().startswith("<"):
+            return _from_xml(text, usual_size)
+        if looks_like_colmap(text):
             return CameraFile(shared=tuple(read_colmap_intrinsics(path)))
-        return _from_document(read_document(path, IntrinsicsError), usual_size)
+        if (cameras := read_plain_cameras(text, usual_size)) is not None:
+            return CameraFile(shared=cameras)
+        return _from_document(parse_document(text), usual_size)
     except ValueError as error:
         raise IntrinsicsError(f"{path}: {error}.", hint=_FORMATS) from error
 
 
-def nerfstudio_camera(fields: Document, usual_size: Size) -> Intrinsics:
-    """The camera of a transforms.json or of one of its frames.
-
-    Raises:
-        ValueError: a value is missing or impossible.
-    """
-    width = fields.number("w", default=usual_size[0])
-    height = fields.number("h", default=usual_size[1])
-    if "fl_x" in fields:
-        fx_px = fields.number("fl_x")
-    else:
-        fx_px = width / 2 / math.tan(fields.number("camera_angle_x") / 2)
-    model = str(fields.get("camera_model", "OPENCV")).lower()
-    if "fisheye" in model:
-        k = [fields.number(key, default=0.0) for key in ("k1", "k2", "k3", "k4")]
-        lens = Distortion("fisheye", tuple(k))
-    elif model in ("opencv", "pinhole", "simple_pinhole", "radial", "simple_radial", "perspective"):
-        k = [fields.number(key, default=0.0) for key in ("k1", "k2", "p1", "p2", "k3")]
-        lens = _brown(k)
-    else:
-        raise ValueError(f"camera_model is {model}, which recon3d does not know")
-    return _intrinsics(
-        (width, height),
-        (fx_px, fields.number("fl_y", default=fx_px)),
-        (fields.number("cx", default=width / 2), fields.number("cy", default=height / 2)),
-        lens,
-    )
+def _from_xml(text: str, usual_size: Size) -> CameraFile:
+    """OpenCV's storage, or Metashape's calibration of one camera or of a project."""
+    root = parse_xml(text)
+    if root.tag == "calibration":
+        return CameraFile(shared=(metashape_camera(root),))
+    if root.tag == "opencv_storage":
+        return _from_document(Document.from_xml(root), usual_size)
+    sensors = metashape_sensors(root)
+    if not sensors:
+        raise ValueError(f"its outermost element is {root.tag[:40]}, and it holds no camera")
+    named = {
+        camera.get("label", ""): sensors[camera.get("sensor_id", "")]
+        for camera in root.iter("camera")
+        if camera.get("sensor_id", "") in sensors
+    }
+    return CameraFile(tuple(dict.fromkeys(sensors.values())), named)
 
 
 def _from_document(fields: Document, usual_size: Size) -> CameraFile:
@@ -108,12 +100,15 @@ def _from_document(fields: Document, usual_size: Size) -> CameraFile:
     if "cam0" in fields:
         chain = [name for name in fields if name.startswith("cam")]
         return CameraFile(shared=tuple(_from_kalibr(fields.child(name)) for name in chain))
-    if isinstance(frames := fields.get("frames"), list):
-        if "fl_x" in fields or "camera_angle_x" in fields:
-            return CameraFile(shared=(nerfstudio_camera(fields, usual_size),))
-        merged = [Document({**fields, **frame}) for frame in frames if isinstance(frame, Mapping)]
+    if isinstance(fields.get("frames"), list):
+        shared = (nerfstudio_camera(fields, usual_size),) if has_camera(fields) else ()
         return CameraFile(
-            by_name={str(f.get("file_path")): nerfstudio_camera(f, usual_size) for f in merged}
+            shared,
+            {
+                name: nerfstudio_camera(frame, usual_size)
+                for name, frame in read_frames(fields)
+                if has_camera(frame)
+            },
         )
     return CameraFile(shared=(_one_camera(fields, usual_size, "the camera"),))
 
@@ -135,11 +130,11 @@ def _one_camera(fields: Document, usual_size: Size, name: str) -> Intrinsics:
 
 def _from_ours(fields: Document, _: Size) -> Intrinsics:
     coefficients = fields.numbers("distortion", "distortion_coefficients")
-    return _intrinsics(
+    return camera_of(
         (fields.number("width", "w"), fields.number("height", "h")),
         (fields.number("fx"), fields.number("fy")),
         (fields.number("cx"), fields.number("cy")),
-        _distortion(fields.get("distortion_model"), coefficients),
+        lens_of(fields.get("distortion_model"), coefficients),
     )
 
 
@@ -149,30 +144,33 @@ def _from_open3d(fields: Document, usual_size: Size) -> Intrinsics:
         raise ValueError(f"intrinsic_matrix has {len(m)} values, not 9")
     # Column by column, which is the transpose.
     by_row = [*m[0::3], *m[1::3], *m[2::3]]
-    return _from_k(by_row, _size(fields, usual_size), _FROM_CENTRE, Distortion())
+    size = _size(fields) or unsized_size(by_row, usual_size)
+    return camera_of_matrix(by_row, size, FROM_CENTRE, Distortion())
 
 
 def _from_opencv(fields: Document, usual_size: Size) -> Intrinsics:
     model = fields.first("distortion_model", "camera_model")
     if fields.first("fisheye_model", "fisheye") in (1, True, "1"):
         model = "fisheye"
-    lens = _distortion(model, fields.numbers(*_DISTORTION_KEYS))
-    return _from_k(fields.numbers(*_MATRIX_KEYS), _size(fields, usual_size), _FROM_CENTRE, lens)
+    lens = lens_of(model, fields.numbers(*_DISTORTION_KEYS))
+    matrix = fields.numbers(*_MATRIX_KEYS)
+    size = _size(fields) or unsized_size(matrix, usual_size)
+    return camera_of_matrix(matrix, size, FROM_CENTRE, lens)
 
 
 def _from_kalibr(fields: Document) -> Intrinsics:
     if fields.get("camera_model") != "pinhole":
-        raise ValueError(f"camera_model is {fields.get('camera_model')}, not pinhole")
+        raise ValueError(f"camera_model is {shown(fields.get('camera_model'))}, not pinhole")
     intrinsics, size = fields.numbers("intrinsics"), fields.numbers("resolution")
     if len(intrinsics) != 4 or len(size) != 2:
         raise ValueError("a camera of Kalibr needs 4 intrinsics and a resolution of 2")
     fx, fy, cx, cy = intrinsics
     model = fields.get("distortion_model")
-    return _intrinsics(
+    return camera_of(
         (size[0], size[1]),
         (fx, fy),
-        (cx + _FROM_CENTRE, cy + _FROM_CENTRE),
-        _distortion(_KALIBR_MODELS.get(str(model), model), fields.numbers("distortion_coeffs")),
+        (cx + FROM_CENTRE, cy + FROM_CENTRE),
+        lens_of(_KALIBR_MODELS.get(str(model), model), fields.numbers("distortion_coeffs")),
     )
 
 
@@ -183,102 +181,23 @@ def _from_sections(fields: Document, usual_size: Size) -> Intrinsics:
         lens = fields.child("radial_tangential")
         k = [*lens.numbers("radial"), 0.0, 0.0, 0.0][:3]
         coefficients = [*k[:2], lens.number("t1", default=0), lens.number("t2", default=0), k[2]]
-    return _intrinsics(
-        _size(pinhole, usual_size),
+    return camera_of(
+        _size(pinhole) or usual_size,
         (pinhole.number("fx"), pinhole.number("fy")),
         (pinhole.number("cx"), pinhole.number("cy")),
-        _brown(coefficients),
+        brown_lens(coefficients),
     )
 
 
-def _from_matrix(values: list[float], usual_size: Size) -> Intrinsics:
-    """A bare 3x3 matrix is in our convention; it says nothing of the size, so the centre must."""
-    width, height = usual_size
-    intrinsics = _from_k(values, usual_size, _FROM_CORNER, Distortion())
-    camera = intrinsics.pinhole
-    if not (0.25 < camera.cx_px / width < 0.75 and 0.25 < camera.cy_px / height < 0.75):
-        raise ValueError(
-            f"its principal point ({camera.cx_px:g}, {camera.cy_px:g}) is far from the middle of "
-            f"the {width}x{height} photos, so the matrix is probably for another size; write a "
-            "JSON with width and height"
-        )
-    return intrinsics
-
-
-def _from_k(
-    values: list[float], size: tuple[float, float], first_pixel: float, lens: Distortion
-) -> Intrinsics:
-    """From a matrix row by row; first_pixel is what moves its first pixel's centre to 0.5."""
-    if len(values) != 9:
-        raise ValueError(f"the camera matrix has {len(values)} values, not 9")
-    fx, skew, cx, below_fx, fy, cy, *last = (value / (values[8] or math.nan) for value in values)
-    if below_fx or last[:2] != [0.0, 0.0] or abs(skew) > 1e-3 * abs(fx):
-        raise ValueError("its matrix is not fx 0 cx, 0 fy cy, 0 0 1 (transposed, or with skew?)")
-    return _intrinsics(size, (fx, fy), (cx + first_pixel, cy + first_pixel), lens)
-
-
-def _intrinsics(
-    size: tuple[float, float],
-    focal: tuple[float, float],
-    centre: tuple[float, float],
-    lens: Distortion,
-) -> Intrinsics:
-    (width, height), (fx, fy), (cx, cy) = size, focal, centre
-    if any(side != int(side) or not 1 <= side <= 200_000 for side in size):
-        raise ValueError(f"the photo size {width:g}x{height:g} is impossible")
-    if not all(0.05 < f / max(size) < 200 for f in focal) or not 0.2 < fx / fy < 5:
-        raise ValueError(
-            f"the focal lengths {fx:g} and {fy:g} are impossible for {width:g}x{height:g} pixels"
-        )
-    if not (-0.5 < cx / width < 1.5 and -0.5 < cy / height < 1.5):
-        raise ValueError(f"the principal point ({cx:g}, {cy:g}) is far outside the photo")
-    return Intrinsics(PinholeCamera(int(width), int(height), fx, fy, cx, cy), lens)
-
-
-def _distortion(model: object, coefficients: list[float]) -> Distortion:
-    """Without a model their number decides: 1 or 2 are radial, more are OpenCV's."""
-    chosen = None if model is None else _MODELS.get(str(model).lower())
-    if model is not None and chosen is None:
-        known = ", ".join(sorted(set(_MODELS.values())))
-        raise ValueError(f"distortion_model is {model}, not one of {known}")
-    if chosen in (None, "brown") and len(coefficients) not in (1, 2):
-        return _brown(coefficients)
-    if chosen in (None, "radial") and len(coefficients) <= 2:
-        return Distortion("radial", tuple(coefficients))
-    return Distortion(chosen or "brown", tuple(coefficients))
-
-
-def _brown(coefficients: list[float]) -> Distortion:
-    """OpenCV's vector without the zeros at its end: 4, 5, 8 or 12 values, or none."""
-    if len(coefficients) not in (0, 4, 5, 8, 12, 14):
-        raise ValueError(f"{len(coefficients)} distortion coefficients fit no model")
-    if any(coefficients[12:]):
-        raise ValueError("the distortion of tilted sensors is not supported")
-    used = coefficients[:12]
-    while used and used[-1] == 0:
-        used.pop()
-    if not used:
-        return Distortion()
-    length = next(size for size in (4, 5, 8, 12) if size >= len(used))
-    return Distortion("brown", (*used, *[0.0] * (length - len(used))))
-
-
-def _size(fields: Document, usual_size: Size) -> tuple[float, float]:
+def _size(fields: Document) -> tuple[float, float] | None:
+    """None where the file says none."""
     both = fields.numbers("image_size", "imageSize", "resolution")
     if len(both) == 2:
         return both[0], both[1]
-    width = fields.number("image_width", "image_Width", "width", "w", default=usual_size[0])
-    height = fields.number("image_height", "image_Height", "height", "h", default=usual_size[1])
-    return width, height
-
-
-def _plain_numbers(text: str) -> list[float] | None:
-    """The nine numbers of a text matrix; None for any other text."""
-    words = text.replace(",", " ").replace(";", " ").translate(str.maketrans("[]", "  ")).split()
-    if len(words) != 9:
+    sides = (
+        ("image_width", "image_Width", "width", "w"),
+        ("image_height", "image_Height", "height", "h"),
+    )
+    if all(fields.first(*names) is None for names in sides):
         return None
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        return None
-    return [to_number(number, "a value of the matrix") for number in numbers]
+    return fields.number(*sides[0]), fields.number(*sides[1])

@@ -6,6 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 
 PHOTO_SUFFIXES = frozenset({
@@ -39,21 +40,20 @@ def named(photo_ids: Collection[str], names: Iterable[str]) -> dict[str, list[st
 
 
 def match_by_name(photo_ids: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Find each photo's companion: by id, then path without suffix, then name, then stem.
+    """Find each photo's companion: by id, then path without suffix, then the end of both.
 
     Suffixes and roles fall away, so `a/1.color.jpg` finds `a/1.depth.png`, and `1.jpg` finds
-    `1.jpg.png` and `1_mask.png`. A photo that fits two companions gets none.
+    `1.jpg.png` and `1_mask.png`. Of paths that begin elsewhere the longest common end counts, so
+    `left/1.jpg` finds `images/left/1.jpg` beside `images/right/1.jpg`. A photo that fits two
+    companions gets none.
 
     Returns:
         The companion's name by photo id; photos without one are absent.
     """
     photo_ids, names = list(photo_ids), list(names)
-    levels: tuple[tuple[Callable[[str], str], bool], ...] = (
-        (_composed, True),
-        (_bare, True),
-        (lambda path: PurePosixPath(_composed(path)).name, False),
-        (lambda path: PurePosixPath(_bare(path)).name, False),
-    )
+    levels: list[tuple[Callable[[str], str], bool]] = [(_composed, True), (_bare, True)]
+    for length in range(max((path.count("/") for path in photo_ids), default=0) + 1, 0, -1):
+        levels += [(partial(_end, _composed, length), False), (partial(_end, _bare, length), False)]
     found: dict[str, str] = {}
     for key, has_folder in levels:
         companions: dict[str, list[str]] = defaultdict(list)
@@ -64,7 +64,7 @@ def match_by_name(photo_ids: Iterable[str], names: Iterable[str]) -> dict[str, s
             folders[key(photo_id)].add(PurePosixPath(photo_id).parent)
         for photo_id in photo_ids:
             fitting = companions.get(key(photo_id), [])
-            # Without their folders, a/1.jpg and b/1.jpg would share one companion.
+            # Without all their folders, a/1.jpg and b/1.jpg would share one companion.
             clear = has_folder or len(folders[key(photo_id)]) == 1
             if photo_id not in found and len(fitting) == 1 and clear:
                 found[photo_id] = fitting[0]
@@ -81,6 +81,11 @@ def split_role(path: str) -> tuple[str, str]:
         if stem and mark in tuple("._-") and pure.name.lower().endswith(role):
             return pure.with_name(stem).as_posix(), role
     return pure.as_posix(), ""
+
+
+def _end(plain: Callable[[str], str], length: int, path: str) -> str:
+    """The last parts of a path, as many as there are up to `length`."""
+    return "/".join(plain(path).split("/")[-length:])
 
 
 def _bare(path: str) -> str:

@@ -10,13 +10,21 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Shaped, UInt8, UInt16
 from PIL import Image, ImageOps
 
 from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
+from recon3d.core.orientation import (
+    Pixels,
+    PixelsTold,
+    Size,
+    described_pixels,
+    same_shape,
+    turn_raster,
+)
 from recon3d.core.scene import Exif
 from recon3d.photos.broken import BROKEN
-from recon3d.photos.exif import read_exif
+from recon3d.photos.exif import read_exif, read_orientation
 from recon3d.photos.naming import RAW_SUFFIXES, VIDEO_SUFFIXES
 
 MAX_PIXELS = 250_000_000
@@ -76,7 +84,7 @@ def read_picture(path: Path) -> Picture:
         upright = ImageOps.exif_transpose(image)
         image.load()
         is_jpeg = image.format in ("JPEG", "MPO") and mode in ("RGB", "L")
-        is_upright = _orientation(image) == 1
+        is_upright = read_orientation(image) == 1
         rgb, opaque = _to_rgb(upright)
     return Picture(rgb, opaque, exif, mode, is_jpeg and is_upright)
 
@@ -89,7 +97,7 @@ def read_preview(path: Path, longest_px: int) -> Preview:
     """
     with _opened(path) as image:
         exif = read_exif(image)
-        sides = image.size[::-1] if _orientation(image) >= 5 else image.size
+        sides = image.size[::-1] if read_orientation(image) >= 5 else image.size
         factor = min(1.0, longest_px / max(sides))
         size = (max(1, round(sides[0] * factor)), max(1, round(sides[1] * factor)))
         # A JPEG decoder skips most of the work where an eighth of the size will do.
@@ -123,20 +131,19 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
         return np.asarray(image.convert("L"))
 
 
-def read_orientation(path: Path) -> int:
-    """The EXIF orientation 1 to 8 of a photo; 1 where it has none or cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return _orientation(image)
-    except BROKEN:
-        return 1
-
-
-def read_mask(path: Path, width_px: int, height_px: int) -> Bool[np.ndarray, "h w"]:
+def read_mask(
+    path: Path, size: Size, orientation: int = 1, told: PixelsTold = "auto"
+) -> Bool[np.ndarray, "h w"]:
     """Read a mask, True = keep, at the size of its photo.
 
     Keep means bright (128 or more) and not transparent. A mask of another size is resized when
     its aspect ratio is the photo's within 1 %.
+
+    Args:
+        path: The mask.
+        size: Width and height of the upright photo.
+        orientation: How EXIF turned the photo; a mask of its stored pixels is turned along.
+        told: Which pixels masks are for; upright where neither this nor the size decides.
 
     Raises:
         InputError: the mask is broken or does not fit the photo.
@@ -148,37 +155,70 @@ def read_mask(path: Path, width_px: int, height_px: int) -> Bool[np.ndarray, "h 
     keep = np.asarray(picture.rgb.max(axis=2) >= 128, bool)
     if picture.opaque is not None:
         keep &= picture.opaque
+    keep = _as_shown(keep, size, orientation, told, "upright")
     height, width = keep.shape
-    if abs(width / height * height_px / width_px - 1) > 0.01:
+    if not same_shape((width, height), size):
         raise InputError(
-            f"its mask {path.name} is {width}x{height}, the photo {width_px}x{height_px}",
-            hint="Make the mask from the upright photo, at its size.",
+            f"its mask {path.name} is {width}x{height}, the photo {size[0]}x{size[1]}",
+            hint="Make the mask from the photo as viewers show it, at its size.",
         )
-    if (width, height) == (width_px, height_px):
+    if (width, height) == size:
         return keep
-    resized = Image.fromarray(keep).resize((width_px, height_px), Image.Resampling.NEAREST)
+    resized = Image.fromarray(keep).resize(size, Image.Resampling.NEAREST)
     return np.asarray(resized, bool)
 
 
-def read_depth_mm(path: Path) -> Float32[np.ndarray, "h w"]:
-    """Read a depth camera's 16-bit image in millimetres as metres; 0 = unknown.
+def read_depth_m(path: Path, unit_m: float) -> Float32[np.ndarray, "h w"]:
+    """Read a depth camera's 16-bit image as metres; 0 = unknown.
+
+    unit_m: metres of one grey level.
 
     Raises:
         InputError: the file is broken or is not a 16-bit single-channel image.
     """
+    levels = read_depth_levels(path)
+    return (levels * np.float64(unit_m)).astype(np.float32)
+
+
+def read_depth_levels(path: Path) -> UInt16[np.ndarray, "h w"]:
+    """The grey levels of a depth camera's 16-bit image; 0 = unknown.
+
+    Raises:
+        InputError: as `read_depth_m`.
+    """
     try:
         with _opened(path) as image:
             is_depth = image.mode.startswith("I")
-            depth_mm = np.asarray(image, np.int64) if is_depth else None
+            levels = np.asarray(image, np.int64) if is_depth else None
     except InputError as error:
         raise InputError(f"its depth image {path.name}: {error}", hint=error.hint) from error
-    if depth_mm is None:
+    if levels is None:
         raise InputError(
             f"its depth image {path.name} is not a 16-bit grey image",
-            hint="Depth images hold millimetres in 16 bits, 0 = unknown.",
+            hint="Depth images hold whole numbers in 16 bits, 0 = unknown; --depth-unit says "
+            "what one is in metres.",
         )
-    known = (depth_mm > 0) & (depth_mm < 65535)
-    return np.where(known, depth_mm / 1000, 0).astype(np.float32)
+    known = (levels > 0) & (levels < 65535)
+    return np.where(known, levels, 0).astype(np.uint16)
+
+
+def turned_depth(
+    stored: Shaped[np.ndarray, "h w"], size: Size, orientation: int, told: PixelsTold
+) -> Shaped[np.ndarray, "i j"]:
+    """A depth map, at any size, as the upright photo of the given size shows it.
+
+    Depth cameras know nothing of EXIF: what the size does not decide is for the stored pixels.
+    """
+    return _as_shown(stored, size, orientation, told, "stored")
+
+
+def _as_shown(
+    values: np.ndarray, size: Size, orientation: int, told: PixelsTold, usual: Pixels
+) -> np.ndarray:
+    height, width = values.shape[:2]
+    pixels = described_pixels((width, height), size, orientation)
+    chosen = told if told != "auto" else pixels or usual
+    return turn_raster(values, orientation) if chosen == "stored" else values
 
 
 @contextmanager
@@ -221,14 +261,6 @@ def _to_8_bit(values: np.ndarray) -> UInt8[np.ndarray, "h w"]:
     # Few steps, so that the photos of one camera get the same exposure; floats end at 1.
     white = next((top for top in _WHITES if largest <= top), largest)
     return np.round(values * (255 / white)).astype(np.uint8)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        value = image.getexif().get(0x0112, 1)
-    except BROKEN:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _check_size(image: Image.Image, file_bytes: int) -> None:

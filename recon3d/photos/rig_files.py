@@ -12,10 +12,11 @@ import numpy as np
 
 from recon3d.core.camera import Intrinsics
 from recon3d.core.errors import IntrinsicsError, OutputError
+from recon3d.core.orientation import Size
 from recon3d.core.transform import Rigid, quaternion_wxyz
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics
 from recon3d.photos.documents import Document, read_document
-from recon3d.photos.intrinsics import Size, read_camera_file
+from recon3d.photos.intrinsics import read_camera_file
 from recon3d.photos.intrinsics_files import CameraFormat, kalibr_camera, no_thin_prism, our_fields
 from recon3d.run.files import atomic_path, write_json
 

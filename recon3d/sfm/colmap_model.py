@@ -16,7 +16,13 @@ from recon3d.core.camera import Intrinsics, project
 from recon3d.core.errors import PosesError
 from recon3d.core.scene import PosedScene
 from recon3d.core.transform import Rigid, quaternion_wxyz, rotation_from_quaternion
-from recon3d.photos.colmap_cameras import PINHOLE_CODE, read_numbered_cameras
+from recon3d.photos.colmap_cameras import (
+    PINHOLE_CODE,
+    read_count,
+    read_numbered_cameras,
+    short,
+)
+from recon3d.photos.documents import read_text
 from recon3d.run.files import atomic_path
 
 
@@ -43,7 +49,7 @@ def read_colmap_cameras(path: Path) -> dict[str, tuple[Intrinsics, Rigid]]:
                 raise ValueError(f"image {name} has a position that is not finite")
             posed[name] = cameras[camera_number], pose
     except (ValueError, IndexError, struct.error, OSError) as error:
-        raise PosesError(f"Cannot read the COLMAP images in {images}: {error}.") from error
+        raise PosesError(f"Cannot read the COLMAP images in {images}: {short(error)}.") from error
     if not posed:
         raise PosesError(f"The COLMAP model in {folder} holds no images.")
     return posed
@@ -118,25 +124,35 @@ _ImageRow = tuple[str, int, Sequence[float], Sequence[float]]
 
 
 def _image_rows_text(path: Path) -> Iterator[_ImageRow]:
-    lines = iter(path.read_text(encoding="utf-8").splitlines())
-    for line in lines:
+    for line in read_text(path, PosesError).splitlines():
         words = line.split(maxsplit=9)
-        if not words or words[0].startswith("#"):
+        # Models made by hand often lack the line of 2D points, empty or not, after each image.
+        if not words or words[0].startswith("#") or _are_points(line):
             continue
+        if len(words) < 10:
+            raise ValueError(f"a line has {len(words)} words, not 10: {line[:60]}")
         numbers = [float(word) for word in words[1:8]]
         yield words[9].strip(), int(words[8]), numbers[:4], numbers[4:]
-        next(lines, None)  # the image's 2D points, an empty line where it has none
+
+
+def _are_points(line: str) -> bool:
+    """Whether a line holds x, y and a point's number, again and again, and no name of an image."""
+    words = line.split()
+    try:
+        [float(word) for word in words]
+    except ValueError:
+        return False
+    return len(words) % 3 == 0
 
 
 def _image_rows_binary(path: Path) -> Iterator[_ImageRow]:
     content = path.read_bytes()
-    (count,) = struct.unpack_from("<Q", content)
+    count = read_count(content, 0, least_bytes=73)
     at = 8
     for _ in range(count):
         _, *numbers, camera = struct.unpack_from("<I7dI", content, at)
         at += 64
         end = content.index(b"\0", at)
         name = content[at:end].decode("utf-8")
-        (points,) = struct.unpack_from("<Q", content, end + 1)
-        at = end + 9 + 24 * points
+        at = end + 9 + 24 * read_count(content, end + 1, least_bytes=24)
         yield name, camera, numbers[:4], numbers[4:]

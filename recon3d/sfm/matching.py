@@ -9,12 +9,20 @@ from jaxtyping import Int
 
 from recon3d.run.task import Task
 from recon3d.sfm.features import PhotoDatabase
+from recon3d.sfm.pose_check import MatchedPair
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+from recon3d.sfm.undistortion import undistort_pixels
 
 Pair = tuple[int, int]
 
 # A block is what an interruption loses and the grain of the progress.
 _BLOCK_PAIRS = 50
+# What given poses are checked with.
+_MOST_PAIRS, _MOST_MATCHES = 200, 100
+_FEWEST_IN_PAIR = 30
+# Of the longer side: poses of phones are off by some pixels, those of another convention by
+# hundreds.
+_TOLERANCE = 0.01
 
 
 def match_pairs(
@@ -74,6 +82,39 @@ def count_matches(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:
         a, b = pycolmap.pair_id_to_image_pair(pair_id)
         matches[a - 1, b - 1] = matches[b - 1, a - 1] = count
     return matches
+
+
+def read_matched_pairs(database: PhotoDatabase) -> list[MatchedPair]:
+    """Verified matches of pairs from all over the photos; a sample where there are many."""
+    counts = count_matches(database)
+    pairs = np.argwhere(np.triu(counts >= _FEWEST_IN_PAIR))
+    with database.open() as stored:
+        return [
+            _matched_pair(database, stored, a, b) for a, b in _sample(pairs, _MOST_PAIRS).tolist()
+        ]
+
+
+def _matched_pair(
+    database: PhotoDatabase, stored: pycolmap.Database, first: int, second: int
+) -> MatchedPair:
+    geometry = stored.read_two_view_geometry(first + 1, second + 1)
+    matches = _sample(np.asarray(geometry.inlier_matches, np.int64), _MOST_MATCHES)
+    rays, focals = [], []
+    for index, column in ((first, 0), (second, 1)):
+        spots = np.asarray(stored.read_keypoints(index + 1), np.float64)
+        lens = database.cameras[database.photos[index].camera].intrinsics
+        camera = lens.pinhole
+        flat_px = undistort_pixels(spots[matches[:, column], :2], lens, camera)
+        middle, focal_px = [camera.cx_px, camera.cy_px], np.array([camera.fx_px, camera.fy_px])
+        rays.append(np.column_stack([(flat_px - middle) / focal_px, np.ones(len(flat_px))]))
+        focals.append(_TOLERANCE * max(camera.width_px, camera.height_px) / float(focal_px.min()))
+    photos = database.photos
+    return MatchedPair(photos[first].id, photos[second].id, rays[0], rays[1], max(focals))
+
+
+def _sample(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many, evenly spread."""
+    return rows[np.linspace(0, len(rows) - 1, most).astype(int)] if len(rows) > most else rows
 
 
 def forget_pairs(database: PhotoDatabase, pairs: Iterable[Pair]) -> None:

@@ -93,6 +93,7 @@ def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) 
         folder / _SCENE,
         {
             "unit": scene.unit,
+            "origin": scene.origin,
             "views": [
                 {
                     "photo_id": view.photo_id,
@@ -127,6 +128,7 @@ def read_scene(folder: Path) -> PosedPhotos:
         stored["unit"],
         {key: _camera_estimate(row) for key, row in stored["cameras"].items()},
         stored["report"],
+        tuple(stored["origin"]),
     )
     ids = [view.photo_id for view in views]
     masks = {photo_id: _mask_path(folder, photo_id) for photo_id in ids}

@@ -10,6 +10,7 @@ from recon3d.core.depth import DepthEstimator
 from recon3d.core.scene import (
     GivenCameras,
     ImageSet,
+    Point,
     PosedPhotos,
     PosedScene,
     SparsePoints,
@@ -56,7 +57,7 @@ def place_photos(
         solution = solve(image_set, given, config, scratch, task)
         verdicts = explain(image_set, solution)
     unit = given.unit if given.cam_from_world else "scene"
-    _write(image_set, solution, verdicts, unit, folder, task)
+    _write(image_set, solution, verdicts, unit, given.origin, folder, task)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -72,9 +73,8 @@ def place_one_photo(
     """
     solution = stand_alone(image_set, given, estimator)
     verdicts = tuple(Verdict(photo.id, True) for photo in image_set.photos)
-    _write(
-        image_set, solution, verdicts, "metre" if image_set.sensor_depth else "scene", folder, task
-    )
+    unit: Unit = "metre" if image_set.sensor_depth else "scene"
+    _write(image_set, solution, verdicts, unit, given.origin, folder, task)
 
 
 def read_posed_photos(folder: Path) -> PosedPhotos:
@@ -87,6 +87,7 @@ def _write(
     solution: Solution,
     verdicts: tuple[Verdict, ...],
     unit: Unit,
+    origin: Point,
     folder: Path,
     task: Task,
 ) -> None:
@@ -102,7 +103,7 @@ def _write(
     write_pictures(folder, image_set, views, lenses, task)
     rgb = sample_colours(folder, views, placement.xyz_world, placement.observations, task)
     points = SparsePoints(placement.xyz_world, rgb, placement.error_px, placement.observations)
-    scene = PosedScene(views, points, unit, placement.cameras)
+    scene = PosedScene(views, points, unit, placement.cameras, origin=origin)
     scene = replace(scene, report=describe(scene, verdicts, solution))
     write_scene(folder, scene, verdicts)
     for weakness in find_weaknesses(scene):
@@ -112,7 +113,7 @@ def _write(
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=1,
+    version=2,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),
@@ -120,7 +121,7 @@ REGISTER = Stage(
 REGISTER_ONE = Stage(
     name="pose",
     result="posed",
-    version=1,
+    version=2,
     run=lambda image_set, given, estimator, config, folder, task: place_one_photo(
         image_set, given, estimator, folder, task
     ),

@@ -14,6 +14,8 @@ from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedE
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
+from recon3d.sfm.depth_check import check_depth
+from recon3d.sfm.pose_check import check_poses
 from recon3d.sfm.retrieval import (
     Pair,
     all_pairs,
@@ -139,11 +141,15 @@ def use_given_poses(
     Raises:
         TooFewPhotosPlacedError: fewer than two photos have a pose.
         IntrinsicsError: the intrinsics are not known.
+        PosesError: the poses cannot be those of these photos.
     """
     from recon3d.sfm.mapping import Placement, triangulate
+    from recon3d.sfm.matching import read_matched_pairs
 
     photos = _posed_photos(image_set, given)
     if image_set.sensor_depth:
+        if warning := check_depth(photos, image_set, given):
+            task.warn(warning)
         keys = _camera_keys(photos, given)
         poses = {photo.id: given.cam_from_world[photo.id] for photo in photos}
         cameras = _guess_cameras(photos, given, trust_exif=False)
@@ -154,6 +160,8 @@ def use_given_poses(
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
     database = _database(image_set, photos, given, folder / "given", trust_exif=False)
     features, matches = _match(database, image_set, config, False, task)
+    if warning := check_poses(photos, given.cam_from_world, read_matched_pairs(database)):
+        task.warn(warning)
     placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
     return Solution(placement, features, matches, 1)
 

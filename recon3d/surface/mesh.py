@@ -35,6 +35,8 @@ from recon3d.surface.relief_mesh import as_seen, from_seen
 
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
+_PINHOLE = 0.002
+"""Radius, in shares of the diagonal, of what is left open where sheets were taken apart."""
 
 Crop = tuple[float, float, float, float, float, float]
 
@@ -117,6 +119,9 @@ def clean_mesh(
         Link("decimate", lambda mesh: decimate(mesh, config.faces)),
         Link("close what no camera looked through", close, "holes", count_holes) if close else None,
         _REPAIR if close else None,
+        Link("close pinholes", lambda mesh: fill_holes(mesh, _PINHOLE), "holes", count_holes)
+        if close
+        else None,
         Link("decimate again", lambda mesh: decimate(mesh, config.faces)) if close else None,
         # Decimation makes spikes of what was only rough.
         Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
@@ -275,7 +280,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=5,
+    version=6,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools"),

@@ -409,3 +409,39 @@ def test_the_blender_folder_names_all_that_lies_in_it(
     assert files == pictures | {
         "cameras.json", "import_into_blender.py", "points.ply", "scene.glb",
     }  # fmt: skip
+
+
+FAR = np.array([431234.5, 5432109.25, 312.75])
+
+
+def test_coordinates_far_away_keep_every_digit_or_are_written_about_a_place_that_is_told(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path
+) -> None:
+    frame = TargetFrame(Similarity(1.0, np.eye(3), FAR), "metre")
+    made = Exportable(posed, house, cloud_of(house), {}, frame)
+    outputs = Outputs(
+        meshes=tuple(tmp_path / f"far{suffix}" for suffix in (".ply", ".obj", ".stl")),
+        cloud=tmp_path / "cloud.ply",
+        colmap=tmp_path / "colmap",
+        transforms=tmp_path / "transforms.json",
+    )
+    events: list[Event] = []
+    export(made, outputs, ExportConfig(), Task("export", events.append, CancelToken()))
+    expected = house.vertices.astype(np.float64) + FAR
+    for name in ("far.ply", "cloud.ply"):
+        content = (tmp_path / name).read_bytes()
+        assert b"property double x" in content
+    ply = trimesh.load(tmp_path / "far.ply", process=False)
+    np.testing.assert_array_equal(ply.vertices, expected)
+    rows = [line.split() for line in (tmp_path / "far.obj").read_text().splitlines()]
+    y_up = np.array([row[1:4] for row in rows if row[0] == "v"], np.float64)
+    np.testing.assert_array_equal(y_up[:, [0, 2, 1]] * [1, -1, 1], expected)
+    poses = read_colmap_cameras(tmp_path / "colmap" / "sparse" / "0")
+    centre = next(iter(poses.values()))[1].inverse().translation
+    np.testing.assert_allclose(centre, posed.scene.views[0].centre_world + FAR, rtol=1e-12)
+    assert b"property double x" in (tmp_path / "transforms_points.ply").read_bytes()
+    (warning,) = [event.note for event in events if event.kind == "warning"]
+    assert "far.stl" in warning
+    place = np.array([float(n) for n in warning.split("is at ")[1].split(" of")[0].split(",")])
+    stl = trimesh.load(tmp_path / "far.stl", process=False)
+    np.testing.assert_allclose(stl.bounds + place, [expected.min(0), expected.max(0)], atol=1e-5)

@@ -30,7 +30,9 @@ from recon3d.core.scene import (
 from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
+from recon3d.georef.back_projection import upright_pixel
 from recon3d.georef.frame import FrameConfig, check_photos, find_frame, read_frame, warnings
+from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.scale import told_cues
 from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent
@@ -437,3 +439,93 @@ def test_a_cancelled_search_leaves_nothing(tmp_path: Path, views: list[View], ta
             Task("frame", silent, token),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+FAR = (431200.0, 5432100.0, 300.0)
+
+
+def far_away(views: list[View]) -> PosedPhotos:
+    """Poses whose world is a local one of theirs."""
+    posed = posed_of(views)
+    return replace(posed, scene=replace(posed.scene, origin=FAR))
+
+
+def test_the_report_tells_where_the_origin_lies_in_the_frame_of_the_poses(
+    tmp_path: Path, views: list[View], table: Mesh
+) -> None:
+    frame = frame_of(tmp_path, far_away(views), image_set_of(views), table)
+    origin = frame.target_from_world.inverse() @ np.zeros(3)
+    np.testing.assert_allclose(frame.report["origin"], origin + FAR, rtol=1e-12)
+    corner = frame.target_from_world @ np.array([1.0, 2, 3])
+    back = np.array(frame.report["poses_from_model"]) @ [*corner, 1]
+    np.testing.assert_allclose(back[:3], np.add(FAR, (1, 2, 3)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shift"),
+    [("auto", (0, 0, 0)), ("poses", FAR), ("431200,5432100,290", (0, 0, 10))],
+)
+def test_the_origin_can_be_chosen_where_the_model_keeps_the_axes_of_its_poses(
+    tmp_path: Path,
+    views: list[View],
+    table: Mesh,
+    origin: str,
+    shift: tuple[float, float, float],
+) -> None:
+    config = FrameConfig(up="none", origin=origin)
+    frame = frame_of(tmp_path, far_away(views), image_set_of(views), table, config)
+    np.testing.assert_allclose(frame.target_from_world.translation, shift)
+    np.testing.assert_allclose(frame.target_from_world.rotation, np.eye(3))
+    # Only what was not asked for is told.
+    assert any("--frame.origin poses" in note for note in warnings(frame)) == (origin == "auto")
+
+
+def test_a_chosen_origin_is_where_an_upright_model_has_zero(
+    tmp_path: Path, views: list[View], table: Mesh
+) -> None:
+    place = WORLD_FROM_TRUTH @ np.array([0.5, -0.5, 0.0]) + FAR
+    config = FrameConfig(origin=",".join(map(repr, place.tolist())), scale="0.5")
+    frame = frame_of(tmp_path, far_away(views), image_set_of(views), table, config)
+    np.testing.assert_allclose(frame.target_from_world @ (place - FAR), 0, atol=1e-6)
+    with pytest.raises(ConfigError, match=r"frame\.origin"):
+        FrameConfig(origin="somewhere")
+
+
+@pytest.mark.parametrize("orientation", [3, 8])
+def test_marks_in_stored_pixels_are_turned_as_the_photos_are(
+    tmp_path: Path, views: list[View], table: Mesh, orientation: int
+) -> None:
+    def stored_pixel(view: View, point: np.ndarray) -> str:
+        name, _, place = pixel(view, point).partition(":")
+        across, down = (float(number) + 0.5 for number in place.split(","))
+        x, y = (640 - across, 480 - down) if orientation == 3 else (480 - down, across)
+        return f"{name}:{x - 0.5:.2f},{y - 0.5:.2f}"
+
+    exif = [Exif(orientation=orientation) for _ in views]
+    image_set = replace(image_set_of(views, exif), orientation="stored")
+    ends = [
+        " + ".join(stored_pixel(v, SPOTS[end]) for v in views[:2]) for end in ("corner", "other")
+    ]
+    config = FrameConfig(scale=f"{ends[0]} {ends[1]} = 1")
+    frame = frame_of(tmp_path, posed_of(views), image_set, table, config)
+    assert frame.target_from_world.scale == pytest.approx(METRES_PER_UNIT, rel=0.01)
+    assert not any("--orientation" in note for note in warnings(frame))
+
+
+def test_marks_that_only_the_stored_photo_holds_are_its_own_and_others_are_assumed(
+    tmp_path: Path, views: list[View], table: Mesh
+) -> None:
+    exif = [Exif(orientation=8) for _ in views]
+    image_set = image_set_of(views, exif)
+    photo = image_set.photos[0]
+    # Shown 640 x 480, stored 480 x 640.
+    assert upright_pixel(photo, PhotoPixel(photo.id, 100.0, 600.0), "auto") == PhotoPixel(
+        photo.id, 600.0, 379.0
+    )
+    inside = PhotoPixel(photo.id, 100.0, 200.0)
+    assert upright_pixel(photo, inside, "auto") == inside
+    config = FrameConfig(scale=f"{pixel(views[0], SPOTS['corner'])} {views[0].photo_id}:9,9 = 1")
+    frame = frame_of(tmp_path, posed_of(views), image_set, table, config)
+    assert any("marks" in n and "--orientation stored" in n for n in warnings(frame))
+    with pytest.raises(InputError, match="640 x 480"):
+        check_photos(FrameConfig(scale=f"{photo.id}:700,700 {photo.id}:1,1 = 1"), image_set)

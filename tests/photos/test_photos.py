@@ -17,7 +17,8 @@ from recon3d.core.errors import InputError, NotEnoughMemoryError, is_lack_of_mem
 from recon3d.photos.finding import FoundFiles, find_files, list_photos
 from recon3d.photos.naming import match_by_name, named
 from recon3d.photos.pictures import (
-    read_depth_mm,
+    read_depth_levels,
+    read_depth_m,
     read_grey,
     read_mask,
     read_picture,
@@ -162,7 +163,7 @@ def test_the_real_rgbd_folders_are_understood(real_photos: Path) -> None:
     office = find(real_photos / "office_rgbd" / "images", depth=real_photos / "office_rgbd/depth")
     assert (len(kitchen.paths), len(kitchen.sensor_depth)) == (100, 100)
     assert (len(office.paths), len(office.sensor_depth)) == (75, 75)
-    depth_z = read_depth_mm(kitchen.sensor_depth["frame-000270.color.jpg"])
+    depth_z = read_depth_m(kitchen.sensor_depth["frame-000270.color.jpg"], 0.001)
     assert depth_z.dtype == np.float32
     assert 1 < np.median(depth_z[depth_z > 0]) < 4
     assert depth_z.max() < 20
@@ -305,22 +306,22 @@ def test_a_mask_is_resized_by_shape_or_refused(tmp_path: Path) -> None:
     half = np.zeros((48, 64), np.uint8)
     half[:, 32:] = 255
     Image.fromarray(half).save(tmp_path / "m.png")
-    keep = read_mask(tmp_path / "m.png", 128, 96)
+    keep = read_mask(tmp_path / "m.png", (128, 96))
     assert keep.shape == (96, 128)
     assert keep[:, 64:].all()
     assert not keep[:, :64].any()
     with pytest.raises(InputError, match="64x48, the photo 96x96"):
-        read_mask(tmp_path / "m.png", 96, 96)
+        read_mask(tmp_path / "m.png", (96, 96))
 
 
 def test_depth_marks_invalid_values_as_unknown(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 1, 1500, 65535]], np.uint16)).save(tmp_path / "d.png")
     np.testing.assert_array_equal(
-        read_depth_mm(tmp_path / "d.png"), np.array([[0, 0.001, 1.5, 0]], np.float32)
+        read_depth_m(tmp_path / "d.png", 0.001), np.array([[0, 0.001, 1.5, 0]], np.float32)
     )
     Image.new("RGB", (4, 4)).save(tmp_path / "rgb.png")
     with pytest.raises(InputError, match="16-bit"):
-        read_depth_mm(tmp_path / "rgb.png")
+        read_depth_m(tmp_path / "rgb.png", 0.001)
 
 
 def exif_photo(path: Path, size: tuple[int, int], main: dict, detail: dict) -> Path:
@@ -461,7 +462,7 @@ def test_broken_files_have_no_preview_but_a_reason(tmp_path: Path) -> None:
         read_preview(tmp_path / "a.jpg", 160)
 
 
-@pytest.mark.parametrize("read", [read_picture, read_grey, read_depth_mm, read_upright])
+@pytest.mark.parametrize("read", [read_picture, read_grey, read_depth_levels, read_upright])
 @pytest.mark.parametrize(
     "error", [MemoryError(), OSError("out of memory when reading image file")], ids=str
 )

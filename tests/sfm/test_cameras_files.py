@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.errors import IntrinsicsError, PosesError
 from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
 from recon3d.core.transform import Rigid
-from recon3d.sfm.given_cameras import fit_to_photo, read_given_cameras
+from recon3d.photos.fitted_cameras import fit_to_photo
+from recon3d.sfm.given_cameras import read_given_cameras
 
 SIZE = (640, 480)
 K = np.array([[500.0, 0, 318.0], [0, 502.0, 242.0], [0, 0, 1]])
@@ -36,6 +35,10 @@ def image_set(
     depths = {photo.id: np.ones((2, 2), np.float32) for photo in photos} if depth else {}
     verdicts = tuple(Verdict(name, False, "it is blurred") for name in left_out)
     return ImageSet(photos, verdicts, False, {}, {}, depths)
+
+
+def turned_photo(name: str, upright: tuple[int, int], orientation: int) -> Photo:
+    return Photo(name, "", *upright, Exif(orientation=orientation), "", "group")
 
 
 def write(path: Path, content: str | Mapping[str, object]) -> Path:
@@ -244,13 +247,8 @@ def test_another_shape_names_photo_and_sizes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", [6, 8])
-def test_a_landscape_calibration_follows_the_turn_that_exif_made(
-    tmp_path: Path, orientation: int
-) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.new("RGB", SIZE).save(tmp_path / "a.jpg", exif=exif)
-    photo = replace(image_set("a.jpg", size=(480, 640)).photos[0], path=str(tmp_path / "a.jpg"))
+def test_a_landscape_calibration_follows_the_turn_that_exif_made(orientation: int) -> None:
+    photo = turned_photo("a.jpg", (480, 640), orientation)
     lens = Distortion("brown", (0.1, 0.05, 0.01, -0.02))
     turned = fit_to_photo(Intrinsics(CAMERA, lens), photo, Path("K.json"))
     point = np.array([0.21, -0.13])

@@ -385,3 +385,24 @@ def test_fountain_meets_its_bar(real_photos: Path, tmp_path: Path) -> None:
         for view in views
     ]
     assert rotation_angle_deg(np.array(turned)).mean() <= 0.05
+
+
+def test_poses_that_the_photos_contradict_are_an_error_that_names_the_mistake(
+    solved: Solved, tmp_path: Path
+) -> None:
+    given = GivenCameras(
+        intrinsics=known_intrinsics(solved.image_set),
+        cam_from_world={name: pose.inverse() for name, pose in POSES.items()},
+    )
+    with pytest.raises(PosesError, match="inverted"):
+        run(solved.image_set, given, tmp_path)
+
+
+def test_the_origin_of_far_poses_stays_with_the_scene(solved: Solved, tmp_path: Path) -> None:
+    given = GivenCameras(
+        intrinsics=known_intrinsics(solved.image_set),
+        cam_from_world=POSES,
+        origin=(431234.0, 5432109.0, 312.0),
+    )
+    posed, _ = run(solved.image_set, given, tmp_path)
+    assert posed.scene.origin == given.origin

@@ -220,6 +220,16 @@ def test_a_narrow_slit_is_sewn_up_and_the_rim_of_a_sheet_left_alone() -> None:
     assert len(border_loops(sewn.faces).starts) == 1
 
 
+def test_a_marked_mesh_takes_a_patch_that_brings_no_vertex() -> None:
+    mesh = sphere(2)
+    once = replace(mesh, filled=np.zeros(len(mesh.faces), bool))
+    torn = keep_faces(once, np.arange(len(mesh.faces)) != 5)
+    sewn = fill_holes(torn, 0.99)
+    assert len(sewn.vertices) == len(torn.vertices)
+    assert sewn.filled is not None
+    assert sewn.filled.tolist() == [False] * len(torn.faces) + [True]
+
+
 def test_decimation_keeps_the_shape_the_border_and_the_marks() -> None:
     bumps = np.sin(np.arange(60) / 9)[None] * np.cos(np.arange(60) / 7)[:, None]
     mesh = sheet(60, 5 * bumps)

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 _EDGE_PX = 6
 _INDENT_PX = 12
-_SETTINGS = ("frame.scale", "frame.marker_size", "frame.markers", "frame.up", "frame.front")
+_SETTINGS = (
+    "frame.scale",
+    "frame.marker_size",
+    "frame.markers",
+    "frame.up",
+    "frame.origin",
+    "frame.front",
+)
 _CALIBRATE = (
     "Photos of a printed board make the camera known, once for all photos that it takes with "
     "this lens and focus."
@@ -138,7 +145,13 @@ class CameraPanel:
         known = ((row, photos.thumbnails.facts(row.picture)) for row in photos.rows)
         return [
             KnownPhoto(
-                row.id, row.path, facts.width_px, facts.height_px, facts.camera, facts.focal_mm
+                row.id,
+                row.path,
+                facts.width_px,
+                facts.height_px,
+                facts.camera,
+                facts.focal_mm,
+                facts.orientation,
             )
             for row, facts in known
             if facts and facts.width_px and row.state != "excluded"

@@ -33,6 +33,8 @@ class PhotoFacts:
     """35 mm equivalent."""
     taken_at: str = ""
     """ISO 8601."""
+    orientation: int = 1
+    """EXIF's: how the stored pixels are turned to be upright."""
     sharpness: float = 0.0
     """Comparable among the photos of one place only."""
     reason: str = ""
@@ -98,6 +100,7 @@ def _facts(exif: Exif, width_px: int, height_px: int, sharpness: float) -> Photo
         if focal_px
         else None,
         taken_at=exif.taken_at or "",
+        orientation=exif.orientation,
         sharpness=round(sharpness, 6),
     )
 

@@ -217,13 +217,15 @@ def _agreement(
 
 
 def _masked(file: Path, mask: Path | None, longest_px: int) -> Layers:
-    from recon3d.photos.pictures import read_mask
+    from recon3d.photos.pictures import read_mask, read_preview
 
-    rgb = _preview(file, longest_px)
+    preview = read_preview(file, longest_px)
+    rgb = preview.rgb
     if mask is None:
         return Layers(rgb, note="This photo has no mask.")
     try:
-        keep = read_mask(mask, rgb.shape[1], rgb.shape[0])
+        size = rgb.shape[1], rgb.shape[0]
+        keep = read_mask(mask, size, preview.exif.orientation)
     except InputError as error:
         return Layers(rgb, note=f"{error}. {error.hint}".strip())
     share = 100 * float(keep.mean())

@@ -34,6 +34,8 @@ class KnownPhoto:
     """Make and model; empty: the photo does not say."""
     focal_mm: float | None = None
     """35 mm equivalent."""
+    orientation: int = 1
+    """EXIF's."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Told:
 
 def tell_file(file: Path, shots: Sequence[KnownPhoto]) -> Told:
     """What a camera file says of these photos: just what a run would take from it."""
+    from recon3d.photos.fitted_cameras import fit_to_photos
     from recon3d.photos.intrinsics import read_camera_file
-    from recon3d.sfm.given_cameras import fit_to_photos
 
     if not shots:
         return Told(("Add photos to see whether it fits them.",))
@@ -55,7 +57,7 @@ def tell_file(file: Path, shots: Sequence[KnownPhoto]) -> Told:
     usual_size = Counter((photo.width_px, photo.height_px) for photo in photos).most_common(1)[0][0]
     try:
         found = read_camera_file(file, usual_size)
-        fitted = fit_to_photos(photos, found, file)
+        fitted = fit_to_photos(photos, found, file).intrinsics
     except InputError as error:
         # Its hint speaks of options of the command line.
         return Told((), str(error))
@@ -125,8 +127,9 @@ def _describe(intrinsics: Intrinsics, focal_std_px: float | None = None) -> Iter
 
 
 def _photo(shot: KnownPhoto) -> Photo:
+    exif = Exif(orientation=shot.orientation)
     return Photo(
-        shot.photo_id, str(shot.path), shot.width_px, shot.height_px, Exif(), "", shot.camera
+        shot.photo_id, str(shot.path), shot.width_px, shot.height_px, exif, "", shot.camera
     )
 
 

@@ -36,6 +36,11 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
     "Photos": {
         "ingest.blur_limit": _everyday("Blur limit", "of usual", "keep all"),
         "ingest.video_frames": _everyday("Frames of a video"),
+        "ingest.orientation": Words(
+            label="Files are for photos",
+            options={"auto": "automatic", "stored": "as stored", "upright": "upright"},
+        ),
+        "ingest.depth_unit": _expert("Depth level", "m"),
     },
     "Cameras": {
         "pose.feature_px": _everyday("Size to compare at", "px"),
@@ -128,6 +133,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             everyday=True,
             suggestions=("auto", "none", "+x", "-x", "+y", "-y", "+z", "-z"),
         ),
+        "frame.origin": Words(label="Origin", suggestions=("auto", "poses")),
         "frame.front": Words(
             label="Front",
             options={"cameras": "as photos look", "north": "north (GPS)"},

@@ -130,7 +130,7 @@ def _with_smooth_vertices(mesh: Mesh, patches: Int[np.ndarray, "f 3"], added: in
     """The mesh with the patches, their vertices where they bend least under a little tension."""
     faces = np.concatenate([mesh.faces, patches])
     if added == 0:
-        return replace(mesh, faces=faces, normals=None)
+        return replace(mesh, faces=faces, normals=None, filled=None)
     values = mesh.vertices.astype(np.float64)
     if mesh.rgb is not None:
         values = np.hstack([values, mesh.rgb])

@@ -28,6 +28,7 @@ from recon3d.surface.closing.tetrahedra import (
     tetrahedra,
     vote,
 )
+from recon3d.surface.rays import MeshRays, ray_scene
 
 # Lengths in shares of the scene's median depth, weights in rays.
 _SPACING = 0.015
@@ -42,6 +43,7 @@ _AT_CAMERA = 1e4
 _SMOOTHING_ROUNDS = 5
 _DETAIL_EDGES = 4.0
 """Longest edge, in median edges of the mesh, of faces that stand for what photos showed."""
+_LOST_EDGES = 2.0
 _RAY_STEP_PX = 3
 
 
@@ -108,11 +110,15 @@ def close_surface(
     vertices[: len(merged)] = merged
     own = of_vertex[mesh.faces]
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
-    kept, is_detail = _kept(
-        vertices, faces, len(merged), median_edge(mesh), posed, reach * typical_z
-    )
+    edge = median_edge(mesh)
+    is_confirmed = np.zeros(len(vertices), bool)
+    is_confirmed[seen.point] = True
+    longest = _longest_edges(vertices, faces)
+    is_detail = (faces < len(merged)).all(axis=1) & (longest < _DETAIL_EDGES * edge)
+    kept = is_detail & is_confirmed[faces].any(axis=1)
+    kept |= (longest < reach * typical_z) & _first_seen(vertices, faces, posed)
     faces, is_detail = faces[kept], is_detail[kept]
-    lost = _lost(own, faces, len(vertices))
+    lost = _lost(vertices, own, faces, _LOST_EDGES * edge)
     task.check()
     all_faces = np.concatenate([faces, own[lost]]).astype(np.int32)
     is_own = np.concatenate([is_detail, np.ones(int(lost.sum()), bool)])
@@ -256,31 +262,18 @@ def _smoothed(
     return moved
 
 
-def _kept(
-    vertices: Float64[np.ndarray, "p 3"],
-    faces: Int32[np.ndarray, "f 3"],
-    own: int,
-    edge: float,
-    posed: PosedPhotos,
-    reach: float,
-) -> tuple[Bool[np.ndarray, "f"], Bool[np.ndarray, "f"]]:
-    """Faces that some camera sees first and that reach no farther; and which are the mesh's own."""
+def _longest_edges(
+    vertices: Float64[np.ndarray, "p 3"], faces: Int32[np.ndarray, "f 3"]
+) -> Float64[np.ndarray, "f"]:
     corners = vertices[faces]
-    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    is_detail = (faces < own).all(axis=1) & (longest < _DETAIL_EDGES * edge)
-    seen = _first_seen(vertices, faces, posed)
-    near = np.zeros(len(vertices), bool)
-    near[faces[seen]] = True
-    # Small faces slip between rays.
-    kept = (longest < reach) & (seen | ((longest < 0.6 * reach) & near[faces].any(axis=1)))
-    return kept | (is_detail & near[faces].any(axis=1)), is_detail
+    longest: np.ndarray = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    return longest
 
 
 def _first_seen(
     vertices: Float64[np.ndarray, "p 3"], faces: Int32[np.ndarray, "f 3"], posed: PosedPhotos
 ) -> Bool[np.ndarray, "f"]:
-    from recon3d.surface.rays import ray_scene
-
+    """Faces that some camera sees, nothing before them."""
     scene, tensor = ray_scene(vertices, faces)
     seen = np.zeros(len(faces), bool)
     for view in posed.scene.views:
@@ -302,13 +295,22 @@ def _first_seen(
 
 
 def _lost(
-    own: Int64[np.ndarray, "f 3"], faces: Int32[np.ndarray, "g 3"], count: int
+    vertices: Float64[np.ndarray, "p 3"],
+    own: Int64[np.ndarray, "f 3"],
+    faces: Int32[np.ndarray, "g 3"],
+    tolerance: float,
 ) -> Bool[np.ndarray, "f"]:
-    """Faces of the mesh that the cut took for nothing: what photos confirmed is never lost."""
-    used = np.zeros(count, bool)
-    used[faces] = True
-    lost: np.ndarray = ~used[own].all(axis=1)
-    return lost
+    """Faces of the mesh that the cut took for nothing: what photos confirmed is never lost.
+
+    By distance: where the cut runs over single points that stick out, nothing is lost.
+    """
+    if not len(faces):
+        return np.ones(len(own), bool)
+    middles = vertices[own].mean(axis=1).astype(np.float32)
+    nearest, weights = MeshRays(Mesh(vertices.astype(np.float32), faces)).nearest(middles)
+    there = np.einsum("nk,nki->ni", weights, vertices[faces[nearest]])
+    far: np.ndarray = np.linalg.norm(there - middles, axis=1) > tolerance
+    return far
 
 
 def _finished(

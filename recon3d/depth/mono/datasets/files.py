@@ -12,7 +12,7 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import InputError
 from recon3d.depth.mono.frames import Frame
 from recon3d.photos.naming import PHOTO_SUFFIXES
-from recon3d.photos.pictures import read_depth_mm, read_upright
+from recon3d.photos.pictures import read_depth_m, read_upright
 
 _GUESSED_VIEW_DEG = 60
 
@@ -47,7 +47,7 @@ def read_depth(path: Path, levels_per_metre: float = 1000) -> Float32[np.ndarray
     if path.suffix.lower() == ".npy":
         return _read_npy(path)
     try:
-        return read_depth_mm(path) * np.float32(1000 / levels_per_metre)
+        return read_depth_m(path, 1 / levels_per_metre)
     except InputError as error:
         raise InputError(f"{path}: {error}", hint=error.hint) from error
 

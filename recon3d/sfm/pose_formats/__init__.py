@@ -1,0 +1,1 @@
+"""Files of camera poses: one module per family of programs, and `registry`, which chooses."""
