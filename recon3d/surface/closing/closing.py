@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64
+from jaxtyping import Bool, Float, Float64, Int32, Int64
 
 from recon3d.core.camera import PinholeCamera, backproject, project
 from recon3d.core.depth import SceneDepth
@@ -116,7 +116,9 @@ def close_surface(
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
     faces = faces[_longest_edges(vertices, faces) < reach * typical_z]
     edge = median_edge(mesh)
-    far = _distance(mesh, vertices[faces].mean(axis=1)) > _SAME_SURFACE * edge
+    points = _points_of(vertices[faces])
+    distance = _distance(mesh, points.reshape(-1, 3)).reshape(points.shape[:2])
+    far = distance.max(axis=0) > _SAME_SURFACE * edge
     faces = faces[far | _goes_on(own, faces)]
     task.check()
     whole = Mesh(vertices.astype(np.float32), np.concatenate([own, faces]))
@@ -278,6 +280,12 @@ def _goes_on(
     return np.asarray(on_border.reshape(-1, 3).any(axis=1))
 
 
+def _points_of(corners: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "4 f 3"]:
+    """The middle of each face, and the points halfway from there to its corners."""
+    middle = corners.mean(axis=1)
+    return np.stack([middle, *np.moveaxis((corners + middle[:, None]) / 2, 1, 0)])
+
+
 def _seen(
     surface: Mesh,
     wanted: Int64[np.ndarray, "n"],
@@ -292,18 +300,18 @@ def _seen(
     """
     rays = MeshRays(surface)
     corners = surface.vertices[surface.faces[wanted]]
-    middle = corners.mean(axis=1)
+    points = _points_of(corners)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     balance = np.zeros(len(wanted), np.int64)
     for view in posed.scene.views:
         task.check()
         centre, mask = view.centre_world, posed.masks.get(view.photo_id)
-        facing = np.flatnonzero(np.einsum("ij,ij->i", normals, middle - centre) < 0)
-        for points in (middle, *np.moveaxis((corners + middle[:, None]) / 2, 1, 0)):
-            uv_px, z = project(view.cam_from_world @ points[facing].astype(np.float64), view.camera)
+        facing = np.flatnonzero(np.einsum("ij,ij->i", normals, points[0] - centre) < 0)
+        for places in points:
+            uv_px, z = project(view.cam_from_world @ places[facing].astype(np.float64), view.camera)
             inside = _inside(uv_px, view.camera) & (z > 0)
             rows, pixels = facing[inside], np.floor(uv_px[inside]).astype(np.int64)
-            visible = ~rays.hidden(centre, points[rows], tolerance)
+            visible = ~rays.hidden(centre, places[rows], tolerance)
             kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]
             balance[rows] += visible * np.where(kept, 1, -1)
     seen: np.ndarray = balance > 0
