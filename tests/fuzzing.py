@@ -214,13 +214,13 @@ def read_photos(folder: Path) -> None:
 def read_masks(folder: Path) -> None:
     from recon3d.photos.masks import read_mask
 
-    _every(folder.iterdir(), lambda path: read_mask(path, (_SIZE[1], _SIZE[0])))
+    _every(folder.iterdir(), lambda path: read_mask(path, (64, 48)))
 
 
 def read_depth(folder: Path) -> None:
-    from recon3d.photos.depth_images import read_depth_m
+    from recon3d.photos.depth_images import read_depth_levels
 
-    _every(folder.iterdir(), lambda path: read_depth_m(path, 0.001))
+    _every(folder.iterdir(), lambda path: read_depth_levels(path, (64, 48), 6, "auto"))
 
 
 def read_videos(folder: Path) -> None:

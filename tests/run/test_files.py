@@ -120,14 +120,6 @@ def test_a_file_mapping_reads_when_asked_and_keeps_nothing(tmp_path: Path) -> No
         mapping["b"]
 
 
-def test_a_path_that_is_no_utf_8_survives_in_json(tmp_path: Path) -> None:
-    path = os.fsdecode(b"/photos/K\xfcche.jpg")
-    write_json(tmp_path / "a.json", {"path": path, "ä": "ö"})
-    text = (tmp_path / "a.json").read_text(encoding="utf-8")
-    assert json.loads(text) == {"path": path, "ä": "ö"}
-    assert "ä" in text
-
-
 # What killed programs leave behind
 
 
@@ -262,3 +254,11 @@ def test_work_that_would_not_fit_is_refused(full_disk: Path) -> None:
 def test_an_error_on_a_disk_with_room_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="mine"), atomic_path(tmp_path / "scene.ply"):
         raise RuntimeError("mine")
+
+
+def test_a_path_that_is_no_utf_8_survives_in_json(tmp_path: Path) -> None:
+    path = os.fsdecode(b"/photos/K\xfcche.jpg")
+    write_json(tmp_path / "a.json", {"path": path, "ä": "ö"})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"path": path, "ä": "ö"}
+    assert "ä" in text
