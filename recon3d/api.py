@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from recon3d.config import Config
-from recon3d.core.errors import ReconError
+from recon3d.core.errors import OutputError, ReconError
 from recon3d.export import export
 from recon3d.export.export import Outputs
 from recon3d.outputs import report_run, write_outputs
@@ -61,8 +62,10 @@ def reconstruct(
             results.written = write_outputs(results, outputs, config.export, work.task("export"))
             work.remember_run(results.reached, given.files)
         except ReconError as error:
-            # A failed run needs its report most: it says which photo failed where.
-            report_run(results, config, outputs, error)
+            # A failed run needs its report most: it says which photo failed where. Where that
+            # cannot be written, as on a full disk, it must not hide why the run failed.
+            with suppress(OutputError):
+                report_run(results, config, outputs, error)
             raise
         report_run(results, config, outputs)
     return results

@@ -7,7 +7,6 @@ import dataclasses
 import difflib
 import inspect
 import textwrap
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -25,6 +24,7 @@ from recon3d.depth.estimate import DepthConfig
 from recon3d.export.textures import ExportConfig
 from recon3d.georef.frame import FrameConfig
 from recon3d.photos.ingest import IngestConfig
+from recon3d.run.documents import parse_toml
 from recon3d.sfm.structure_from_motion import PoseConfig
 from recon3d.surface.fuse import FuseConfig
 from recon3d.surface.levels import LevelsConfig
@@ -84,13 +84,13 @@ def read_config(path: Path, base: Config | None = None) -> Config:
             value.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"Cannot read the settings file {path}: {error.strerror}.",
             hint="`recon3d config > settings.toml` writes one to start from.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(
             f"{path} is not a TOML file: {error}.",
             hint="`recon3d config` prints what one looks like.",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from recon3d.results import Results, in_unit_of_depth
-from recon3d.run.workspace import StageResult, finished_stage, last_run
+from recon3d.run.notes import finished_stage, last_run
+from recon3d.run.stage import StageResult
 from recon3d.stage import STAGES
 
 

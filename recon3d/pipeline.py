@@ -19,8 +19,8 @@ from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
 from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_surface
-from recon3d.run.stage import Stage
-from recon3d.run.workspace import StageResult, Workspace
+from recon3d.run.stage import Stage, StageResult
+from recon3d.run.workspace import Workspace
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief

@@ -12,7 +12,7 @@ from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
-from recon3d.run.workspace import StageResult
+from recon3d.run.stage import StageResult
 from recon3d.surface import relief
 
 

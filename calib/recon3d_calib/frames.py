@@ -20,7 +20,9 @@ def choose_frames(video: Path, most: int, task: Task) -> list[int]:
 
 
 def write_frames(video: Path, folder: Path, wanted: Sequence[int], task: Task) -> dict[str, Path]:
-    """Write frames without loss; their paths by a name that holds the number.
+    """Write frames as they are stored, without loss; their paths by a name that holds the number.
+
+    Like photos they are not turned: calibration is about the sensor.
 
     Raises:
         InputError: the video cannot be decoded.
@@ -29,7 +31,8 @@ def write_frames(video: Path, folder: Path, wanted: Sequence[int], task: Task) -
     from PIL import Image
 
     paths: dict[str, Path] = {}
-    for index, rgb in task.each(read_frames(video, wanted), len(wanted), lambda item: str(item[0])):
+    frames = read_frames(video, wanted, upright=False)
+    for index, rgb in task.each(frames, len(wanted), lambda item: str(item[0])):
         name = f"frame {index:06}.png"
         paths[name] = folder / name
         Image.fromarray(rgb).save(paths[name], compress_level=1)

@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError
+from recon3d.core.orientation import PixelsTold, assumption_in_words
 from recon3d.core.scene import Photo
 from recon3d.photos.fitted_cameras import fit_to_photos
 from recon3d.photos.intrinsics import read_camera_file
@@ -43,13 +44,21 @@ class Undistorted:
 
 
 def undistort_photos(
-    paths: Mapping[str, Path], intrinsics: Path, folder: Path, crop: Crop, task: Task, workers: int
+    paths: Mapping[str, Path],
+    intrinsics: Path,
+    folder: Path,
+    crop: Crop,
+    task: Task,
+    workers: int,
+    told: PixelsTold = "auto",
 ) -> Undistorted:
     """Write the photos below `folder` by their ids, and K.json with their new cameras.
 
     crop: inside has no blank pixels; all keeps everything that was seen, with black around it,
         of a fisheye 150 degrees at most, which it warns of; same keeps size, focal length and
         principal point.
+    told: which pixels of photos that EXIF turns the cameras are for; what their shape does not
+        decide is taken for stored, with a warning.
 
     Raises:
         IntrinsicsError: the camera file is unreadable or does not fit the photos.
@@ -58,6 +67,7 @@ def undistort_photos(
         Cancelled: the task was stopped.
     """
     losses: set[str] = set()
+    assumed: set[str] = set()
 
     def convert(item: tuple[str, Path]) -> tuple[str, Path | None, PinholeCamera | str]:
         photo_id, path = item
@@ -69,7 +79,9 @@ def undistort_photos(
         height_px, width_px = rgb.shape[:2]
         photo = Photo(photo_id, str(path), width_px, height_px, picture.exif, "", "")
         file = read_camera_file(intrinsics, (width_px, height_px))
-        given = fit_to_photos([photo], file, intrinsics).intrinsics[photo_id]
+        fitted = fit_to_photos([photo], file, intrinsics, told)
+        assumed.update(fitted.assumed)
+        given = fitted.intrinsics[photo_id]
         camera, loss = _camera(given, crop)
         if loss:
             losses.add(loss)
@@ -87,6 +99,8 @@ def undistort_photos(
             pool.shutdown(wait=True, cancel_futures=True)
     for loss in sorted(losses):
         task.warn(loss)
+    if assumed:
+        task.warn(assumption_in_words("cameras", [i for i in paths if i in assumed], "stored"))
     cameras = {i: camera for i, _, camera in found if isinstance(camera, PinholeCamera)}
     if not cameras:
         raise InputError(

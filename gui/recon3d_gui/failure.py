@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
-from recon3d.core.errors import ReconError, is_lack_of_memory, not_enough_memory
+from recon3d.core.errors import ReconError
+from recon3d.run.faults import fault_of_the_machine
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,9 @@ def failure_of(error: Exception, what: str) -> Failure:
     """
     if isinstance(error, ReconError):
         return Failure(str(error), error.hint)
-    if is_lack_of_memory(error):
-        short = not_enough_memory("go on")
+    if fault := fault_of_the_machine(error, Path.cwd()):
         details = "".join(traceback.format_exception(error))
-        return Failure(f"{what}: {short}", short.hint, details)
+        return Failure(f"{what}: {fault}", fault.hint, details)
     return Failure(
         f"{what}: {error or type(error).__name__}.",
         "If it happens again, please report it with the details.",

@@ -40,8 +40,8 @@ from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.export.meshes import read_mesh
+from recon3d.photos.depth_images import read_depth_m
 from recon3d.photos.naming import match_by_name
-from recon3d.photos.pictures import read_depth_m
 from recon3d.results import Results
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.texture.texture import read_photo_of_face
@@ -164,7 +164,7 @@ def _true_depth(
     if bench_set.true_depth:
         intrinsics = bench_set.inputs(folder).intrinsics
         given = read_given_cameras(results.image_set.value, intrinsics, None).intrinsics
-        files = {path.name: path for path in sorted((folder / bench_set.true_depth).iterdir())}
+        files = {path.name: path for path in (folder / bench_set.true_depth).iterdir()}
         names = match_by_name(given, files)
 
         # The poses are given in metres, so the scene's unit is the sensor's.

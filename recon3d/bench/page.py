@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from recon3d.bench.rows import BenchRow, markdown
 from recon3d.bench.sets import MEMORY_SETS, SETS
+from recon3d.photos.decoding import opened
 from recon3d.run.files import atomic_path, explain_write_errors
 
 _PICTURE_BYTES = 150_000
@@ -48,7 +47,7 @@ def write_page(page: Path, rows: Sequence[BenchRow], stills: Path) -> None:
 
 def _shrink(source: Path, target: Path) -> None:
     """Pictures live in the repository for ever, so they are small."""
-    with Image.open(source) as picture, atomic_path(target) as part:
+    with opened(source) as picture, atomic_path(target) as part:
         for quality in (88, 80, 70, 60, 50, 42):
             picture.save(part, quality=quality, optimize=True, progressive=True)
             if part.stat().st_size <= _PICTURE_BYTES:

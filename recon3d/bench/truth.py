@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon3d.core.camera import PinholeCamera
+from recon3d.core.natural_order import natural_key
 from recon3d.core.transform import Rigid
 from recon3d.photos.naming import PHOTO_SUFFIXES
 from recon3d.sfm.pose_formats.registry import read_pose_file
@@ -35,9 +36,10 @@ def read_surveyed_cameras(folder: Path, name: str) -> CamerasByPhoto:
 
 
 def read_llff_cameras(folder: Path, name: str, photos: str) -> CamerasByPhoto:
-    """LLFF's poses_bounds.npy: camera-to-world with axes down, right, back, in sorted order."""
+    """LLFF's poses_bounds.npy: camera-to-world with axes down, right, back, as people count."""
     rows = np.load(folder / name)[:, :15].reshape(-1, 3, 5)
-    ids = sorted(p.name for p in (folder / photos).iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    names = (p.name for p in (folder / photos).iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    ids = sorted(names, key=natural_key)
     cameras = {}
     for photo, matrix in zip(ids, rows, strict=True):
         down, right, back, centre = matrix[:, :4].T

@@ -13,6 +13,7 @@ from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
 from recon3d.cli.options import NO_DEFAULT, Command
+from recon3d.core.orientation import PixelsTold
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task
 
@@ -35,6 +36,9 @@ class Undistort(Command):
     crop: Literal["inside", "all", "same"] = "inside"
     """inside has no blank pixels, all keeps everything that was seen, same keeps the size and the
     focal length."""
+    orientation: PixelsTold = "auto"
+    """Which pixels the camera is for where EXIF turns a photo, stored or upright; auto goes by its
+    size."""
     workers: Annotated[int, NO_DEFAULT] = 0
     """Threads; 0 means one per core."""
 
@@ -62,6 +66,7 @@ class Undistort(Command):
             self.crop,
             Task("undistort", display, cancel),
             Runtime(workers=self.workers).threads,
+            self.orientation,
         )
         lines = [
             f"Written:  {len(done.written)} photos in {self.output}",

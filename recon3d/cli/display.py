@@ -27,6 +27,7 @@ from rich.table import Column
 from typing_extensions import override
 
 from recon3d.core.errors import ReconError
+from recon3d.core.printable import printable, printable_lines
 from recon3d.run.task import Event
 
 Style = Literal["normal", "verbose", "quiet", "json"]
@@ -75,7 +76,7 @@ class Display:
     def log(self, level: str, message: str) -> None:
         """Show one line that a stage logged."""
         if level in ("error", "critical"):
-            self._errors.print(message, markup=False, highlight=False)
+            self._errors.print(printable_lines(message), markup=False, highlight=False)
 
     def result(self, content: Mapping[str, Any], text: str) -> None:
         """Show the outcome: `content` to programs, `text` to people."""
@@ -114,7 +115,7 @@ class PlainLines(Display):
 
     @override
     def result(self, content: Mapping[str, Any], text: str) -> None:
-        self._results.write(text + "\n")
+        self._results.write(printable_lines(text) + "\n")
         self._results.flush()
 
     def _progress(self, event: Event) -> None:
@@ -127,7 +128,7 @@ class PlainLines(Display):
         self._line(f"{_title(event.stage)}: {event.done}/{event.total}{note}{left}")
 
     def _line(self, text: str) -> None:
-        self._errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._errors.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
 
 
 class ProgressBar(PlainLines):
@@ -161,7 +162,7 @@ class ProgressBar(PlainLines):
                 if self._task is None or event.stage != self._stage:
                     self._restart(event.stage)
                 assert self._task is not None
-                note = event.note.replace("[", r"\[")
+                note = printable(event.note).replace("[", r"\[")
                 self._bar.update(self._task, completed=event.done, total=event.total, note=note)
             case "stage_finished":
                 self._remove()
@@ -234,9 +235,9 @@ def tell_error(style: Style, error: ReconError) -> None:
         return
     console = Console(stderr=True)
     console.print("Error: ", style="bold red", end="")
-    console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(str(error)), markup=False, highlight=False, soft_wrap=True)
     if error.hint:
-        console.print(error.hint, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(error.hint), markup=False, highlight=False, soft_wrap=True)
 
 
 def tell_cancelled(style: Style, *, killed: bool) -> None:
@@ -261,7 +262,9 @@ def reader_left() -> None:
 
 def _json_line(content: Mapping[str, Any]) -> str:
     numbered = {"version": JSON_VERSION, **content}
-    return json.dumps(_without_nan(numbered), ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_without_nan(numbered), ensure_ascii=False, allow_nan=False) + "\n"
+    # Names that are no UTF-8 become JSON's own escapes.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _without_nan(value: Any) -> Any:

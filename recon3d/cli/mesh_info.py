@@ -34,13 +34,15 @@ class MeshInfo(Command):
 
         Raises:
             InputError: a file cannot be read.
+            NotEnoughMemoryError: it is too large.
         """
         from recon3d.surface.cleaning.survey import survey
         from recon3d.surface.foreign_meshes import read_foreign_mesh
 
         task = Task("mesh-info", display, cancel)
         found = {
-            path: survey(read_foreign_mesh(path)) for path in task.each(self.files, len(self.files))
+            path: survey(read_foreign_mesh(path, task.runtime))
+            for path in task.each(self.files, len(self.files))
         }
         display.result(
             {"meshes": [{"file": str(path), **asdict(numbers)} for path, numbers in found.items()]},

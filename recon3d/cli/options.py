@@ -57,7 +57,10 @@ class Command:
 
     @property
     def log_folder(self) -> Path | None:
-        """Where the traceback of an unexpected error goes; None: the system's temporary folder."""
+        """Where a command works, and the traceback of an unexpected error goes.
+
+        None: nowhere in particular; the traceback goes to a folder of its own.
+        """
         return None
 
     def run(self, display: Display, cancel: CancelToken) -> None:
@@ -188,9 +191,12 @@ class PhotoCommand(Computation):
         return self.workspace or _beside(self._first_output)
 
     @property
-    def log_folder(self) -> Path:
+    def log_folder(self) -> Path | None:
         """The workspace."""
-        return self.workspace_folder
+        try:
+            return self.workspace_folder
+        except OSError:  # it is called after photos whose name no disk takes
+            return None
 
     @property
     def _first_output(self) -> Path:

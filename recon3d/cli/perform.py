@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recon3d.cli.display import Display, make_display, reader_left, tell_error
-from recon3d.core.errors import Cancelled, ReconError, is_lack_of_memory, not_enough_memory
+from recon3d.cli.exit_codes import CANCELLED, DONE, FAILED
+from recon3d.core.errors import Cancelled, OutputError, ReconError
+from recon3d.run.faults import fault_of_the_machine
+from recon3d.run.files import atomic_path
 from recon3d.run.task import CancelToken
 
 if TYPE_CHECKING:
     from recon3d.cli.options import Command
-
-DONE, FAILED, USAGE, CANCELLED = 0, 1, 2, 130
 
 
 def perform(command: Command, cancel: CancelToken) -> int:
@@ -34,8 +35,9 @@ def perform(command: Command, cancel: CancelToken) -> int:
         reader_left()
         return FAILED
     except Exception as error:
-        short = not_enough_memory("go on") if is_lack_of_memory(error) else None
-        tell_error(command.style, short or _unexpected(error, command.log_folder))
+        place = command.log_folder
+        fault = fault_of_the_machine(error, place or Path.cwd())
+        tell_error(command.style, fault or _unexpected(error, place))
         if command.style == "verbose":
             traceback.print_exc()
         return FAILED
@@ -43,14 +45,16 @@ def perform(command: Command, cancel: CancelToken) -> int:
 
 
 def _unexpected(error: Exception, folder: Path | None) -> ReconError:
-    if folder is None or not folder.is_dir():
-        folder = Path(tempfile.gettempdir())
-    log = folder / "recon3d-error.log"
     hint = "This is a mistake in recon3d. Please report it"
     try:
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        # A folder of its own: in that of the system others could lay a link in the way.
+        if not (folder and folder.is_dir()):
+            folder = Path(tempfile.mkdtemp(prefix="recon3d-"))
+        log = folder / "recon3d-error.log"
+        with atomic_path(log) as part:
+            part.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         hint += f" with the file {log}."
-    except OSError:
+    except (OSError, OutputError):
         hint += "; --verbose shows where it happened."
     return ReconError(f"Unexpected {type(error).__name__}: {error}", hint=hint)
 

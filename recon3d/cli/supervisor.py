@@ -8,14 +8,17 @@ message instead of a vanished program.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from types import FrameType, MappingProxyType
 
@@ -62,36 +65,49 @@ def run_apart(
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_work_apart, args=(work, theirs), name="recon3d")
-    asked = False
+    end_at = math.inf
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            _kill(process.pid)
-            return
-        asked = True
-        with suppress(OSError):
+        nonlocal end_at
+        asked_before, end_at = end_at < math.inf, time.monotonic() + grace_seconds
+        if asked_before:
+            end_at = 0.0
+        with suppress(OSError):  # read as soon as the process has started
             ours.send("stop")
-        end = threading.Timer(grace_seconds, _kill, [process.pid])
-        end.daemon = True
-        end.start()
 
-    # A terminal sends Ctrl-C to both processes; the child inherits that it ignores it.
-    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         # A library reads its variables when the process starts; a child inherits them from here.
-        with _environment(environment):
+        with _environment(environment), _ctrl_c_held_back():
             process.start()
         theirs.close()
-        signal.signal(signal.SIGINT, stop)
-        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, stop)
         while process.exitcode is None:
             # Windows runs signal handlers between waits only.
-            process.join(0.2)
+            process.join(0.1)
+            if time.monotonic() > end_at:
+                _kill(process.pid)
     finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-    return Ending(process.exitcode, asked)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return Ending(process.exitcode, end_at < math.inf)
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let a Ctrl-C wait until the block ends; a process that starts in it holds it back for good.
+
+    A terminal sends it to both processes, and in the new one nobody could answer yet.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Started with a process, it would open the gate again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -115,8 +131,10 @@ def _kill(pid: int | None) -> None:
 
 
 def _work_apart(work: Work, supervisor: Connection) -> None:
-    # For Windows, where the child inherits no such thing.
+    # Only the supervisor decides; what came while this process started is forgotten.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     cancel = CancelToken()
     threading.Thread(target=_listen, args=(supervisor, cancel), daemon=True).start()
     sys.exit(work(cancel))

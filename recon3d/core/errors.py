@@ -71,7 +71,8 @@ class ShapeMismatchError(ValueError):
 
 _MEMORY_WORDS = (
     "out of memory", "can't allocate memory", "insufficient memory", "bad_alloc",
-    "cannot allocate memory", "unable to allocate",
+    "cannot allocate memory", "unable to allocate", "failed to map segment",
+    "cannot map zero-fill pages", "can't start new thread", "not enough space",
 )  # fmt: skip
 
 
@@ -79,10 +80,13 @@ def is_lack_of_memory(error: BaseException) -> bool:
     """Whether an error of any library says that memory ran out, of the machine or of its GPU.
 
     Libraries below Python have no common class for it: torch, OpenCV and Open3D raise
-    RuntimeErrors of their own, and Pillow's decoders an OSError.
+    RuntimeErrors of their own, and Pillow's decoders an OSError. Packages that fail to load their
+    own library raise something else from its error.
     """
-    return isinstance(error, MemoryError) or any(
-        words in str(error).lower() for words in _MEMORY_WORDS
+    return (
+        isinstance(error, MemoryError)
+        or any(words in str(error).lower() for words in _MEMORY_WORDS)
+        or (error.__cause__ is not None and is_lack_of_memory(error.__cause__))
     )
 
 

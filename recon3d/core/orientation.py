@@ -92,6 +92,28 @@ def turn_raster(
     return turned[::down, ::right]
 
 
+def as_shown(
+    given: Shaped[np.ndarray, "h w"],
+    upright: Size,
+    orientation: int,
+    told: PixelsTold,
+    usual: Pixels,
+) -> Shaped[np.ndarray, "i j"]:
+    """A mask or depth map, at any size, as the upright photo of that size shows it.
+
+    Args:
+        given: As it lies in its own file.
+        upright: Width and height of the photo as it is shown.
+        orientation: Of the photo.
+        told: Which pixels it is for, by the user.
+        usual: What counts where neither the user nor the shape decides.
+    """
+    height_px, width_px = given.shape
+    pixels = described_pixels((width_px, height_px), upright, orientation) or usual
+    chosen = pixels if told == "auto" else told
+    return turn_raster(given, orientation) if chosen == "stored" else given
+
+
 def turn_intrinsics(stored: Intrinsics, orientation: int) -> Intrinsics:
     """The camera of the upright photo."""
     c, lens = stored.pinhole, stored.distortion

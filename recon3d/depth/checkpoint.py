@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recon3d.core.errors import EstimatorError
+from recon3d.run.documents import parse_json
 from recon3d.run.files import atomic_path, write_json
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def network_kind(folder: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["network"])
+        return str(parse_json(path.read_text(encoding="utf-8"))["network"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EstimatorError(f"{path} describes no network: {error!r}.", hint=_AGAIN) from error
 
@@ -91,7 +91,7 @@ def read_checkpoint(path: Path, network: str) -> Checkpoint:
     """
     path = path / DESCRIPTION if path.is_dir() else path
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         if content["network"] != network:
             raise EstimatorError(
                 f'{path} describes a network of the kind "{content["network"]}", not "{network}".',

@@ -93,6 +93,8 @@ def check_outputs(outputs: Outputs) -> None:
     folders = [outputs.depth_maps, outputs.colmap, outputs.blender]
     taken: set[Path] = set()
     for target in filter(None, [*files, *folders]):
+        with explain_write_errors(target):
+            target.exists()  # raises for a name that no disk takes
         if target.resolve() in taken:
             raise OutputError(
                 f"Two outputs have the same name, {target}.", hint="Give each its own name."

@@ -1,14 +1,24 @@
-"""What decoders raise on files that lie, told apart from a machine that is short of memory."""
+"""Reading parts of files that may lie, told apart from a machine that is short of memory."""
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Callable
+from typing import TypeVar
 
-BROKEN = (
-    OSError, ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError,
-    SyntaxError, EOFError, NotImplementedError, struct.error,
-)  # fmt: skip
-"""Whatever Pillow and struct raise on files and tags that are not what they seem.
+T = TypeVar("T")
 
-MemoryError is not among them: it says something of the machine and nothing of the file.
-"""
+
+def or_else(read: Callable[[], T], otherwise: T) -> T:
+    """What `read` gives; `otherwise` where a decoder throws, whatever it throws.
+
+    For what a photo can do without, such as a tag; whole pictures are opened by `decoding`.
+
+    Raises:
+        MemoryError: it says something of the machine and nothing of the file.
+    """
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # damaged tags end in any error of any decoder
+        return otherwise

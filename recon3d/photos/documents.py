@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import yaml
 
 from recon3d.core.errors import InputError
+from recon3d.run.documents import parse_json
 
 _MAX_BYTES = 64 << 20
 # The YAML reader is slow, and no calibration is this long.
@@ -118,7 +119,7 @@ def parse_document(text: str) -> Document:
         ValueError: it is damaged or has no named fields.
     """
     try:
-        content = json.loads(text) if text.lstrip().startswith("{") else _read_yaml(text)
+        content = parse_json(text) if text.lstrip().startswith("{") else _read_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as cause:
         why = " ".join(str(cause).split())[:200]
         raise ValueError(f"it is damaged or in an unknown format: {why}") from cause
@@ -139,6 +140,19 @@ def parse_xml(text: str) -> ElementTree.Element:
         return ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as cause:
         raise ValueError(f"its XML is damaged: {cause}") from cause
+
+
+def read_array(path: Path) -> np.ndarray:
+    """A numpy array in a .npy file, mapped: a header that claims too much takes no memory.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # the header is Python text, which can fail in any way
+        raise ValueError(f"it is no array of numpy: {error}") from error
+    return array
 
 
 class _OpenCvLoader(yaml.SafeLoader):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from recon3d.core.scene import Exif
-from recon3d.photos.broken import BROKEN
+from recon3d.photos.broken import or_else
 from recon3d.photos.gravity import read_down
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -21,30 +22,35 @@ Tags = Mapping[int, object]
 
 def read_exif(image: Image.Image) -> Exif:
     """Read the tags of an image that may still be sideways; sizes and focal are rotation-proof."""
-    try:
-        exif = image.getexif()
-        main: Tags = dict(exif)
-        detail: Tags = {**main, **exif.get_ifd(IFD.Exif)}
-        gps: Tags = exif.get_ifd(IFD.GPSInfo)
-    except BROKEN:
-        return Exif()
+    exif = or_else(image.getexif, Image.Exif())
+    main = _readable(exif)
+    detail = {**main, **_readable(or_else(lambda: exif.get_ifd(IFD.Exif), {}))}
+    gps = _readable(or_else(lambda: exif.get_ifd(IFD.GPSInfo), {}))
+    orientation = read_orientation(image)
     return Exif(
         make=_text(main.get(Base.Make)),
         model=_text(main.get(Base.Model)),
         focal_px=_focal_px(detail, *image.size),
         gps_deg_m=_gps_deg_m(gps),
         taken_at=_time(detail.get(Base.DateTimeOriginal) or main.get(Base.DateTime)),
-        down_cam=read_down(image),
-        orientation=read_orientation(image),
+        down_cam=read_down(image, orientation),
+        orientation=orientation,
     )
 
 
+def _readable(tags: Mapping[int, object]) -> Tags:
+    """The tags without those that cannot be read: one odd one must not cost the others."""
+    numbers: list[int] = or_else(lambda: list(tags), [])
+    found = ((number, or_else(partial(tags.get, number), None)) for number in numbers)
+    return {number: value for number, value in found if value is not None}
+
+
 def read_orientation(image: Image.Image) -> int:
-    """EXIF's orientation 1 to 8; 1 where there is none or it cannot be read."""
-    try:
-        value = image.getexif().get(Base.Orientation, 1)
-    except BROKEN:
-        return 1
+    """EXIF's orientation 1 to 8; 1 where there is none or it cannot be read.
+
+    Pillow turns some formats itself while it decodes them (TIFF); then it is 1 afterwards.
+    """
+    value = or_else(lambda: image.getexif().get(Base.Orientation), None)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -89,10 +95,7 @@ def _product(*factors: object) -> float | None:
 
 def _number(value: object) -> float | None:
     """A finite number above zero, or None."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except BROKEN:
-        return None
+    number = or_else(lambda: float(value), math.nan)  # type: ignore[arg-type]
     return number if math.isfinite(number) and number > 0 else None
 
 
@@ -104,23 +107,26 @@ def _text(value: object) -> str | None:
 
 
 def _time(value: object) -> str | None:
-    try:
-        return datetime.strptime(str(value)[:19], "%Y:%m:%d %H:%M:%S").isoformat()
-    except ValueError:
-        return None
+    text = str(value)[:19]
+    return or_else(lambda: datetime.strptime(text, "%Y:%m:%d %H:%M:%S").isoformat(), None)
 
 
 def _gps_deg_m(tags: Tags) -> tuple[float, float, float] | None:
-    try:
-        latitude = _degrees(tags[GPS.GPSLatitude], tags.get(GPS.GPSLatitudeRef) == "S")
-        longitude = _degrees(tags[GPS.GPSLongitude], tags.get(GPS.GPSLongitudeRef) == "W")
-        altitude = float(tags[GPS.GPSAltitude])  # type: ignore[arg-type]
-    except BROKEN:
+    place = or_else(lambda: _place(tags), None)
+    if place is None:
         return None
-    if tags.get(GPS.GPSAltitudeRef) in (b"\x01", 1):
-        altitude = -altitude
+    latitude, longitude, altitude = place
     sane = abs(latitude) <= 90 and abs(longitude) <= 180 and abs(altitude) < 1e5
-    return (latitude, longitude, altitude) if sane else None
+    return place if sane else None
+
+
+def _place(tags: Tags) -> tuple[float, float, float]:
+    altitude = float(tags[GPS.GPSAltitude])  # type: ignore[arg-type]
+    return (
+        _degrees(tags[GPS.GPSLatitude], tags.get(GPS.GPSLatitudeRef) == "S"),
+        _degrees(tags[GPS.GPSLongitude], tags.get(GPS.GPSLongitudeRef) == "W"),
+        -altitude if tags.get(GPS.GPSAltitudeRef) in (b"\x01", 1) else altitude,
+    )
 
 
 def _degrees(value: object, negative: bool) -> float:

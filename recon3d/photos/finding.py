@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path, PurePath
+from os.path import realpath
+from pathlib import Path, PurePath, PurePosixPath
 
 from recon3d.core.errors import InputError
+from recon3d.core.natural_order import natural_key
+from recon3d.photos.companions import belonging, companion_files, disagreement, taken_in_order
 from recon3d.photos.digests import sha256_of
-from recon3d.photos.naming import PHOTO_SUFFIXES, VIDEO_SUFFIXES, match_by_name, named, split_role
+from recon3d.photos.folders import absolute, common_folder, files_below, id_below
+from recon3d.photos.kinds import begins_like_a_picture
+from recon3d.photos.naming import (
+    OTHER_PICTURE_SUFFIXES,
+    PHOTO_SUFFIXES,
+    RAW_SUFFIXES,
+    VIDEO_SUFFIXES,
+    named,
+)
 from recon3d.run.task import Task
 
-# Sidecars, calibrations and our own results lie beside photos and are none.
-_IGNORED_SUFFIXES = frozenset({
-    ".txt", ".json", ".yaml", ".yml", ".toml", ".xml", ".xmp", ".csv", ".npy", ".npz", ".ini",
-    ".db", ".md", ".html", ".log", ".bin", ".aae", ".thm", ".ply", ".obj", ".mtl", ".glb", ".stl",
-})  # fmt: skip
+# A camera's small copies of its videos are pictures, but no photos.
+_THUMBNAIL_SUFFIXES = frozenset({".thm"})
 
 
 @dataclass(frozen=True)
@@ -40,16 +47,25 @@ class FoundFiles:
     excluded: frozenset[str] = frozenset()
     """Ids of photos that the user leaves out; without frames of a video, not yet known."""
 
+    notes: tuple[str, ...] = ()
+    """What was guessed when masks and depth images were given to photos."""
+
     @property
     def video(self) -> Path | None:
-        """The one video whose frames are the photos."""
-        paths = list(self.paths.values())
-        return paths[0] if len(paths) == 1 and _is_video(paths[0]) else None
+        """The one video whose frames are the photos, where there are no photos."""
+        videos = [path for path in self.paths.values() if _is_video(path)]
+        return videos[0] if len(videos) == 1 and not self._photo_ids else None
 
     @property
     def is_one_photo(self) -> bool:
         """Whether nothing but a single photo is to be used."""
-        return len(self.paths) - len(self.excluded) == 1 and not self.video
+        return len(self._photo_ids - self.excluded) == 1
+
+    @property
+    def _photo_ids(self) -> set[str]:
+        """Of the candidates, those that recon3d can read by what they are called."""
+        others = VIDEO_SUFFIXES | RAW_SUFFIXES | OTHER_PICTURE_SUFFIXES
+        return {name for name, path in self.paths.items() if path.suffix.lower() not in others}
 
 
 def find_files(
@@ -67,6 +83,8 @@ def find_files(
         InputError: as `list_files`.
     """
     files = list_files(photos, masks, sensor_depth)
+    for note in files.notes:
+        task.warn(note)
     for kind, found in (("mask", files.masks), ("depth image", files.sensor_depth)):
         if found and len(found) < len(files.paths):
             missing = len(files.paths) - len(found)
@@ -82,133 +100,89 @@ def list_files(
 
     Photos are those of `list_photos`, without the masks and depth images themselves when they
     lie in the same folder. Masks and depth images are matched by name (`match_by_name`); depth
-    images of which no name matches are taken in sorted order when their number agrees.
+    images of which no name matches are taken in order of their names, 2 before 10, when their
+    number agrees.
 
     Raises:
         InputError: a path is missing or unreadable, there are no photos, or masks or depth
             images were given that belong to no photo.
     """
-    mask_files = _companion_files(masks, "mask")
-    depth_files = _companion_files(sensor_depth, "depth")
-    taken = {path.resolve() for path in (*mask_files.values(), *depth_files.values())}
+    mask_files = companion_files(masks, "mask")
+    depth_files = companion_files(sensor_depth, "depth")
+    # Not Path.resolve, which raises at links that go round in circles.
+    taken = {realpath(path) for path in (*mask_files.values(), *depth_files.values())}
     paths = {
         photo_id: path
         for photo_id, path in list_photos(photos).items()
-        if path.resolve() not in taken
+        if realpath(path) not in taken
     }
     if not paths:
         raise InputError(
             f"There are no photos in {_shown(photos)}.",
             hint="Give a folder with JPEG, PNG, TIFF, WebP or HEIC files, or one video.",
         )
-    found_masks = _belonging(mask_files, paths, f"masks in {masks}")
-    found_depth = _belonging(depth_files, paths, f"depth images in {sensor_depth}", in_order=True)
-    return FoundFiles(paths, {}, found_masks, found_depth)
+    found_masks = belonging(mask_files, paths, f"masks in {masks}")
+    notes: tuple[str, ...] = ()
+    if in_order := taken_in_order(depth_files, paths):
+        notes = disagreement(paths, depth_files)
+    found_depth = in_order or belonging(depth_files, paths, f"depth images in {sensor_depth}")
+    return FoundFiles(paths, {}, found_masks, found_depth, notes=notes)
 
 
 def list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
-    """Every candidate photo or video by its id, sorted, each file once; nothing is opened.
+    """Every candidate photo or video by its id, 2 before 10, each file once.
 
     Ids are posix paths below the folder that was given, or below the common parent of several
-    folders and files (`common_folder`). In folders, hidden files, workspaces (*.recon3d), sidecars
-    and results are no photos; a file that is given by itself always is a candidate.
+    folders and files (`common_folder`), as `as_id` writes them. In folders, hidden files,
+    workspaces (*.recon3d) and whatever is neither called a picture or video nor begins like one
+    (sidecars, documents, results) are no photos; a file that is given by itself always is a
+    candidate. Links to folders are followed, each folder is listed once.
 
     Raises:
         InputError: a path is missing or unreadable, or the only file is no photo and no video.
     """
-    given = _absolute(photos)
+    given = absolute(photos)
     for path in given:
         if not path.exists():
             raise InputError(f"{path} does not exist.", hint="Check the spelling of the path.")
     if len(given) == 1 and not given[0].is_dir():
         _check_alone(given[0])
     parent = common_folder(given)
-    found: dict[str, Path] = {}
+    files: dict[Path, None] = {}
     for path in given:
-        if path.is_dir():
-            found |= {
-                id_below(parent, file): file
-                for _, file in _files_below(path)
-                if file.suffix.lower() not in _IGNORED_SUFFIXES
-            }
-        else:
-            found[id_below(parent, path)] = path
-    return dict(sorted(found.items()))
+        below = (file for _, file in files_below(path)) if path.is_dir() else iter([path])
+        files |= dict.fromkeys(file for file in below if file == path or _may_be_photo(file))
+    by_id: dict[str, Path] = {}
+    for file in sorted(files, key=lambda file: natural_key(file.as_posix())):
+        by_id[_free_id(id_below(parent, file), by_id)] = file
+    return dict(sorted(by_id.items(), key=lambda item: natural_key(item[0])))
 
 
-def common_folder(photos: Path | Sequence[Path]) -> Path | None:
-    """The folder below which `list_photos` names the photos; None for files of several drives."""
-    folders = [path if path.is_dir() else path.parent for path in _absolute(photos)]
-    try:
-        return Path(os.path.commonpath(folders)) if folders else None
-    except ValueError:  # on Windows: files of several drives
-        return None
+def _free_id(wanted: str, taken: Container[str]) -> str:
+    """Names that differ in what cannot be shown alone get numbers."""
+    photo_id, number = wanted, 1
+    while photo_id in taken:
+        number += 1
+        pure = PurePosixPath(wanted)
+        photo_id = pure.with_name(f"{pure.stem} ({number}){pure.suffix}").as_posix()
+    return photo_id
 
 
-def id_below(folder: Path | None, file: Path) -> str:
-    """What `list_photos` calls a file; folder: what `common_folder` says."""
-    if folder is None:
-        return file.as_posix().replace(":", "")
-    return Path(os.path.relpath(file, folder)).as_posix()
-
-
-def _absolute(photos: Path | Sequence[Path]) -> list[Path]:
-    given = [photos] if isinstance(photos, PurePath) else photos
-    return list(dict.fromkeys(path.absolute() for path in given))
+def _may_be_photo(file: Path) -> bool:
+    """Whether a file of a folder is called a picture or a video, or begins like a picture."""
+    suffix = file.suffix.lower()
+    if suffix in PHOTO_SUFFIXES | VIDEO_SUFFIXES | RAW_SUFFIXES | OTHER_PICTURE_SUFFIXES:
+        return True
+    return suffix not in _THUMBNAIL_SUFFIXES and begins_like_a_picture(file)
 
 
 def _check_alone(file: Path) -> None:
-    if file.suffix.lower() not in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
+    known = file.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES
+    if not known and not begins_like_a_picture(file):
         raise InputError(
             f"{file.name} is neither a photo nor a video that recon3d knows.",
             hint="Give a folder of photos, or a video such as .mp4 or .mov.",
         )
-
-
-def _files_below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file with its posix path below the folder, sorted, without hidden ones."""
-    found: list[tuple[str, Path]] = []
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"The folder {error.filename} cannot be read: {error.strerror}.")
-
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [f for f in folders if not f.startswith(".") and not f.endswith(".recon3d")]
-        paths = (Path(parent, name) for name in names if not name.startswith("."))
-        found += ((path.relative_to(folder).as_posix(), path) for path in paths)
-    return iter(sorted(found))
-
-
-def _companion_files(folder: Path | None, role: str) -> dict[str, Path]:
-    """Image files of a folder of masks or depth; only those of the role when any name has it."""
-    if folder is None:
-        return {}
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder.", hint=f"Give the folder of {role} images.")
-    files = {
-        name: path for name, path in _files_below(folder) if path.suffix.lower() in PHOTO_SUFFIXES
-    }
-    named = {name: path for name, path in files.items() if split_role(name)[1] == role}
-    if not files:
-        raise InputError(f"There are no {role} images in {folder}.", hint="PNG files are expected.")
-    return named or files
-
-
-def _belonging(
-    files: Mapping[str, Path], paths: Iterable[str], what: str, *, in_order: bool = False
-) -> dict[str, Path]:
-    """Companion files by photo id."""
-    photo_ids = sorted(paths)
-    found = {photo: files[name] for photo, name in match_by_name(photo_ids, files).items()}
-    if not found and in_order and len(files) == len(photo_ids):
-        return dict(zip(photo_ids, (files[name] for name in sorted(files)), strict=True))
-    if files and not found:
-        raise InputError(
-            f"None of the {what} belongs to a photo: photos are named like {photo_ids[0]}, "
-            f"these like {min(files)}.",
-            hint="Give them the photos' names: photo.jpg -> photo.png or photo.jpg.png.",
-        )
-    return found
 
 
 def _hashed(files: FoundFiles, task: Task) -> FoundFiles:
@@ -227,9 +201,10 @@ def _hashed(files: FoundFiles, task: Task) -> FoundFiles:
 
 
 def _sha256(path: Path, task: Task) -> str:
+    # A pipe would never end; ingest gives it, and what cannot be read, a verdict.
     try:
-        return sha256_of(path, task.check)
-    except OSError:  # ingest gives it a verdict
+        return sha256_of(path, task.check) if path.is_file() else ""
+    except OSError:
         return ""
 
 

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from recon3d.photos.broken import BROKEN
+from recon3d.core.orientation import turn_pixels
+from recon3d.photos.broken import or_else
 
 _APPLE, _ACCELERATION, _SIGNED_RATIONAL = b"Apple iOS\x00", 0x0008, 10
 # Held still the sensor feels 1 g; further off it was being shaken.
@@ -26,34 +27,31 @@ _ANGLES = (
 _MOST_ROLL_DEG = 60.0
 _MOST_XMP_BYTES = 1 << 20
 
-_UPRIGHT_FROM_STORED = {
-    1: ((1, 0), (0, 1)), 2: ((-1, 0), (0, 1)), 3: ((-1, 0), (0, -1)), 4: ((1, 0), (0, -1)),
-    5: ((0, 1), (1, 0)), 6: ((0, -1), (1, 0)), 7: ((0, -1), (-1, 0)), 8: ((0, 1), (-1, 0)),
-}  # fmt: skip
-"""Turns (right, down) of the stored pixels into those of the upright photo, by orientation."""
 
-
-def read_down(image: Image.Image) -> tuple[float, float, float] | None:
+def read_down(image: Image.Image, orientation: int) -> tuple[float, float, float] | None:
     """The unit direction of gravity in the upright photo's camera frame: right, down, forward.
+
+    orientation: how EXIF turns the stored pixels.
 
     Apple's maker note has the accelerometer, DJI's XMP the gimbal, Google's the pose. None where
     the photo does not say, or where it was shaken.
     """
-    try:
-        orientation = image.info.get("original_orientation") or image.getexif().get(0x0112, 1)
-        down = _from_accelerometer(image)
-        if down is None:
-            # Of the picture as it is seen, like all that XMP says.
-            down = _from_angles(image)
-        else:
-            turn = np.array(_UPRIGHT_FROM_STORED.get(orientation, _UPRIGHT_FROM_STORED[1]))
-            down[:2] = turn @ down[:2]
-    except BROKEN:
-        return None
+    down = or_else(lambda: _down(image, orientation), None)
     if down is None or not np.isfinite(down).all():
         return None
     x, y, z = (down / np.linalg.norm(down)).tolist()
     return (x, y, z)
+
+
+def _down(image: Image.Image, orientation: int) -> Float[np.ndarray, "3"] | None:
+    down = _from_accelerometer(image)
+    if down is None:
+        # Of the picture as it is seen, like all that XMP says.
+        return _from_angles(image)
+    # HEIF's decoder turns pixels itself and keeps apart what EXIF said.
+    orientation = image.info.get("original_orientation") or orientation
+    # A direction turns like the pixels of a picture of no size.
+    return np.array([*turn_pixels(down[:2], (0, 0), orientation), down[2]])
 
 
 def _from_accelerometer(image: Image.Image) -> Float[np.ndarray, "3"] | None:

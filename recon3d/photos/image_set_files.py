@@ -6,6 +6,7 @@ Numbers instead of names, because not every library opens a path with umlauts.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -15,8 +16,8 @@ from typing import Any
 
 from recon3d.core.orientation import PixelsTold
 from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
+from recon3d.photos.depth_images import read_depth_m
 from recon3d.photos.naming import named
-from recon3d.photos.pictures import read_depth_m
 from recon3d.run.files import FileMapping, write_json
 
 
@@ -38,6 +39,8 @@ class Item:
     reason: str = ""
     """Why it is left out; empty for a good photo."""
     advice: str = ""
+    flaw: str = ""
+    """What makes a good photo worse than it looks."""
     copy_of: str = ""
     """Id of the photo that it is left out for; good if that one is not used."""
 
@@ -102,6 +105,19 @@ def read_image_set(folder: Path, excluded: Collection[str] = ()) -> ImageSet:
             if after.reason and not before.reason
         ),
     )
+
+
+def read_flaws(folder: Path) -> list[str]:
+    """What makes good photos worse than they look, each with how many photos it is true of."""
+    content = json.loads((folder / "image_set.json").read_text(encoding="utf-8"))
+    flawed: dict[str, list[str]] = defaultdict(list)
+    for item in map(_item_from_json, content["items"]):
+        if item.flaw and not item.reason:
+            flawed[item.flaw].append(item.id)
+    return [
+        f"{ids[0]}{f' and {len(ids) - 1} more' if len(ids) > 1 else ''}: {flaw}"
+        for flaw, ids in flawed.items()
+    ]
 
 
 def _without(items: Sequence[Item], excluded: Collection[str]) -> list[Item]:

@@ -6,13 +6,12 @@ import hashlib
 import json
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
-from statistics import median
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -22,39 +21,36 @@ from PIL import Image
 from recon3d.core.errors import InputError
 from recon3d.core.orientation import PixelsTold, Size, assumption_in_words, size_tells
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import ImageSet, Verdict
+from recon3d.core.scene import Exif, ImageSet
+from recon3d.photos.decoding import USUAL_BYTES, decoding_bytes
+from recon3d.photos.depth_images import read_depth_levels
 from recon3d.photos.finding import FoundFiles
 from recon3d.photos.image_set_files import (
     Item,
     depth_path,
     mask_path,
     picture_path,
+    read_flaws,
     read_image_set,
     read_item,
     write_image_set,
     write_item,
 )
-from recon3d.photos.naming import named, split_role
-from recon3d.photos.pictures import (
-    Picture,
-    read_depth_levels,
-    read_mask,
-    read_picture,
-    turned_depth,
-)
+from recon3d.photos.judging import check_is_photo, counted, judged, nothing_left
+from recon3d.photos.masks import read_mask
+from recon3d.photos.naming import named
+from recon3d.photos.pictures import Picture, read_picture, read_size
 from recon3d.photos.sharpness import sharpness
-from recon3d.photos.video import pick_frames, read_frames
+from recon3d.photos.video import film_orientation, pick_frames, read_frames
+from recon3d.photos.video_colour import flaw_of
 from recon3d.run.files import atomic_path, write_json
+from recon3d.run.memory import SharedMemory
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
 __all__ = ["INGEST", "IngestConfig", "check_excluded", "ingest", "read_image_set"]
 
 _log = logging.getLogger(__name__)
-
-_SMALLEST_PX = 64
-# With fewer photos the median is no measure of what is usual.
-_FEWEST_TO_JUDGE_BLUR = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +95,14 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
         items = _ingest_video(files, files.video, config, folder, task)
     else:
         items = _ingest_photos(files, config, folder, task)
-    items = _leave_out(items, config)
+    items = judged(items, folder, config.blur_limit)
     bad = [item.verdict for item in items if item.reason]
     if len(bad) == len(items):
-        raise _nothing_left(bad)
+        raise nothing_left(bad)
     if bad:
-        task.warn(f"left out {len(bad)} of {len(items)} files: {_counted(bad)}")
+        task.warn(f"left out {len(bad)} of {len(items)} files: {counted(bad)}")
     _log.info("%d of %d files are photos, %.1f s", len(items) - len(bad), len(items), task.seconds)
-    for warning in _assumptions(items, config.orientation):
+    for warning in _assumptions(items, files, config.orientation):
         task.warn(warning)
     write_image_set(
         folder,
@@ -139,12 +135,11 @@ def check_excluded(image_set: ImageSet, excluded: Collection[str], task: Task) -
 
 def _ingest_photos(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) -> list[Item]:
     def work(number: int, photo_id: str) -> Item:
-        make = partial(_ingest_photo, number, photo_id, files, config.orientation, folder)
+        make = partial(_ingest_photo, number, photo_id, files, config.orientation, folder, memory)
         return _once(folder, number, make)
 
-    # A 50-megapixel photo needs about half a GiB while it is decoded.
-    threads = task.runtime.threads_within(2**29)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="ingest")
+    memory = SharedMemory(max(task.runtime.room_bytes, USUAL_BYTES))
+    pool = ThreadPoolExecutor(task.runtime.threads, thread_name_prefix="ingest")
     try:
         jobs = [pool.submit(work, number, name) for number, name in enumerate(files.paths)]
         for _ in task.each(as_completed(jobs), len(jobs), lambda job: job.result().id):
@@ -155,20 +150,47 @@ def _ingest_photos(files: FoundFiles, config: IngestConfig, folder: Path, task: 
 
 
 def _ingest_photo(
-    number: int, photo_id: str, files: FoundFiles, told: PixelsTold, folder: Path
+    number: int,
+    photo_id: str,
+    files: FoundFiles,
+    told: PixelsTold,
+    folder: Path,
+    memory: SharedMemory,
 ) -> Item:
-    path = files.paths[photo_id]
     item = Item(
-        number=number, id=photo_id, path=str(path.absolute()), sha256=files.sha256[photo_id]
+        number=number,
+        id=photo_id,
+        path=str(files.paths[photo_id].absolute()),
+        sha256=files.sha256[photo_id],
     )
     try:
-        picture = read_picture(path)
-        _check_is_photo(photo_id, picture)
-        keep = _keep(picture, files.masks.get(photo_id), told)
-        if photo_id in files.sensor_depth:
-            _take_depth(files.sensor_depth[photo_id], depth_path(folder, number), picture, told)
+        with memory.taken(_decoding_bytes(photo_id, files), f"decode {photo_id}"):
+            return _taken_in(item, files, told, folder)
     except InputError as error:
         return replace(item, reason=str(error), advice=error.hint)
+
+
+def _decoding_bytes(photo_id: str, files: FoundFiles) -> int:
+    """What a photo takes with its mask and depth, by what their headers say."""
+    needed_bytes = decoding_bytes(*read_size(files.paths[photo_id]))
+    for companions in (files.masks, files.sensor_depth):
+        if photo_id in companions:
+            with suppress(InputError):  # told by who reads it, as what it is
+                needed_bytes += decoding_bytes(*read_size(companions[photo_id]))
+    return needed_bytes
+
+
+def _taken_in(item: Item, files: FoundFiles, told: PixelsTold, folder: Path) -> Item:
+    """The item with its pixels, mask and depth on the disk."""
+    number, path = item.number, files.paths[item.id]
+    picture = read_picture(path)
+    check_is_photo(item.id, picture)
+    keep = _keep(picture, files.masks.get(item.id), told)
+    if item.id in files.sensor_depth:
+        source, orientation = files.sensor_depth[item.id], picture.exif.orientation
+        levels = read_depth_levels(source, _size(picture), orientation, told)
+        with atomic_path(depth_path(folder, number)) as part:
+            Image.fromarray(levels).save(part, "PNG")
     with atomic_path(picture_path(folder, number)) as part:
         if picture.is_plain_jpeg:
             shutil.copyfile(path, part)
@@ -180,8 +202,9 @@ def _ingest_photo(
     return replace(
         _seen(item, picture.rgb),
         exif=picture.exif,
+        flaw=picture.flaw,
         has_mask=keep is not None,
-        has_depth=photo_id in files.sensor_depth,
+        has_depth=item.id in files.sensor_depth,
     )
 
 
@@ -202,12 +225,13 @@ def _ingest_video(
     numbers = json.loads(picks.read_text(encoding="utf-8"))["frames"]
     items = {n: item for n in numbers if (item := read_item(folder, n))}
     todo = [number for number in numbers if number not in items]
+    exif, flaw = Exif(orientation=film_orientation(video)), flaw_of(video)
     for number, rgb in task.each(read_frames(video, todo), len(todo), lambda pair: str(pair[0])):
         with atomic_path(picture_path(folder, number)) as part:
             _save_jpeg(rgb, part)
         name = f"frame-{number:06d}.jpg"
-        item = Item(number=number, id=name, path=str(video.absolute()), sha256="")
-        items[number] = write_item(folder, _seen(item, rgb))
+        item = Item(number=number, id=name, path=str(video.absolute()), sha256="", exif=exif)
+        items[number] = write_item(folder, replace(_seen(item, rgb), flaw=flaw))
     return [items[number] for number in sorted(items)]
 
 
@@ -216,7 +240,7 @@ def _once(folder: Path, number: int, make: Callable[[], Item]) -> Item:
 
 
 def _seen(item: Item, rgb: UInt8[np.ndarray, "h w 3"]) -> Item:
-    pixels_sha256 = hashlib.sha256(rgb.tobytes()).hexdigest()
+    pixels_sha256 = hashlib.sha256(np.ascontiguousarray(rgb).data).hexdigest()
     return replace(
         item,
         sha256=item.sha256 or pixels_sha256,
@@ -225,20 +249,6 @@ def _seen(item: Item, rgb: UInt8[np.ndarray, "h w 3"]) -> Item:
         height_px=rgb.shape[0],
         sharpness=sharpness(rgb),
     )
-
-
-def _check_is_photo(photo_id: str, picture: Picture) -> None:
-    height_px, width_px = picture.rgb.shape[:2]
-    role = split_role(photo_id)[1] or PurePosixPath(photo_id).parent.name.lower()
-    if picture.mode.startswith("I") and role.startswith("depth"):
-        raise InputError("it is a depth image", hint="Give its folder as --depth.")
-    levels = len(np.unique(picture.rgb[::4, ::4]))
-    if picture.mode == "1" or (role.startswith("mask") and levels <= 2):
-        raise InputError("it is a mask", hint="Give its folder as --masks.")
-    if min(width_px, height_px) < _SMALLEST_PX:
-        raise InputError(
-            f"it is only {width_px}x{height_px} pixels", hint="Use the photo at its full size."
-        )
 
 
 def _keep(picture: Picture, mask: Path | None, told: PixelsTold) -> Bool[np.ndarray, "h w"] | None:
@@ -250,37 +260,23 @@ def _keep(picture: Picture, mask: Path | None, told: PixelsTold) -> Bool[np.ndar
     return keep
 
 
-def _take_depth(source: Path, target: Path, picture: Picture, told: PixelsTold) -> None:
-    size = _size(picture)
-    levels = read_depth_levels(source)
-    depth = turned_depth(levels, size, picture.exif.orientation, told)
-    height, width = depth.shape
-    if abs(width / height * size[1] / size[0] - 1) > 0.02:
-        raise InputError(
-            f"its depth image is {width}x{height}, the photo {size[0]}x{size[1]}",
-            hint="Depth images must show what the photo shows, at any size.",
-        )
-    with atomic_path(target) as part:
-        Image.fromarray(np.ascontiguousarray(depth)).save(part, "PNG")
-
-
 def _size(picture: Picture) -> Size:
     height_px, width_px = picture.rgb.shape[:2]
     return width_px, height_px
 
 
-def _assumptions(items: Sequence[Item], told: PixelsTold) -> Iterator[str]:
+def _assumptions(items: Sequence[Item], files: FoundFiles, told: PixelsTold) -> Iterator[str]:
     """Where nothing says which pixels the masks and depth maps of turned photos are for."""
     unclear = [
-        item
+        item.id
         for item in items
         if told == "auto"
-        and item.width_px
+        and not item.reason
         and not size_tells((item.width_px, item.height_px), item.exif.orientation)
     ]
-    if masked := [item.id for item in unclear if item.has_mask]:
+    if masked := [photo_id for photo_id in unclear if photo_id in files.masks]:
         yield assumption_in_words("masks", masked, "upright")
-    if measured := [item.id for item in unclear if item.has_depth]:
+    if measured := [photo_id for photo_id in unclear if photo_id in files.sensor_depth]:
         yield assumption_in_words("depth maps", measured, "stored")
 
 
@@ -288,57 +284,12 @@ def _save_jpeg(rgb: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     Image.fromarray(rgb).save(path, "JPEG", quality=97, subsampling=0)
 
 
-def _leave_out(items: Sequence[Item], config: IngestConfig) -> list[Item]:
-    """Judge the photos beside each other: copies and hopeless blur."""
-    judged, first_with = [], dict[str, str]()
-    usual = median([item.sharpness for item in items if not item.reason] or [0.0])
-    few = sum(not item.reason for item in items) < _FEWEST_TO_JUDGE_BLUR
-    for item in items:
-        twin = first_with.get(item.sha256) or first_with.get(item.pixels_sha256)
-        if item.reason:
-            pass
-        elif twin:
-            item = replace(
-                item,
-                reason=f"it is a copy of {twin}",
-                advice="One of them is enough.",
-                copy_of=twin,
-            )
-        elif not few and item.sharpness < config.blur_limit * usual:
-            share = item.sharpness / usual
-            item = replace(
-                item,
-                reason=f"it is blurred: {share:.0%} of the sharpness that is usual here",
-                advice="Take it again from a steady hand, or lower --ingest.blur-limit.",
-            )
-        else:
-            first_with |= {item.sha256: item.id, item.pixels_sha256: item.id}
-        judged.append(item)
-    return judged
-
-
-def _nothing_left(bad: Sequence[Verdict]) -> InputError:
-    advice = Counter(verdict.advice for verdict in bad if verdict.advice)
-    return InputError(
-        f"None of the {len(bad)} files is a usable photo: {_counted(bad)}.",
-        hint=" ".join(text for text, _ in advice.most_common(2)),
-    )
-
-
-def _counted(bad: Sequence[Verdict]) -> str:
-    """Up to three reasons, the most common first, each with an example."""
-    reasons = Counter(verdict.reason for verdict in bad)
-    example = {verdict.reason: verdict.photo_id for verdict in reversed(bad)}
-    shown = [f"{example[r]} ({r})" if n == 1 else f"{example[r]} and {n - 1} more ({r})"
-             for r, n in reasons.most_common(3)]  # fmt: skip
-    return ", ".join(shown) + (", ..." if len(reasons) > 3 else "")
-
-
 INGEST = Stage(
     name="ingest",
     result="image_set",
-    version=4,
+    version=5,
     run=ingest,
     read=read_image_set,
     libraries=("pillow", "opencv"),
+    warnings=read_flaws,
 )

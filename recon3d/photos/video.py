@@ -12,11 +12,13 @@ from jaxtyping import Float, UInt8
 
 from recon3d.core.errors import InputError
 from recon3d.photos.sharpness import fine_detail
+from recon3d.photos.video_colour import hdr_curve, to_srgb
 
 _SMALL_PX = 320
 # Neighbours then share nine tenths of their view: enough for any matcher, few enough to be fast.
 _STEP = 0.1
 _FEWEST_TRACKS = 12
+_ORIENTATIONS = {90: 6, 180: 3, 270: 8}
 
 
 def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list[int]:
@@ -50,33 +52,49 @@ def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list
     return _sharpest_by_stretch(np.array(travelled), np.array(sharp), most)
 
 
-def read_frames(
-    path: Path, wanted: Sequence[int]
-) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
-    """Decode the wanted frames, upright, in ascending order; only one is in memory.
+def film_orientation(path: Path) -> int:
+    """How a video's frames are turned to be upright, as EXIF's number: 1, 3, 6 or 8.
 
     Raises:
         InputError: the video cannot be decoded.
     """
-    left = set(wanted)
     with _opened(path) as capture:
+        clockwise_deg = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
+    return _ORIENTATIONS.get(clockwise_deg, 1)
+
+
+def read_frames(
+    path: Path, wanted: Sequence[int], *, upright: bool = True
+) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
+    """Decode the wanted frames in sRGB, in ascending order; only one is in memory.
+
+    upright: turned as players show them, or else as they are stored.
+
+    Raises:
+        InputError: the video cannot be decoded.
+    """
+    left, curve = set(wanted), hdr_curve(path)
+    with _opened(path, upright=upright) as capture:
         for index, frame in enumerate(_frames(capture, left)):
             if index in left:
                 left.remove(index)
-                yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                yield index, to_srgb(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), curve)
             if not left:
                 return
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+def _opened(path: Path, *, upright: bool = True) -> Iterator[cv2.VideoCapture]:
     """OpenCV's reader of videos, whose wheel holds no GPL codecs; it turns frames upright."""
+    # Opening a pipe would wait for ever.
+    if not path.is_file():
+        raise _undecodable(path)
     # FFmpeg only: other readers take names with numbers for the pattern of a sequence of pictures.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise _undecodable(path)
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, int(upright))
         yield capture
     finally:
         capture.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from recon3d.core.depth import SceneDepth
+from recon3d.core.errors import InputError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
+from recon3d.photos.pictures import read_preview
 from recon3d.surface.stills import StillRenderer, turntable
 
 _DEPTH_PREVIEWS = 6
@@ -46,14 +49,8 @@ def thumbnails(pictures: Mapping[str, Path]) -> dict[str, str]:
     side_px = int(np.clip(420 * np.sqrt(40 / max(len(pictures), 1)), 96, 420))
     found = {}
     for photo_id, path in pictures.items():
-        try:
-            with Image.open(path) as image:
-                # JPEG decoders can skip most of the work when a fraction of the size will do.
-                image.draft("RGB", (side_px * 2, side_px * 2))
-                image.thumbnail((side_px, side_px))
-                found[photo_id] = jpeg_uri(np.asarray(image.convert("RGB")))
-        except (OSError, ValueError):
-            continue
+        with suppress(InputError):
+            found[photo_id] = jpeg_uri(read_preview(path, side_px).rgb)
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,6 +57,40 @@ class Runtime:
     def threads_within(self, item_bytes: int) -> int:
         """Threads to start where each takes so much memory: as many as have room, one at least."""
         return max(1, min(self.threads, self.room_bytes // max(1, item_bytes)))
+
+
+def is_address_space_limited() -> bool:
+    """Whether someone has set a limit (`ulimit -v`), which libraries seldom tell when they fail."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+@contextmanager
+def limited_address_space(room_bytes: int) -> Iterator[None]:
+    """Let libraries that read files of strangers fail, in place of the machine.
+
+    What would take more than room_bytes raises MemoryError, where the system knows such a limit
+    (Linux). It holds for the whole process while the block runs.
+    """
+    try:
+        import resource
+    except ImportError:
+        yield
+        return
+    before, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = int(psutil.Process().memory_info().vms) + room_bytes
+    if before != resource.RLIM_INFINITY:
+        limit = min(limit, before)
+    with suppress(ValueError, OSError):  # systems that have the name only
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    try:
+        yield
+    finally:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (before, most))
 
 
 def _held_bytes() -> int:

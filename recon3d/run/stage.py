@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from recon3d.run.cost import Cost
+
 T = TypeVar("T")
+U = TypeVar("U")
 
 _BUILDS = {"opencv": ("opencv-python", "opencv-python-headless", "opencv-contrib-python")}
 
@@ -58,3 +61,26 @@ def library_version(name: str) -> str:
         except PackageNotFoundError:
             continue
     return "none"
+
+
+@dataclass(frozen=True, eq=False)
+class StageResult(Generic[T]):
+    """A stage's result and where it lies."""
+
+    stage: str
+    key: str
+    folder: Path
+    read: Callable[[], T]
+    cost: Cost
+    cached: bool
+
+    @cached_property
+    def value(self) -> T:
+        """The result, read when first asked for."""
+        return self.read()
+
+    def map(self, change: Callable[[T], U]) -> StageResult[U]:
+        """The same result in another form, made when asked for."""
+        return StageResult(
+            self.stage, self.key, self.folder, lambda: change(self.value), self.cost, self.cached
+        )

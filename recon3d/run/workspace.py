@@ -3,66 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import json
-import logging
-import os
-import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property, partial
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
-from recon3d.core.errors import InputError, WorkspaceBusyError
 from recon3d.run.cost import Cost, measured
 from recon3d.run.device import Runtime
-from recon3d.run.files import explain_write_errors, write_json
-from recon3d.run.stage import Digested, Stage
+from recon3d.run.files import explain_write_errors, remove_below, remove_tree
+from recon3d.run.lock import locked
+from recon3d.run.manifest import (
+    MANIFEST,
+    PART,
+    DamagedManifestError,
+    Manifest,
+    claim,
+    claimed_files,
+    complete,
+    files_in,
+    is_claimed,
+    read_manifest,
+    torn_files,
+)
+from recon3d.run.notes import in_words, note_run
+from recon3d.run.stage import Digested, Stage, StageResult
 from recon3d.run.task import CancelToken, Event, Listener, Task
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T")
-U = TypeVar("U")
-
-logger = logging.getLogger(__name__)
-
-_MANIFEST = "manifest.json"
-_LATEST = "latest.json"
-_RUN = "run.json"
-_FILES = "files.json"
-_LOCK = ".lock"
-_STAGE_FOLDER = re.compile(r"[0-9a-f]{16}(\.part)?")
-
-
-@dataclass(frozen=True, eq=False)
-class StageResult(Generic[T]):
-    """A stage's result and where it lies."""
-
-    stage: str
-    key: str
-    folder: Path
-    read: Callable[[], T]
-    cost: Cost
-    cached: bool
-
-    @cached_property
-    def value(self) -> T:
-        """The result, read when first asked for."""
-        return self.read()
-
-    def map(self, change: Callable[[T], U]) -> StageResult[U]:
-        """The same result in another form, made when asked for."""
-        return StageResult(
-            self.stage, self.key, self.folder, lambda: change(self.value), self.cost, self.cached
-        )
 
 
 def key_of(
@@ -87,8 +62,10 @@ class Workspace:
         listener: Listener,
         cancel: CancelToken,
         runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+        check_place: Callable[[], None] = lambda: None,
     ) -> None:
         self.root = root
+        self._check_place = check_place
         self._runtime = runtime
         self._listener = listener
         self._cancel = cancel
@@ -120,36 +97,85 @@ class Workspace:
         key = key_of(stage, config, inputs, depends_on)
         folder = self.root / stage.name / key
         self._keys[stage.name] = key
-        cached = (folder / _MANIFEST).exists()
-        if cached:
+        manifest = self._finished(stage.name, folder)
+        cached = manifest is not None
+        if manifest:
             self._listener(Event("stage_cached", stage.name, folder=str(folder)))
         else:
             values = [each.value if isinstance(each, StageResult) else each for each in inputs]
-            self._compute(stage, key, folder, [*values, config])
+            manifest = self._compute(stage, folder, [*values, config])
         self.warn_again(stage.name, lambda: stage.warnings(folder))
         reader = partial(read or stage.read, folder)
-        return StageResult(stage.name, key, folder, reader, _read_cost(folder), cached)
+        return StageResult(stage.name, key, folder, reader, manifest.cost, cached)
 
-    def _compute(self, stage: Stage[T], key: str, folder: Path, arguments: Sequence[Any]) -> None:
-        part = folder.with_name(f"{key}.part")
+    def _finished(self, stage: str, folder: Path) -> Manifest | None:
+        """The manifest of a whole folder; of one that is not, what is lost is told.
+
+        Whatever else a folder held that is not whole becomes what an interrupted run has left, so
+        that only the lost items are made again.
+        """
+        task = self.task(stage)
+        try:
+            manifest = read_manifest(folder)
+        except FileNotFoundError:
+            return None
+        except DamagedManifestError as error:
+            task.warn(f"{error}, so this is computed again")
+            return None
+        lost = manifest.lost_files(folder, task.check)
+        if not lost:
+            return manifest
+        task.warn(f"in {folder} {in_words(lost)}, so this is computed again")
+        part = _part_of(folder)
+        with explain_write_errors(folder):
+            # In this order: whenever it is interrupted, the next run sees what is lost.
+            for name in lost:
+                remove_below(folder, name)
+            claim(folder, stage, folder.name, manifest.files)
+            remove_tree(part)
+            folder.replace(part)
+            (part / MANIFEST).unlink()
+        return None
+
+    def _compute(self, stage: Stage[T], folder: Path, arguments: Sequence[Any]) -> Manifest:
+        self._check_place()
+        part, key = _part_of(folder), folder.name
+        before = claimed_files(part)
         with explain_write_errors(part):
             part.mkdir(parents=True, exist_ok=True)
-            for torn in part.rglob(".*.part*"):  # what a killed run was writing
-                torn.unlink()
+            for half in [*part.rglob(".*.part*")]:  # what a killed run was writing
+                remove_tree(half)
+            if not is_claimed(part):
+                claim(part, stage.name, key)
         self._listener(Event("stage_started", stage.name))
         task = self.task(stage.name)
         task.check()
+        if torn := torn_files(part):
+            # Items are checked by one of their files; nobody knows what else is lost.
+            task.warn(f"in {part} {in_words(torn)}, so this is computed from the start")
+            self._start_anew(part, stage.name, key)
         with measured() as measure, explain_write_errors(part):
             stage.run(*arguments, part, task)
-        cost = measure()
-        write_json(part / _MANIFEST, {"stage": stage.name, "cost": dataclasses.asdict(cost)})
+            if not before <= files_in(part):
+                # It took an item for finished that had lost one of its files.
+                self._start_anew(part, stage.name, key)
+                stage.run(*arguments, part, task)
+        complete(part, stage.name, key, measure())
+        self._check_place()
         with explain_write_errors(folder):
-            # Only someone who deleted the manifest by hand has left a folder here.
-            shutil.rmtree(folder, ignore_errors=True)
+            # What is there has no manifest that can be relied on.
+            remove_tree(folder)
             part.replace(folder)
         self._listener(
             Event("stage_finished", stage.name, seconds=task.seconds, folder=str(folder))
         )
+        return read_manifest(folder)
+
+    def _start_anew(self, part: Path, stage: str, key: str) -> None:
+        with explain_write_errors(part):
+            remove_tree(part)
+            part.mkdir()
+            claim(part, stage, key)
 
     def warn_again(self, stage: str, warnings: Callable[[], Iterable[str]]) -> None:
         """Warn of what makes a result worse than it looks.
@@ -162,18 +188,8 @@ class Workspace:
     def remember_run(
         self, reached: Mapping[str, StageResult[Any]], files: Mapping[str, Path] | None = None
     ) -> None:
-        """Note which folders the latest finished run uses, for `recon3d clean` and `last_run`.
-
-        For `clean`, stages that it did not reach keep what an earlier run noted; what `last_run`
-        hands out is all of one run.
-
-        files: by name: what the user gave besides photos, for `files_of_run`.
-        """
-        write_json(self.root / _LATEST, {**_latest_keys(self.root), **self._keys})
-        run = {name: {"stage": made.stage, "key": made.key} for name, made in reached.items()}
-        write_json(self.root / _RUN, run)
-        given = {name: str(path.absolute()) for name, path in (files or {}).items()}
-        write_json(self.root / _FILES, given)
+        """Note what a finished run has reached and was given; see `note_run`."""
+        note_run(self.root, self._keys, reached, files or {})
 
 
 class NotComputedError(Exception):
@@ -210,16 +226,26 @@ class DryRun(Workspace):
         """
         key = key_of(stage, config, inputs, depends_on)
         folder = self.root / stage.name / key
-        if (folder / _MANIFEST).exists():
+        manifest = self._finished(stage.name, folder)
+        if manifest:
             self.kept.append(stage.name)
             reader = partial(read or stage.read, folder)
-            return StageResult(stage.name, key, folder, reader, _read_cost(folder), True)
+            return StageResult(stage.name, key, folder, reader, manifest.cost, True)
         self.missing.append(stage.name)
 
         def refuse() -> T:
             raise NotComputedError(stage.name)
 
         return StageResult(stage.name, key, folder, refuse, Cost(0, 0, 0), False)
+
+    @override
+    def _finished(self, stage: str, folder: Path) -> Manifest | None:
+        # Sizes only: a forecast is asked for at every change of a setting.
+        with suppress(FileNotFoundError, DamagedManifestError):
+            manifest = read_manifest(folder)
+            if not manifest.lost_files(folder, self.task(stage).check, contents=False):
+                return manifest
+        return None
 
     @override
     def warn_again(self, stage: str, warnings: Callable[[], Iterable[str]]) -> None:
@@ -235,134 +261,13 @@ def open_workspace(
 ) -> Iterator[Workspace]:
     """Lock a folder and hand out its stages.
 
-    The lock belongs to the operating system, so a killed program leaves none behind. Where a file
-    system has no locks (some network drives) the run goes on without.
-
     Raises:
         WorkspaceBusyError: another program works there.
         OutputError: the folder cannot be made or written.
     """
-    with explain_write_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
-        stream = (root / _LOCK).open("a+")
-    with stream:
-        _lock(stream, root)
-        yield Workspace(root, listener, cancel, runtime)
+    with locked(root) as place:
+        yield Workspace(root, listener, cancel, runtime, place.check)
 
 
-def _lock(stream: IO[str], root: Path) -> None:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN):
-            logger.warning("cannot lock %s (%s); do not run twice in it", root, error.strerror)
-            return
-        raise WorkspaceBusyError(
-            f"Another recon3d is working in {root}.",
-            hint="Wait until it is done, or choose another --workspace.",
-        ) from error
-
-
-def unused_folders(root: Path, *, everything: bool = False) -> list[Path]:
-    """Stage folders that the latest finished run does not use, half-finished ones included.
-
-    Nothing else is ever listed, whatever lies in root.
-
-    Raises:
-        InputError: root is not a workspace.
-    """
-    _check_workspace(root)
-    latest = {} if everything else _latest_keys(root)
-    return sorted(
-        entry
-        for entry in root.glob("*/*/")
-        if _STAGE_FOLDER.fullmatch(entry.name) and latest.get(entry.parent.name) != entry.name
-    )
-
-
-def last_run(root: Path, stages: Iterable[Stage[Any]]) -> dict[str, StageResult[Any]]:
-    """What the latest finished run has reached, by the names that `remember_run` was given.
-
-    Nothing is computed, locked or, until a value is asked for, read.
-
-    stages: Those that it may have run.
-
-    Raises:
-        InputError: root is not a workspace, no run has finished in it, or it is not whole.
-    """
-    _check_workspace(root)
-    hint = f"Run `recon3d mesh` with --workspace {root}; what is finished there is used again."
-    try:
-        run = json.loads((root / _RUN).read_text(encoding="utf-8"))
-        readers = {stage.name: stage.read for stage in stages}
-        made = {}
-        for name, entry in run.items():
-            stage, key = entry["stage"], entry["key"]
-            if not _STAGE_FOLDER.fullmatch(key):
-                raise ValueError(key)
-            folder, read = root / stage / key, readers[stage]
-            made[name] = StageResult(
-                stage, key, folder, partial(read, folder), _read_cost(folder), True
-            )
-    except FileNotFoundError as error:
-        missing = Path(error.filename)
-        told = "no run has finished in it" if missing.name == _RUN else f"{missing} is missing"
-        raise InputError(f"{root} cannot be opened: {told}.", hint=hint) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{root} cannot be opened: it is damaged, or of another version of recon3d.", hint=hint
-        ) from error
-    return made
-
-
-def files_of_run(root: Path) -> dict[str, Path]:
-    """The files that the latest finished run was given; none where that is not known."""
-    try:
-        noted = json.loads((root / _FILES).read_text(encoding="utf-8"))
-        return {str(name): Path(path) for name, path in noted.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return {}
-
-
-def finished_stage(stage: Stage[T], folder: Path) -> StageResult[T]:
-    """A stage's result by its folder.
-
-    Raises:
-        InputError: the folder is gone or not whole.
-    """
-    try:
-        reader = partial(stage.read, folder)
-        return StageResult(stage.name, folder.name, folder, reader, _read_cost(folder), True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{folder} cannot be opened: it is gone or damaged.",
-            hint="Run again; what is finished stays.",
-        ) from error
-
-
-def _check_workspace(root: Path) -> None:
-    if not (root / _LOCK).is_file():
-        raise InputError(
-            f"{root} is not a workspace.",
-            hint="Name the folder ending in .recon3d that a run made.",
-        )
-
-
-def _read_cost(folder: Path) -> Cost:
-    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    return Cost(**manifest["cost"])
-
-
-def _latest_keys(root: Path) -> dict[str, str]:
-    try:
-        keys: dict[str, str] = json.loads((root / _LATEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return keys
+def _part_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + PART)

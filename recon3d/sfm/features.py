@@ -13,7 +13,7 @@ import numpy as np
 from recon3d.core.scene import CameraEstimate
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics
 from recon3d.run.task import Task
-from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+from recon3d.sfm.pycolmap_library import open_database, pycolmap, run_cancellable
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,11 @@ class PhotoDatabase:
 
         Only ever through pycolmap: a second SQLite library in the process, such as Python's own,
         breaks the locks of the first, and the program dies of SIGBUS.
+
+        Raises:
+            OutputError: the disk is almost full.
         """
-        return pycolmap.Database.open(self.path)
+        return open_database(self.path)
 
 
 def find_features(
@@ -127,6 +130,7 @@ def _extract(
     with database.open() as watched:
         run_cancellable(
             task,
+            database.folder,
             lambda: (_count_finished(watched, database), len(database.photos), "finding features"),
             lambda token: pycolmap.extract_features(
                 database.path,
@@ -155,7 +159,7 @@ def _prepare(database: PhotoDatabase) -> None:
         return
     part = database.path.with_suffix(".part")
     part.unlink(missing_ok=True)
-    with pycolmap.Database.open(part) as stored:
+    with open_database(part) as stored:
         rigs = {}
         for key, estimate in database.cameras.items():
             camera_id = stored.write_camera(to_colmap_camera(estimate))

@@ -71,6 +71,7 @@ def map_incrementally(
     with _scratch(database.folder / "models") as folder:
         models = run_cancellable(
             task,
+            database.folder,
             lambda: (placed, len(database.photos), "placing photos"),
             lambda token: pycolmap.incremental_mapping(
                 database.path,
@@ -117,6 +118,7 @@ def triangulate(
     with _scratch(database.folder / "models") as folder:
         model = run_cancellable(
             task,
+            database.folder,
             lambda: (0, 1, "triangulating points"),
             lambda token: pycolmap.triangulate_points(
                 model,

@@ -57,6 +57,7 @@ def match_pairs(
         before = watched.num_matched_image_pairs()
         run_cancellable(
             task,
+            database.folder,
             lambda: (
                 watched.num_matched_image_pairs() - before,
                 len(pairs),

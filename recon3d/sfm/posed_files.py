@@ -24,6 +24,7 @@ from recon3d.core.scene import (
     View,
 )
 from recon3d.core.transform import Rigid
+from recon3d.photos.pictures import read_grey, read_size, read_upright
 from recon3d.run.files import FileMapping, atomic_path, write_json
 from recon3d.run.task import Task
 from recon3d.sfm.colmap_model import write_colmap_model
@@ -68,7 +69,7 @@ def sample_colours(
         points = observations[observations[:, 1] == index, 0]
         if not len(points):
             continue
-        rgb = read_rgb(_picture_path(folder, view.photo_id))
+        rgb = read_upright(_picture_path(folder, view.photo_id))
         uv_px, _ = project(view.cam_from_world @ xyz_world[points], view.camera)
         inside = np.isfinite(uv_px).all(axis=1)
         inside[inside] &= ((uv_px[inside] >= 0) & (uv_px[inside] < rgb.shape[1::-1])).all(axis=1)
@@ -135,22 +136,15 @@ def read_scene(folder: Path) -> PosedPhotos:
     depth = {photo_id: _depth_path(folder, photo_id) for photo_id in ids}
     return PosedPhotos(
         scene,
-        FileMapping({photo_id: _picture_path(folder, photo_id) for photo_id in ids}, read_rgb),
+        FileMapping({photo_id: _picture_path(folder, photo_id) for photo_id in ids}, read_upright),
         FileMapping({key: path for key, path in masks.items() if path.exists()}, _read_mask),
         FileMapping({key: path for key, path in depth.items() if path.exists()}, _read_depth),
         tuple(Verdict(**row) for row in stored["verdicts"]),
     )
 
 
-def read_rgb(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Decode an upright 8-bit picture; grey ones get three equal channels."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def _read_mask(path: Path) -> Bool[np.ndarray, "h w"]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L")) > 127
+    return read_grey(path) > 127
 
 
 def _read_depth(path: Path) -> Float32[np.ndarray, "h w"]:
@@ -171,8 +165,7 @@ def _write_view(
         with atomic_path(mask_target) as part:
             Image.fromarray(undistorter.nearest(keep) if undistorter else keep).save(part)
     if view.photo_id in image_set.sensor_depth and not depth_target.exists():
-        with Image.open(picture) as image:
-            depth_z = fit_nearest(image_set.sensor_depth[view.photo_id], image.size)
+        depth_z = fit_nearest(image_set.sensor_depth[view.photo_id], read_size(picture))
         with atomic_path(depth_target) as part:
             np.save(part, undistorter.nearest(depth_z) if undistorter else depth_z)
     if target.exists():
@@ -181,7 +174,7 @@ def _write_view(
         if undistorter is None and picture.suffix.lower() in (".jpg", ".jpeg"):
             shutil.copyfile(picture, part)
         else:
-            rgb = read_rgb(picture)
+            rgb = read_upright(picture)
             Image.fromarray(undistorter.smooth(rgb) if undistorter else rgb).save(
                 part, quality=_JPEG_QUALITY, subsampling=0
             )

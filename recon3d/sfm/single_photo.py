@@ -62,11 +62,11 @@ def _given_or_exif(photo: Photo, given: GivenCameras) -> CameraEstimate | None:
 
 
 def _seen(image_set: ImageSet, photo: Photo, estimator: DepthEstimator) -> CameraEstimate | None:
-    from recon3d.sfm.posed_files import read_rgb
+    from recon3d.photos.pictures import read_upright
 
     if not isinstance(estimator, SeesFieldOfView):
         return None
-    angle_deg = estimator.field_of_view_deg(read_rgb(image_set.pictures[photo.id]))
+    angle_deg = estimator.field_of_view_deg(read_upright(image_set.pictures[photo.id]))
     low_deg, high_deg = _BELIEVABLE_DEG
     if angle_deg is None or not low_deg < angle_deg < high_deg:
         return None

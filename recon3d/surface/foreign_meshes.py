@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trimesh
 from jaxtyping import Float, Int
+from PIL import Image
+from trimesh.resolvers import FilePathResolver
+from typing_extensions import override
 
 from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
+from recon3d.run.device import Runtime, limited_address_space
+from recon3d.surface.mesh_file_sizes import check_fits
 
+_TEXTURE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "TGA", "GIF", "DDS", "JPEG2000", "PPM")
+_SIZE = "size of the file's picture"
 SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off", ".3mf")
 
 
@@ -29,12 +39,14 @@ class ForeignMesh:
     page_sizes_px: Sequence[tuple[int, int]]
 
 
-def read_foreign_mesh(path: Path) -> ForeignMesh:
+def read_foreign_mesh(path: Path, runtime: Runtime = Runtime()) -> ForeignMesh:  # noqa: B008
     """Read every triangle of a file, in the file's own axes and unit.
 
+    runtime: Whose memory may be taken.
+
     Raises:
-        InputError: unknown format, unreadable, damaged, without triangles, or too large for the
-            memory.
+        InputError: unknown format, unreadable, damaged, or without triangles.
+        NotEnoughMemoryError: it is too large.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
@@ -43,7 +55,8 @@ def read_foreign_mesh(path: Path) -> ForeignMesh:
         )
     if not path.is_file():
         raise InputError(f"{path} is not there, or is not a file.")
-    parts = _load(path)
+    check_fits(path, runtime.room_bytes)
+    parts = _load(path, runtime.room_bytes)
     if not parts:
         raise InputError(
             f"{path} holds no triangles.", hint="Point clouds and drawings are no meshes."
@@ -51,17 +64,19 @@ def read_foreign_mesh(path: Path) -> ForeignMesh:
     return _joined(path, parts)
 
 
-def _load(path: Path) -> list[Any]:
-    import trimesh
-
+def _load(path: Path, room_bytes: int) -> list[Any]:
     try:
-        # process=False: nothing may be mended before it is looked at.
-        scene = trimesh.load_scene(path, process=False, maintain_order=True)
-        parts = scene.dump() if scene.geometry else []
+        with limited_address_space(room_bytes), _pictures_unread():
+            # process=False: nothing may be mended before it is looked at.
+            scene = trimesh.load_scene(
+                path, process=False, maintain_order=True, resolver=_FilesBeside(str(path))
+            )
+            parts = scene.dump() if scene.geometry else []
     except ModuleNotFoundError as error:
+        package = error.name or str(error).rpartition(" ")[2].strip("'")
         raise InputError(
-            f"{path} needs the Python package {error.name} to be read.",
-            hint=f"Install it: pip install {error.name}",
+            f"{path} needs the Python package {package} to be read.",
+            hint=f"Install it: pip install {package}",
         ) from error
     except Exception as error:  # a damaged file can end in any error of any library
         if is_lack_of_memory(error):
@@ -73,12 +88,50 @@ def _load(path: Path) -> list[Any]:
     return [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
 
 
+class _FilesBeside(FilePathResolver):
+    """What a mesh names: files in its folder or below, no pipes or devices that never end."""
+
+    @override
+    def get(self, name: str) -> bytes:
+        for wanted in (name.strip(), Path(name).name):
+            with suppress(ValueError):  # elsewhere
+                path = Path(self.absolute(wanted))
+                if path.is_file():
+                    return path.read_bytes()
+        raise ValueError(f"it names {name}, which is no file beside it")
+
+
+@contextmanager
+def _pictures_unread() -> Iterator[None]:
+    """Let trimesh open textures for their size alone, in formats whose decoders run no programs.
+
+    Only the size is asked for, and a file of a kilobyte may hold a picture of gigabytes.
+    """
+    opened, reader = Image.open, threading.get_ident()
+
+    def open_for_size(source: Any, mode: Any = "r", formats: Any = None) -> Image.Image:
+        if threading.get_ident() != reader:
+            return opened(source, mode, formats)
+        with opened(source, mode, _TEXTURE_FORMATS) as picture:
+            stand_in = Image.new("RGB", (1, 1))
+            stand_in.info[_SIZE] = picture.size
+        return stand_in
+
+    Image.open = open_for_size  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Image.open = opened
+
+
 def _joined(path: Path, parts: list[Any]) -> ForeignMesh:
     vertices, faces, uvs, pages, sizes = [], [], [], [], list[tuple[int, int]]()
     first = 0
     for part in parts:
         corners = np.asarray(part.faces, np.int64)
         count = len(part.vertices)
+        if np.shape(part.vertices) != (count, 3):
+            raise InputError(f"{path} is damaged: its points do not have three coordinates.")
         if corners.min() < 0 or corners.max() >= count:
             raise InputError(f"{path} is damaged: a face names a vertex that is not there.")
         texture = _texture(part)
@@ -105,4 +158,5 @@ def _texture(part: Any) -> tuple[np.ndarray, tuple[int, int]] | None:
     picture = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     if uv is None or picture is None or len(uv) != len(part.vertices):
         return None
-    return np.asarray(uv, np.float64), picture.size
+    size = picture.info.get(_SIZE, picture.size)
+    return np.asarray(uv, np.float64), size

@@ -15,7 +15,7 @@ from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import require
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, PosedScene
-from recon3d.core.surface import Mesh, PointCloud, vertex_normals
+from recon3d.core.surface import Mesh, PointCloud, median_edge, vertex_normals
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid
 from recon3d.run.files import write_json
@@ -35,8 +35,8 @@ from recon3d.surface.relief_mesh import as_seen, from_seen
 
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
-_PINHOLE = 0.002
-"""Radius, in shares of the diagonal, of what is left open where sheets were taken apart."""
+_SEAM_EDGES = 2.0
+"""Radius, in median edges, of what stays open between the mesh and what closes it."""
 
 Crop = tuple[float, float, float, float, float, float]
 
@@ -119,9 +119,7 @@ def clean_mesh(
         Link("decimate", lambda mesh: decimate(mesh, config.faces)),
         Link("close what no camera looked through", close, "holes", count_holes) if close else None,
         _REPAIR if close else None,
-        Link("close pinholes", lambda mesh: fill_holes(mesh, _PINHOLE), "holes", count_holes)
-        if close
-        else None,
+        Link("close seams", close_seams, "holes", count_holes) if close else None,
         Link("decimate again", lambda mesh: decimate(mesh, config.faces)) if close else None,
         # Decimation makes spikes of what was only rough.
         Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
@@ -179,6 +177,12 @@ def read_effects(folder: Path) -> Mapping[str, Any]:
     """What each link of the chain did, for people; see `chain.Effect`."""
     effects: dict[str, Any] = json.loads((folder / _EFFECTS).read_text(encoding="utf-8"))
     return effects
+
+
+def close_seams(mesh: Mesh) -> Mesh:
+    """Close what is as small as a triangle or two."""
+    diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
+    return fill_holes(mesh, _SEAM_EDGES * median_edge(mesh) / diagonal)
 
 
 def smooth(mesh: Mesh, passes: int) -> Mesh:
@@ -280,7 +284,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=6,
+    version=7,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools"),

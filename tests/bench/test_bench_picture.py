@@ -19,7 +19,7 @@ from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.results import Results
 from recon3d.run.cost import Cost
-from recon3d.run.workspace import StageResult
+from recon3d.run.stage import StageResult
 from recon3d.surface.stills import StillRenderer, Viewpoint
 
 CELL = (270, 360)

@@ -60,6 +60,24 @@ def test_the_same_camera_is_kept_where_that_is_asked_for(camera: Path, tmp_path:
     assert new.pinhole == PinholeCamera(640, 480, 600.0, 600.0, 316.0, 242.0)
 
 
+@pytest.mark.parametrize("told", ["auto", "stored", "upright"])
+def test_a_camera_for_the_stored_pixels_is_turned_along_and_what_is_assumed_is_told(
+    camera: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], told: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new("RGB", (320, 240)).save(tmp_path / "a.jpg", exif=exif)
+    out = tmp_path / "out"
+    assert run("undistort", tmp_path / "a.jpg", "--intrinsics", camera, "-o", out, "--crop",
+               "same", "--orientation", told) == 0  # fmt: skip
+    (new,) = read_camera_file(out / "K.json", (1, 1)).shared
+    centre_px = (158.0, 121.0) if told == "upright" else (162.0, 119.0)
+    assert (new.pinhole.cx_px, new.pinhole.cy_px) == centre_px
+    words = " ".join("".join(capfd.readouterr()).split())
+    assert ("EXIF turns a.jpg" in words) == (told == "auto")
+    assert ("say --orientation upright" in words) == (told == "auto")
+
+
 def test_a_fisheye_keeps_what_fits_in_a_flat_picture_and_says_how_much(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

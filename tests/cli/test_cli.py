@@ -22,6 +22,7 @@ from recon3d.cli.options import PhotoCommand
 from recon3d.cli.perform import perform
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, preset
+from recon3d.run.manifest import claim
 from recon3d.run.task import CancelToken, Event
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -290,6 +291,7 @@ def test_clean_says_what_it_would_delete_and_then_does(
     stale = tmp_path / "depth" / "0123456789abcdef.part"
     stale.mkdir(parents=True)
     (stale / "a.npy").write_bytes(b"x" * 2_500_000)
+    claim(stale, "depth", "0123456789abcdef")
     (tmp_path / ".lock").touch()
     assert main(["clean", str(tmp_path), "--dry-run"]) == 0
     assert "Would free 2.5 MB" in capfd.readouterr().out

@@ -300,6 +300,10 @@ def test_the_digest_follows_weights_and_preprocessing(
     assert digest_of(other) != original
 
 
+def change(path: Path, **settings: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+
+
 def damage(folder: Path, how: str) -> None:
     weights = folder / "model.safetensors"
     match how:
@@ -325,6 +329,21 @@ def damage(folder: Path, how: str) -> None:
                 "tree heights": {"model_type": "chmv2"},
             }[how]
             (folder / "config.json").write_text(json.dumps(config))
+        case "nested config":
+            (folder / "config.json").write_text("[" * 100_000)
+        case "nested preprocessor":
+            (folder / "preprocessor_config.json").write_text('{"size": ' * 100_000)
+        case "patch of text" | "patch without end" | "no patch":
+            patch = {"patch of text": {}, "patch without end": 10**290, "no patch": []}[how]
+            change(folder / "config.json", patch_size=patch)
+        case "size of text":
+            change(folder / "preprocessor_config.json", size={"height": "x", "width": [1]})
+        case "mean of text":
+            change(folder / "preprocessor_config.json", image_mean={"a": "x"})
+        case "index of text" | "index elsewhere":
+            names = 3 if how == "index of text" else {"a": "../../weights.safetensors"}
+            index = json.dumps({"weight_map": names})
+            (folder / "model.safetensors.index.json").write_text(index)
         case "parts missing":
             from safetensors.torch import load_file, save_file
 
@@ -347,6 +366,15 @@ def damage(folder: Path, how: str) -> None:
         ("other family", "network of type bert"),
         ("tree heights", "height of trees"),
         ("parts missing", "head.conv3.weight"),
+        ("nested config", "config.json is damaged"),
+        ("nested preprocessor", "config.json is damaged"),
+        ("patch of text", "size in pixels"),
+        ("patch without end", "size in pixels"),
+        ("no patch", "size in pixels"),
+        ("size of text", "size in pixels|cannot be loaded"),
+        ("mean of text", "cannot be loaded"),
+        ("index of text", "no files beside it"),
+        ("index elsewhere", "no files beside it"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(

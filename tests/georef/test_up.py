@@ -121,7 +121,7 @@ def test_a_phones_accelerometer_gives_down_in_the_upright_photo(
     tmp_path: Path, acceleration: tuple, orientation: int, down: tuple, order: str
 ) -> None:
     image = photo_with(tmp_path / "a.jpg", apple_note(*acceleration, order), orientation)
-    assert read_down(image) == pytest.approx(down, abs=1e-3)
+    assert read_down(image, orientation) == pytest.approx(down, abs=1e-3)
 
 
 def test_a_real_phone_photo_tells_down(real_photos: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_real_phone_photo_tells_down(real_photos: Path) -> None:
     ],
 )
 def test_a_drones_gimbal_gives_down(tmp_path: Path, xmp: bytes, down: tuple | None) -> None:
-    found = read_down(photo_with(tmp_path / "a.jpg", None, xmp=xmp))
+    found = read_down(photo_with(tmp_path / "a.jpg", None, xmp=xmp), 1)
     assert found == (None if down is None else pytest.approx(down, abs=1e-3))
 
 
@@ -157,7 +157,7 @@ def test_a_drones_gimbal_gives_down(tmp_path: Path, xmp: bytes, down: tuple | No
      apple_note(0, -1, 0).replace(struct.pack(">i", 10000), bytes(4)), b"Nikon\x00" + bytes(50)],
 )  # fmt: skip
 def test_broken_or_shaken_sensors_say_nothing(tmp_path: Path, note: bytes) -> None:
-    assert read_down(photo_with(tmp_path / "a.jpg", note)) is None
+    assert read_down(photo_with(tmp_path / "a.jpg", note), 1) is None
 
 
 def test_sensor_noise_averages_out_and_shaken_photos_do_not_count() -> None:

@@ -34,8 +34,9 @@ from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid
 from recon3d.photos.image_set_files import Item, picture_path, write_image_set
 from recon3d.photos.ingest import INGEST
+from recon3d.run.stage import StageResult
 from recon3d.run.task import CancelToken, Task, silent
-from recon3d.run.workspace import StageResult, open_workspace
+from recon3d.run.workspace import open_workspace
 from recon3d.sfm.posed_files import write_pictures, write_scene
 from recon3d.sfm.register import REGISTER
 

@@ -9,60 +9,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from image_sets import make_image_set, reasons, save, scene
 from PIL import Image
 
-from recon3d.core.errors import Cancelled, ConfigError, InputError
-from recon3d.core.scene import ImageSet
+from recon3d.core.errors import Cancelled, ConfigError, InputError, NotEnoughMemoryError
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import IngestConfig, check_excluded, ingest, read_image_set
 from recon3d.photos.pictures import read_upright
 from recon3d.photos.video import pick_frames, read_frames
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
-
-
-def scene(seed: int = 0, size: tuple[int, int] = (160, 120)) -> np.ndarray:
-    """Something with detail at every scale, like a photo."""
-    random = np.random.default_rng(seed)
-    picture = np.zeros((size[1], size[0], 3))
-    for octave in (4, 8, 16, 32, 64, 160):
-        cells = random.random((octave, octave, 3))
-        picture += cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC) / octave**0.5
-    return cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-
-
-def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-    return path
-
-
-def make_image_set(
-    photos: Path,
-    folder: Path,
-    *,
-    masks: Path | None = None,
-    depth: Path | None = None,
-    config: IngestConfig = IngestConfig(),  # noqa: B008 - frozen
-    listener: Callable[[Event], None] = silent,
-    cancel: CancelToken | None = None,
-) -> ImageSet:
-    task = Task("ingest", listener, cancel or CancelToken(), Runtime(workers=2))
-    folder.mkdir(exist_ok=True)
-    ingest(find_files(photos, masks, depth, task), config, folder, task)
-    return read_image_set(folder)
-
-
-def reasons(image_set: ImageSet) -> dict[str, str]:
-    assert all(not verdict.used and verdict.advice for verdict in image_set.verdicts)
-    return {verdict.photo_id: verdict.reason for verdict in image_set.verdicts}
 
 
 @pytest.fixture
@@ -173,7 +135,7 @@ def test_masks_are_written_at_the_photos_size(imgs: Path, tmp_path: Path, out: P
     half[:, :40] = 200
     save(tmp_path / "masks" / "a.png", half)
     save(tmp_path / "masks" / "b.png", np.zeros((120, 160), np.uint8))
-    save(tmp_path / "masks" / "c.png", np.zeros((100, 100), np.uint8))
+    save(tmp_path / "masks" / "c.png", np.full((100, 100), 255, np.uint8))
     image_set = make_image_set(imgs, out, masks=tmp_path / "masks")
     assert list(image_set.masks) == ["a.jpg"]
     mask = np.asarray(Image.open(image_set.masks["a.jpg"]))
@@ -248,10 +210,10 @@ def test_a_killed_run_leaves_only_whole_items(imgs: Path, out: Path) -> None:
         save(imgs / f"{number:02d}.png", scene(number, (320, 240)), compress_level=1)
     code = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[3]); "
-        "from test_ingest import make_image_set; "
+        "from image_sets import make_image_set; "
         "make_image_set(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))"
     )
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1])
     process = subprocess.Popen([sys.executable, "-c", code, str(imgs), str(out), here])
     while process.poll() is None and len(list(out.glob("items/*.json"))) < 5:
         time.sleep(0.005)
@@ -352,10 +314,11 @@ def test_a_broken_video_is_an_error_in_words(imgs: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)]
+    ("matrix", "turns", "orientation"),
+    [((0, 1, -1, 0), -1, 6), ((0, -1, 1, 0), 1, 8), ((-1, 0, 0, -1), 2, 3), ((1, 0, 0, 1), 0, 1)],
 )
 def test_frames_are_turned_as_the_phone_was_held(
-    imgs: Path, matrix: tuple[int, int, int, int], turns: int
+    imgs: Path, out: Path, matrix: tuple[int, int, int, int], turns: int, orientation: int
 ) -> None:
     shown = np.zeros((240, 320, 3), np.uint8)
     shown[:120, :160] = 255
@@ -368,6 +331,11 @@ def test_frames_are_turned_as_the_phone_was_held(
     path.write_bytes(content)
     (_, rgb), *_ = read_frames(path, [1])
     assert np.abs(rgb.astype(int) - np.rot90(shown, turns)).mean() < 8
+    (_, stored), *_ = read_frames(path, [1], upright=False)
+    assert np.abs(stored.astype(int) - shown).mean() < 8
+    # A camera for the stored pixels can then be turned along.
+    image_set = make_image_set(path, out)
+    assert {photo.exif.orientation for photo in image_set.photos} == {orientation}
 
 
 def test_a_scratched_video_gives_the_frames_that_are_whole(imgs: Path) -> None:
@@ -430,3 +398,31 @@ def test_leaving_out_everything_is_an_error_and_a_wrong_name_a_warning(
     assert [e.note for e in events] == ["no photo is called x.jpg, so nothing was left out"]
     with pytest.raises(InputError, match="left out all 1"):
         check_excluded(read_image_set(out, ["*"]), ["*"], task)
+
+
+def test_a_photo_beyond_the_budget_is_told_before_it_is_decoded(imgs: Path, out: Path) -> None:
+    save(imgs / "a.png", scene())
+    Image.new("L", (8000, 6000), 200).save(imgs / "large.png")
+    task = Task("ingest", silent, CancelToken(), Runtime(workers=2, memory_gib=0.5))
+    out.mkdir()
+    with pytest.raises(NotEnoughMemoryError, match=r"decode large\.png; it takes about 0\.72 GiB"):
+        ingest(find_files(imgs, None, None, task), IngestConfig(), out, task)
+
+
+def test_hostile_and_broken_files_of_every_kind_leave_the_good_ones(imgs: Path, out: Path) -> None:
+    for number in range(3):
+        save(imgs / f"{number}.jpg", scene(number))
+    os.mkfifo(imgs / "pipe.jpg")
+    (imgs / "loop.png").symlink_to("loop.png")
+    (imgs / "zero.tif").symlink_to("/dev/zero")
+    (imgs / "noise.avif").write_bytes(b"\0\0\0\x1cftypavif" + bytes(range(256)) * 9)
+    (imgs / "program.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    (imgs / os.fsdecode(b"K\xfcche.jpg")).write_text("no photo")
+    image_set = make_image_set(imgs, out)
+    assert [photo.id for photo in image_set.photos] == ["0.jpg", "1.jpg", "2.jpg"]
+    why = reasons(image_set)
+    assert set(why) == {
+        "pipe.jpg", "loop.png", "zero.tif", "noise.avif", "program.jpg", "K\ufffdche.jpg",
+    }  # fmt: skip
+    assert why["pipe.jpg"] == "it is a pipe, not a file"
+    assert "broken" in why["noise.avif"]

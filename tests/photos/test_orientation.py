@@ -22,7 +22,7 @@ from recon3d.core.orientation import (
 from recon3d.core.transform import Rigid
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import IngestConfig, ingest, read_image_set
-from recon3d.photos.pictures import read_mask
+from recon3d.photos.masks import read_mask
 from recon3d.run.task import CancelToken, Event, Task
 
 ALL = range(1, 9)
@@ -153,3 +153,15 @@ def test_depth_of_the_stored_pixels_is_turned_along_and_what_is_assumed_is_told(
     # Upside down it has the same shape.
     assert len(warned) == (orientation == 3 and told == "auto")
     assert all("--orientation upright" in note for note in warned)
+
+
+def test_a_cut_out_photo_says_itself_what_it_hides(tmp_path: Path) -> None:
+    keep = half_mask()
+    save(tmp_path / "in" / "a.png", np.dstack([stored_picture(), keep]), 3)
+    events: list[Event] = []
+    task = Task("ingest", events.append, CancelToken())
+    files = find_files(tmp_path / "in", None, None, task)
+    ingest(files, IngestConfig(), tmp_path / "out", task)
+    with Image.open(read_image_set(tmp_path / "out").masks["a.png"]) as mask:
+        np.testing.assert_array_equal(np.asarray(mask), turn_raster(keep, 3))
+    assert not [event for event in events if event.kind == "warning"]

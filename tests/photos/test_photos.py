@@ -7,6 +7,7 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +15,11 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import InputError, NotEnoughMemoryError, is_lack_of_memory
+from recon3d.photos.depth_images import read_depth_m
 from recon3d.photos.finding import FoundFiles, find_files, list_photos
+from recon3d.photos.masks import read_mask
 from recon3d.photos.naming import match_by_name, named
-from recon3d.photos.pictures import (
-    read_depth_levels,
-    read_depth_m,
-    read_grey,
-    read_mask,
-    read_picture,
-    read_preview,
-    read_upright,
-)
+from recon3d.photos.pictures import read_grey, read_picture, read_preview, read_upright
 from recon3d.run.task import CancelToken, Event, Task, silent
 
 SCENE = np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8)
@@ -381,7 +376,7 @@ def test_heic_from_phones_is_upright(real_photos: Path) -> None:
 def test_heic_without_its_package_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recon3d.photos.pictures._open_heif_too", lambda: False)
+    monkeypatch.setattr("recon3d.photos.decoding._open_heif_too", lambda: False)
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(InputError) as caught:
@@ -462,7 +457,9 @@ def test_broken_files_have_no_preview_but_a_reason(tmp_path: Path) -> None:
         read_preview(tmp_path / "a.jpg", 160)
 
 
-@pytest.mark.parametrize("read", [read_picture, read_grey, read_depth_levels, read_upright])
+@pytest.mark.parametrize(
+    "read", [read_picture, read_grey, partial(read_depth_m, unit_m=0.001), read_upright]
+)
 @pytest.mark.parametrize(
     "error", [MemoryError(), OSError("out of memory when reading image file")], ids=str
 )

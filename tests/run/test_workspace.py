@@ -16,16 +16,12 @@ import pytest
 
 from recon3d.core.errors import Cancelled, InputError, OutputError, WorkspaceBusyError
 from recon3d.run.files import write_json
-from recon3d.run.stage import Stage
+from recon3d.run.manifest import claim
+from recon3d.run.notes import last_run
+from recon3d.run.stage import Stage, StageResult
 from recon3d.run.task import CancelToken, Event, Task, silent
-from recon3d.run.workspace import (
-    StageResult,
-    Workspace,
-    key_of,
-    last_run,
-    open_workspace,
-    unused_folders,
-)
+from recon3d.run.unused import unused_folders
+from recon3d.run.workspace import Workspace, key_of, open_workspace
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,7 +230,9 @@ import sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from recon3d.run.files import write_json
-from recon3d.run.stage import Stage
+from recon3d.run.manifest import claim
+from recon3d.run.notes import last_run
+from recon3d.run.stage import Stage, StageResult
 from recon3d.run.task import CancelToken, silent
 from recon3d.run.workspace import open_workspace
 
@@ -349,10 +347,11 @@ def test_clean_lists_what_the_latest_run_does_not_use(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     chain.run(first=Knob(value=2.0))
     chain.run()
-    (tmp_path / "first" / "0123456789abcdef.part").mkdir()
-    unused = unused_folders(tmp_path)
+    (part := tmp_path / "first" / "0123456789abcdef.part").mkdir()
+    claim(part, "first", "0123456789abcdef")
+    unused = unused_folders(tmp_path).folders
     assert [path.parent.name for path in unused] == ["first", "first", "second"]
-    assert len(unused_folders(tmp_path, everything=True)) == 5
+    assert len(unused_folders(tmp_path, everything=True).folders) == 5
     assert chain.run() == []
 
 
@@ -361,7 +360,7 @@ def test_clean_never_lists_the_users_own_folders(tmp_path: Path) -> None:
     mine = tmp_path / "website" / "app"
     mine.mkdir(parents=True)
     (mine / "manifest.json").write_text("{}")
-    assert mine not in unused_folders(tmp_path, everything=True)
+    assert mine not in unused_folders(tmp_path, everything=True).folders
     with pytest.raises(InputError, match="not a workspace"):
         unused_folders(mine.parent)
 

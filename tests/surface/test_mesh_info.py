@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import struct
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+import trimesh
+from PIL import Image
 from rich.console import Console
 from solids import joined, sheet, sphere
 
 from recon3d.cli.commands import parse
 from recon3d.cli.display import JsonLines, PlainLines
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, NotEnoughMemoryError
 from recon3d.core.surface import Mesh
 from recon3d.export.meshes import write_mesh
+from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken
 from recon3d.surface.cleaning.pieces import keep_faces
 from recon3d.surface.cleaning.survey import Survey, survey
@@ -64,9 +72,6 @@ def test_borders_pieces_and_faults_are_counted(tmp_path: Path) -> None:
 
 
 def test_texels_are_counted_per_unit_of_length(tmp_path: Path) -> None:
-    import trimesh
-    from PIL import Image
-
     flat = sheet(5)
     visual = trimesh.visual.TextureVisuals(
         uv=flat.vertices[:, :2] / 4, image=Image.new("RGB", (400, 200))
@@ -108,11 +113,109 @@ HOSTILE = {
 }
 
 
+def glb(document: bytes) -> bytes:
+    document += b" " * (-len(document) % 4)
+    chunk = struct.pack("<I", len(document)) + b"JSON" + document
+    return b"glTF" + struct.pack("<II", 2, 12 + len(chunk)) + chunk
+
+
+def gltf(nodes: int = 1, views: str = "", **accessor: object) -> bytes:
+    shown = ", ".join(['{"mesh": 0}'] * nodes)
+    numbers = json.dumps({"componentType": 5126, "type": "VEC3", **accessor})
+    return (
+        f'{{"asset": {{"version": "2.0"}}, "scene": 0, "scenes": [{{"nodes": [0]}}], {views}'
+        f'"nodes": [{shown}], "accessors": [{numbers}],'
+        '"meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}]}'
+    ).encode()
+
+
+ELSEWHERE = '"buffers": [{"byteLength": 36, "uri": "%s"}], ' + (
+    '"bufferViews": [{"buffer": 0, "byteLength": 36}], '
+)
+HOSTILE |= {
+    "billion.glb": glb(gltf(count=10**9)),
+    "negative.glb": glb(gltf(count=-1)),
+    "digits.glb": glb(gltf(count=10**290)),
+    "text.gltf": gltf(count="x"),
+    "short.glb": glb(gltf(views='"bufferViews": [{"byteLength": 12}], ', count=3, bufferView=0)),
+    "parts.gltf": gltf(nodes=20_000, views=ELSEWHERE % "a", count=3, bufferView=0),
+    "nested.glb": glb(b"[" * 100_000),
+    "nested.gltf": b'{"asset":' * 100_000,
+    "list.gltf": b"[]",
+    "folder.gltf": gltf(views=ELSEWHERE % "../../../etc/passwd", count=3, bufferView=0),
+    "device.gltf": gltf(views=ELSEWHERE % "/dev/zero", count=3, bufferView=0),
+    "pipe.gltf": gltf(views=ELSEWHERE % "pipe", count=3, bufferView=0),
+    "flat.obj": b"v 1 2\nv 3 4\nv 5 6\nf 1 2 3\n",
+    "index.obj": b"v 1 2 3\nv 3 4 5\nv 5 6 1\nf 1 2 99999999999999999999\n",
+    "no.3mf": b"PK\3\4 and no more",
+    "properties.ply": b"ply\nformat ascii 1.0\nelement\nproperty\nend_header\n",
+    "list.ply": b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\n"
+    b"property float y\nproperty float z\nelement face 1\n"
+    b"property list uint int vertex_indices\nend_header\n" + b"\0" * 36 + b"\xff" * 100,
+}
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_damaged_files_end_in_a_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(HOSTILE[name])
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError):
         survey(read_foreign_mesh(tmp_path / name))
+
+
+def test_a_file_that_does_not_fit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    write_mesh(tmp_path / "ball.ply", sphere(6))
+    held = psutil.Process().memory_info().rss
+    with pytest.raises(NotEnoughMemoryError, match=r"ball\.ply"):
+        read_foreign_mesh(tmp_path / "ball.ply", Runtime(memory_gib=held / 2**30))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits libraries")
+def test_what_a_library_would_take_beyond_the_budget_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OFF takes trimesh seventeen bytes for a byte of the file."""
+    import resource
+
+    ball = sphere(7)
+    trimesh.Trimesh(ball.vertices, ball.faces, process=False).export(tmp_path / "ball.off")
+    room = 6 * (tmp_path / "ball.off").stat().st_size
+    monkeypatch.setattr(Runtime, "room_bytes", room)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(NotEnoughMemoryError, match=r"ball\.off"):
+        read_foreign_mesh(tmp_path / "ball.off")
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def textured(folder: Path, picture: bytes) -> Path:
+    (folder / "page.jpg").write_bytes(picture)
+    (folder / "scene.mtl").write_text("newmtl a\nmap_Kd page.jpg\n")
+    (folder / "scene.obj").write_text(
+        "mtllib scene.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl a\n"
+        "f 1/1 2/2 3/3\n"
+    )
+    return folder / "scene.obj"
+
+
+def test_a_texture_is_measured_without_being_decoded(tmp_path: Path) -> None:
+    stored = io.BytesIO()
+    Image.new("L", (64, 64)).save(stored, "PNG")
+    lying = bytearray(stored.getvalue())
+    lying[16:24] = struct.pack(">II", 13_000, 12_000)
+    lying[29:33] = struct.pack(">I", zlib.crc32(lying[12:29]))
+    numbers = survey(read_foreign_mesh(textured(tmp_path, bytes(lying))))
+    assert numbers.texture_pages_px == ((13_000, 12_000),)
+
+
+def test_a_texture_runs_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs: list[object] = []
+    monkeypatch.setattr(
+        "PIL.EpsImagePlugin.Ghostscript", lambda *given, **_: programs.append(given)
+    )
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
+    numbers = survey(read_foreign_mesh(textured(tmp_path, eps)))
+    assert (numbers.texture_pages_px, programs) == ((), [])
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from recon3d.config import Config
 from recon3d.core.errors import OutputError
+from recon3d.run.documents import parse_json
 from recon3d.run.files import write_json
 from recon3d_gui.job.messages import Amount
 from recon3d_gui.job.steps import COSTS, Unit
@@ -100,8 +100,8 @@ def _read(file: Path) -> dict[str, float]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             return {}
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
     if not isinstance(content, dict):
         return {}

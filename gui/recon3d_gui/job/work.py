@@ -110,11 +110,11 @@ def amount_of(request: RunRequest) -> Amount:
 
 
 def _megapixels(photo: Path) -> float:
-    from PIL import Image
+    from recon3d.photos.pictures import read_size
 
     try:
-        with Image.open(photo) as image:
-            return image.width * image.height / 1e6
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        width_px, height_px = read_size(photo)
+        return width_px * height_px / 1e6
+    except ReconError:
         # Without a size the guess is a coarser one.
         return 0.0

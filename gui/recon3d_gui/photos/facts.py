@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from recon3d.core.errors import InputError, NotEnoughMemoryError
 from recon3d.core.scene import Exif
 from recon3d.photos.naming import VIDEO_SUFFIXES
+from recon3d.run.documents import parse_json
 
 THUMBNAIL_PX = 160
 """Longer side of a thumbnail."""
@@ -71,14 +72,16 @@ def make_thumbnail(file: Path) -> Thumbnail:
 
     from recon3d.photos.pictures import read_preview
     from recon3d.photos.sharpness import sharpness
-    from recon3d.photos.video import read_frames
+    from recon3d.photos.video import film_orientation, read_frames
 
     try:
         if file.suffix.lower() in VIDEO_SUFFIXES:
             rgb = next((rgb for _, rgb in read_frames(file, [0])), None)
             if rgb is None:
                 return Thumbnail(PhotoFacts(reason="the video has no frames"), None)
-            facts = PhotoFacts(width_px=rgb.shape[1], height_px=rgb.shape[0])
+            facts = PhotoFacts(
+                width_px=rgb.shape[1], height_px=rgb.shape[0], orientation=film_orientation(file)
+            )
         else:
             preview = read_preview(file, _JUDGED_PX)
             rgb = preview.rgb
@@ -127,7 +130,7 @@ def facts_from_text(text: str | bytes) -> PhotoFacts:
     Raises:
         ValueError: it is damaged, or of another version.
     """
-    fields = json.loads(text)
+    fields = parse_json(text if isinstance(text, str) else text.decode())
     usual = asdict(PhotoFacts(focal_mm=0.0))
     if not isinstance(fields, dict) or fields.keys() != usual.keys():
         raise ValueError("not the facts of a photo")

@@ -217,7 +217,8 @@ def _agreement(
 
 
 def _masked(file: Path, mask: Path | None, longest_px: int) -> Layers:
-    from recon3d.photos.pictures import read_mask, read_preview
+    from recon3d.photos.masks import read_mask
+    from recon3d.photos.pictures import read_preview
 
     preview = read_preview(file, longest_px)
     rgb = preview.rgb

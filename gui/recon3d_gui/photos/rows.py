@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from recon3d.core.natural_order import natural_key
 from recon3d.core.scene import Verdict
 from recon3d_gui.photos.facts import PhotoFacts
 
@@ -78,7 +77,7 @@ def make_rows(
         (video,) = files.values()
         pictures, paths = dict(found.frames), dict.fromkeys(found.frames, video)
     rows = []
-    for photo_id in sorted(pictures, key=_as_people_count):
+    for photo_id in sorted(pictures, key=natural_key):
         picture = pictures[photo_id]
         state, reason, advice = _judge(
             photo_id in excluded, found.verdicts.get(photo_id), facts(picture)
@@ -129,9 +128,3 @@ def _judge(
     if facts and facts.reason:
         return "left out", facts.reason, facts.advice
     return "new", "", ""
-
-
-@lru_cache(maxsize=20_000)
-def _as_people_count(photo_id: str) -> list[tuple[bool, int, str]]:
-    parts = re.findall(r"\d+|\D+", photo_id.casefold())
-    return [(False, int(part), part) if part.isdecimal() else (True, 0, part) for part in parts]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recon3d.core.errors import InputError
-from recon3d.photos.finding import common_folder, id_below, list_files, list_photos
+from recon3d.photos.finding import list_files, list_photos
+from recon3d.photos.folders import common_folder, id_below
 from recon3d.photos.naming import PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 
 

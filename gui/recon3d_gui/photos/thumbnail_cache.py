@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recon3d.core.errors import OutputError
+from recon3d.core.errors import OutputError, ReconError
 from recon3d.run.files import atomic_path
 from recon3d_gui.photos.facts import (
     THUMBNAIL_PX,
@@ -19,7 +19,7 @@ from recon3d_gui.photos.facts import (
 )
 
 # Part of every name: files of another version are never read.
-_VERSION = 1
+_VERSION = 2
 
 
 class ThumbnailCache:
@@ -66,14 +66,14 @@ class ThumbnailCache:
 
 
 def _read(file: Path) -> Thumbnail | None:
-    from PIL import Image
+    from recon3d.photos.decoding import opened
 
     try:
-        with Image.open(file, formats=["JPEG"]) as image:
+        with opened(file) as image:
             if max(image.size) > THUMBNAIL_PX:
                 return None
             return Thumbnail(facts_from_text(image.info["comment"]), np.asarray(image))
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError):
+    except ReconError:
         return None
 
 

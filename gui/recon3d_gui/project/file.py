@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ import tomli_w
 from recon3d.config import Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError, OutputError
 from recon3d.run.device import Device
+from recon3d.run.documents import parse_toml
 from recon3d.run.files import atomic_path
 from recon3d_gui.project.project import Changes, Project, RunRecord, Value
 
@@ -84,15 +84,14 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise InputError(f"{file.name} is too large for a project file.")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return parse_toml(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(
             f"{file} does not exist.", hint="It may have been moved, or its disk is not connected."
         ) from error
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}.") from error
-    # tomllib calls itself for every bracket.
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(
             f"{file.name} is damaged, or not a project of recon3d.",
             hint="Open the folder ending in .recon3d instead: it holds all finished work.",

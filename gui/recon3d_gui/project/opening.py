@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +16,8 @@ from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import ImageSet
 from recon3d.photos.finding import list_photos
 from recon3d.results import OPTIONAL_FILES
-from recon3d.run.workspace import files_of_run
+from recon3d.run.documents import parse_json
+from recon3d.run.notes import files_of_run
 from recon3d_gui.project.file import SUFFIX, Opened, read_project
 from recon3d_gui.project.project import Changes, Project, RunRecord
 
@@ -132,9 +132,9 @@ def _reported_settings(workspace: Path) -> Config | None:
     try:
         if report.stat().st_size > _MAX_REPORT_BYTES:
             return None
-        settings = json.loads(report.read_text(encoding="utf-8"))["settings"]
+        settings = parse_json(report.read_text(encoding="utf-8"))["settings"]
         return updated(Config(), settings)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError):
         return None
 
 

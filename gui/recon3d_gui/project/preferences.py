@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal, get_args
 import tomli_w
 from platformdirs import user_config_path
 
+from recon3d.run.documents import parse_toml
 from recon3d.run.files import atomic_path
 
 Theme = Literal["dark", "light"]
@@ -65,8 +65,8 @@ def read_preferences(file: Path | None = None) -> Preferences:
     try:
         if file.stat().st_size > _MAX_BYTES:
             return Preferences()
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_toml(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return Preferences()
     known = {name: read(content[name]) for name, read in _READERS.items() if name in content}
     return Preferences(**{name: value for name, value in known.items() if value is not None})

@@ -45,14 +45,19 @@ class Family:
         """Width and height at which the network looks at a photo, aspect kept where it may be.
 
         preprocessing: The model's preprocessor_config.json, which may know a better size.
+
+        Raises:
+            EstimatorError: the size it knows is none.
         """
         size = preprocessing.get("size", self.short_px)
         if not preprocessing.get("do_resize", True):
             size = self.short_px
+        sides = [size]
         if isinstance(size, Mapping):
-            size = min(size.get("height", self.short_px), size.get("width", self.short_px))
+            sides = [size.get("height", self.short_px), size.get("width", self.short_px)]
+        size = min(map(_pixels, sides))
         if self.square:
-            return int(size), int(size)
+            return size, size
         factor = size / min(width_px, height_px)
         width, height = (
             max(1, round(side * factor / self.multiple)) * self.multiple
@@ -66,6 +71,7 @@ class Family:
         return self.answer != "canonical" and not self.prompted
 
 
+_MOST_PX = 8192
 _ZOE = Family(label="ZoeDepth", answer="depth", short_px=384, multiple=32, mirrored_border=True)
 _GLPN = Family(label="GLPN", answer="depth", short_px=480, multiple=32)
 _DEPTH_PRO = Family(label="Depth Pro", answer="canonical", short_px=1536, square=True)
@@ -112,7 +118,7 @@ def family_of(config: Mapping[str, Any]) -> Family:
 
 def _dpt(config: Mapping[str, Any]) -> Family:
     backbone = config.get("backbone_config")
-    if not backbone or config.get("is_hybrid"):
+    if not isinstance(backbone, Mapping) or config.get("is_hybrid"):
         # transformers folds the tokens of DPT's own ViT into a square.
         return Family(label="DPT", answer="inverse", short_px=384, multiple=32, square=True)
     if config.get("add_projection"):
@@ -123,4 +129,13 @@ def _dpt(config: Mapping[str, Any]) -> Family:
 
 def _patch_px(config: Mapping[str, Any]) -> int:
     patch = config.get("patch_size", 14)
-    return int(patch if isinstance(patch, int) else patch[0])
+    return _pixels(patch[0] if isinstance(patch, list) and patch else patch)
+
+
+def _pixels(side: object) -> int:
+    if isinstance(side, bool) or not isinstance(side, int | float) or not 1 <= side <= _MOST_PX:
+        raise EstimatorError(
+            f"The settings of the network name {side!r} as a size in pixels.",
+            hint="Download it again: `recon3d models get OWNER/NAME`.",
+        )
+    return int(side)

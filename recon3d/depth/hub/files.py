@@ -7,7 +7,6 @@ network: a run never downloads, `recon3d models get NAME` does when asked.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from recon3d.core.errors import EstimatorError
 from recon3d.depth.hub.families import family_of
+from recon3d.run.documents import parse_json
 
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
 _INDEX = "model.safetensors.index.json"
@@ -101,7 +101,7 @@ def read_settings(folder: Path, name: str) -> Mapping[str, Any]:
         EstimatorError: it is missing or damaged.
     """
     try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        content = parse_json((folder / name).read_text(encoding="utf-8"))
     except OSError as error:
         raise EstimatorError(
             f"{folder} has no {name}.",
@@ -124,8 +124,11 @@ def weight_files(folder: Path) -> list[Path]:
     from safetensors import SafetensorError, safe_open
 
     if (folder / _INDEX).is_file():
-        index = read_settings(folder, _INDEX).get("weight_map", {})
-        files = [folder / name for name in sorted(set(index.values()))]
+        index = read_settings(folder, _INDEX).get("weight_map")
+        names = index.values() if isinstance(index, dict) else [None]
+        if not all(isinstance(name, str) and Path(name).name == name for name in names):
+            raise EstimatorError(f"{folder / _INDEX} names no files beside it.", hint=_AGAIN)
+        files = [folder / name for name in sorted(set(names))]
     else:
         files = [folder / "model.safetensors"]
     for path in files:
@@ -141,7 +144,7 @@ def weight_files(folder: Path) -> list[Path]:
         try:
             with safe_open(path, framework="np"):
                 pass
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             raise EstimatorError(
                 f"The weights {path} are damaged or incomplete: {error}.", hint=_AGAIN
             ) from error

@@ -29,6 +29,7 @@ _MISFITS = (
     ValueError,
     TypeError,
     RuntimeError,
+    ArithmeticError,
     LookupError,
     AttributeError,
     ImportError,
@@ -52,6 +53,7 @@ class HubNetwork:
         Raises:
             EstimatorError: the files do not fit together.
         """
+        self._folder = folder
         self._family = family
         self._device = device
         self._threads = threads
@@ -112,10 +114,11 @@ class HubNetwork:
         shrinks = size[0] * size[1] < width * height
         method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         resized = np.asarray(cv2.resize(np.ascontiguousarray(picture), size, interpolation=method))
-        prepared = self._processor(
-            images=[resized], do_resize=False, do_pad=False, return_tensors="pt"
-        )
-        return prepared["pixel_values"][0]
+        with _misfits_explained(self._folder):
+            prepared = self._processor(
+                images=[resized], do_resize=False, do_pad=False, return_tensors="pt"
+            )
+            return prepared["pixel_values"][0]
 
     def _passes(self, pixels: Tensor, known: Tensor | None, check: Callable[[], None]) -> Tensor:
         """What the model predicts, in as many passes as the memory asks for."""
@@ -156,26 +159,19 @@ def _border(height: int, width: int) -> tuple[int, int]:
 def _load(folder: Path, device: torch.device) -> tuple[Any, torch.nn.Module]:
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-    try:
-        with _quiet():
-            processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-                folder, local_files_only=True, trust_remote_code=False
-            )
-            # float32, whatever the file holds: the CPU is slow at anything else.
-            model, report = AutoModelForDepthEstimation.from_pretrained(
-                folder,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except _MISFITS as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise EstimatorError(
-            f"The depth network in {folder} cannot be loaded: {reason}",
-            hint="Its files do not fit together, or it needs another version of transformers.",
-        ) from error
+    with _misfits_explained(folder), _quiet():
+        processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        # float32, whatever the file holds: the CPU is slow at anything else.
+        model, report = AutoModelForDepthEstimation.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
     missing = sorted(key for key in report["missing_keys"] if not _UNUSED.search(key))
     if missing:
         # transformers would fill them with random numbers.
@@ -185,6 +181,18 @@ def _load(folder: Path, device: torch.device) -> tuple[Any, torch.nn.Module]:
             hint="Download both again, from the same model.",
         )
     return processor, model.to(device).eval()
+
+
+@contextmanager
+def _misfits_explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except _MISFITS as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise EstimatorError(
+            f"The depth network in {folder} cannot be loaded: {reason}",
+            hint="Its files do not fit together, or it needs another version of transformers.",
+        ) from error
 
 
 @contextmanager

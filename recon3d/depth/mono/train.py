@@ -19,6 +19,7 @@ from recon3d.depth.mono.objective import MonoObjective
 from recon3d.depth.mono.recipe import Recipe
 from recon3d.depth.training.loop import CHECKPOINT, train
 from recon3d.depth.training.schedule import Schedule
+from recon3d.run.documents import parse_json
 from recon3d.run.files import write_json
 from recon3d.run.task import Task
 
@@ -118,7 +119,7 @@ def train_mono(
 def _check_same(path: Path, run: Mapping[str, Any]) -> str:
     """Refuse to go on with another recipe; returns what the run started from."""
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = parse_json(path.read_text(encoding="utf-8"))
         start = str(before["start"])
     except (OSError, ValueError, KeyError) as error:
         raise EstimatorError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from recon3d.depth.multiview.recipe import MultiViewData
 from recon3d.depth.training.loop import CHECKPOINT, train
 from recon3d.depth.training.scene_bank import SceneBank
 from recon3d.depth.training.schedule import Schedule
+from recon3d.run.documents import parse_json
 from recon3d.run.files import write_json
 from recon3d.run.task import Task
 
@@ -66,7 +66,7 @@ def train_multiview(
 
 def _check_same(path: Path, run: Mapping[str, Any]) -> None:
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise EstimatorError(
             f"{path} is missing or broken, so it is not known what was trained there.",

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from recon3d.photos.pictures import read_upright
+
 _FREE_SETS = ("chair", "banana", "mary_rose", "village_aerial")
 """CC BY and MIT; weights may not learn from the other sets."""
 _LONGEST_PX = 1024
@@ -33,9 +35,7 @@ def load_textures(folder: Path) -> list[Tensor]:
 def _load(file: Path) -> Tensor:
     import cv2
 
-    bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise ValueError(f"{file}: not a picture")
-    scale = min(1.0, _LONGEST_PX / max(bgr.shape[:2]))
-    bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)).permute(2, 0, 1).contiguous()
+    rgb = read_upright(file)
+    scale = min(1.0, _LONGEST_PX / max(rgb.shape[:2]))
+    rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()

@@ -6,7 +6,7 @@ import numpy as np
 
 from recon3d.core.errors import PosesError
 from recon3d.core.transform import Rigid
-from recon3d.photos.documents import read_text
+from recon3d.photos.documents import read_array, read_text
 from recon3d.photos.naming import match_by_name, split_role
 from recon3d.sfm.pose_formats.pose_file import (
     PoseFile,
@@ -84,11 +84,7 @@ def _read_array(source: PoseSource) -> PoseFile:
     from recon3d.sfm.pose_formats.nerf import read_llff
 
     path = source.within("poses_bounds.npy").path
-    try:
-        # Mapped, so that a header that claims more than the file holds takes no memory.
-        poses = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, SyntaxError) as error:
-        raise ValueError(f"it is no array of numpy: {error}") from error
+    poses = read_array(path)
     if poses.dtype.kind not in "fiu" or poses.ndim < 2 or not 0 < len(poses) < 1_000_000:
         raise ValueError(f"it is an array of {poses.dtype} with the shape {poses.shape}")
     found = poses.shape[1:]

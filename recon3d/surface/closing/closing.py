@@ -28,10 +28,11 @@ from recon3d.surface.closing.tetrahedra import (
     tetrahedra,
     vote,
 )
-from recon3d.surface.rays import MeshRays, ray_scene
+from recon3d.surface.rays import MeshRays
+from recon3d.surface.topology import edge_uses, half_edges
 
 # Lengths in shares of the scene's median depth, weights in rays.
-_SPACING = 0.015
+_SPACING = 0.01
 """Between points that fill in where the mesh has none."""
 _SIGMA = 0.009
 _SAME_DEPTH = 0.02
@@ -41,10 +42,13 @@ _LOOSE_WEIGHT, _SURELY_SEEN = 0.5, 5.0
 _BADNESS = 0.3
 _AT_CAMERA = 1e4
 _SMOOTHING_ROUNDS = 5
-_DETAIL_EDGES = 4.0
-"""Longest edge, in median edges of the mesh, of faces that stand for what photos showed."""
-_LOST_EDGES = 2.0
-_RAY_STEP_PX = 3
+
+# In median edges of the mesh.
+_SAME_VERTEX = 0.05
+_SAME_SURFACE = 0.3
+"""What lies nearer to the mesh is the mesh, triangulated otherwise."""
+_SAME_PLACE = 0.1
+"""A face does not hide itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ def close_surface(
     seen = _seen_vertices(merged, posed, depth, task)
     extra, extra_rays = np.zeros((0, 3)), _NO_RAYS
     if loose:
-        extra, extra_rays = _loose_points(merged, posed, depth, _SPACING * typical_z, task)
+        extra, extra_rays = _loose_points(mesh, posed, depth, _SPACING * typical_z, task)
     rays = _strongest(
         _Rays(
             np.concatenate([seen.point, extra_rays.point + len(merged)]),
@@ -108,21 +112,17 @@ def close_surface(
     task.check()
     vertices = _smoothed(cells.points, faces, len(merged))
     vertices[: len(merged)] = merged
-    own = of_vertex[mesh.faces]
+    own = of_vertex[mesh.faces].astype(np.int32)
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
+    faces = faces[_longest_edges(vertices, faces) < reach * typical_z]
     edge = median_edge(mesh)
-    is_confirmed = np.zeros(len(vertices), bool)
-    is_confirmed[seen.point] = True
-    longest = _longest_edges(vertices, faces)
-    is_detail = (faces < len(merged)).all(axis=1) & (longest < _DETAIL_EDGES * edge)
-    kept = is_detail & is_confirmed[faces].any(axis=1)
-    kept |= (longest < reach * typical_z) & _first_seen(vertices, faces, posed)
-    faces, is_detail = faces[kept], is_detail[kept]
-    lost = _lost(vertices, own, faces, _LOST_EDGES * edge)
+    far = _distance(mesh, vertices[faces].mean(axis=1)) > _SAME_SURFACE * edge
+    faces = faces[far | _goes_on(own, faces)]
     task.check()
-    all_faces = np.concatenate([faces, own[lost]]).astype(np.int32)
-    is_own = np.concatenate([is_detail, np.ones(int(lost.sum()), bool)])
-    return _finished(vertices, all_faces, is_own, mesh)
+    whole = Mesh(vertices.astype(np.float32), np.concatenate([own, faces]))
+    closing = np.arange(len(own), len(whole.faces))
+    faces = faces[_seen(whole, closing, posed, _SAME_PLACE * edge, task)]
+    return _joined(vertices, own, faces, mesh)
 
 
 def _median_depth(depth: Mapping[str, SceneDepth]) -> float:
@@ -135,7 +135,7 @@ def _median_depth(depth: Mapping[str, SceneDepth]) -> float:
 
 def _merged(mesh: Mesh) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, "v"]]:
     """Vertices that nearly coincide become one: they would make cells without volume."""
-    cell = np.floor(mesh.vertices / (0.3 * median_edge(mesh))).astype(np.int64)
+    cell = np.floor(mesh.vertices / (_SAME_VERTEX * median_edge(mesh))).astype(np.int64)
     _, of_vertex, counts = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
     of_vertex = of_vertex.ravel()
     sums = [np.bincount(of_vertex, mesh.vertices[:, i]) for i in range(3)]
@@ -176,17 +176,14 @@ def _inside(uv_px: np.ndarray, camera: PinholeCamera) -> Bool[np.ndarray, "n"]:
 
 
 def _loose_points(
-    points: Float64[np.ndarray, "p 3"],
+    mesh: Mesh,
     posed: PosedPhotos,
     depth: Mapping[str, SceneDepth],
     spacing: float,
     task: Task,
 ) -> tuple[Float64[np.ndarray, "q 3"], _Rays]:
     """Confirmed depth where the mesh has nothing, one point a cell of `spacing`."""
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(points)
-    low, high = points.min(axis=0) - spacing, points.max(axis=0) + spacing
+    low, high = mesh.vertices.min(axis=0) - spacing, mesh.vertices.max(axis=0) + spacing
     places, numbers, weights = [], [], []
     views = [view for view in posed.scene.views if view.photo_id in depth]
     for number, view in enumerate(views):
@@ -197,8 +194,8 @@ def _loose_points(
         agreeing = there.agreeing_views[rows, columns].ravel()
         known = np.isfinite(xyz_cam).all(axis=1) & (xyz_cam[:, 2] > 0)
         xyz = view.cam_from_world.inverse() @ xyz_cam[known].astype(np.float64)
-        far, _ = tree.query(xyz, distance_upper_bound=2 * spacing)
-        loose = np.isinf(far) & (xyz > low).all(axis=1) & (xyz < high).all(axis=1)
+        loose = ((xyz > low) & (xyz < high)).all(axis=1)
+        loose[loose] = _distance(mesh, xyz[loose]) > 2 * spacing
         places.append(xyz[loose])
         numbers.append(np.full(int(loose.sum()), number))
         weights.append(_LOOSE_WEIGHT * np.clip(agreeing[known][loose] / _SURELY_SEEN, 0.3, 1.0))
@@ -270,63 +267,72 @@ def _longest_edges(
     return longest
 
 
-def _first_seen(
-    vertices: Float64[np.ndarray, "p 3"], faces: Int32[np.ndarray, "f 3"], posed: PosedPhotos
-) -> Bool[np.ndarray, "f"]:
-    """Faces that some camera sees, nothing before them."""
-    scene, tensor = ray_scene(vertices, faces)
-    seen = np.zeros(len(faces), bool)
+def _goes_on(
+    own: Int32[np.ndarray, "f 3"], faces: Int32[np.ndarray, "g 3"]
+) -> Bool[np.ndarray, "g"]:
+    """Which faces lie across a border of the mesh, however near to it."""
+    borders = half_edges(own)[edge_uses(own).borders].astype(np.int64)
+    across = half_edges(faces)[:, ::-1].astype(np.int64)
+    width = max(int(own.max()), int(faces.max(initial=0))) + 1
+    on_border = np.isin(across @ [width, 1], borders @ [width, 1])
+    return np.asarray(on_border.reshape(-1, 3).any(axis=1))
+
+
+def _seen(
+    surface: Mesh,
+    wanted: Int64[np.ndarray, "n"],
+    posed: PosedPhotos,
+    tolerance: float,
+    task: Task,
+) -> Bool[np.ndarray, "n"]:
+    """Which of some faces cameras see from the front, nothing before them.
+
+    By four points of each: rays through pixels would slip between small faces. Where masks leave
+    something out, a sight of it counts against the face.
+    """
+    rays = MeshRays(surface)
+    corners = surface.vertices[surface.faces[wanted]]
+    middle = corners.mean(axis=1)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    balance = np.zeros(len(wanted), np.int64)
     for view in posed.scene.views:
-        camera = view.camera
-        u, v = np.meshgrid(
-            np.arange(_RAY_STEP_PX / 2, camera.width_px, _RAY_STEP_PX),
-            np.arange(_RAY_STEP_PX / 2, camera.height_px, _RAY_STEP_PX),
-        )
-        along = np.stack(
-            [(u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px, np.ones_like(u)],
-            axis=-1,
-        ).reshape(-1, 3)
-        directions = along @ view.cam_from_world.rotation
-        starts = np.broadcast_to(view.centre_world, directions.shape)
-        rays = np.hstack([starts, directions]).astype(np.float32)
-        hit = scene.cast_rays(tensor(rays))["primitive_ids"].numpy()
-        seen[np.unique(hit[hit < len(faces)])] = True
+        task.check()
+        centre, mask = view.centre_world, posed.masks.get(view.photo_id)
+        facing = np.flatnonzero(np.einsum("ij,ij->i", normals, middle - centre) < 0)
+        for points in (middle, *np.moveaxis((corners + middle[:, None]) / 2, 1, 0)):
+            uv_px, z = project(view.cam_from_world @ points[facing].astype(np.float64), view.camera)
+            inside = _inside(uv_px, view.camera) & (z > 0)
+            rows, pixels = facing[inside], np.floor(uv_px[inside]).astype(np.int64)
+            visible = ~rays.hidden(centre, points[rows], tolerance)
+            kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]
+            balance[rows] += visible * np.where(kept, 1, -1)
+    seen: np.ndarray = balance > 0
     return seen
 
 
-def _lost(
+def _distance(mesh: Mesh, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n"]:
+    """From each point to the surface."""
+    face, weights = MeshRays(mesh).nearest(points.astype(np.float32))
+    nearest = np.einsum("nk,nki->ni", weights, mesh.vertices[mesh.faces[face]])
+    distance: np.ndarray = np.linalg.norm(nearest - points, axis=1)
+    return distance
+
+
+def _joined(
     vertices: Float64[np.ndarray, "p 3"],
-    own: Int64[np.ndarray, "f 3"],
-    faces: Int32[np.ndarray, "g 3"],
-    tolerance: float,
-) -> Bool[np.ndarray, "f"]:
-    """Faces of the mesh that the cut took for nothing: what photos confirmed is never lost.
-
-    By distance: where the cut runs over single points that stick out, nothing is lost.
-    """
-    if not len(faces):
-        return np.ones(len(own), bool)
-    middles = vertices[own].mean(axis=1).astype(np.float32)
-    nearest, weights = MeshRays(Mesh(vertices.astype(np.float32), faces)).nearest(middles)
-    there = np.einsum("nk,nki->ni", weights, vertices[faces[nearest]])
-    far: np.ndarray = np.linalg.norm(there - middles, axis=1) > tolerance
-    return far
-
-
-def _finished(
-    vertices: Float64[np.ndarray, "p 3"],
-    faces: Int32[np.ndarray, "f 3"],
-    is_own: Bool[np.ndarray, "f"],
+    own: Int32[np.ndarray, "f 3"],
+    closing: Int32[np.ndarray, "g 3"],
     mesh: Mesh,
 ) -> Mesh:
     """With the colours of the mesh, and marked where it had no surface or marked one itself."""
     from scipy.spatial import cKDTree
 
+    faces = np.concatenate([own, closing])
     used, numbers = np.unique(faces, return_inverse=True)
     places = vertices[used].astype(np.float32)
-    faces = numbers.reshape(faces.shape).astype(np.int32)
     _, nearest = cKDTree(mesh.vertices).query(places)
-    filled = ~is_own
+    faces = numbers.reshape(faces.shape).astype(np.int32)
+    filled = np.arange(len(faces)) >= len(own)
     if mesh.filled is not None:
         marked = np.zeros(len(mesh.vertices), bool)
         marked[mesh.faces[mesh.filled]] = True

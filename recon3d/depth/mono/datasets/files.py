@@ -11,8 +11,10 @@ from jaxtyping import Float32, UInt8
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import InputError
 from recon3d.depth.mono.frames import Frame
+from recon3d.photos.depth_images import read_depth_m
+from recon3d.photos.documents import read_array
 from recon3d.photos.naming import PHOTO_SUFFIXES
-from recon3d.photos.pictures import read_depth_m, read_upright
+from recon3d.photos.pictures import read_upright
 
 _GUESSED_VIEW_DEG = 60
 
@@ -113,8 +115,8 @@ def read_matrix(path: Path) -> tuple[float, float, float, float]:
 
 def _read_npy(path: Path) -> Float32[np.ndarray, "h w"]:
     try:
-        depth = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        depth = read_array(path)
+    except ValueError as error:
         raise InputError(f"{path} is broken or no NumPy file: {error}.") from error
     depth = depth[..., 0] if depth.ndim == 3 and depth.shape[2] == 1 else depth
     if depth.ndim != 2 or depth.size == 0 or depth.dtype.kind not in "fiu":

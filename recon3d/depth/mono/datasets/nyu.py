@@ -20,6 +20,7 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.errors import InputError, is_lack_of_memory, not_enough_memory
 from recon3d.depth.mono.datasets.files import frame_of, read_depth, read_rgb
 from recon3d.depth.mono.frames import Frame, FrameSet
+from recon3d.photos.decoding import opened
 
 _MAT = "nyu_depth_v2_labeled.mat"
 _SPLITS = "splits.mat"
@@ -132,12 +133,10 @@ def _pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def _read_any_depth(path: Path) -> Float32[np.ndarray, "h w"]:
     """Millimetres in 16 bits, or tenths of the full range of 10 m in 8 bits."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             if image.mode == "L":
                 return np.asarray(image, np.float32) * np.float32(_FARTHEST_M / 255)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"{path} is missing or broken.") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}.", hint=error.hint) from error
     return read_depth(path)

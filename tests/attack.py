@@ -1,0 +1,77 @@
+"""Everything that can happen to recon3d, done to it: `python tests/attack.py` writes the table.
+
+    python tests/attack.py --page docs/RELIABILITY.md
+
+takes about three hours; `--seconds 20 --kills 3 --stops 3 --disks 6 --damages 3` a quarter of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from breaking import ROOT, Subject, Tried, damages, full_disks, interruptions, kills
+from fuzzing import READERS, Found, fuzzed
+
+_MARK = "<!-- attack -->"
+_PHOTOS = 6
+
+
+def main() -> int:
+    """Do it all; returns 1 if anything is not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0, help="of fuzzing, per reader")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--stops", type=int, default=10)
+    parser.add_argument("--disks", type=int, default=8)
+    parser.add_argument("--damages", type=int, default=35)
+    parser.add_argument("--page", type=Path, help="page whose part after the mark is replaced")
+    given = parser.parse_args()
+    rng = random.Random(given.seed)
+    with tempfile.TemporaryDirectory() as place:
+        photos = sorted((ROOT / "examples" / "photos").glob("*.jpg"))[:_PHOTOS]
+        subject = Subject(photos, Path(place))
+        tried = {
+            "killed (SIGKILL) at a random moment": kills(subject, given.kills, rng),
+            "stopped (Ctrl-C) at a random moment": interruptions(subject, given.stops, rng),
+            "disk full": full_disks(subject, given.disks),
+            "a file of the workspace damaged": damages(subject, given.damages, rng),
+        }
+    found = {name: fuzzed(name, given.seconds, given.seed) for name in READERS}
+    table = _runs(tried) + "\n" + _readers(found)
+    if given.page:
+        before = given.page.read_text(encoding="utf-8").partition(_MARK)[0]
+        given.page.write_text(f"{before}{_MARK}\n\n{table}", encoding="utf-8")
+    sys.stdout.write(table)
+    wrong = [each for one in tried.values() for each in one.wrong]
+    wrong += [each for one in found.values() for each in one.not_ours]
+    sys.stdout.write("\n\n".join(["", *wrong]))
+    return 1 if wrong else 0
+
+
+def _runs(tried: dict[str, Tried]) -> str:
+    rows = [
+        f"| {name} | {one.times} | {len(one.wrong) or 'none'} | {one.note} |\n"
+        for name, one in tried.items()
+    ]
+    return "| what happens to a run | times | gone wrong | |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def _readers(found: dict[str, Found]) -> str:
+    rows = [
+        f"| {name} | {one.files:,} | {one.refused:,} | {len(one.not_ours) or 'none'} | "
+        f"{one.hangs or 'none'} | {one.slowest_seconds:.1f} s | {one.peak_mib:.0f} MiB |\n"
+        for name, one in found.items()
+    ]
+    head = (
+        "| reader | spoilt files | refused | errors that are not ours | hangs | slowest | memory |"
+    )
+    return f"{head}\n|---|---|---|---|---|---|---|\n" + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
