@@ -9,10 +9,11 @@ from typing import Any
 from recon3d.config import Config
 from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
-from recon3d.depth import align
+from recon3d.depth import align, plain_regions
 from recon3d.depth.align import ALIGN
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE, choose_model
+from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
 from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
@@ -79,6 +80,8 @@ def _depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results)
     posed, made.aligned = made.posed, made.predictions
     if align.is_needed(made.predictions.value):
         made.aligned = work.run(ALIGN, config.align, posed, made.predictions)
+    if plain_regions.is_needed(posed.value, config.refine):
+        made.aligned = work.run(COMPLETE_PLAIN_REGIONS, config.refine, posed, made.aligned)
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return

@@ -65,7 +65,8 @@ class Results:
     posed: StageResult[PosedPhotos] | None = None
     predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
     aligned: StageResult[Mapping[str, PredictedDepth]] | None = None
-    """The predictions in scene units; themselves, where they already are."""
+    """The predictions in scene units, with planes in plain regions; themselves, where neither is
+    needed."""
     depth: StageResult[Mapping[str, SceneDepth]] | None = None
     surface: StageResult[tuple[Mesh, PointCloud]] | None = None
     mesh: StageResult[Mesh] | None = None

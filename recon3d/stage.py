@@ -8,6 +8,7 @@ from typing import Any
 from recon3d.depth.align import ALIGN
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE
+from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
 from recon3d.run.stage import Stage
@@ -25,6 +26,7 @@ STAGES: Mapping[str, Stage[Any]] = {
         REGISTER,
         ESTIMATE,
         ALIGN,
+        COMPLETE_PLAIN_REGIONS,
         CHECK_CONSISTENCY,
         SETTLE,
         FUSE,

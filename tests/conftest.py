@@ -19,6 +19,8 @@ for module in (
     "depth.align",
     "depth.alignment",
     "depth.consistency",
+    "depth.plain_regions",
+    "depth.region_planes",
     "surface.fuse",
     "surface.mesh",
     "surface.relief",

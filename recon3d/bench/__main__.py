@@ -25,6 +25,7 @@ from recon3d.run.task import Event
 _LAST_BEFORE = {
     "pose": Until.INGEST,
     "depth": Until.POSE,
+    "planes": Until.POSE,
     "refine": Until.POSE,
     "fuse": Until.DEPTH,
     "mesh": Until.FUSE,

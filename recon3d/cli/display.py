@@ -40,6 +40,7 @@ _TITLES = {
     "pose": "Place the photos",
     "depth": "Estimate depth",
     "align": "Align the depth",
+    "planes": "Fit planes to plain regions",
     "refine": "Check the depth",
     "fuse": "Fuse the surface",
     "scale": "Settle the scale",

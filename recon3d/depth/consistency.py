@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +12,13 @@ from jaxtyping import Bool, Float
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.depth import PredictedDepth, SceneDepth
-from recon3d.core.errors import Cancelled, TooLittleDepthError
+from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.transform import Rigid
 from recon3d.depth import files as depth_files
 from recon3d.depth.covisibility import rank_neighbours
+from recon3d.depth.per_view import write_per_view
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
@@ -38,7 +38,7 @@ _SPECKLE_SHARE = 2e-4
 """Islands of depth smaller than this share of the photo are mismatches, not objects."""
 
 
-_BYTES_PER_PIXEL = 250
+BYTES_PER_PIXEL = 250
 """That checking one photo takes; measured, with a margin."""
 
 
@@ -55,6 +55,10 @@ class RefineConfig:
 
     max_depth_error: Annotated[float, Range(above=0, below=1)] = 0.015
     """A confirming view agrees on the depth within this share of it."""
+
+    plain_regions: bool = True
+    """Whether plain walls, on which nothing can be matched, get the plane through what is
+    confirmed around them. Other views must confirm it like any depth."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -80,13 +84,10 @@ def refine_depth(
         ValueError: a prediction is not in scene units; `align` brings it there.
     """
     views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
-    neighbours = _neighbours(posed, views)
-    paths = depth_files.depth_file_paths(folder, list(views))
-    todo = [photo_id for photo_id in views if not paths[photo_id].exists()]
+    judges = judges_of(posed, predictions)
     measured = bool(posed.sensor_depth)
 
-    def refine_one(photo_id: str) -> str:
-        task.check()
+    def refine_one(photo_id: str, path: Path) -> None:
         prediction = predictions[photo_id]
         if prediction.kind != "scene":
             raise ValueError(f"kind of {photo_id}: got {prediction.kind}, expected scene")
@@ -95,23 +96,12 @@ def refine_depth(
                 prediction.values, prediction.confidence, prediction.camera, photo_id
             )
         else:
-            others = [views[other] for other in neighbours[photo_id]]
-            refined = _confirm(views[photo_id], prediction, others, predictions, config, task)
-        depth_files.write_scene_depth(paths[photo_id], refined)
-        return photo_id
+            view = views[photo_id]
+            refined = confirm(view, prediction, judges[photo_id], predictions, config, task)
+        depth_files.write_scene_depth(path, refined)
 
-    # NumPy and OpenCV release the GIL for whole images.
-    pixels = max(view.camera.width_px * view.camera.height_px for view in views.values())
-    with ThreadPoolExecutor(task.runtime.threads_within(_BYTES_PER_PIXEL * pixels)) as pool:
-        done = len(views) - len(todo)
-        task.step(done, len(views))
-        try:
-            for photo_id in pool.map(refine_one, todo):
-                done += 1
-                task.step(done, len(views), photo_id)
-        except Cancelled:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    paths = depth_files.depth_file_paths(folder, list(views))
+    write_per_view(paths, refine_one, BYTES_PER_PIXEL * most_pixels(views.values()), task)
     known = [np.mean(read_depth.depth_z > 0) for read_depth in read_scene_depth(folder).values()]
     if not any(known):
         raise TooLittleDepthError(
@@ -130,36 +120,46 @@ def read_scene_depth(folder: Path) -> Mapping[str, SceneDepth]:
     return FileMapping(depth_files.depth_file_paths(folder), depth_files.read_scene_depth)
 
 
-def _neighbours(posed: PosedPhotos, views: Mapping[str, View]) -> dict[str, list[str]]:
-    ids = [view.photo_id for view in posed.scene.views]
-    ranked = rank_neighbours(posed.scene, _NEIGHBOURS)
+def judges_of(
+    posed: PosedPhotos, predictions: Mapping[str, PredictedDepth]
+) -> dict[str, list[View]]:
+    """By photo id: the views with depth that a view's depth map is checked against, best first."""
+    views = posed.scene.views
     return {
-        ids[index]: [ids[other] for other in others if ids[other] in views]
-        for index, others in enumerate(ranked)
+        views[index].photo_id: [
+            views[other] for other in others if views[other].photo_id in predictions
+        ]
+        for index, others in enumerate(rank_neighbours(posed.scene, _NEIGHBOURS))
     }
 
 
-def _confirm(
+def most_pixels(views: Iterable[View]) -> int:
+    """Of any of the views, in its photo."""
+    return max(view.camera.width_px * view.camera.height_px for view in views)
+
+
+def confirm(
     view: View,
     prediction: PredictedDepth,
-    others: Sequence[View],
+    judges: Sequence[View],
     predictions: Mapping[str, PredictedDepth],
     config: RefineConfig,
     task: Task,
 ) -> SceneDepth:
+    """What of a view's depth map other views' maps confirm."""
     camera, depth_z = prediction.camera, prediction.values
     rays = pixel_rays(camera).astype(np.float32)
     agreeing = np.zeros(depth_z.shape, np.uint8)
     inverse_sum = np.divide(1.0, depth_z, out=np.zeros_like(depth_z), where=depth_z > 0)
-    for other in others:
+    for judge in judges:
         task.check()
-        theirs = predictions[other.photo_id]
-        other_from_view = other.cam_from_world @ view.cam_from_world.inverse()
-        back_z = _seen_by(depth_z, rays, camera, theirs, other_from_view, config)
+        judge_from_view = judge.cam_from_world @ view.cam_from_world.inverse()
+        theirs = predictions[judge.photo_id]
+        back_z = _seen_by(depth_z, rays, camera, theirs, judge_from_view, config)
         agrees = back_z > 0
         agreeing += agrees
         inverse_sum += np.divide(1.0, back_z, out=np.zeros_like(back_z), where=agrees)
-    needed = config.min_views if len(others) > 2 else min(config.min_views, 1)
+    needed = config.min_views if len(judges) > 2 else min(config.min_views, 1)
     sure = prediction.confidence >= _SURE
     kept = (agreeing + sure >= needed) & (agreeing > 0) & (depth_z > 0) & ~_fringe(prediction)
     mean_z = np.divide(1.0 + agreeing, inverse_sum, out=np.zeros_like(depth_z), where=kept)

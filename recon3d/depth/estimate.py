@@ -15,7 +15,8 @@ from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.depth.anchors import point_sigmas
-from recon3d.depth.covisibility import depth_range, rank_neighbours
+from recon3d.depth.contrast import visible
+from recon3d.depth.covisibility import depth_range, overlap_range, rank_neighbours
 from recon3d.depth.files import (
     depth_file_paths,
     in_one_sentence,
@@ -131,6 +132,8 @@ class _Plan:
 
     sources: tuple[int, ...]
     depth_range: tuple[float, float]
+    is_guess: bool = False
+    """The range is all that the cameras could see, as no points tell it."""
 
 
 def _plans(posed: PosedPhotos, wanted: int) -> dict[int, _Plan]:
@@ -139,9 +142,10 @@ def _plans(posed: PosedPhotos, wanted: int) -> dict[int, _Plan]:
         return {index: _Plan((), (0.0, np.inf)) for index in range(len(posed.scene.views))}
     plans = {}
     for index, others in enumerate(rank_neighbours(posed.scene, wanted)):
-        span = depth_range(posed.scene, index, others)
-        if others and span:
+        if span := depth_range(posed.scene, index, others):
             plans[index] = _Plan(tuple(others), span)
+        elif span := overlap_range(posed.scene, index, others):
+            plans[index] = _Plan(tuple(others), span, is_guess=True)
     return plans
 
 
@@ -154,9 +158,18 @@ def _requests(
     for index, plan in plans.items():
         sources = tuple(frame(other) for other in plan.sources)
         seen = points.seen_by(index)
-        yield DepthRequest(
+        request = DepthRequest(
             frame(index), sources, points.xyz_world[seen], plan.depth_range, sigmas[seen]
         )
+        yield _narrowed(request) if plan.is_guess else request
+
+
+def _narrowed(request: DepthRequest) -> DepthRequest:
+    """The same with a depth range that the photos themselves tell."""
+    # torch takes seconds to import and is not needed when every depth map is in the cache.
+    from recon3d.depth.sweep import look_around
+
+    return replace(request, depth_range=look_around(request))
 
 
 def _finite(prediction: PredictedDepth) -> PredictedDepth:
@@ -173,7 +186,7 @@ def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
     view = posed.scene.views[index]
     camera = view.camera.fitted(resolution_px)
     size = (camera.width_px, camera.height_px)
-    rgb = posed.rgb[view.photo_id]
+    rgb = visible(posed.rgb[view.photo_id])
     mask = posed.masks.get(view.photo_id)
     depth_z = posed.sensor_depth.get(view.photo_id)
     if camera != view.camera:
@@ -190,7 +203,7 @@ def _frame(posed: PosedPhotos, index: int, resolution_px: int) -> DepthFrame:
 ESTIMATE = Stage(
     name="depth",
     result="predictions",
-    version=2,
+    version=3,
     run=estimate_depth,
     read=read_predictions,
     warnings=warnings,

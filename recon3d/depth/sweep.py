@@ -21,6 +21,13 @@ Check = Callable[[], None]
 _SURE = 2 / 3
 """Confidence from which on a pixel needs no smoothing."""
 
+_LOOK_PX = 240
+"""Longest side for a quick look at how far things are."""
+_LEAST_CERTAIN = 0.01
+"""Of the pixels of a quick look that it takes to be believed."""
+_ROOM = 0.8, 1.25
+"""For surfaces nearer and farther than any that it is certain of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
@@ -68,6 +75,23 @@ def sweep(
     if reference.mask is not None:
         depth_z = depth_z * torch.from_numpy(reference.mask).to(device)
     return PredictedDepth(depth_z.cpu().numpy(), "scene", confidence.cpu().numpy(), camera)
+
+
+@torch.inference_mode()
+def look_around(request: DepthRequest) -> tuple[float, float]:
+    """A narrower depth range than the request's, from what a quick search is certain of.
+
+    On the CPU: it takes a fraction of a second.
+    """
+    camera = request.reference.camera.fitted(_LOOK_PX)
+    level = _Level(request, camera, SweepSettings(), torch.device("cpu"))
+    planes = level.inverse_depth_planes(*request.depth_range)
+    inverse_depth, certainty = level.search_all(planes, lambda: None)
+    certain = inverse_depth[certainty >= 1].numpy()
+    if len(certain) < _LEAST_CERTAIN * inverse_depth.numel():
+        return request.depth_range
+    far, near = np.percentile(certain, [2, 98])
+    return float(1 / near * _ROOM[0]), float(1 / far * _ROOM[1])
 
 
 def sharpen(

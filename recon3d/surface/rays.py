@@ -82,6 +82,14 @@ class MeshRays:
             weights[rows] = np.column_stack([1 - uv.sum(1), uv])
         return face, weights
 
+    def distance(self, points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n"]:
+        """From each point to the mesh."""
+        found = np.zeros(len(points), np.float32)
+        for rows in _slices(len(points)):
+            tensor = self._tensor(np.ascontiguousarray(points[rows]))
+            found[rows] = self._scene.compute_distance(tensor).numpy()
+        return found
+
     def crossings(
         self, starts: Float32[np.ndarray, "n 3"], ends: Float32[np.ndarray, "n 3"]
     ) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "k"]]:

@@ -80,7 +80,10 @@ def test_a_cap_that_nobody_measured_is_closed_and_marked() -> None:
     assert np.count_nonzero(~closed.filled) == len(open_ball.faces)
     # Where the cut took other triangles than the mesh has, slits of single triangles may stay.
     whole = close_seams(make_manifold(closed))
-    assert open_length(whole) < 0.2 * open_length(open_ball)
+    assert open_length(whole) < 0.2 * open_length(open_ball), (
+        open_length(whole),
+        open_length(open_ball),
+    )
 
 
 def test_what_reaches_too_far_stays_open() -> None:

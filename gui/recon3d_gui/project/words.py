@@ -76,6 +76,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "refine.min_views": _everyday("Photos that agree"),
         "refine.max_error_px": _expert("Tolerance in photos", "px"),
         "refine.max_depth_error": _expert("Tolerance in depth", "of it"),
+        "refine.plain_regions": _expert("Planes on plain walls"),
     },
     "Surface": {
         "fuse.surface": Words(

@@ -1,0 +1,108 @@
+"""Which faces of a cut close a mesh's holes."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int32, Int64
+
+from recon3d.core.camera import project
+from recon3d.core.scene import PosedPhotos
+from recon3d.core.surface import Mesh, median_edge
+from recon3d.run.task import Task
+from recon3d.surface.closing.sightings import in_frame
+from recon3d.surface.rays import MeshRays
+from recon3d.surface.topology import edge_uses, half_edges
+
+# In median edges of the mesh.
+_SAME_SURFACE = 0.3
+"""What lies nearer to the mesh is the mesh, triangulated otherwise."""
+_SAME_PLACE = 0.1
+"""A face does not hide itself."""
+
+
+def closing_faces(
+    vertices: Float64[np.ndarray, "p 3"],
+    own: Int32[np.ndarray, "f 3"],
+    cut: Int32[np.ndarray, "g 3"],
+    posed: PosedPhotos,
+    longest_edge: float,
+    task: Task,
+) -> Int32[np.ndarray, "h 3"]:
+    """Faces of a cut off the mesh or across its border that cameras see from the front.
+
+    Args:
+        vertices: Of both.
+        own: Faces of the mesh.
+        cut: Faces of the surface between free and solid.
+        posed: The photos; what their masks leave out counts against a face.
+        longest_edge: Of a closing face, in scene units.
+        task: Asked whether to stop.
+    """
+    mesh = Mesh(vertices.astype(np.float32), own)
+    edge = median_edge(mesh)
+    cut = cut[_longest_edges(vertices, cut) < longest_edge]
+    points = _points_of(vertices[cut].astype(np.float32))
+    distance = MeshRays(mesh).distance(points.reshape(-1, 3)).reshape(points.shape[:2])
+    far = distance.max(axis=0) > _SAME_SURFACE * edge
+    cut = cut[far | _goes_on(own, cut)]
+    task.check()
+    whole = Mesh(mesh.vertices, np.concatenate([own, cut]))
+    numbers = np.arange(len(own), len(whole.faces))
+    return cut[_seen(whole, numbers, posed, _SAME_PLACE * edge, task)]
+
+
+def _longest_edges(
+    vertices: Float64[np.ndarray, "p 3"], faces: Int32[np.ndarray, "f 3"]
+) -> Float64[np.ndarray, "f"]:
+    corners = vertices[faces]
+    longest: np.ndarray = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    return longest
+
+
+def _goes_on(
+    own: Int32[np.ndarray, "f 3"], faces: Int32[np.ndarray, "g 3"]
+) -> Bool[np.ndarray, "g"]:
+    """Which faces lie across a border of the mesh, however near to it."""
+    borders = half_edges(own)[edge_uses(own).borders].astype(np.int64)
+    across = half_edges(faces)[:, ::-1].astype(np.int64)
+    width = max(int(own.max()), int(faces.max(initial=0))) + 1
+    on_border = np.isin(across @ [width, 1], borders @ [width, 1])
+    return np.asarray(on_border.reshape(-1, 3).any(axis=1))
+
+
+def _points_of(corners: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "4 f 3"]:
+    """The middle of each face, and the points halfway from there to its corners."""
+    middle = corners.mean(axis=1)
+    return np.stack([middle, *np.moveaxis((corners + middle[:, None]) / 2, 1, 0)])
+
+
+def _seen(
+    surface: Mesh,
+    wanted: Int64[np.ndarray, "n"],
+    posed: PosedPhotos,
+    tolerance: float,
+    task: Task,
+) -> Bool[np.ndarray, "n"]:
+    """Which of some faces cameras see from the front, nothing before them.
+
+    By four points of each: rays through pixels would slip between small faces. Where masks leave
+    something out, a sight of it counts against the face.
+    """
+    rays = MeshRays(surface)
+    corners = surface.vertices[surface.faces[wanted]]
+    points = _points_of(corners)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    balance = np.zeros(len(wanted), np.int64)
+    for view in posed.scene.views:
+        task.check()
+        centre, mask = view.centre_world, posed.masks.get(view.photo_id)
+        facing = np.flatnonzero(np.einsum("ij,ij->i", normals, points[0] - centre) < 0)
+        for places in points:
+            uv_px, z = project(view.cam_from_world @ places[facing].astype(np.float64), view.camera)
+            within = in_frame(uv_px, view.camera) & (z > 0)
+            rows, pixels = facing[within], np.floor(uv_px[within]).astype(np.int64)
+            visible = ~rays.hidden(centre, places[rows], tolerance)
+            kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]
+            balance[rows] += visible * np.where(kept, 1, -1)
+    seen: np.ndarray = balance > 0
+    return seen
