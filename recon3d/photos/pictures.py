@@ -118,7 +118,9 @@ def read_upright(path: Path) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
-    """Grey pixels as they are stored, not turned by EXIF: calibration is about the sensor.
+    """Grey pixels as they are stored: calibration is about the sensor.
+
+    Neither turned by EXIF nor brought to sRGB, which moves where a blurred edge is in the middle.
 
     Raises:
         InputError: as `read_picture`.
@@ -127,8 +129,7 @@ def read_grey(path: Path) -> UInt8[np.ndarray, "h w"]:
         # A JPEG then skips the colours.
         image.draft("L", None)
         image.load()
-        coloured, _ = to_srgb(to_8_bits(image))
-        return np.asarray(coloured.convert("L"))
+        return np.asarray(to_8_bits(image).convert("L"))
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:
