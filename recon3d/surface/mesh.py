@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,10 @@ from recon3d.surface.relief_mesh import as_seen, from_seen
 
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
+_CLOSE = "close what no camera looked through"
+_MOST_FACES_TO_CLOSE = 2_000_000
+"""A million points make tetrahedra of some 6 GiB; the limit is a number, not what is free, because
+memory must not change a result."""
 _SEAM_EDGES = 2.0
 """Radius, in median edges, of what stays open between the mesh and what closes it."""
 
@@ -117,7 +122,7 @@ def clean_mesh(
         ),
         Link("close holes", lambda mesh: fill_holes(mesh, config.hole_size), "holes", count_holes),
         Link("decimate", lambda mesh: decimate(mesh, config.faces)),
-        Link("close what no camera looked through", close, "holes", count_holes) if close else None,
+        Link(_CLOSE, close, "holes", count_holes) if close else None,
         _REPAIR if close else None,
         Link("close seams", close_seams, "holes", count_holes) if close else None,
         Link("decimate again", lambda mesh: decimate(mesh, config.faces)) if close else None,
@@ -185,6 +190,18 @@ def close_seams(mesh: Mesh) -> Mesh:
     return fill_holes(mesh, _SEAM_EDGES * median_edge(mesh) / diagonal)
 
 
+def warnings(folder: Path) -> list[str]:
+    """What is worse than it looks in what `clean_mesh` wrote."""
+    links = read_effects(folder)["links"]
+    for before, link in pairwise(links):
+        if link["name"] == _CLOSE and before["faces_after"] > _MOST_FACES_TO_CLOSE:
+            return [
+                f"Holes stay open: closing them takes at most {_MOST_FACES_TO_CLOSE:,} triangles, "
+                f"the mesh has {before['faces_after']:,}. --faces makes fewer."
+            ]
+    return []
+
+
 def smooth(mesh: Mesh, passes: int) -> Mesh:
     """Smooth without rounding edges; -1 takes a pass for every 10 degrees of noise, two at most."""
     if passes < 0:
@@ -233,7 +250,12 @@ def _closing(
     # Late, because numba takes a second to import.
     from recon3d.surface.closing.closing import close_surface
 
-    return lambda mesh: close_surface(posed, depth, mesh, config.reach, task, loose=loose)
+    def close(mesh: Mesh) -> Mesh:
+        if len(mesh.faces) > _MOST_FACES_TO_CLOSE:
+            return mesh
+        return close_surface(posed, depth, mesh, config.reach, task, loose=loose)
+
+    return close
 
 
 def _clean_part(
@@ -288,6 +310,7 @@ CLEAN = Stage(
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools"),
+    warnings=warnings,
 )
 CROP = replace(CLEAN, name="crop", run=_clean_part)
 CLEAN_RELIEF = replace(CLEAN, run=_clean_relief)

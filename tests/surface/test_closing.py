@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ from sphere_scene import sphere_photos
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos
-from recon3d.core.surface import Mesh
+from recon3d.core.surface import Mesh, PointCloud
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
+from recon3d.surface.cleaning.holes import count_holes
 from recon3d.surface.cleaning.repair import make_manifold
 from recon3d.surface.closing.closing import close_surface
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.tetrahedra import Votes, surface_of, tetrahedra, vote
-from recon3d.surface.mesh import close_seams
+from recon3d.surface.mesh import CLEAN, MeshConfig, close_seams
 from recon3d.surface.topology import edge_uses, half_edges
 
 
@@ -105,6 +107,25 @@ def test_what_masks_call_background_stays_open() -> None:
     assert closed.filled is not None
     tops = closed.vertices[closed.faces[closed.filled]].mean(axis=1)
     assert not (tops[:, 2] > 0.85).any()
+
+
+def test_a_mesh_too_large_to_close_stays_open_with_a_warning_on_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posed, maps = sphere_photos()
+    none = np.zeros((0, 3), np.float32)
+    surface = (unit_sphere(0.8), PointCloud(none, none.astype(np.uint8), none))
+    config = MeshConfig(region="all", reach=1.0, hole_size=0.0)
+    folders = [tmp_path / "closed", tmp_path / "open"]
+    for folder in folders:
+        folder.mkdir()
+    CLEAN.run(posed, blind_above(maps, posed, 0.8), surface, config, folders[0], task())
+    assert not list(CLEAN.warnings(folders[0]))
+    monkeypatch.setattr("recon3d.surface.mesh._MOST_FACES_TO_CLOSE", 1000)
+    CLEAN.run(posed, blind_above(maps, posed, 0.8), surface, config, folders[1], task())
+    (warning,) = CLEAN.warnings(folders[1])
+    assert "stay open" in warning
+    assert count_holes(CLEAN.read(folders[1])) > count_holes(CLEAN.read(folders[0]))
 
 
 def test_a_whole_surface_stays_as_it_is() -> None:

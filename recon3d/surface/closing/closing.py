@@ -144,13 +144,13 @@ def _smoothed(
     ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     both = np.concatenate([ends, ends[:, ::-1]])
     graph = coo_array((np.ones(len(both)), both.T), shape=(len(points),) * 2).tocsr()
-    degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)
+    degree = np.asarray(graph.sum(axis=1)).ravel()
+    joined = np.flatnonzero(degree)
+    joined = joined[joined >= first]
     moved = points.copy()
-    alone = np.asarray(graph.sum(axis=1)).ravel()[first:] == 0
     for _ in range(_SMOOTHING_ROUNDS):
-        mean = (graph @ moved)[first:] / degree[first:, None]
-        mean[alone] = moved[first:][alone]
-        moved[first:] = (moved[first:] + mean) / 2
+        mean = (graph @ moved)[joined] / degree[joined, None]
+        moved[joined] = (moved[joined] + mean) / 2
     return moved
 
 
