@@ -306,7 +306,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=7,
+    version=8,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools"),

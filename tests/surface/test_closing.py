@@ -17,6 +17,7 @@ from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.cleaning.holes import count_holes
 from recon3d.surface.cleaning.repair import make_manifold
+from recon3d.surface.closing.bridging import bridged
 from recon3d.surface.closing.closing import close_surface
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.tetrahedra import Votes, surface_of, tetrahedra, vote
@@ -177,6 +178,47 @@ def test_the_cut_is_the_cheapest_of_all() -> None:
 
     every = [np.array([(n >> i) & 1 for i in range(count)], bool) for n in range(2**count)]
     assert cost(free_cells(cells, votes)) == pytest.approx(min(map(cost, every)))
+
+
+def strip(width: float) -> tuple[np.ndarray, np.ndarray]:
+    """A row of four squares one unit long, each two faces; the vertices, the faces."""
+    x, y = np.meshgrid(np.arange(5.0), [0.0, width])
+    vertices = np.stack([x.ravel(), y.ravel(), np.zeros(10)], axis=1)
+    squares = [([k, k + 1, k + 6], [k, k + 6, k + 5]) for k in range(4)]
+    return vertices, np.array(squares, np.int32).reshape(-1, 3)
+
+
+def test_what_no_camera_sees_bridges_narrow_gaps_of_what_they_see() -> None:
+    # A gap one unit wide and five high: five of area against ten less two of border.
+    vertices, faces = strip(5.0)
+    own, choice = faces[4:], faces[:4]
+    seen, none = np.array([1, 1, 0, 0], bool), np.zeros(4, bool)
+    assert bridged(vertices, own, choice, seen, none, 0.7).all()
+    assert (bridged(vertices, own, choice, seen, none, 0.5) == seen).all()
+    barred = np.array([0, 0, 1, 0], bool)
+    assert not bridged(vertices, own, choice, seen, barred, 0.7)[2]
+
+
+def test_no_other_bridges_cost_less() -> None:
+    rng = np.random.default_rng(4)
+    vertices, faces = strip(0.7)
+    vertices += rng.normal(0, 0.2, vertices.shape)
+    own, gap = faces[3:5], np.delete(faces, (3, 4), axis=0)
+    seen, barred = np.zeros((2, len(gap)), bool)
+    seen[[0, 5]] = True
+    width = 0.35
+
+    def cost(kept: np.ndarray) -> float:
+        whole = np.concatenate([own, gap[kept]])
+        a, b, c = np.moveaxis(vertices[gap[kept & ~seen]], 1, 0)
+        area = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+        ends = vertices[half_edges(whole)[edge_uses(whole).borders]]
+        return float(area + width * np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).sum())
+
+    every = [np.array([(n >> i) & 1 for i in range(len(gap))], bool) for n in range(2 ** len(gap))]
+    every = [kept for kept in every if kept[seen].all()]
+    found = bridged(vertices, own, gap, seen, barred, width)
+    assert cost(found) == pytest.approx(min(map(cost, every)))
 
 
 def test_facets_face_the_free_side() -> None:

@@ -9,6 +9,7 @@ from recon3d.core.camera import project
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, median_edge
 from recon3d.run.task import Task
+from recon3d.surface.closing.bridging import bridged
 from recon3d.surface.closing.sightings import in_frame
 from recon3d.surface.rays import MeshRays
 from recon3d.surface.topology import edge_uses, half_edges
@@ -26,9 +27,10 @@ def closing_faces(
     cut: Int32[np.ndarray, "g 3"],
     posed: PosedPhotos,
     longest_edge: float,
+    bridge: float,
     task: Task,
 ) -> Int32[np.ndarray, "h 3"]:
-    """Faces of a cut off the mesh or across its border that cameras see from the front.
+    """Faces of a cut off the mesh or across its border that cameras see, and bridges between them.
 
     Args:
         vertices: Of both.
@@ -36,6 +38,7 @@ def closing_faces(
         cut: Faces of the surface between free and solid.
         posed: The photos; what their masks leave out counts against a face.
         longest_edge: Of a closing face, in scene units.
+        bridge: What a border's length weighs against unseen area, in scene units; see `bridged`.
         task: Asked whether to stop.
     """
     mesh = Mesh(vertices.astype(np.float32), own)
@@ -48,7 +51,8 @@ def closing_faces(
     task.check()
     whole = Mesh(mesh.vertices, np.concatenate([own, cut]))
     numbers = np.arange(len(own), len(whole.faces))
-    return cut[_seen(whole, numbers, posed, _SAME_PLACE * edge, task)]
+    balance = _sights(whole, numbers, posed, _SAME_PLACE * edge, task)
+    return cut[bridged(vertices, own, cut, balance > 0, balance < 0, bridge)]
 
 
 def _longest_edges(
@@ -76,14 +80,14 @@ def _points_of(corners: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "4 f 3"
     return np.stack([middle, *np.moveaxis((corners + middle[:, None]) / 2, 1, 0)])
 
 
-def _seen(
+def _sights(
     surface: Mesh,
     wanted: Int64[np.ndarray, "n"],
     posed: PosedPhotos,
     tolerance: float,
     task: Task,
-) -> Bool[np.ndarray, "n"]:
-    """Which of some faces cameras see from the front, nothing before them.
+) -> Int64[np.ndarray, "n"]:
+    """How often cameras see some faces from the front, nothing before them.
 
     By four points of each: rays through pixels would slip between small faces. Where masks leave
     something out, a sight of it counts against the face.
@@ -104,5 +108,4 @@ def _seen(
             visible = ~rays.hidden(centre, places[rows], tolerance)
             kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]
             balance[rows] += visible * np.where(kept, 1, -1)
-    seen: np.ndarray = balance > 0
-    return seen
+    return balance

@@ -41,6 +41,8 @@ _SPACING = 0.01
 _SIGMA = 0.009
 _BADNESS = 0.3
 _AT_CAMERA = 1e4
+_BRIDGE = 0.01
+"""What a border's length weighs against the area of faces that no camera sees."""
 _SMOOTHING_ROUNDS = 5
 
 _SAME_VERTEX = 0.05
@@ -98,7 +100,8 @@ def close_surface(
     vertices[: len(merged)] = merged
     own = of_vertex[mesh.faces].astype(np.int32)
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
-    closing = closing_faces(vertices, own, faces, posed, reach * typical_z, task)
+    longest, bridge = reach * typical_z, _BRIDGE * typical_z
+    closing = closing_faces(vertices, own, faces, posed, longest, bridge, task)
     return _joined(vertices, own, closing, mesh)
 
 
