@@ -26,7 +26,7 @@ from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
 from recon3d.surface.levels import LEVELS
-from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF
+from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF, cleaning_of
 from recon3d.surface.relief import RELIEF, SETTLE
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
@@ -85,14 +85,12 @@ def _depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results)
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return
-    closes = config.fuse.surface == "auto"
-    fusing = replace(config.fuse, surface="tsdf") if closes else config.fuse
+    surface = config.fuse.surface
+    fusing = config.fuse if surface == "poisson" else replace(config.fuse, surface="tsdf")
     fusing = within_budget(fusing, work.task(FUSE.name).runtime.memory_bytes)
     made.surface = work.run(FUSE, fusing, posed, made.depth)
-    settings = config.mesh if closes else replace(config.mesh, reach=0.0)
-    if settings.unseen == "auto" and config.fuse.surface == "poisson":
-        settings = replace(settings, unseen="keep")
     if until >= Until.MESH:
+        settings = cleaning_of(surface, config.mesh)
         _clean(work, replace(config, mesh=settings), made, CLEAN, CROP)
 
 

@@ -98,7 +98,7 @@ def test_a_whole_number_for_a_decimal_one_is_the_same_setting() -> None:
         ({"pose": {"seed": "x"}}, "pose.seed must be a whole number, got 'x'", ""),
         ({"pose": {"seed": True}}, "pose.seed must be a whole number, got True", ""),
         ({"pose": {"seed": 1.5}}, "pose.seed must be a whole number, got 1.5", ""),
-        ({"fuse": {"surface": "box"}}, '"tsdf", "poisson"', ""),
+        ({"fuse": {"surface": "box"}}, '"seen", "tsdf", "poisson"', ""),
         ({"fuse": {"voxel_pixels": []}}, "must be a number", ""),
     ],
 )

@@ -63,15 +63,15 @@ def test_order_keeps_the_surface_and_which_side_is_outside() -> None:
     faces = np.array([[2, 1, 0], [1, 3, 0], [3, 2, 0], [3, 1, 2]], np.int32)
     rgb = np.arange(12, dtype=np.uint8).reshape(4, 3)
     filled = np.array([True, False, False, False])
-    ordered = in_order(Mesh(corners, faces, rgb=rgb, filled=filled))
+    ordered = in_order(Mesh(corners, faces, rgb=rgb, inferred=filled))
     assert ordered.rgb is not None
-    assert ordered.filled is not None
+    assert ordered.inferred is not None
     volume = np.linalg.det(ordered.vertices[ordered.faces].astype(np.float64)).sum() / 6
     assert volume == pytest.approx(np.linalg.det(corners[faces].astype(np.float64)).sum() / 6)
     assert {tuple(row) for row in np.hstack([ordered.vertices, ordered.rgb]).tolist()} == {
         tuple(row) for row in np.hstack([corners, rgb]).tolist()
     }
-    (patch,) = ordered.vertices[ordered.faces[ordered.filled]]
+    (patch,) = ordered.vertices[ordered.faces[ordered.inferred]]
     assert (patch[:, 2] == 0).all()
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args
+from typing import Annotated, Any, Union, get_args
 
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
@@ -36,6 +36,7 @@ from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.export.export import Outputs
 from recon3d.results import Until
 from recon3d.run.task import CancelToken
+from recon3d.surface.fuse import SurfaceKind
 from recon3d.surface.mesh import Crop
 
 
@@ -78,9 +79,9 @@ class Mesh(DepthCommand):
     them in Blender."""
     report: OptionalPath = None
     """Where to write a copy of the report (.html); one always lies in the workspace."""
-    surface: Annotated[Literal["auto", "tsdf", "poisson"] | None, NO_DEFAULT] = None
-    """Short for --fuse.surface: auto closes holes that no camera looked through, tsdf leaves them
-    open, poisson closes everything."""
+    surface: Annotated[SurfaceKind | None, NO_DEFAULT] = None
+    """Short for --fuse.surface: auto closes holes that no camera looked through, seen leaves out
+    all that was not seen, tsdf closes only small holes, poisson closes everything."""
     faces: Annotated[int | None, NO_DEFAULT] = None
     """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
     lod: Annotated[int | None, NO_DEFAULT] = None

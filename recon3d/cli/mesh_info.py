@@ -80,6 +80,10 @@ def _lines(numbers: Survey) -> list[tuple[str, str]]:
         ("faces that are crossed", f"{numbers.self_intersecting_faces:,}"),
         ("size", " x ".join(f"{side:.4g}" for side in numbers.size)),
         ("area", f"{numbers.area:.6g}"),
+        (
+            "inferred, of the area",
+            "unknown" if numbers.inferred is None else f"{numbers.inferred:.1%}",
+        ),
         ("volume", volume),
         ("median edge", f"{numbers.median_edge:.4g}"),
         ("texture", pages or "none"),

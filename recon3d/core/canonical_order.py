@@ -36,8 +36,8 @@ def in_order(mesh: Mesh) -> Mesh:
     faces = faces[whole]
     turn = (faces.argmin(1)[:, None] + np.arange(3)) % 3
     faces = np.take_along_axis(faces, turn, 1)
-    filled = None if mesh.filled is None else mesh.filled[whole]
-    keys = faces if filled is None else np.column_stack([faces, filled])
+    inferred = None if mesh.inferred is None else mesh.inferred[whole]
+    keys = faces if inferred is None else np.column_stack([faces, inferred])
     order = _order(keys)
     return replace(
         mesh,
@@ -45,7 +45,7 @@ def in_order(mesh: Mesh) -> Mesh:
         faces=faces[order],
         normals=None if normals is None else normals[kept],
         rgb=None if mesh.rgb is None else mesh.rgb[kept],
-        filled=None if filled is None else filled[order],
+        inferred=None if inferred is None else inferred[order],
     )
 
 

@@ -23,8 +23,9 @@ class Mesh:
     faces: Int32[np.ndarray, "f 3"]
     normals: Float32[np.ndarray, "v 3"] | None = None
     rgb: UInt8[np.ndarray, "v 3"] | None = None
-    filled: Bool[np.ndarray, "f"] | None = None
-    """True for faces that close a hole: no photo showed a surface there. None: nobody knows."""
+    inferred: Bool[np.ndarray, "f"] | None = None
+    """True for faces that were guessed, as those that close a hole: no depth was confirmed there.
+    None: nobody knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,15 @@ def face_areas(mesh: Mesh) -> Float[np.ndarray, "f"]:
     """Areas in squared scene units."""
     corners = mesh.vertices.astype(np.float64)[mesh.faces]
     return np.linalg.norm(_doubled_normals(corners), axis=1) / 2
+
+
+def inferred_share(mesh: Mesh) -> float | None:
+    """The share of the area that was guessed, 0 to 1; None where nobody knows."""
+    areas = face_areas(mesh)
+    whole = float(areas.sum())
+    if mesh.inferred is None or whole == 0:
+        return None
+    return float(areas[mesh.inferred].sum()) / whole
 
 
 def vertex_normals(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:

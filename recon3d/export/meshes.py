@@ -29,7 +29,8 @@ def write_mesh(
     """Write .ply, .obj, .glb, .stl or .usdz, and what belongs beside it, wholly or not at all.
 
     The vertices go out as they are; turning them to the format's up axis is the caller's. Missing
-    normals are computed. PLY keeps the vertices' colours and STL none, even of a textured mesh.
+    normals are computed. PLY keeps the vertices' colours and which faces were inferred,
+    STL neither, even of a textured mesh.
 
     Raises:
         OutputError: unknown extension, the place cannot be written, or the format cannot hold
@@ -153,7 +154,7 @@ def _check_model(model: Mesh | TexturedMesh) -> None:
 
 def _write_ply_mesh(target: Path, model: Mesh | TexturedMesh, _: ExportConfig) -> None:
     mesh = _bare(model)
-    write_ply(target, mesh.vertices, normals_of(mesh), mesh.rgb, mesh.faces)
+    write_ply(target, mesh.vertices, normals_of(mesh), mesh.rgb, mesh.faces, mesh.inferred)
 
 
 def _bare(model: Mesh | TexturedMesh) -> Mesh:

@@ -17,8 +17,12 @@ def write_ply(
     normals: NDArray[np.float32],
     rgb: NDArray[np.uint8] | None,
     faces: NDArray[np.int32] | None,
+    inferred: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Write a mesh, or a cloud where there are no faces; float64 positions stay so."""
+    """Write a mesh, or a cloud where there are no faces; float64 positions stay so.
+
+    Faces that were guessed have 1 in their property "inferred".
+    """
     columns: dict[str, NDArray[np.generic]] = {"position": positions, "normal": normals}
     wide = positions.dtype == np.float64
     layout: Layout = [("position", "<f8" if wide else "<f4", (3,)), ("normal", "<f4", (3,))]
@@ -32,6 +36,8 @@ def write_ply(
         header += [f"property uchar {name}" for name in ("red", "green", "blue")]
     if faces is not None:
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
+        if inferred is not None:
+            header += ["property uchar inferred"]
     with target.open("wb") as stream:
         stream.write("\n".join([*header, "end_header", ""]).encode())
         for rows in chunks(len(positions)):
@@ -39,5 +45,10 @@ def write_ply(
         if faces is None:
             return
         triangle: Layout = [("corners", "u1", ()), ("vertex", "<i4", (3,))]
+        known: dict[str, NDArray[np.generic]] = {"vertex": faces}
+        if inferred is not None:
+            triangle += [("inferred", "u1", ())]
+            known["inferred"] = inferred
         for rows in chunks(len(faces)):
-            stream.write(records(triangle, {"vertex": faces[rows]}, fill=3))
+            columns = {name: array[rows] for name, array in known.items()}
+            stream.write(records(triangle, columns, fill=3))

@@ -14,7 +14,7 @@ import numpy as np
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import ImageSet, PosedPhotos
-from recon3d.core.surface import Mesh, TexturedMesh, face_areas
+from recon3d.core.surface import Mesh, TexturedMesh, face_areas, inferred_share
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.version import program_version
 from recon3d.run.cost import Cost
@@ -173,6 +173,8 @@ def _mesh(mesh: Mesh, frame: TargetFrame | None) -> dict[str, object]:
         "area": float(face_areas(mesh).sum()) * scale**2,
         "size": (high - low).tolist(),
         "unit": frame.unit if frame else "scene",
+        # Of the area: guessed, because no depth was confirmed there.
+        "inferred": inferred_share(mesh),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ def save_mesh(target: Path, mesh: Mesh) -> None:
 
 
 def load_mesh(path: Path) -> Mesh:
-    """Read what `save_mesh` wrote."""
-    return Mesh(**_load(path))
+    """Read what `save_mesh` wrote; arrays that earlier versions called otherwise are left out."""
+    known = {field.name for field in fields(Mesh)}
+    return Mesh(**{name: array for name, array in _load(path).items() if name in known})
 
 
 def save_cloud(target: Path, cloud: PointCloud) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import trimesh
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from trimesh.resolvers import FilePathResolver
 from typing_extensions import override
@@ -39,6 +39,8 @@ class ForeignMesh:
     page_of_face: Int[np.ndarray, "f"]
     """-1 for faces without a picture."""
     page_sizes_px: Sequence[tuple[int, int]]
+    inferred: Bool[np.ndarray, "f"] | None
+    """Which faces were guessed; None where the file does not say."""
 
 
 def read_foreign_mesh(path: Path, runtime: Runtime = Runtime()) -> ForeignMesh:  # noqa: B008
@@ -128,6 +130,7 @@ def _pictures_unread() -> Iterator[None]:
 
 def _joined(path: Path, parts: list[Any]) -> ForeignMesh:
     vertices, faces, uvs, pages, sizes = [], [], [], [], list[tuple[int, int]]()
+    inferred = [_inferred(part) for part in parts]
     first = 0
     for part in parts:
         corners = np.asarray(part.faces, np.int64)
@@ -150,7 +153,21 @@ def _joined(path: Path, parts: list[Any]) -> ForeignMesh:
         np.concatenate(uvs).astype(np.float64),
         np.concatenate(pages),
         sizes,
+        np.concatenate([marks for marks in inferred if marks is not None])
+        if all(marks is not None for marks in inferred)
+        else None,
     )
+
+
+def _inferred(part: Any) -> np.ndarray | None:
+    """The property of a PLY's faces that our own files have."""
+    try:
+        # An array with names, or a dict of arrays.
+        marks = np.asarray(part.metadata["_ply_raw"]["face"]["data"]["inferred"]).ravel()
+    except (KeyError, ValueError, IndexError, TypeError):
+        return None
+    # Quads were cut in two.
+    return marks != 0 if len(marks) == len(part.faces) else None
 
 
 def _texture(part: Any) -> tuple[np.ndarray, tuple[int, int]] | None:

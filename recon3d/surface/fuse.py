@@ -35,19 +35,25 @@ _SAME_SURFACE = 0.05
 _MANY_MAPS, _WEIGHT_OF_MANY = 30, 3
 _GRID_SHARE, _SMALLEST_GRID_GIB = 0.5, 0.125
 """Of the budget: the raw mesh, its cleaning and the libraries take about as much as the grid."""
+_SUPPORTED_VOXELS = 2.0
+"""What Poisson puts farther from every point, no depth map has shown."""
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
 _SAMPLE_STEP_PX, _NOISE_STEP_PX = 4, 16
 _FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
 """Rare far depths of a view are mismatches, and would cost the most voxels."""
 
 
+SurfaceKind = Literal["auto", "seen", "tsdf", "poisson"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FuseConfig:
     """How depth maps become a surface."""
 
-    surface: Literal["auto", "tsdf", "poisson"] = "auto"
+    surface: SurfaceKind = "auto"
     """auto keeps what was seen and closes holes that no camera looked through, as far as mesh.reach
-    says; tsdf leaves them open; poisson closes everything."""
+    says; tsdf closes only what mesh.hole_size says; seen closes none, so that no face is inferred;
+    poisson closes everything."""
 
     voxel_pixels: Annotated[float, Range(above=0)] = 2.2
     """Voxel edge in units of a depth pixel's footprint at the median distance. Larger is
@@ -247,8 +253,9 @@ def _resized(rgb: UInt8[np.ndarray, "h w 3"], like: SceneDepth) -> UInt8[np.ndar
 
 
 def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
-    """Watertight surface through the cloud (Kazhdan and Hoppe 2013)."""
+    """Watertight surface through the cloud (Kazhdan and Hoppe 2013), guesses marked."""
     import open3d as o3d
+    from scipy.spatial import cKDTree
 
     from recon3d.surface.open3d_mesh import from_open3d
 
@@ -260,13 +267,16 @@ def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
     surface, _ = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
         points, width=2 * voxel_size, n_threads=1
     )
-    return in_order(from_open3d(surface))
+    mesh = from_open3d(surface)
+    middles = mesh.vertices[mesh.faces].mean(axis=1)
+    distance, _ = cKDTree(cloud.points).query(middles)
+    return in_order(replace(mesh, inferred=distance > _SUPPORTED_VOXELS * voxel_size))
 
 
 FUSE = Stage(
     name="fuse",
     result="surface",
-    version=2,
+    version=3,
     run=fuse_depth,
     read=read_surface,
     libraries=("open3d",),

@@ -31,6 +31,7 @@ from recon3d.surface.cleaning.pieces import count_pieces, drop_small_pieces, kee
 from recon3d.surface.cleaning.repair import count_faulty_edges, make_manifold
 from recon3d.surface.cleaning.smoothing import normal_noise_deg, smooth_keeping_edges
 from recon3d.surface.files import load_mesh, save_mesh
+from recon3d.surface.fuse import SurfaceKind
 from recon3d.surface.region import Box, region_of_interest
 from recon3d.surface.relief_mesh import as_seen, from_seen
 
@@ -87,6 +88,18 @@ class MeshConfig:
             expected = "xmin ymin zmin xmax ymax zmax, each minimum below its maximum"
             # Also false for NaN.
             require(bool((low < high).all()), "mesh.crop", self.crop, expected)
+
+
+def cleaning_of(surface: SurfaceKind, config: MeshConfig) -> MeshConfig:
+    """The same settings, as far as they suit a surface of a kind."""
+    if surface == "auto":
+        return config
+    config = replace(config, reach=0.0)
+    if surface == "seen":
+        return replace(config, hole_size=0.0)
+    if surface == "poisson" and config.unseen == "auto":
+        return replace(config, unseen="keep")
+    return config
 
 
 def clean_mesh(
@@ -219,8 +232,8 @@ def _smoothing(passes: int) -> Link:
 def _write_cleaned(raw: Mesh, chain: Sequence[Link], folder: Path, task: Task) -> None:
     mesh, effects = run_chain(raw, chain, task)
     crossing = count_crossing_faces(mesh)
-    filled = 0 if mesh.filled is None else int(mesh.filled.sum())
-    content = {"links": effects, "crossing_faces": crossing, "filled_faces": filled}
+    inferred = 0 if mesh.inferred is None else int(mesh.inferred.sum())
+    content = {"links": effects, "crossing_faces": crossing, "inferred_faces": inferred}
     write_json(folder / _EFFECTS, content)
     save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))
 

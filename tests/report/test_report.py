@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from recon3d.core.scene import (
     Verdict,
     View,
 )
-from recon3d.core.surface import Mesh, TexturedMesh
+from recon3d.core.surface import Mesh, TexturedMesh, face_areas
 from recon3d.core.transform import Rigid
 from recon3d.report import Run, write_report
 from recon3d.run.cost import Cost
@@ -299,12 +300,31 @@ def test_a_room_shows_its_inside_when_backs_are_looked_through(ball: Mesh) -> No
     assert inside.clay[30, 40, 2] < inside.clay[30, 40, 0]
 
 
+def test_the_share_that_was_inferred_is_told(
+    tmp_path: Path,
+    image_set: ImageSet,
+    posed: PosedPhotos,
+    depth: dict[str, SceneDepth],
+    ball: Mesh,
+) -> None:
+    parts = {"image_set": image_set, "posed": posed, "depth": depth}
+    marked = np.zeros(len(ball.faces), bool)
+    marked[: len(marked) // 4] = True
+    page, facts = write(tmp_path / "a.html", **parts, mesh=replace(ball, inferred=marked))
+    expected = face_areas(ball)[marked].sum() / face_areas(ball).sum()
+    assert facts["mesh"]["inferred"] == pytest.approx(expected)
+    assert "of the surface was measured" in page
+    page, facts = write(tmp_path / "b.html", **parts, mesh=ball)
+    assert facts["mesh"]["inferred"] is None
+    assert "of the surface was measured" not in page
+
+
 def test_the_clean_up_is_told_step_by_step(tmp_path: Path) -> None:
     link = {
         "name": "close holes", "faces_before": 1000, "faces_after": 1234, "counted": "holes",
         "before": 7, "after": None,
     }  # fmt: skip
-    cleaning = {"links": [link], "filled_faces": 234, "crossing_faces": 5}
+    cleaning = {"links": [link], "inferred_faces": 234, "crossing_faces": 5}
     page, facts = write(tmp_path / "report.html", cleaning=cleaning)
     assert facts["cleaning"] == cleaning
     assert "close holes" in page

@@ -72,15 +72,15 @@ def test_a_cap_that_nobody_measured_is_closed_and_marked() -> None:
     posed, maps = sphere_photos()
     open_ball = unit_sphere(0.8)
     closed = close_surface(posed, blind_above(maps, posed, 0.8), open_ball, 1.0, task())
-    assert closed.filled is not None
-    tops = closed.vertices[closed.faces[closed.filled]].mean(axis=1)
+    assert closed.inferred is not None
+    tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
     # A flat lid over the cap, whose rim lies at 0.8 within a face; nothing else is made up.
     assert len(tops)
     assert tops[:, 2].min() > 0.7
     assert closed.rgb is not None
     assert (closed.rgb == 90).all()
     # What was measured stays to the last face.
-    assert np.count_nonzero(~closed.filled) == len(open_ball.faces)
+    assert np.count_nonzero(~closed.inferred) == len(open_ball.faces)
     # Where the cut took other triangles than the mesh has, slits of single triangles may stay.
     whole = close_seams(make_manifold(closed))
     assert open_length(whole) < 0.2 * open_length(open_ball), (
@@ -93,8 +93,8 @@ def test_what_reaches_too_far_stays_open() -> None:
     posed, maps = sphere_photos()
     open_ball = unit_sphere(0.8)
     kept = close_surface(posed, blind_above(maps, posed, 0.8), open_ball, 0.02, task())
-    assert kept.filled is not None
-    assert kept.filled.mean() < 0.02
+    assert kept.inferred is not None
+    assert kept.inferred.mean() < 0.02
     uses = edge_uses(kept.faces)
     assert np.diff(np.r_[uses.starts, 3 * len(kept.faces)]).min() == 1
 
@@ -105,8 +105,8 @@ def test_what_masks_call_background_stays_open() -> None:
     masks = {photo_id: there.depth_z > 0 for photo_id, there in maps.items()}
     masked = replace(posed, masks=masks)
     closed = close_surface(masked, maps, unit_sphere(0.8), 1.0, task())
-    assert closed.filled is not None
-    tops = closed.vertices[closed.faces[closed.filled]].mean(axis=1)
+    assert closed.inferred is not None
+    tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
     assert not (tops[:, 2] > 0.85).any()
 
 

@@ -188,15 +188,15 @@ def test_a_hole_is_closed_as_round_as_what_surrounds_it_and_marked(height: float
     mesh = without_cap(sphere(4), height)
     filled = fill_holes(mesh, 0.5)
     assert is_closed(filled.faces)
-    assert filled.filled is not None
-    assert filled.filled.sum() == len(filled.faces) - len(mesh.faces)
-    assert not filled.filled[: len(mesh.faces)].any()
-    patch = filled.vertices[filled.faces[filled.filled]]
+    assert filled.inferred is not None
+    assert filled.inferred.sum() == len(filled.faces) - len(mesh.faces)
+    assert not filled.inferred[: len(mesh.faces)].any()
+    patch = filled.vertices[filled.faces[filled.inferred]]
     # A flat lid would lie 1 - height below the sphere.
     deepest = np.abs(np.linalg.norm(patch.reshape(-1, 3), axis=1) - 1).max()
     assert deepest < 0.6 * (1 - height)
     # Triangles about as large as their neighbours, no fan of splinters.
-    largest = face_areas(filled)[filled.filled].max()
+    largest = face_areas(filled)[filled.inferred].max()
     assert largest < 4 * np.median(face_areas(mesh))
     assert filled.rgb is not None
     assert (filled.rgb == GREY).all()
@@ -222,28 +222,28 @@ def test_a_narrow_slit_is_sewn_up_and_the_rim_of_a_sheet_left_alone() -> None:
 
 def test_a_marked_mesh_takes_a_patch_that_brings_no_vertex() -> None:
     mesh = sphere(2)
-    once = replace(mesh, filled=np.zeros(len(mesh.faces), bool))
+    once = replace(mesh, inferred=np.zeros(len(mesh.faces), bool))
     torn = keep_faces(once, np.arange(len(mesh.faces)) != 5)
     sewn = fill_holes(torn, 0.99)
     assert len(sewn.vertices) == len(torn.vertices)
-    assert sewn.filled is not None
-    assert sewn.filled.tolist() == [False] * len(torn.faces) + [True]
+    assert sewn.inferred is not None
+    assert sewn.inferred.tolist() == [False] * len(torn.faces) + [True]
 
 
 def test_decimation_keeps_the_shape_the_border_and_the_marks() -> None:
     bumps = np.sin(np.arange(60) / 9)[None] * np.cos(np.arange(60) / 7)[:, None]
     mesh = sheet(60, 5 * bumps)
     right = mesh.vertices[mesh.faces].mean(1)[:, 0] > 30
-    small = decimate(replace(mesh, filled=right), 1000)
+    small = decimate(replace(mesh, inferred=right), 1000)
     assert len(small.faces) <= 1000
     assert small.rgb is not None
     np.testing.assert_array_equal(np.unique(small.rgb), [GREY])
     spread = np.ptp(small.vertices, axis=0) / np.ptp(mesh.vertices, axis=0)
     np.testing.assert_allclose(spread, 1, atol=0.02)
-    assert small.filled is not None
+    assert small.inferred is not None
     middle = small.vertices[small.faces].mean(1)[:, 0]
     clear = np.abs(middle - 30) > 3
-    np.testing.assert_array_equal(small.filled[clear], middle[clear] > 30)
+    np.testing.assert_array_equal(small.inferred[clear], middle[clear] > 30)
 
 
 def test_decimation_spends_its_triangles_on_edges_of_colour() -> None:
@@ -360,15 +360,15 @@ def test_the_whole_chain_says_what_each_link_did(tmp_path: Path) -> None:
     assert cosine.min() > 0.95
     assert len(cleaned.faces) <= 4000
     assert is_closed(cleaned.faces)
-    assert cleaned.filled is not None
-    assert 0 < cleaned.filled.mean() < 0.05
+    assert cleaned.inferred is not None
+    assert 0 < cleaned.inferred.mean() < 0.05
     effects = read_effects(tmp_path)
     by_name = {link["name"]: link for link in effects["links"]}
     assert (by_name["drop small pieces"]["before"], by_name["drop small pieces"]["after"]) == (2, 1)
     assert (by_name["close holes"]["before"], by_name["close holes"]["after"]) == (1, 0)
     assert by_name["decimate"]["faces_after"] <= 4000
     assert effects["crossing_faces"] == 0
-    assert effects["filled_faces"] == cleaned.filled.sum()
+    assert effects["inferred_faces"] == cleaned.inferred.sum()
     assert [event.done for event in events] == list(range(1, len(events) + 1))
     assert "holes 1 to 0" in " ".join(event.note for event in events)
 

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,19 @@ def test_texels_are_counted_per_unit_of_length(tmp_path: Path) -> None:
     assert numbers.texture_pages_px == ((400, 200),)
     # 100 texels a unit one way, 50 the other: the root of their product.
     assert numbers.texels_per_unit == pytest.approx(np.sqrt(100 * 50), rel=1e-4)
+
+
+def test_a_ply_says_which_faces_were_inferred(tmp_path: Path) -> None:
+    whole = sheet(11)
+    marked = np.arange(len(whole.faces)) < 50
+    write_mesh(tmp_path / "sheet.ply", replace(whole, inferred=marked))
+    found = read_foreign_mesh(tmp_path / "sheet.ply")
+    assert found.inferred is not None
+    np.testing.assert_array_equal(found.inferred, marked)
+    # 200 triangles of one size.
+    assert survey(found).inferred == pytest.approx(0.25)
+    write_mesh(tmp_path / "sheet.ply", whole)
+    assert survey(read_foreign_mesh(tmp_path / "sheet.ply")).inferred is None
 
 
 def test_points_that_are_not_finite_are_left_out(tmp_path: Path) -> None:

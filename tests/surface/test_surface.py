@@ -11,6 +11,7 @@ import pytest
 from solids import is_closed
 from sphere_scene import sphere_photos
 
+from recon3d.core.camera import backproject
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.errors import ConfigError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, View
@@ -20,8 +21,15 @@ from recon3d.depth.consistency import RefineConfig, read_scene_depth, refine_dep
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.surface.cleaning.pieces import drop_small_pieces
-from recon3d.surface.fuse import FuseConfig, depth_noise, fuse_depth, read_surface, within_budget
-from recon3d.surface.mesh import MeshConfig
+from recon3d.surface.fuse import (
+    FuseConfig,
+    SurfaceKind,
+    depth_noise,
+    fuse_depth,
+    read_surface,
+    within_budget,
+)
+from recon3d.surface.mesh import MeshConfig, cleaning_of
 
 CENTRES = ((0.0, 0.0, 0.0), (0.4, 0.0, 0.0), (-0.4, 0.0, 0.0), (0.0, 0.35, 0.0))
 
@@ -181,6 +189,42 @@ def test_poisson_closes_a_sphere_seen_from_all_sides(tmp_path: Path) -> None:
     mesh, _ = read_surface(tmp_path)
     assert is_closed(drop_small_pieces(mesh, 0.1).faces)
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), 1.0, atol=0.05)
+    # Every part was measured; nothing is inferred.
+    assert mesh.inferred is not None
+    assert mesh.inferred.mean() < 0.01
+
+
+def test_poisson_marks_what_it_makes_up(tmp_path: Path) -> None:
+    posed, maps = sphere_photos()
+    config = FuseConfig(surface="poisson", voxel_size=0.03, min_weight=1)
+    blind = {name: replace(one, depth_z=one.depth_z.copy()) for name, one in maps.items()}
+    for view in posed.scene.views:
+        there = blind[view.photo_id]
+        points = view.cam_from_world.inverse() @ backproject(there.depth_z, there.camera)
+        there.depth_z[points[..., 2] > 0.6] = 0
+    fuse_depth(posed, blind, config, tmp_path, task())
+    mesh, _ = read_surface(tmp_path)
+    assert mesh.inferred is not None
+    heights = mesh.vertices[mesh.faces].mean(axis=1)[:, 2]
+    assert mesh.inferred[(heights > 0.75)].all()
+    assert not mesh.inferred[heights < 0.5].any()
+
+
+@pytest.mark.parametrize(
+    ("surface", "reach", "hole_size", "unseen"),
+    [
+        ("auto", 0.1, 0.01, "auto"),
+        ("tsdf", 0.0, 0.01, "auto"),
+        ("seen", 0.0, 0.0, "auto"),
+        ("poisson", 0.0, 0.01, "keep"),
+    ],
+)
+def test_cleaning_infers_no_more_than_the_kind_of_surface_says(
+    surface: SurfaceKind, reach: float, hole_size: float, unseen: str
+) -> None:
+    config = cleaning_of(surface, MeshConfig(faces=7))
+    assert (config.reach, config.hole_size, config.unseen) == (reach, hole_size, unseen)
+    assert config.faces == 7
 
 
 def test_impossible_settings_are_refused_by_name() -> None:

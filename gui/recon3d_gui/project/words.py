@@ -82,7 +82,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "fuse.surface": Words(
             label="Unseen parts",
             everyday=True,
-            options={"tsdf": "stay open", "poisson": "are closed"},
+            options={"seen": "are left out", "tsdf": "stay open", "poisson": "are closed"},
         ),
         "fuse.voxel_pixels": _everyday("Coarseness", "px"),
         "fuse.voxel_size": _expert("Voxel edge", "units", "by coarseness"),

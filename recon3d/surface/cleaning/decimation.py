@@ -38,10 +38,10 @@ def decimate(mesh: Mesh, faces: int) -> Mesh:
         lift = (height[:, None] * vertex_normals(mesh)).astype(np.float32)
         fewer = _let_down(mesh, lift, *_collapsed(mesh, mesh.vertices + lift, faces))
         fewer = replace(fewer, rgb=_fitted_colours(mesh, fewer))
-    if mesh.filled is None:
+    if mesh.inferred is None:
         return fewer
     middles = fewer.vertices[fewer.faces].mean(1)
-    return replace(fewer, filled=mesh.filled[MeshRays(mesh).nearest(middles)[0]])
+    return replace(fewer, inferred=mesh.inferred[MeshRays(mesh).nearest(middles)[0]])
 
 
 def _collapsed(

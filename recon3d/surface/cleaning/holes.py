@@ -24,13 +24,13 @@ def fill_holes(mesh: Mesh, hole_size: float) -> Mesh:
     rims = _rims(mesh)
     diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
     closed = np.flatnonzero(rims.is_hole & (rims.radius < hole_size * diagonal))
-    marked = np.zeros(len(mesh.faces), bool) if mesh.filled is None else mesh.filled
+    marked = np.zeros(len(mesh.faces), bool) if mesh.inferred is None else mesh.inferred
     if len(closed) == 0:
-        return replace(mesh, filled=marked)
+        return replace(mesh, inferred=marked)
     faces, added = _patches(mesh, rims, closed)
     return replace(
         _with_smooth_vertices(mesh, faces, added),
-        filled=np.concatenate([marked, np.ones(len(faces), bool)]),
+        inferred=np.concatenate([marked, np.ones(len(faces), bool)]),
     )
 
 
@@ -130,7 +130,7 @@ def _with_smooth_vertices(mesh: Mesh, patches: Int[np.ndarray, "f 3"], added: in
     """The mesh with the patches, their vertices where they bend least under a little tension."""
     faces = np.concatenate([mesh.faces, patches])
     if added == 0:
-        return replace(mesh, faces=faces, normals=None, filled=None)
+        return replace(mesh, faces=faces, normals=None, inferred=None)
     values = mesh.vertices.astype(np.float64)
     if mesh.rgb is not None:
         values = np.hstack([values, mesh.rgb])

@@ -29,14 +29,16 @@ def keep_faces(mesh: Mesh, kept: Bool[np.ndarray, "f"]) -> Mesh:
     used = np.zeros(len(mesh.vertices), bool)
     used[faces] = True
     if used.all():
-        return replace(mesh, faces=faces, filled=None if mesh.filled is None else mesh.filled[kept])
+        return replace(
+            mesh, faces=faces, inferred=None if mesh.inferred is None else mesh.inferred[kept]
+        )
     index = np.cumsum(used, dtype=np.int32) - 1
     return Mesh(
         mesh.vertices[used],
         index[faces],
         None if mesh.normals is None else mesh.normals[used],
         None if mesh.rgb is None else mesh.rgb[used],
-        None if mesh.filled is None else mesh.filled[kept],
+        None if mesh.inferred is None else mesh.inferred[kept],
     )
 
 

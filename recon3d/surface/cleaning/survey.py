@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from recon3d.core.surface import Mesh, face_areas
+from recon3d.core.surface import Mesh, face_areas, inferred_share
 from recon3d.surface.cleaning.crossings import count_crossing_faces
 from recon3d.surface.cleaning.pieces import count_pieces
 from recon3d.surface.cleaning.repair import fans_too_many
@@ -45,6 +45,8 @@ class Survey:
     texture_pages_px: tuple[tuple[int, int], ...]
     texels_per_unit: float | None
     """Median over the faces with a picture; None without one."""
+    inferred: float | None
+    """Share of the area that was guessed; None where the file does not say."""
 
 
 def survey(found: ForeignMesh) -> Survey:
@@ -53,7 +55,7 @@ def survey(found: ForeignMesh) -> Survey:
     if len(mesh.faces) == 0:
         return Survey(
             len(found.vertices), len(found.faces), len(found.faces), 0, False, False, False, False,
-            0, 0.0, 0, (0.0, 0.0, 0.0), 0.0, None, 0.0, tuple(found.page_sizes_px), None,
+            0, 0.0, 0, (0.0, 0.0, 0.0), 0.0, None, 0.0, tuple(found.page_sizes_px), None, None,
         )  # fmt: skip
     uses = edge_uses(mesh.faces)
     ends = mesh.vertices.astype(np.float64)[half_edges(mesh.faces)[uses.order[uses.starts]]]
@@ -80,6 +82,7 @@ def survey(found: ForeignMesh) -> Survey:
         median_edge=float(np.median(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1))),
         texture_pages_px=tuple(found.page_sizes_px),
         texels_per_unit=_texels_per_unit(found, mesh, kept),
+        inferred=inferred_share(mesh),
     )
 
 
@@ -97,7 +100,8 @@ def _welded(found: ForeignMesh) -> tuple[Mesh, Int[np.ndarray, "k"]]:
     index[order] = np.cumsum(first) - 1
     mesh = Mesh(vertices[order[first]], index[found.faces])
     good = finite[found.faces].all(1) & (face_areas(mesh) > 0)
-    return replace(mesh, faces=mesh.faces[good]), np.flatnonzero(good)
+    inferred = None if found.inferred is None else found.inferred[good]
+    return replace(mesh, faces=mesh.faces[good], inferred=inferred), np.flatnonzero(good)
 
 
 def _borders(mesh: Mesh) -> tuple[int, float]:

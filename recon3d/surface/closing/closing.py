@@ -58,7 +58,7 @@ def close_surface(
     *,
     loose: bool = True,
 ) -> Mesh:
-    """The same surface with its holes closed; faces that close them are marked as `filled`.
+    """The same surface with its holes closed; faces that close them are marked as `inferred`.
 
     Args:
         posed: The photos and where they were taken.
@@ -171,10 +171,12 @@ def _joined(
     places = vertices[used].astype(np.float32)
     _, nearest = cKDTree(mesh.vertices).query(places)
     faces = numbers.reshape(faces.shape).astype(np.int32)
-    filled = np.arange(len(faces)) >= len(own)
-    if mesh.filled is not None:
+    inferred = np.arange(len(faces)) >= len(own)
+    if mesh.inferred is not None:
         marked = np.zeros(len(mesh.vertices), bool)
-        marked[mesh.faces[mesh.filled]] = True
-        marked[mesh.faces[~mesh.filled]] = False
-        filled |= marked[nearest][faces].any(axis=1)
-    return Mesh(places, faces, rgb=None if mesh.rgb is None else mesh.rgb[nearest], filled=filled)
+        marked[mesh.faces[mesh.inferred]] = True
+        marked[mesh.faces[~mesh.inferred]] = False
+        inferred |= marked[nearest][faces].any(axis=1)
+    return Mesh(
+        places, faces, rgb=None if mesh.rgb is None else mesh.rgb[nearest], inferred=inferred
+    )
