@@ -130,7 +130,7 @@ class App:
 
     def _step(self) -> None:
         studio = self.studio
-        studio.is_watched = self._window.is_focused
+        studio.watch(self._window.is_focused)
         if dropped := self._drops.take():
             self._take(dropped)
         if self._window.close_asked:

@@ -39,6 +39,7 @@ from recon3d_gui.project.opening import (
 from recon3d_gui.project.preferences import Preferences, read_preferences, write_preferences
 from recon3d_gui.project.project import Project
 from recon3d_gui.project.runs import folders, with_run
+from recon3d_gui.situation import Facts, Shown, Situation, situation
 from recon3d_gui.viewer.client import ViewerClient
 
 Page = Literal["model", "photo", "calibration"]
@@ -244,14 +245,60 @@ class Studio:
 
     # --- runs -----------------------------------------------------------------------------------
 
+    @property
+    def situation(self) -> Situation:
+        """How things stand, as every part of the window says it."""
+        jobs, photos, progress = self.jobs, self.photos, self.jobs.progress
+        return situation(
+            Facts(
+                has_sources=bool(self.project.sources),
+                is_listing=photos.is_listing,
+                photos=len(photos.rows),
+                excluded=sum(row.state == "excluded" for row in photos.rows),
+                broken=photos.broken,
+                problem=photos.problem,
+                hint=photos.hint,
+                request=run_request(self.project) if self.project.sources else None,
+                run=jobs.run,
+                saving=jobs.saving,
+                steps=progress.steps if progress else {},
+                elapsed_seconds=progress.elapsed_seconds if progress else 0.0,
+                seconds_left=progress.seconds_left() if progress and jobs.run.busy else 0.0,
+                warnings=len(jobs.warnings),
+                outlook=jobs.outlook,
+                shown=self._shown,
+                is_view_gone=self.viewer.is_gone,
+            )
+        )
+
+    @property
+    def shows_model(self) -> bool:
+        """Whether the 3D view has something to show, be it points."""
+        return self._shown == "something"
+
+    @property
+    def _shown(self) -> Shown:
+        loaded = self.viewer.loaded.get("a")
+        if loaded and (loaded.layers or loaded.views):
+            return "something"
+        return "loading" if self.viewer.note or self.viewer.is_reading else "nothing"
+
     def start(self) -> None:
         """Compute what the project asks for."""
-        if self.jobs.busy or not self.project.sources:
+        if not self.situation.start.is_enabled:
             return
         self._started = self.project
         self._show({})
         self.page = "model"
         self.jobs.start(run_request(self.project))
+
+    def watch(self, is_focused: bool) -> None:
+        """Whether the window has the keyboard; who comes back to it may have mended files."""
+        comes_back, self.is_watched = is_focused and not self.is_watched, is_focused
+        outlook = self.jobs.outlook
+        if comes_back and (self.photos.problem or (outlook and outlook.problem)):
+            self.photos.refresh()
+            self._asking.again()
 
     def show_photo_in_model(self, photo_id: str) -> None:
         """Look from where a photo was taken, with the photo over the model."""
@@ -342,6 +389,7 @@ class Studio:
         self.revision += 1
         self.selected_photo, self.page = None, "model"
         self.jobs.forget_run()
+        self.viewer.show({})  # of the project before
         latest = project.runs[-1] if project.runs else None
         self._show(folders(latest, project.workspace) if latest else {})
         self.viewer.navigator.restore(project.view)

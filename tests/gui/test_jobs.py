@@ -33,15 +33,7 @@ from recon3d_gui.job.messages import (
 from recon3d_gui.job.process import JobProcess
 from recon3d_gui.job.state import ExportEnded, OutlookChanged, RunEnded, StageReached
 from recon3d_gui.job.steps import COSTS, Step, step_of, steps_until, usual_stages
-from recon3d_gui.job.words import (
-    failure_text,
-    headline,
-    mentioned,
-    outlook_words,
-    second_line,
-    start_label,
-    whole_line,
-)
+from recon3d_gui.job.words import failure_text, mentioned, outlook_words, result_words
 from recon3d_gui.project.project import Project
 
 from recon3d.config import Config
@@ -147,7 +139,6 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
     desk.tell("stage_cached", "ingest", folder="w/ingest/a")
     desk.tell("stage_started", "pose")
     desk.tell("progress", "pose", 3, 9, note="comparing")
-    assert headline(desk.jobs) == "Cameras: comparing"
     steps = desk.jobs.progress.steps  # type: ignore[union-attr]
     assert (steps[Step.PHOTOS].state, steps[Step.CAMERAS].state) == ("cached", "running")
     said = desk.say(
@@ -159,7 +150,8 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
     assert isinstance(ended, RunEnded)
     assert ended.state == "done"
     assert ended.reached == {"ingest": Path("w/ingest/a"), "pose": Path("w/pose/b")}
-    assert second_line(desk.jobs) == "1,234 triangles, 19 of 20 photos placed"
+    assert result_words(summary, 0) == "1,234 triangles, 19 of 20 photos placed"
+    assert desk.jobs.outlook is None  # what it said of the workspace is no longer so
 
 
 def test_a_second_job_is_refused_while_one_goes_on() -> None:
@@ -241,9 +233,6 @@ def test_another_project_starts_afresh() -> None:
     desk.jobs.forget_run()
     assert desk.jobs.state == "idle"
     assert not desk.jobs.warnings
-    assert headline(desk.jobs, has_photos=False) == "No photos yet"
-    assert second_line(desk.jobs, has_photos=False) == "Add photos to begin."
-    assert second_line(desk.jobs) == "Looking at what there is to do."
 
 
 def test_an_export_ends_apart_from_the_run() -> None:
@@ -307,7 +296,6 @@ def test_the_outlook_names_what_is_computed_and_what_stays() -> None:
     assert outlook
     assert outlook.computed == (Step.MESH, Step.TEXTURE)
     assert outlook_words(outlook).startswith("Computes mesh and texture: about ")
-    assert whole_line(desk.jobs).endswith("Photos, cameras, depth and surface stay as they are.")
 
 
 @pytest.mark.parametrize(
@@ -326,18 +314,6 @@ def test_every_outlook_has_words(answer: Forecast | Failure, words: str) -> None
     desk.foreseen(answer)
     assert desk.jobs.outlook
     assert outlook_words(desk.jobs.outlook).startswith(words)
-
-
-def test_after_a_stop_the_button_says_go_on() -> None:
-    desk = Desk()
-    desk.jobs.forecast(REQUEST)
-    desk.foreseen(ONLY_MESH)
-    assert start_label(desk.jobs) == "Start"
-    desk.started()
-    desk.jobs.cancel()
-    desk.say(Stopped(desk.number))
-    desk.foreseen(ONLY_MESH)
-    assert start_label(desk.jobs) == "Go on"
 
 
 def test_a_message_leads_to_the_photo_that_it_names() -> None:

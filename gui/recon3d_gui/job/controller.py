@@ -298,6 +298,8 @@ class JobController:
             RunEnded(state, self.run.request, summary, failure, dict(self.reached))
         )
         threading.Thread(target=self._costs.save).start()
+        # What it said of the workspace is no longer so.
+        self.outlook = None
         if self._question:
             self.forecast(self._question.request)
 

@@ -118,9 +118,7 @@ class ModelPanel:
         self._bar.update()
         self._strip.update()
         self._overlay.update()
-        bench = self.bench
-        is_empty = bench.loaded is None and not bench.viewer.note
-        self._start.update(is_shown=is_empty, is_gone=bench.viewer.is_gone)
+        self._start.update()
 
     # --- mouse and keys ------------------------------------------------------------------------
 

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
-from recon3d_gui.job.asking import run_request
 from recon3d_gui.job.desktop import open_file
 from recon3d_gui.job.steps import Step
-from recon3d_gui.job.words import (
-    failure_text,
-    headline,
-    mentioned,
-    second_line,
-    start_label,
-    whole_line,
-)
+from recon3d_gui.job.words import failure_text, mentioned
 from recon3d_gui.panels.log import LogDrawer
 from recon3d_gui.panels.primary import PrimaryLook
 from recon3d_gui.panels.run_steps import GAP, HEIGHT, WIDTH, StepCards
 from recon3d_gui.panels.spacing import spaced_theme
+from recon3d_gui.situation import Situation
 
 if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
@@ -115,15 +108,16 @@ class RunPanel:
         """Show what is new."""
         if self._log_open:
             self._log.update()
-        jobs = self._jobs
+        now, jobs = self._studio.situation, self._jobs
         passed = jobs.progress.elapsed_seconds if jobs.busy and jobs.progress else 0.0
-        key = (jobs.revision, int(passed * _FRAMES_PER_SECOND), self._studio.revision)
+        key = (now, jobs.revision, int(passed * _FRAMES_PER_SECOND))
         if key == self._drawn or not self._width_px:
             return
         self._drawn = key
-        self._show_buttons()
-        self._show_words()
-        self._show_steps()
+        self._show_buttons(now)
+        self._show_words(now)
+        self._cards.show(now.marks)
+        self._show_share()
         self._show_failure()
 
     def toggle_log(self) -> None:
@@ -131,38 +125,31 @@ class RunPanel:
         self._log_open = not self._log_open
         dpg.configure_item("log", show=self._log_open)
 
-    def _show_buttons(self) -> None:
-        jobs = self._jobs
+    def _show_buttons(self, now: Situation) -> None:
+        jobs, start = self._jobs, now.start
         stopping = "cancelling" in (jobs.run.state, jobs.saving.state)
-        finished = not jobs.busy and self._up_to_date
+        finished = not jobs.busy and now.is_up_to_date
         dpg.configure_item("run.export", show=finished)
         dpg.configure_item("run.start", show=not jobs.busy and not finished,
-                           label=start_label(jobs), enabled=self._has_photos)  # fmt: skip
+                           label=start.label, enabled=start.is_enabled)  # fmt: skip
         dpg.configure_item("run.cancel", show=jobs.busy, enabled=not stopping,
                            label="Stopping" if stopping else "Cancel")  # fmt: skip
         report = self._report
         dpg.configure_item("run.report", show=report is not None)
 
-    def _show_words(self) -> None:
-        ui, has_photos = self._ui, self._has_photos
-        line = second_line(self._jobs, has_photos=has_photos)
-        title = _fitting(headline(self._jobs, has_photos=has_photos), self._text_px, ui)
+    def _show_words(self, now: Situation) -> None:
+        ui = self._ui
+        title = _fitting(now.headline, self._text_px, ui)
         dpg.set_value("run.headline", title)
         dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
-        dpg.set_value("run.line", _fitting(line, self._text_px, ui))
-        ui.explain_anew("run.line", whole_line(self._jobs, has_photos=has_photos))
-        problem = self._jobs.outlook and self._jobs.outlook.problem and not self._jobs.busy
-        dpg.configure_item("run.line", color=ui.colour("warning" if problem else "muted"))
+        dpg.set_value("run.line", _fitting(now.line, self._text_px, ui))
+        dpg.bind_item_font("run.line", ui.font("small", now.line))
+        ui.explain_anew("run.line", f"{now.line} {now.more}".rstrip())
+        dpg.configure_item("run.line", color=ui.colour("warning" if now.is_warning else "muted"))
 
-    def _show_steps(self) -> None:
+    def _show_share(self) -> None:
         jobs, px = self._jobs, self._ui.px
-        outlook = jobs.outlook
-        # Right after a run its own times say more than that everything is there.
-        is_news = outlook and (outlook.stages or not jobs.progress)
-        shows_plan = is_news and not jobs.run.busy and not (outlook and outlook.problem)
-        stays = {step: step in outlook.kept for step in Step} if outlook and shows_plan else {}
-        self._cards.show(jobs.progress.steps if jobs.progress else {}, stays)
         share = jobs.progress.share() if jobs.run.busy and jobs.progress else 0.0
         if jobs.saving.busy and jobs.saving.total:
             share = jobs.saving.done / jobs.saving.total
@@ -182,20 +169,6 @@ class RunPanel:
                 dpg.add_button(label="Show the photo", tag="run.failure.photo",
                                callback=self._show_photo)  # fmt: skip
                 dpg.add_button(label="Close", tag="run.failure.close", callback=self._dismiss)
-
-    @property
-    def _has_photos(self) -> bool:
-        return bool(self._studio.project.sources)
-
-    @property
-    def _up_to_date(self) -> bool:
-        """Whether Start would change nothing; an outlook on other settings does not tell."""
-        outlook = self._jobs.outlook
-        return bool(
-            outlook
-            and outlook.nothing_to_do
-            and outlook.request == run_request(self._studio.project)
-        )
 
     @property
     def _failed(self) -> bool:

@@ -51,6 +51,9 @@ class PhotoList:
         """Those that the filter lets through, in the chosen order."""
         self.problem = ""
         """Why there are no photos although there are sources."""
+        self.hint = ""
+        self.broken = 0
+        """How many photos cannot be used, of those that were looked at and not left out."""
         self.usual_sharpness = 0.0
         """The median of all photos that were looked at; 0 before."""
         self._change = change
@@ -203,7 +206,7 @@ class PhotoList:
 
     def _take(self, listing: Listing) -> None:
         self._listing = listing
-        self.problem = "" if listing.files else listing.problem
+        self.problem, self.hint = ("", "") if listing.files else (listing.problem, listing.hint)
         if listing.problem:
             self._tell(listing.problem, "warning", listing.hint)
         self.thumbnails.forget()
@@ -233,6 +236,8 @@ class PhotoList:
 
     def _compare(self) -> None:
         self._learned, self._summed_up_at = [], time.monotonic()
+        included = [row.picture for row in self.rows if row.state != "excluded"]
+        self.broken = sum(bool(f and f.reason) for f in map(self.thumbnails.facts, included))
         known = (self.thumbnails.facts(row.picture) for row in self.rows)
         self.usual_sharpness = median([f.sharpness for f in known if f and f.sharpness] or [0.0])
         self.revision += 1

@@ -73,6 +73,8 @@ class ViewerClient:
         """What each side shows."""
         self.note = ""
         """What is being read or computed."""
+        self.is_reading = False
+        """Something is on its way that is to be shown on the left side, or on all of the view."""
         self.ready: Ready | None = None
         self.is_gone = False
         """The process could not be started again."""
@@ -236,8 +238,11 @@ class ViewerClient:
 
     def _show(self, show: Show) -> None:
         self._shows[show.side] = show
-        if not show.reached and show.mesh_file is None:
+        has_content = bool(show.reached or show.mesh_file)
+        if not has_content:
             self.loaded.pop(show.side, None)
+        if show.side == "a":
+            self.is_reading = has_content
         self._send(show)
 
     def _send(self, command: Command) -> None:
@@ -263,6 +268,8 @@ class ViewerClient:
                     self.navigator.adopt(reply)
             case Loading():
                 self.note = reply.note
+                # Also the end of what could not be read.
+                self.is_reading = self.is_reading and bool(reply.note)
         self._tell(reply)
 
     def _tell(self, reply: Reply) -> None:
@@ -287,7 +294,7 @@ class ViewerClient:
                 )
             )
         else:
-            self.is_gone = True
+            self.is_gone, self.is_reading = True, False
             self._tell(
                 Gone(
                     "The 3D view stopped and does not start again.",
