@@ -26,7 +26,7 @@ from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
 from recon3d.surface.levels import LEVELS
-from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF
+from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF, MeshConfig
 from recon3d.surface.relief import RELIEF, SETTLE
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
@@ -64,7 +64,25 @@ def run_stages(
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else _depth_to_mesh)(work, config, until, made)
-    if until >= Until.TEXTURE and made.mesh:
+    _finish(work, config, made, has_texture=until >= Until.TEXTURE)
+
+
+def adjust_stages(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
+    """The last stages of a finished run once more: another frame, and the mesh inside its box.
+
+    made: what the run has made up to its whole mesh.
+    """
+    if made.mesh and config.mesh.crop is not None:
+        assert made.surface
+        part = CROP_RELIEF if made.surface.stage == RELIEF.name else CROP
+        _crop(work, replace(config, mesh=_cleaning(config)), made, part)
+    _finish(work, config, made, has_texture=has_texture)
+
+
+def _finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
+    """Everything from the mesh on."""
+    assert made.posed
+    if has_texture and made.mesh:
         made.textured = work.run(TEXTURE, config.texture, made.posed, made.mesh)
     if config.levels.count > 1 and made.mesh:
         made.levels = work.run(LEVELS, config.levels, made.mesh)
@@ -89,11 +107,16 @@ def _depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results)
     fusing = replace(config.fuse, surface="tsdf") if closes else config.fuse
     fusing = within_budget(fusing, work.task(FUSE.name).runtime.memory_bytes)
     made.surface = work.run(FUSE, fusing, posed, made.depth)
-    settings = config.mesh if closes else replace(config.mesh, reach=0.0)
+    if until >= Until.MESH:
+        _clean(work, replace(config, mesh=_cleaning(config)), made, CLEAN, CROP)
+
+
+def _cleaning(config: Config) -> MeshConfig:
+    """The settings of the mesh, some of which follow from how the surface is made."""
+    settings = config.mesh if config.fuse.surface == "auto" else replace(config.mesh, reach=0.0)
     if settings.unseen == "auto" and config.fuse.surface == "poisson":
         settings = replace(settings, unseen="keep")
-    if until >= Until.MESH:
-        _clean(work, replace(config, mesh=settings), made, CLEAN, CROP)
+    return settings
 
 
 def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
@@ -118,12 +141,18 @@ def _clean(
     assert made.surface
     surface = (made.posed, made.depth, made.surface)
     made.mesh = work.run(whole, replace(config.mesh, crop=None), *surface)
-    if config.mesh.crop is None:
-        return
+    if config.mesh.crop is not None:
+        _crop(work, config, made, part)
+
+
+def _crop(work: Workspace, config: Config, made: Results, part: Stage[Mesh]) -> None:
+    assert made.posed
+    assert made.depth
+    assert made.surface
     # The box is given in the frame of the whole model, which stays that of the cropped one.
     # Cleaning starts from the raw surface again, so that all faces go into the part.
     frame = _frame(work, config, made)
-    made.mesh = work.run(part, config.mesh, *surface, frame)
+    made.mesh = work.run(part, config.mesh, made.posed, made.depth, made.surface, frame)
 
 
 def _frame(work: Workspace, config: Config, made: Results) -> StageResult[TargetFrame]:

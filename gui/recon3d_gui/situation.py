@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from recon3d_gui.job.costs import clock, in_words
-from recon3d_gui.job.messages import ExportRequest, RunRequest
+from recon3d_gui.job.messages import AdjustRequest, ExportRequest, RunRequest
 from recon3d_gui.job.outlook import Outlook
 from recon3d_gui.job.progress import StepProgress
-from recon3d_gui.job.state import Job
+from recon3d_gui.job.state import Computed, Job
 from recon3d_gui.job.steps import Step
 from recon3d_gui.job.words import at_work, kept_words, outlook_words, result_words, step_words
 
@@ -42,7 +42,7 @@ class Facts:
     hint: str = ""
     request: RunRequest | None = None
     """What pressing Start means now; None without photos."""
-    run: Job[RunRequest] = field(default_factory=Job)
+    run: Job[Computed] = field(default_factory=Job)
     saving: Job[ExportRequest] = field(default_factory=Job)
     steps: Mapping[Step, StepProgress] = field(default_factory=dict)
     """Of the latest run."""
@@ -128,7 +128,9 @@ def _busy(facts: Facts) -> Situation:
         return Situation("Getting ready", passed, title=title, text=text)
     shown = next((step for step in facts.steps.values() if step.state == "running"), None)
     if shown is None:
-        return Situation("Finishing", passed, title=title, text=text)
+        adjusts = isinstance(facts.run.request, AdjustRequest)
+        headline = "Adjusting the model" if adjusts else "Finishing"
+        return Situation(headline, passed, title=title, text=text)
     line = f"{passed}, {in_words(facts.seconds_left)} left"
     return Situation(at_work(shown), line, title=title, text=text)
 
@@ -233,6 +235,8 @@ def _kept(facts: Facts) -> Sequence[Step]:
 def _marks(facts: Facts) -> dict[Step, Mark]:
     own = {step: _own_mark(facts.steps.get(step)) for step in Step}
     outlook = facts.outlook
+    if facts.run.busy and isinstance(facts.run.request, AdjustRequest):
+        return {step: own[step] if step in facts.steps else Mark("kept", "good") for step in Step}
     if facts.run.busy or outlook is None or not facts.has_sources:
         return own
     if outlook.problem:

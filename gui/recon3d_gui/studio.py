@@ -19,11 +19,14 @@ from platformdirs import user_config_path
 from recon3d.core.errors import OutputError, ReconError
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.dialogs import Accept, Dialogs, Kind, Question
+from recon3d_gui.job.adjusting import Adjusting, adjusted_runs
 from recon3d_gui.job.asking import Asking, run_request
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.desktop import notify
+from recon3d_gui.job.messages import AdjustRequest
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
+from recon3d_gui.job.steps import COSTS
 from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave
@@ -96,7 +99,7 @@ class Studio:
         self.jobs = jobs or JobController(Costs(_costs_file()))
         self.viewer = viewer or ViewerClient()
         self.photos = PhotoList(self.change, self.toast)
-        self._asking = Asking(self.jobs)
+        self._asking, self._adjusting = Asking(self.jobs), Adjusting(self.jobs)
         self._autosave = Autosave(self.project)
         self._started = self.project
         self._now = now
@@ -355,6 +358,9 @@ class Studio:
         self.calibration.poll()
         self.photos.tick(self.project, self.reached, busy=self.jobs.busy)
         self._asking.tick(self.project, self.revision)
+        stamp = (self.revision, self.reached_revision)
+        if self._adjusting.tick(self.project, self.reached, stamp):
+            self._started = self.project
         if failure := self._autosave.tick(self.project):
             self.toast(f"The project could not be saved: {failure}", "bad", failure.hint)
         now = self._now()
@@ -452,14 +458,18 @@ class Studio:
     def _hear(self, notification: Notification) -> None:
         match notification:
             case StageReached(stage, folder):
-                self._show({**self.reached, stage: folder})
+                self._show({**_without_later(self.reached, stage), stage: folder})
             case RunEnded():
                 self._run_ended(notification)
             case ExportEnded("failed", _, _, failure) if failure:
                 self.toast(failure.message, "bad", failure.hint)
 
     def _run_ended(self, ended: RunEnded) -> None:
-        if ended.state == "done":
+        if ended.state == "done" and isinstance(ended.request, AdjustRequest):
+            runs = adjusted_runs(self.project, self._started, ended.request, ended.reached)
+            self.amend(runs=runs)
+            self._show(ended.reached)
+        elif ended.state == "done":
             runs = with_run(self.project, self._started, ended.reached, datetime.now())
             self.amend(runs=runs)
             self._show(ended.reached)
@@ -474,6 +484,16 @@ class Studio:
     def _tell_desktop(self, text: str) -> None:
         if not self.is_watched:
             notify(f"recon3d: {self.title}", text)
+
+
+def _without_later(reached: Mapping[str, Path], stage: str) -> dict[str, Path]:
+    """Without what an earlier run made from another result of this stage; the frame stays."""
+    order = [*COSTS]
+    return {
+        each: folder
+        for each, folder in reached.items()
+        if each == "frame" or order.index(each) < order.index(stage)
+    }
 
 
 def _costs_file() -> Path:

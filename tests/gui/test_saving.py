@@ -186,12 +186,30 @@ def test_a_failed_export_leaves_nothing_to_show(
     assert saving.ready  # to be tried again
 
 
-def test_nothing_is_saved_while_a_run_goes_on(
+def test_what_is_saved_while_a_run_goes_on_is_written_when_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saving, studio = make_saving(tmp_path, monkeypatch)
     studio.jobs.run.state = "running"
     saving.save(tmp_path / "church.glb")
+    saving.tick()
+    assert studio.jobs.asked == []
+    assert "as soon as the run is done" in studio.toasts[-1]
+    studio.jobs.run.state = "done"
+    saving.tick()
+    saving.tick()
+    assert [request.outputs.meshes for request in studio.jobs.asked] == [(tmp_path / "church.glb",)]
+
+
+def test_what_waits_to_be_saved_is_forgotten_with_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving, studio = make_saving(tmp_path, monkeypatch)
+    studio.jobs.run.state = "running"
+    saving.save(tmp_path / "church.glb")
+    studio.jobs.run.state = "idle"
+    studio.project = Project(workspace=tmp_path / "tower.recon3d")
+    saving.tick()
     assert studio.jobs.asked == []
 
 

@@ -8,16 +8,22 @@ from pathlib import Path
 from recon3d.core.errors import ReconError
 from recon3d.photos.finding import list_photos
 from recon3d.photos.naming import VIDEO_SUFFIXES, named
-from recon3d.results import Forecast
+from recon3d.results import Forecast, Results
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Listener, Task
-from recon3d_gui.job.messages import Amount, ExportRequest, RunRequest, Summary
+from recon3d_gui.job.messages import (
+    AdjustRequest,
+    Amount,
+    ExportRequest,
+    RunRequest,
+    Summary,
+)
 
 _VIDEO_MEGAPIXELS = 2.1
 
 
 def perform(
-    request: RunRequest | ExportRequest,
+    request: RunRequest | AdjustRequest | ExportRequest,
     begin: Callable[[Amount], None],
     listener: Listener,
     cancel: CancelToken,
@@ -34,6 +40,8 @@ def perform(
         begin(amount_of(request))
         return _run(request, listener, cancel)
     begin(Amount())
+    if isinstance(request, AdjustRequest):
+        return _adjust(request, listener, cancel)
     return _export(request, Task("export", listener, cancel))
 
 
@@ -49,6 +57,26 @@ def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summar
         cancel=cancel,
         until=request.until,
     )
+    return _summary(made)
+
+
+def _adjust(request: AdjustRequest, listener: Listener, cancel: CancelToken) -> Summary:
+    from recon3d.api import adjust
+
+    runtime = Runtime(device=request.device)
+    return _summary(
+        adjust(
+            request.workspace,
+            request.reached,
+            request.config,
+            runtime=runtime,
+            listener=listener,
+            cancel=cancel,
+        )
+    )
+
+
+def _summary(made: Results) -> Summary:
     given = placed = faces = 0
     if made.image_set:
         image_set = made.image_set.value
@@ -58,7 +86,7 @@ def _run(request: RunRequest, listener: Listener, cancel: CancelToken) -> Summar
         placed = len(made.posed.value.scene.views)
     if made.mesh:
         faces = len(made.mesh.value.faces)
-    report = request.workspace / "report.html"
+    report = made.workspace / "report.html"
     return Summary(given, placed, faces, report if report.exists() else None)
 
 
