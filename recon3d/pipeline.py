@@ -36,7 +36,8 @@ def run_stages(
 ) -> None:
     """Everything between the user's files and the results, as far as `until`."""
     task = work.task("ingest")
-    files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, task, inputs.excluded)
+    companions = inputs.masks, inputs.sensor_depth
+    files = find_files(inputs.photos, *companions, task, inputs.excluded, inputs.named_below)
     alone = files.is_one_photo and until >= Until.DEPTH
     if until >= Until.DEPTH:
         # Early: a wrong name or missing weights must not cost an hour of placing photos.

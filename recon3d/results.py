@@ -48,6 +48,8 @@ class Inputs:
     excluded: frozenset[str] = frozenset()
     """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
     `blurred/*`."""
+    named_below: Path | None = None
+    """Folder below which photos are named; None: what all of them have in common."""
 
     @property
     def files(self) -> dict[str, Path]:

@@ -29,6 +29,8 @@ _WATCH = "You can watch the model appear here, and look around meanwhile."
 class Facts:
     """What the window knows, of the project and of its latest run."""
 
+    elsewhere: str = ""
+    """Where the project is open already, in words."""
     has_sources: bool = False
     is_listing: bool = False
     """Photos are still being looked for."""
@@ -142,6 +144,8 @@ def _lacking(facts: Facts) -> Situation | None:
             "No photos yet", "Add photos to begin.", title="Drop photos or a folder here",
             text=_ADVICE, offers_photos=True,
         )  # fmt: skip
+    if facts.elsewhere:
+        return Situation("Open in another window", facts.elsewhere, is_warning=True)
     if not facts.photos and (facts.is_listing or not facts.problem):
         return Situation("Looking for photos", "One moment.")
     if not facts.photos:

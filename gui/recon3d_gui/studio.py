@@ -30,6 +30,7 @@ from recon3d_gui.job.steps import COSTS
 from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave
+from recon3d_gui.project.claim import Claim
 from recon3d_gui.project.file import SUFFIX, Opened
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import (
@@ -101,6 +102,7 @@ class Studio:
         self.photos = PhotoList(self.change, self.toast)
         self._asking, self._adjusting = Asking(self.jobs), Adjusting(self.jobs)
         self._autosave = Autosave(self.project)
+        self._claim = Claim()
         self._started = self.project
         self._now = now
         self._answers: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -194,7 +196,9 @@ class Studio:
 
     def save(self) -> None:
         """Save the project where it is, or ask where."""
-        if self.file:
+        if self.file and self._claim.elsewhere:
+            self.toast(self._claim.elsewhere, "warning")
+        elif self.file:
             self._save(self.file)
         else:
             self.save_as()
@@ -254,6 +258,7 @@ class Studio:
         jobs, photos, progress = self.jobs, self.photos, self.jobs.progress
         return situation(
             Facts(
+                elsewhere=self._claim.elsewhere,
                 has_sources=bool(self.project.sources),
                 is_listing=photos.is_listing,
                 photos=len(photos.rows),
@@ -303,14 +308,23 @@ class Studio:
             self.photos.refresh()
             self._asking.again()
 
-    def show_photo_in_model(self, photo_id: str) -> None:
-        """Look from where a photo was taken, with the photo over the model."""
-        self.selected_photo, self.page = photo_id, "model"
-        if self.viewer.navigator.to_photo(photo_id):
+    def show_photo_in_model(self, name: str) -> None:
+        """Look from where a photo was taken, with the photo over the model.
+
+        name: its id in the run that is shown.
+        """
+        self.selected_photo, self.page = self.photos.of_run(name), "model"
+        if self.viewer.navigator.to_photo(name):
             backdrop = self.viewer.style.backdrop or 0.5
-            self.viewer.restyle(selected=photo_id, backdrop=backdrop)
+            self.viewer.restyle(selected=name, backdrop=backdrop)
         else:
-            self.toast(f"{photo_id} could not be placed, so there is no view from it.")
+            self.toast(f"{name} could not be placed, so there is no view from it.")
+
+    @property
+    def selected_view(self) -> str | None:
+        """The selected photo's id in the run that is shown."""
+        row = self.photos.row(self.selected_photo) if self.selected_photo else None
+        return (row.run_name or row.id) if row else self.selected_photo
 
     # --- the window ---------------------------------------------------------------------------
 
@@ -358,10 +372,11 @@ class Studio:
         self.calibration.poll()
         self.photos.tick(self.project, self.reached, busy=self.jobs.busy)
         self._asking.tick(self.project, self.revision)
+        self._keep_claim()
         stamp = (self.revision, self.reached_revision)
-        if self._adjusting.tick(self.project, self.reached, stamp):
+        if not self._claim.elsewhere and self._adjusting.tick(self.project, self.reached, stamp):
             self._started = self.project
-        if failure := self._autosave.tick(self.project):
+        if not self._claim.elsewhere and (failure := self._autosave.tick(self.project)):
             self.toast(f"The project could not be saved: {failure}", "bad", failure.hint)
         now = self._now()
         if any(toast.ends_at < now for toast in self.toasts):
@@ -375,10 +390,19 @@ class Studio:
         self.viewer.close()
         self.photos.close()
         empty = not self.project.sources
-        if failure := self._autosave.close(keep=not empty):
+        may_write = not self._claim.elsewhere
+        if failure := self._autosave.close(keep=not empty, may_write=may_write):
             _log.error("the project could not be saved: %s", failure)
+        self._claim.release()
         with suppress(OutputError):
             write_preferences(self.preferences)
+
+    def _keep_claim(self) -> None:
+        places = (self.project.workspace,) if self.project.sources else ()
+        if self._claim.want(*places, *([self.file] if self.file else ())):
+            self.toast("The other window is closed, so you can go on here.", "good")
+            if self.file:
+                self.open(self.file)  # it may have changed meanwhile
 
     def _may_leave(self) -> bool:
         if self.jobs.busy:
@@ -388,7 +412,9 @@ class Studio:
 
     def _adopt(self, opened: Opened, path: Path | None = None) -> None:
         project = opened.project
-        if failure := self._autosave.close(keep=bool(self.project.sources)):
+        may_write = not self._claim.elsewhere
+        is_kept = bool(self.project.sources)
+        if failure := self._autosave.close(keep=is_kept, may_write=may_write):
             self.toast(f"The project before could not be saved: {failure}", "bad", failure.hint)
         self.history = History(project)
         self._autosave = Autosave(project, opened.file)

@@ -66,6 +66,7 @@ def test_without_photos_one_is_asked_for_some() -> None:
         ({"photos": 0, "problem": "No photos in x."}, "No photos found", "No photos in x."),
         ({"broken": 12}, "Nothing to build from", "None of these photos"),
         ({"broken": 5, "excluded": 7}, "Nothing to build from", "None of these photos"),
+        ({"elsewhere": "Process 7 has it."}, "Open in another window", "Process 7 has it."),
         ({"excluded": 12}, "Nothing to build from", "left out all"),
         (
             {"outlook": Outlook(REQUEST, Amount(), problem=Failure("No lens file.", "Drop it."))},

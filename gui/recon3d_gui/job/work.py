@@ -127,7 +127,7 @@ def foresee(request: RunRequest, cancel: CancelToken) -> Forecast:
 def amount_of(request: RunRequest) -> Amount:
     """Count the photos; whatever is wrong with them, the run itself tells better."""
     try:
-        photos = list_photos(request.inputs.photos)
+        photos = list_photos(request.inputs.photos, request.inputs.named_below)
     except ReconError:
         return Amount()
     left_out = {photo for ids in named(photos, request.inputs.excluded).values() for photo in ids}

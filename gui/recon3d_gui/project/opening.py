@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -89,6 +90,7 @@ def _from_workspace(workspace: Path) -> Opened:
     chosen, changes = _closest_preset(settings or Config())
     finished_at = datetime.fromtimestamp((workspace / "run.json").stat().st_mtime).astimezone()
     image_set = results.image_set.value if results.image_set else None
+    sources, named_below = _sources(image_set) if image_set else ((), None)
     if image_set and (missing := [p.path for p in image_set.photos if not Path(p.path).exists()]):
         notes.append(f"{len(missing)} photos are no longer there, such as {missing[0]}.")
     given = {name: path for name, path in files_of_run(workspace).items() if name in OPTIONAL_FILES}
@@ -104,7 +106,8 @@ def _from_workspace(workspace: Path) -> Opened:
         # Of a workspace that does not say which file that was.
         notes.append("This run was given a camera file: add it again before you start another.")
     project = Project(
-        sources=_sources(image_set) if image_set else (),
+        sources=sources,
+        named_below=named_below,
         excluded=frozenset(image_set.excluded) if image_set else frozenset(),
         preset=chosen,
         changes=changes,
@@ -154,19 +157,23 @@ def _differences(base: Config, config: Config) -> Changes:
     return {stage: settings for stage, settings in found.items() if settings}
 
 
-def _sources(image_set: ImageSet) -> tuple[Path, ...]:
-    """The folder that all photos come from, if it holds no others; else the files."""
+def _sources(image_set: ImageSet) -> tuple[tuple[Path, ...], Path | None]:
+    """The folder that all photos come from, if it holds no others; else the files.
+
+    With the folder below which they are named, where the photos do not say it themselves.
+    """
     files = {photo.id: Path(photo.path) for photo in image_set.photos}
-    roots = {_without_end(path, photo_id) for photo_id, path in files.items()}
-    root = roots.pop()
+    roots = Counter(_without_end(path, photo_id) for photo_id, path in files.items())
+    ((root, count),) = roots.most_common(1)
     everything = {
         *files,
         *image_set.excluded,
         *(verdict.photo_id for verdict in image_set.verdicts),
     }
-    if not roots and root and root.is_dir() and list_photos(root).keys() == everything:
-        return (root,)
-    return tuple(dict.fromkeys(files.values()))
+    is_all = root is not None and count == len(files) and root.is_dir()
+    if root and is_all and list_photos(root).keys() == everything:
+        return (root,), None
+    return tuple(dict.fromkeys(files.values())), root
 
 
 def _without_end(path: Path, photo_id: str) -> Path | None:

@@ -95,8 +95,8 @@ class Workbench:
             if not studio.reached:
                 self.put_away()
                 self.compare(None)
-        if studio.selected_photo != self._selected:
-            self._selected = studio.selected_photo
+        if studio.selected_view != self._selected:
+            self._selected = studio.selected_view
             self.viewer.restyle(selected=self._selected)
         self.viewer.tick(now_s)
         self._keep_view(now_s)
