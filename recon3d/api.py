@@ -147,14 +147,18 @@ def forecast(
     """
     given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
     work = DryRun(workspace, silent, cancel or CancelToken(), runtime)
-    complete = True
+    complete, made = True, Results(workspace)
     with explain_missing_libraries():
         try:
             last = _last_stage(outputs, until)
-            run_stages(work, given, config, last, Results(workspace))
+            run_stages(work, given, config, last, made)
         except NotComputedError:
             complete = False
-    return Forecast(tuple(work.kept), tuple(work.missing), complete)
+    kept, missing = tuple(work.kept), tuple(work.missing)
+    if not (made.image_set and made.image_set.cached):
+        return Forecast(kept, missing, complete)
+    image_set = made.image_set.value
+    return Forecast(kept, missing, complete, len(image_set.photos), image_set.typical_megapixels)
 
 
 def _last_stage(outputs: Outputs, until: Until | None) -> Until:

@@ -107,6 +107,10 @@ class Forecast:
     """To be computed."""
     complete: bool
     """False where more stages follow, which depend on what those will find."""
+    photos: int = 0
+    """In the image set, where that is finished; else 0."""
+    megapixels: float = 0.0
+    """Of a typical one of them."""
 
 
 def in_unit_of_depth(

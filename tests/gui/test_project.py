@@ -63,6 +63,7 @@ RUNS = st.builds(
 PROJECTS = st.builds(
     Project,
     sources=st.lists(PATHS, max_size=3).map(tuple),
+    named_below=st.none() | PATHS,
     excluded=st.frozensets(NAMES, max_size=3),
     intrinsics=st.none() | PATHS,
     poses=st.none() | PATHS,

@@ -49,6 +49,9 @@ from recon3d_gui.job.steps import ADJUSTED, Step, step_of, steps_until
 GRACE_SECONDS = 1.0
 """Between Cancel and the end of a process that does not stop by itself: some library calls hold
 Python's lock for many seconds, and the workspace survives the end."""
+IDLE_SECONDS = 20.0
+"""After this the process is ended: what libraries hold after a run, half a gigabyte and more,
+belongs to others. The next question starts it again."""
 _LOG_LINES = 2000
 
 
@@ -83,6 +86,9 @@ class JobController:
         self._question: AskForecast | None = None
         self._load: Load | None = None
         self._kill_at: float | None = None
+        self._answered = 0
+        """The number of the latest question that was."""
+        self._worked_at = 0.0
         self._notifications: list[Notification] = []
 
     @property
@@ -182,6 +188,7 @@ class JobController:
             if over:
                 self._process = None
                 self._lost(process)
+        self._rest()
         if self._kill_at is not None and self._now() > self._kill_at:
             self._kill()
         found, self._notifications = self._notifications, []
@@ -228,6 +235,15 @@ class JobController:
                 return None
         return self._process
 
+    def _rest(self) -> None:
+        """End a process that has had nothing to do for a while."""
+        is_asked = self._question is not None and self._question.number != self._answered
+        if self.busy or is_asked:
+            self._worked_at = self._now()
+        elif self._process and self._now() - self._worked_at > IDLE_SECONDS:
+            self._process.kill()
+            self._process = None
+
     def _kill(self) -> None:
         self._kill_at = None
         if self._process:
@@ -245,6 +261,7 @@ class JobController:
 
     def _take(self, news: News) -> None:
         if isinstance(news, Foreseen):
+            self._answered = news.number
             if self._question and news.number == self._question.number:
                 self.outlook = outlook_of(news, self._question.request, self._costs)
                 self._notifications.append(OutlookChanged(self.outlook))

@@ -100,7 +100,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Begun:
-    """The process works on a job now."""
+    """The process works on a job now; told again when the amount is known better."""
 
     number: int
     amount: Amount
