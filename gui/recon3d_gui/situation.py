@@ -183,21 +183,20 @@ def _after_a_run(facts: Facts) -> Situation | None:
         return None
     kept, outlook = _kept(facts), facts.outlook
     headline = "Stopped" if run.state == "cancelled" else "Ended early"
-    planned = outlook_words(outlook) if outlook else ""
+    rest = f"The rest takes {in_words(outlook.seconds)}." if outlook else ""
     if kept:
         known = kept_words(kept)
     elif any(step.state == "begun" for step in facts.steps.values()):
         known = "What was begun goes on from where it stopped."
-        planned = f"The rest takes {in_words(outlook.seconds)}." if outlook else ""
     else:
-        known = "No step was finished."
+        known, rest = "No step was finished.", outlook_words(outlook) if outlook else ""
     can_go_on = kept or run.state == "cancelled"
     label = "Go on" if can_go_on else "Try again"
     text = f"{known} Press {label} for the rest." if can_go_on else known
     if run.failure:
         text = f"{run.failure.message} {text}"
     return Situation(
-        headline, f"{known} {planned}".rstrip(), text=text, start=Start(label, True)
+        headline, f"{known} {rest}".rstrip(), text=text, start=Start(label, True)
     )  # fmt: skip
 
 

@@ -19,11 +19,11 @@ from platformdirs import user_config_path
 from recon3d.core.errors import OutputError, ReconError
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.dialogs import Accept, Dialogs, Kind, Question
+from recon3d_gui.job import desktop
 from recon3d_gui.job.adjusting import Adjusting, adjusted_runs
 from recon3d_gui.job.asking import Asking, run_request
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
-from recon3d_gui.job.desktop import notify
 from recon3d_gui.job.messages import AdjustRequest
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
 from recon3d_gui.job.steps import COSTS
@@ -38,6 +38,7 @@ from recon3d_gui.project.opening import (
     is_project,
     new_project,
     open_project,
+    title_of,
     workspace_for,
 )
 from recon3d_gui.project.preferences import Preferences, read_preferences, write_preferences
@@ -122,7 +123,7 @@ class Studio:
     @property
     def title(self) -> str:
         """What the project is called."""
-        return self.file.stem if self.file else self.project.workspace.stem
+        return self.file.stem if self.file else title_of(self.project)
 
     def change(self, label: str, **changed: Any) -> None:
         """Replace fields of the project, as one step that undo takes back."""
@@ -338,6 +339,16 @@ class Studio:
         """Take a message away."""
         self.toasts = [each for each in self.toasts if each is not toast]
 
+    def open_file(self, file: Path) -> None:
+        """Open a file with the desktop's program for it, or say where it lies."""
+        if not desktop.open_file(file):
+            self.toast(desktop.nothing_opens(file), "warning")
+
+    def show_in_folder(self, path: Path) -> None:
+        """Show a file or folder in the desktop's file manager, or say where it lies."""
+        if not desktop.show_in_folder(path):
+            self.toast(desktop.nothing_opens(path), "warning")
+
     def prefer(self, **changed: Any) -> None:
         """Remember something about the user."""
         self.preferences = replace(self.preferences, **changed)
@@ -509,7 +520,7 @@ class Studio:
 
     def _tell_desktop(self, text: str) -> None:
         if not self.is_watched:
-            notify(f"recon3d: {self.title}", text)
+            desktop.notify(f"recon3d: {self.title}", text)
 
 
 def _without_later(reached: Mapping[str, Path], stage: str) -> dict[str, Path]:

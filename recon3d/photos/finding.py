@@ -8,7 +8,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from os.path import realpath
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from recon3d.core.errors import InputError
@@ -225,4 +225,5 @@ def _is_video(path: Path) -> bool:
 
 
 def _shown(photos: Path | Sequence[Path]) -> str:
-    return str(photos) if isinstance(photos, PurePath) else "the list of files"
+    given = absolute(photos)
+    return " or ".join(map(str, given)) if len(given) <= 3 else f"the {len(given)} places given"

@@ -341,7 +341,7 @@ def test_the_outlook_names_what_is_computed_and_what_stays() -> None:
     ("answer", "words"),
     [
         (Forecast((), ("ingest",), False), "Computes everything: about "),
-        (Forecast(("ingest", "pose"), ("depth",), False), "Computes depth, surface, mesh and "),
+        (Forecast(("ingest", "pose"), ("depth",), False), "Computes everything from depth on: "),
         (Forecast(("mesh",), (), True), "Everything is up to date."),
         (Forecast(("mesh",), ("frame",), True), "Only turns and scales the model"),
         (Failure("No photos."), "No photos."),

@@ -277,7 +277,11 @@ def test_texts_of_notifications_are_never_read_as_commands(
     assert said[-3:] == ["--", "-u; rm", '"$(touch x)" 写真']
 
 
-def test_a_desktop_without_the_program_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_desktop_without_the_program_is_no_error_but_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     desktop.notify("title", "text")
-    desktop.show_in_folder(Path("somewhere"))
+    assert not desktop.show_in_folder(Path("somewhere"))
+    assert not desktop.open_file(Path("report.html"))
+    assert "report.html" in desktop.nothing_opens(Path("report.html"))

@@ -98,6 +98,16 @@ def test_impossible_settings_are_told_and_leave_the_project_as_it_was(studio: St
     assert studio.toasts
 
 
+def test_a_report_that_nothing_opens_is_told_with_its_place(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    studio.open_file(tmp_path / "report.html")
+    assert str(tmp_path / "report.html") in studio.toasts[-1].text
+    studio.show_in_folder(tmp_path / "model.glb")
+    assert str(tmp_path / "model.glb") in studio.toasts[-1].text
+
+
 def test_undo_takes_back_and_says_what(studio: Studio) -> None:
     studio.change("Preset Draft", preset="draft")
     revision = studio.revision

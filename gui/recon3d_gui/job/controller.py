@@ -224,7 +224,7 @@ class JobController:
             return
         self._end("failed", failure=Failure(
             "The system starts no more programs.",
-            "Close some others, or restart the computer, then press Start again.",
+            "Close some others, or restart the computer, then try again.",
         ))  # fmt: skip
 
     def _living_process(self) -> JobProcess | None:

@@ -13,6 +13,7 @@ from recon3d_gui.job.blender import find_blender, open_in_blender
 from recon3d_gui.job.formats import Format
 from recon3d_gui.job.messages import ExportRequest
 from recon3d_gui.job.sizes import Content, content_of, expected_bytes, size_words
+from recon3d_gui.project.opening import title_of
 
 if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
@@ -64,7 +65,7 @@ class Saving:
     @property
     def suggested_name(self) -> str:
         """For the file or folder."""
-        return self.form.suggested_name(self._studio.project.workspace.stem)
+        return self.form.suggested_name(title_of(self._studio.project))
 
     @property
     def saved_for_blender(self) -> bool:

@@ -24,8 +24,14 @@ def outlook_words(outlook: Outlook) -> str:
         return "Everything is up to date."
     if not outlook.computed:
         return "Only turns and scales the model: a few seconds."
-    computed = _listed(outlook.computed) if outlook.kept else "everything"
-    return f"Computes {computed}: {in_words(outlook.seconds)}."
+    computed, last = outlook.computed, list(Step)[-len(outlook.computed) :]
+    if not outlook.kept:
+        words = "everything"
+    elif list(computed) == last and len(computed) > 2:
+        words = f"everything from {computed[0].value.lower()} on"
+    else:
+        words = _listed(computed)
+    return f"Computes {words}: {in_words(outlook.seconds)}."
 
 
 def result_words(summary: Summary, warnings: int) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
-from recon3d_gui.job.desktop import open_file
 from recon3d_gui.job.steps import Step
 from recon3d_gui.job.words import failure_text, mentioned
 from recon3d_gui.panels.log import LogDrawer
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 STRIP, DRAWER = 64, 232
-_FAILURE_BUTTONS = 32
+_FAILURE = 120
 _MARGIN = 8
 _START, _REPORT, _LOG = 112, 96, 64
 _LEFT = _MARGIN + _START + 2 * GAP
@@ -108,6 +107,7 @@ class RunPanel:
         """Show what is new."""
         if self._log_open:
             self._log.update()
+        self._fit_failure()
         now, jobs = self._studio.situation, self._jobs
         passed = jobs.progress.elapsed_seconds if jobs.busy and jobs.progress else 0.0
         key = (now, jobs.revision, int(passed * _FRAMES_PER_SECOND))
@@ -139,11 +139,11 @@ class RunPanel:
 
     def _show_words(self, now: Situation) -> None:
         ui = self._ui
-        title = _fitting(now.headline, self._text_px, ui)
+        title = _fitting(now.headline, self._text_px, ui, "normal")
         dpg.set_value("run.headline", title)
         dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
-        dpg.set_value("run.line", _fitting(now.line, self._text_px, ui))
+        dpg.set_value("run.line", _fitting(now.line, self._text_px, ui, "small"))
         dpg.bind_item_font("run.line", ui.font("small", now.line))
         ui.explain_anew("run.line", f"{now.line} {now.more}".rstrip())
         dpg.configure_item("run.line", color=ui.colour("warning" if now.is_warning else "muted"))
@@ -159,16 +159,20 @@ class RunPanel:
                                color=paint, fill=paint, show=jobs.busy)  # fmt: skip
 
     def _build_failure(self) -> None:
-        with dpg.child_window(tag="run.failure", show=False, border=False, no_scrollbar=True,
-                              always_use_window_padding=True):  # fmt: skip
+        with (
+            dpg.child_window(tag="run.failure", show=False, border=False, no_scrollbar=True,
+                             always_use_window_padding=True),
+            dpg.group(tag="run.failure.body"),
+        ):  # fmt: skip
             dpg.add_text("", tag="run.failure.text")
             dpg.add_text("", tag="run.failure.hint")
             with dpg.group(horizontal=True):
-                dpg.add_button(label="Copy details", tag="run.failure.copy",
-                               callback=self._copy_failure)  # fmt: skip
-                dpg.add_button(label="Show the photo", tag="run.failure.photo",
-                               callback=self._show_photo)  # fmt: skip
-                dpg.add_button(label="Close", tag="run.failure.close", callback=self._dismiss)
+                for label, part, callback in (
+                    ("Copy details", "copy", self._copy_failure),
+                    ("Show the photo", "photo", self._show_photo),
+                    ("Close", "close", self._dismiss),
+                ):
+                    dpg.add_button(label=label, tag=f"run.failure.{part}", callback=callback)
 
     @property
     def _failed(self) -> bool:
@@ -181,23 +185,30 @@ class RunPanel:
         if not failed or not failure:
             return
         px = self._ui.px
-        text_px = self._write("text", failure.message, "normal", "bad")
-        text_px += self._write("hint", failure.hint, "small", "text")
-        self._failure_px = px(3 * _MARGIN + _FAILURE_BUTTONS) + text_px
-        # What has distances of its own in it takes one more below itself.
-        dpg.configure_item("run.failure", width=self._width_px, height=self._failure_px - px(GAP))
+        self._write("text", failure.message, "normal", "bad")
+        self._write("hint", failure.hint, "small", "text")
+        # Until it is drawn; then it is measured.
+        self._failure_px = self._failure_px or px(_FAILURE)
         self._photo = mentioned(failure.message, (row.id for row in self._studio.photos.rows))
         dpg.configure_item("run.failure.photo", show=self._photo is not None)
 
-    def _write(self, part: str, text: str, font: str, colour: str) -> int:
-        """A part of what went wrong; returns how much height it takes."""
+    def _fit_failure(self) -> None:
+        """Give the failure the height that its words and buttons have come to."""
+        body_px = (dpg.get_item_rect_size("run.failure.body") or (0, 0))[1]
+        if self._failed and body_px:
+            self._failure_px = body_px + self._ui.px(3 * _MARGIN)
+        # What has distances of its own in it takes one more below itself.
+        height = max(1, self._failure_px - self._ui.px(GAP))
+        if dpg.get_item_height("run.failure") != height:
+            dpg.configure_item("run.failure", width=self._width_px, height=height)
+
+    def _write(self, part: str, text: str, font: str, colour: str) -> None:
+        """A part of what went wrong."""
         ui, tag = self._ui, f"run.failure.{part}"
         font_tag, wrap_px = ui.font(font, text), self._width_px - ui.px(4 * _MARGIN)
         dpg.set_value(tag, text)
         dpg.bind_item_font(tag, font_tag)
         dpg.configure_item(tag, color=ui.colour(colour), wrap=wrap_px, show=bool(text))
-        size = dpg.get_text_size(text, wrap_width=wrap_px, font=font_tag) if text else None
-        return round(size[1]) + ui.px(GAP) if size else 0
 
     @property
     def _report(self) -> Path | None:
@@ -209,7 +220,7 @@ class RunPanel:
 
     def _open_report(self) -> None:
         if report := self._report:
-            open_file(report)
+            self._studio.open_file(report)
 
     def _copy_failure(self) -> None:
         dpg.set_clipboard_text(failure_text(self._jobs))
@@ -228,9 +239,9 @@ class RunPanel:
         self._drawn = None
 
 
-def _fitting(text: str, width_px: int, ui: Ui) -> str:
-    """As much of a text as fits on a line."""
-    font = ui.font("normal")
+def _fitting(text: str, width_px: int, ui: Ui, name: str) -> str:
+    """As much of a text as fits on a line in a font."""
+    font = ui.font(name, text)
     size = dpg.get_text_size(text, font=font)
     if not size or size[0] <= width_px or not text:
         return text

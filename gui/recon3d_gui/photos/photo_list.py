@@ -210,7 +210,7 @@ class PhotoList:
     def _take(self, listing: Listing) -> None:
         self._listing = listing
         self.problem, self.hint = ("", "") if listing.files else (listing.problem, listing.hint)
-        if listing.problem:
+        if listing.problem and listing.files:  # without any it stands where they would be
             self._tell(listing.problem, "warning", listing.hint)
         self.thumbnails.forget()
         self._rebuild()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from recon3d.config import Config, Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import ImageSet
 from recon3d.photos.finding import list_photos
+from recon3d.photos.naming import VIDEO_SUFFIXES
 from recon3d.results import OPTIONAL_FILES
 from recon3d.run.documents import parse_json
 from recon3d.run.notes import files_of_run
@@ -24,6 +26,14 @@ from recon3d_gui.project.project import Changes, Project, RunRecord
 
 WORKSPACE_SUFFIX = ".recon3d"
 MESH_SUFFIXES = frozenset({".ply", ".obj", ".glb", ".stl", ".usdz"})
+_USUAL_FOLDERS = frozenset({
+    "images", "image", "imgs", "img", "photos", "photo", "pictures", "pics", "jpg", "jpeg", "jpgs",
+    "png", "raw", "frames", "input", "inputs", "data", "dcim", "camera", "rgb", "color", "colour",
+    "bilder", "fotos", "new folder", "neuer ordner",
+})  # fmt: skip
+"""Folders that say nothing of what is in them."""
+_CAMERA_FOLDER = re.compile(r"\d{3}[a-z0-9_]{0,5}")
+"""As cameras number them on their cards (DCF): 100CANON, 101_PANA."""
 _MAX_REPORT_BYTES = 256 << 20
 
 
@@ -50,6 +60,29 @@ def workspace_for(sources: Sequence[Path]) -> Path:
     name = (first.name if first.is_dir() else first.stem) or "scene"
     place = first.parent if os.access(first.parent, os.W_OK) else _home()
     return place / f"{name}{WORKSPACE_SUFFIX}"
+
+
+def title_of(project: Project) -> str:
+    """What people would call a project that has no file of its own.
+
+    The folder of its photos; where that is called like any other, the folder around it. A
+    workspace that a person has named, or one that was opened, tells it by its name.
+    """
+    sources, name = project.sources, project.workspace.stem
+    if not sources or project.workspace != workspace_for(sources):
+        return name
+    first = sources[0]
+    if first.suffix.lower() in VIDEO_SUFFIXES:
+        return first.stem
+    folder = first if first.is_dir() else first.parent
+    while _says_nothing(folder.name) and folder.parent.name:
+        folder = folder.parent
+    return folder.name or name
+
+
+def _says_nothing(name: str) -> bool:
+    plain = name.lower()
+    return plain in _USUAL_FOLDERS or _CAMERA_FOLDER.fullmatch(plain) is not None
 
 
 def open_project(path: Path) -> Opened:
