@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from recon3d.config import Config
 from recon3d.core.errors import OutputError, ReconError
 from recon3d.export import export
 from recon3d.export.export import Outputs
+from recon3d.finished import gather
 from recon3d.outputs import report_run, write_outputs
-from recon3d.pipeline import run_stages
+from recon3d.pipeline import adjust_stages, run_stages
 from recon3d.results import Forecast, Inputs, Results, Until
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
+from recon3d.run.notes import files_of_run
 from recon3d.run.task import CancelToken, Event, Listener, silent
 from recon3d.run.workspace import DryRun, NotComputedError, open_workspace
+from recon3d.stage import STAGES
 
 
 def reconstruct(
@@ -71,6 +76,57 @@ def reconstruct(
     return results
 
 
+ADJUSTED = ("crop", "levels", "texture", "level textures", "frame")
+"""The stages that `adjust` makes anew."""
+
+
+def adjust(
+    workspace: Path,
+    reached: Mapping[str, Path],
+    config: Config,
+    *,
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> Results:
+    """Give a finished run another scale, up or crop; its photos are not looked at.
+
+    What it makes lies where `reconstruct` with the same settings looks for it.
+
+    Args:
+        workspace: Where the run has worked.
+        reached: By stage: the folder of its result, as the run's events named it.
+        config: The run's own settings but for `frame` and `mesh.crop`.
+        runtime: Device, threads and memory; never changes what is computed.
+        listener: Told of every step.
+        cancel: Set it from any thread to stop within about a second.
+
+    Raises:
+        InputError: a folder is gone or not whole.
+        ReconError: the box holds nothing, or the scale cannot be found.
+        Cancelled: `cancel` was set; what was there before stays.
+    """
+    warnings: list[str] = []
+
+    def tell(event: Event) -> None:
+        if event.kind == "warning":
+            warnings.append(f"{event.stage}: {event.note}")
+        listener(event)
+
+    token, files = cancel or CancelToken(), files_of_run(workspace)
+    with explain_missing_libraries(), open_workspace(workspace, tell, token, runtime) as work:
+        kept = {stage: folder for stage, folder in reached.items() if stage not in ADJUSTED}
+        had_texture = "texture" in reached
+        made = gather(workspace, kept)
+        for result in made.stages:
+            work.warn_again(result.stage, partial(STAGES[result.stage].warnings, result.folder))
+        adjust_stages(work, config, made, has_texture=had_texture)
+        made.warnings = warnings
+        work.remember_run(made.reached, files)
+        report_run(made, config, Outputs())
+    return made
+
+
 def forecast(
     inputs: Inputs | Path,
     workspace: Path,
@@ -91,14 +147,18 @@ def forecast(
     """
     given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
     work = DryRun(workspace, silent, cancel or CancelToken(), runtime)
-    complete = True
+    complete, made = True, Results(workspace)
     with explain_missing_libraries():
         try:
             last = _last_stage(outputs, until)
-            run_stages(work, given, config, last, Results(workspace))
+            run_stages(work, given, config, last, made)
         except NotComputedError:
             complete = False
-    return Forecast(tuple(work.kept), tuple(work.missing), complete)
+    kept, missing = tuple(work.kept), tuple(work.missing)
+    if not (made.image_set and made.image_set.cached):
+        return Forecast(kept, missing, complete)
+    image_set = made.image_set.value
+    return Forecast(kept, missing, complete, len(image_set.photos), image_set.typical_megapixels)
 
 
 def _last_stage(outputs: Outputs, until: Until | None) -> Until:

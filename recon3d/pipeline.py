@@ -36,7 +36,8 @@ def run_stages(
 ) -> None:
     """Everything between the user's files and the results, as far as `until`."""
     task = work.task("ingest")
-    files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, task, inputs.excluded)
+    companions = inputs.masks, inputs.sensor_depth
+    files = find_files(inputs.photos, *companions, task, inputs.excluded, inputs.named_below)
     alone = files.is_one_photo and until >= Until.DEPTH
     if until >= Until.DEPTH:
         # Early: a wrong name or missing weights must not cost an hour of placing photos.
@@ -64,7 +65,26 @@ def run_stages(
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else _depth_to_mesh)(work, config, until, made)
-    if until >= Until.TEXTURE and made.mesh:
+    _finish(work, config, made, has_texture=until >= Until.TEXTURE)
+
+
+def adjust_stages(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
+    """The last stages of a finished run once more: another frame, and the mesh inside its box.
+
+    made: what the run has made up to its whole mesh.
+    """
+    if made.mesh and config.mesh.crop is not None:
+        assert made.surface
+        part = CROP_RELIEF if made.surface.stage == RELIEF.name else CROP
+        settings = cleaning_of(config.fuse.surface, config.mesh)
+        _crop(work, replace(config, mesh=settings), made, part)
+    _finish(work, config, made, has_texture=has_texture)
+
+
+def _finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
+    """Everything from the mesh on."""
+    assert made.posed
+    if has_texture and made.mesh:
         made.textured = work.run(TEXTURE, config.texture, made.posed, made.mesh)
     if config.levels.count > 1 and made.mesh:
         made.levels = work.run(LEVELS, config.levels, made.mesh)
@@ -116,12 +136,18 @@ def _clean(
     assert made.surface
     surface = (made.posed, made.depth, made.surface)
     made.mesh = work.run(whole, replace(config.mesh, crop=None), *surface)
-    if config.mesh.crop is None:
-        return
+    if config.mesh.crop is not None:
+        _crop(work, config, made, part)
+
+
+def _crop(work: Workspace, config: Config, made: Results, part: Stage[Mesh]) -> None:
+    assert made.posed
+    assert made.depth
+    assert made.surface
     # The box is given in the frame of the whole model, which stays that of the cropped one.
     # Cleaning starts from the raw surface again, so that all faces go into the part.
     frame = _frame(work, config, made)
-    made.mesh = work.run(part, config.mesh, *surface, frame)
+    made.mesh = work.run(part, config.mesh, made.posed, made.depth, made.surface, frame)
 
 
 def _frame(work: Workspace, config: Config, made: Results) -> StageResult[TargetFrame]:

@@ -48,6 +48,8 @@ class Inputs:
     excluded: frozenset[str] = frozenset()
     """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
     `blurred/*`."""
+    named_below: Path | None = None
+    """Folder below which photos are named; None: what all of them have in common."""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -105,6 +107,10 @@ class Forecast:
     """To be computed."""
     complete: bool
     """False where more stages follow, which depend on what those will find."""
+    photos: int = 0
+    """In the image set, where that is finished; else 0."""
+    megapixels: float = 0.0
+    """Of a typical one of them."""
 
 
 def in_unit_of_depth(

@@ -1,4 +1,4 @@
-"""Finished runs are opened and exported again, without photos and without computing."""
+"""Finished runs are opened, adjusted and exported again, without their photos."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recon3d.api import reconstruct
+from recon3d.api import ADJUSTED, adjust, forecast, reconstruct
 from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
+from recon3d.config import Config, updated
 from recon3d.core.errors import InputError
 from recon3d.export.export import Outputs
 from recon3d.export.meshes import read_mesh
@@ -94,6 +95,47 @@ def test_without_a_folder_named_nothing_lands_among_the_photos(
     assert not list((tmp_path / finished.stem).iterdir())
     assert (tmp_path / f"{finished.stem}_blender/scene.glb").is_file()
     assert (tmp_path / "again.ply").is_file()
+
+
+def test_another_scale_and_crop_need_no_photo_and_are_what_a_whole_run_would_make(
+    tmp_path: Path,
+) -> None:
+    workspace = run(tmp_path, Until.TEXTURE)
+    reached = {made.stage: made.folder for made in reopen(workspace).stages}
+    whole = gather(workspace, reached)
+    assert whole.mesh
+    assert whole.frame
+    target = whole.frame.value.target_from_world
+    low, high = np.percentile(target @ whole.mesh.value.vertices, (10, 70), axis=0)
+    photo = tmp_path / "photos" / "ü.png"
+    hidden = photo.rename(tmp_path / "hidden.png")
+    config = updated(Config(), {"frame": {"scale": "2"}})
+    made = adjust(workspace, reached, config)
+    assert made.frame
+    assert made.frame.value.target_from_world.scale == pytest.approx(2 * target.scale)
+    reached |= {stage.stage: stage.folder for stage in made.stages}
+
+    crop = tuple(2 * np.round([*low, *high], 3).astype(float))
+    config = updated(Config(), {"frame": {"scale": "2"}, "mesh": {"crop": crop}})
+    cropped = adjust(workspace, reached, config)
+    assert cropped.mesh
+    assert cropped.textured
+    assert 100 < len(cropped.mesh.value.faces) < 0.8 * len(whole.mesh.value.faces)
+    assert cropped.frame
+    assert cropped.frame.key == made.frame.key  # as the box was given in it
+    names = {stage.stage for stage in cropped.stages}
+    assert {"crop", "texture", "frame"} <= names
+    assert reopen(workspace).mesh.key == cropped.mesh.key  # type: ignore[union-attr]
+
+    hidden.rename(photo)
+    inputs = Inputs(photos=photo, sensor_depth=tmp_path / "depth")
+    told = forecast(inputs, workspace, config, until=Until.TEXTURE)
+    assert told.complete
+    assert told.computed == ()
+    back = adjust(workspace, reached | {s.stage: s.folder for s in cropped.stages}, Config())
+    assert back.mesh
+    assert back.mesh.key == whole.mesh.key
+    assert {stage.stage for stage in back.stages} & set(ADJUSTED) == {"texture", "frame"}
 
 
 def test_an_unknown_kind_names_the_known_ones(finished: Path, tmp_path: Path) -> None:

@@ -47,8 +47,9 @@ _IDLE_SECONDS = 1.0
 """Between frames when nothing happens; whatever does ends the wait."""
 _LOOK_SECONDS = 0.1
 """How often one looks whether something has happened."""
-_LIVELY_SECONDS = 0.5
-"""After an event, frames follow each other as fast as the screen takes them."""
+_LIVELY_SECONDS = 0.9
+"""After an event, frames follow each other as fast as the screen takes them; longer than a tip
+waits, which comes with a frame."""
 
 _log = logging.getLogger(__name__)
 
@@ -130,9 +131,9 @@ class App:
 
     def _step(self) -> None:
         studio = self.studio
-        studio.is_watched = self._window.is_focused
+        studio.watch(self._window.is_focused)
         if dropped := self._drops.take():
-            self._take(dropped)
+            self._take_drop(dropped)
         if self._window.close_asked:
             self._window.close_asked = False
             self._ask_close()
@@ -266,6 +267,15 @@ class App:
             ("", dpg.mvKey_F1): lambda: self._shortcuts.toggle(),
             ("", dpg.mvKey_Escape): self._back,
         }
+
+    def _take_drop(self, paths: Sequence[Path]) -> None:
+        """A question that is open takes it for its answer, or must be answered first."""
+        if self._prompt.takes_drops:
+            self._prompt.accept(paths)
+        elif self._modals.is_open or self.studio.dialogs.is_asking:
+            self.studio.toast("Answer or close the open question first, then drop them again.")
+        else:
+            self._take(paths)
 
     def _take(self, paths: Sequence[Path]) -> None:
         if self.studio.page == "calibration":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,16 @@ class PathPrompt:
             self._modals.put_away("paths")
             if question:
                 self._build(question)
+
+    @property
+    def takes_drops(self) -> bool:
+        """Whether it asks for something that can be dropped."""
+        return self._shown is not None and self._shown.kind != "save"
+
+    def accept(self, paths: Sequence[Path]) -> None:
+        """What was dropped is the answer; one path where it asks for one."""
+        assert self._shown
+        self._dialogs.answer_typed(list(paths if self._shown.kind == "files" else paths[:1]))
 
     def _build(self, question: Question) -> None:
         px = self._ui.px

@@ -40,9 +40,14 @@ class Dialogs:
         self._running: subprocess.Popen[bytes] | None = None
         self._answers: queue.Queue[tuple[Question, list[Path]]] = queue.Queue()
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether a dialog of the system is open."""
+        return self._running is not None and self._running.poll() is None
+
     def ask(self, question: Question) -> None:
         """Show a dialog; a second one is not opened beside the first."""
-        if self._running and self._running.poll() is None:
+        if self.is_asking:
             return
         command = self._command(question)
         if command is None:
@@ -71,7 +76,7 @@ class Dialogs:
 
     def close(self) -> None:
         """Take an open dialog away."""
-        if self._running and self._running.poll() is None:
+        if self._running and self.is_asking:
             self._running.terminate()
 
     def _wait(self, question: Question, process: subprocess.Popen[bytes]) -> None:

@@ -19,14 +19,18 @@ from platformdirs import user_config_path
 from recon3d.core.errors import OutputError, ReconError
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.dialogs import Accept, Dialogs, Kind, Question
+from recon3d_gui.job import desktop
+from recon3d_gui.job.adjusting import Adjusting, adjusted_runs
 from recon3d_gui.job.asking import Asking, run_request
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
-from recon3d_gui.job.desktop import notify
+from recon3d_gui.job.messages import AdjustRequest
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
+from recon3d_gui.job.steps import COSTS
 from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave
+from recon3d_gui.project.claim import Claim
 from recon3d_gui.project.file import SUFFIX, Opened
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import (
@@ -34,11 +38,13 @@ from recon3d_gui.project.opening import (
     is_project,
     new_project,
     open_project,
+    title_of,
     workspace_for,
 )
 from recon3d_gui.project.preferences import Preferences, read_preferences, write_preferences
 from recon3d_gui.project.project import Project
 from recon3d_gui.project.runs import folders, with_run
+from recon3d_gui.situation import Facts, Shown, Situation, situation
 from recon3d_gui.viewer.client import ViewerClient
 
 Page = Literal["model", "photo", "calibration"]
@@ -95,8 +101,9 @@ class Studio:
         self.jobs = jobs or JobController(Costs(_costs_file()))
         self.viewer = viewer or ViewerClient()
         self.photos = PhotoList(self.change, self.toast)
-        self._asking = Asking(self.jobs)
+        self._asking, self._adjusting = Asking(self.jobs), Adjusting(self.jobs)
         self._autosave = Autosave(self.project)
+        self._claim = Claim()
         self._started = self.project
         self._now = now
         self._answers: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -116,7 +123,7 @@ class Studio:
     @property
     def title(self) -> str:
         """What the project is called."""
-        return self.file.stem if self.file else self.project.workspace.stem
+        return self.file.stem if self.file else title_of(self.project)
 
     def change(self, label: str, **changed: Any) -> None:
         """Replace fields of the project, as one step that undo takes back."""
@@ -190,7 +197,9 @@ class Studio:
 
     def save(self) -> None:
         """Save the project where it is, or ask where."""
-        if self.file:
+        if self.file and self._claim.elsewhere:
+            self.toast(self._claim.elsewhere, "warning")
+        elif self.file:
             self._save(self.file)
         else:
             self.save_as()
@@ -244,23 +253,79 @@ class Studio:
 
     # --- runs -----------------------------------------------------------------------------------
 
+    @property
+    def situation(self) -> Situation:
+        """How things stand, as every part of the window says it."""
+        jobs, photos, progress = self.jobs, self.photos, self.jobs.progress
+        return situation(
+            Facts(
+                elsewhere=self._claim.elsewhere,
+                has_sources=bool(self.project.sources),
+                is_listing=photos.is_listing,
+                photos=len(photos.rows),
+                excluded=sum(row.state == "excluded" for row in photos.rows),
+                broken=photos.broken,
+                problem=photos.problem,
+                hint=photos.hint,
+                request=run_request(self.project) if self.project.sources else None,
+                run=jobs.run,
+                saving=jobs.saving,
+                steps=progress.steps if progress else {},
+                elapsed_seconds=progress.elapsed_seconds if progress else 0.0,
+                seconds_left=progress.seconds_left() if progress and jobs.run.busy else 0.0,
+                warnings=len(jobs.warnings),
+                outlook=jobs.outlook,
+                shown=self._shown,
+                is_view_gone=self.viewer.is_gone,
+            )
+        )
+
+    @property
+    def shows_model(self) -> bool:
+        """Whether the 3D view has something to show, be it points."""
+        return self._shown == "something"
+
+    @property
+    def _shown(self) -> Shown:
+        loaded = self.viewer.loaded.get("a")
+        if loaded and (loaded.layers or loaded.views):
+            return "something"
+        return "loading" if self.viewer.note or self.viewer.is_reading else "nothing"
+
     def start(self) -> None:
         """Compute what the project asks for."""
-        if self.jobs.busy or not self.project.sources:
+        if not self.situation.start.is_enabled:
             return
         self._started = self.project
         self._show({})
         self.page = "model"
         self.jobs.start(run_request(self.project))
 
-    def show_photo_in_model(self, photo_id: str) -> None:
-        """Look from where a photo was taken, with the photo over the model."""
-        self.selected_photo, self.page = photo_id, "model"
-        if self.viewer.navigator.to_photo(photo_id):
+    def watch(self, is_focused: bool) -> None:
+        """Whether the window has the keyboard; who comes back to it may have mended files."""
+        comes_back, self.is_watched = is_focused and not self.is_watched, is_focused
+        outlook = self.jobs.outlook
+        if comes_back and (self.photos.problem or (outlook and outlook.problem)):
+            self.photos.refresh()
+            self._asking.again()
+
+    def show_photo_in_model(self, name: str) -> None:
+        """Look from where a photo was taken, with the photo over the model.
+
+        name: its id in the run that is shown.
+        """
+        self.selected_photo, self.page = self.photos.of_run(name), "model"
+        if self.viewer.navigator.to_photo(name):
             backdrop = self.viewer.style.backdrop or 0.5
-            self.viewer.restyle(selected=photo_id, backdrop=backdrop)
+            self.viewer.restyle(selected=name, backdrop=backdrop)
         else:
-            self.toast(f"{photo_id} could not be placed, so there is no view from it.")
+            self.toast(f"{name} could not be placed, so there is no view from it.")
+
+    @property
+    def selected_view(self) -> str | None:
+        """The selected photo's id in the run that is shown."""
+        row = self.photos.row(self.selected_photo) if self.selected_photo else None
+        return (row.run_name or row.id) if row else self.selected_photo
 
     # --- the window ---------------------------------------------------------------------------
 
@@ -273,6 +338,16 @@ class Studio:
     def dismiss(self, toast: Toast) -> None:
         """Take a message away."""
         self.toasts = [each for each in self.toasts if each is not toast]
+
+    def open_file(self, file: Path) -> None:
+        """Open a file with the desktop's program for it, or say where it lies."""
+        if not desktop.open_file(file):
+            self.toast(desktop.nothing_opens(file), "warning")
+
+    def show_in_folder(self, path: Path) -> None:
+        """Show a file or folder in the desktop's file manager, or say where it lies."""
+        if not desktop.show_in_folder(path):
+            self.toast(desktop.nothing_opens(path), "warning")
 
     def prefer(self, **changed: Any) -> None:
         """Remember something about the user."""
@@ -308,7 +383,11 @@ class Studio:
         self.calibration.poll()
         self.photos.tick(self.project, self.reached, busy=self.jobs.busy)
         self._asking.tick(self.project, self.revision)
-        if failure := self._autosave.tick(self.project):
+        self._keep_claim()
+        stamp = (self.revision, self.reached_revision)
+        if not self._claim.elsewhere and self._adjusting.tick(self.project, self.reached, stamp):
+            self._started = self.project
+        if not self._claim.elsewhere and (failure := self._autosave.tick(self.project)):
             self.toast(f"The project could not be saved: {failure}", "bad", failure.hint)
         now = self._now()
         if any(toast.ends_at < now for toast in self.toasts):
@@ -322,10 +401,19 @@ class Studio:
         self.viewer.close()
         self.photos.close()
         empty = not self.project.sources
-        if failure := self._autosave.close(keep=not empty):
+        may_write = not self._claim.elsewhere
+        if failure := self._autosave.close(keep=not empty, may_write=may_write):
             _log.error("the project could not be saved: %s", failure)
+        self._claim.release()
         with suppress(OutputError):
             write_preferences(self.preferences)
+
+    def _keep_claim(self) -> None:
+        places = (self.project.workspace,) if self.project.sources else ()
+        if self._claim.want(*places, *([self.file] if self.file else ())):
+            self.toast("The other window is closed, so you can go on here.", "good")
+            if self.file:
+                self.open(self.file)  # it may have changed meanwhile
 
     def _may_leave(self) -> bool:
         if self.jobs.busy:
@@ -335,13 +423,16 @@ class Studio:
 
     def _adopt(self, opened: Opened, path: Path | None = None) -> None:
         project = opened.project
-        if failure := self._autosave.close(keep=bool(self.project.sources)):
+        may_write = not self._claim.elsewhere
+        is_kept = bool(self.project.sources)
+        if failure := self._autosave.close(keep=is_kept, may_write=may_write):
             self.toast(f"The project before could not be saved: {failure}", "bad", failure.hint)
         self.history = History(project)
         self._autosave = Autosave(project, opened.file)
         self.revision += 1
         self.selected_photo, self.page = None, "model"
         self.jobs.forget_run()
+        self.viewer.show({})  # of the project before
         latest = project.runs[-1] if project.runs else None
         self._show(folders(latest, project.workspace) if latest else {})
         self.viewer.navigator.restore(project.view)
@@ -404,14 +495,18 @@ class Studio:
     def _hear(self, notification: Notification) -> None:
         match notification:
             case StageReached(stage, folder):
-                self._show({**self.reached, stage: folder})
+                self._show({**_without_later(self.reached, stage), stage: folder})
             case RunEnded():
                 self._run_ended(notification)
             case ExportEnded("failed", _, _, failure) if failure:
                 self.toast(failure.message, "bad", failure.hint)
 
     def _run_ended(self, ended: RunEnded) -> None:
-        if ended.state == "done":
+        if ended.state == "done" and isinstance(ended.request, AdjustRequest):
+            runs = adjusted_runs(self.project, self._started, ended.request, ended.reached)
+            self.amend(runs=runs)
+            self._show(ended.reached)
+        elif ended.state == "done":
             runs = with_run(self.project, self._started, ended.reached, datetime.now())
             self.amend(runs=runs)
             self._show(ended.reached)
@@ -425,7 +520,17 @@ class Studio:
 
     def _tell_desktop(self, text: str) -> None:
         if not self.is_watched:
-            notify(f"recon3d: {self.title}", text)
+            desktop.notify(f"recon3d: {self.title}", text)
+
+
+def _without_later(reached: Mapping[str, Path], stage: str) -> dict[str, Path]:
+    """Without what an earlier run made from another result of this stage; the frame stays."""
+    order = [*COSTS]
+    return {
+        each: folder
+        for each, folder in reached.items()
+        if each == "frame" or order.index(each) < order.index(stage)
+    }
 
 
 def _costs_file() -> Path:

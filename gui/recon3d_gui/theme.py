@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.contrast import Colour
 from recon3d_gui.fonts import Fonts
 from recon3d_gui.project.preferences import Theme
 
-Colour = tuple[int, int, int, int]
-
-_COLOURS: Mapping[str, tuple[Colour, Colour]] = {
+COLOURS: Mapping[str, tuple[Colour, Colour]] = {
     "text": ((226, 230, 236, 255), (30, 34, 40, 255)),
     "muted": ((146, 154, 166, 255), (98, 106, 118, 255)),
     "accent": ((94, 158, 255, 255), (28, 100, 220, 255)),
-    "good": ((98, 194, 128, 255), (26, 132, 66, 255)),
-    "warning": ((232, 182, 86, 255), (166, 106, 0, 255)),
+    "good": ((98, 194, 128, 255), (16, 112, 52, 255)),
+    "warning": ((232, 182, 86, 255), (138, 84, 0, 255)),
     "bad": ((238, 104, 104, 255), (196, 40, 40, 255)),
     "surface": ((24, 26, 30, 255), (246, 247, 249, 255)),
     "raised": ((38, 41, 47, 255), (232, 235, 239, 255)),
@@ -51,6 +50,7 @@ _STYLES: Mapping[str, tuple[float, ...]] = {
 }  # fmt: skip
 
 _TIP_SECONDS, _TIP_WIDTH = 0.5, 320
+_TIP_PADDING = (10, 8)
 _MARK_PADDING = 2
 """Around the marks of check boxes and radio buttons: they are no larger than the text."""
 
@@ -65,6 +65,7 @@ class Ui:
         self._fonts = fonts
         self._listeners: list[Callable[[], None]] = []
         self._items: list[tuple[int | str, str, int]] = []
+        self._tip: int | str = 0
         self._build()
 
     def px(self, length: float) -> int:
@@ -73,7 +74,7 @@ class Ui:
 
     def colour(self, name: str) -> Colour:
         """By name: text, muted, accent, good, warning, bad, surface, raised, outline."""
-        dark, light = _COLOURS[name]
+        dark, light = COLOURS[name]
         return dark if self.theme == "dark" else light
 
     def font(self, name: str, text: str = "") -> int | str:
@@ -84,6 +85,8 @@ class Ui:
         """Give an item a tooltip."""
         with dpg.tooltip(item, delay=_TIP_SECONDS, tag=f"{item}.tip"):
             dpg.add_text(tag=f"{item}.tip.text", wrap=self.px(_TIP_WIDTH))
+        # Its own, or that of the window in which it is made would cut its letters.
+        dpg.bind_item_theme(f"{item}.tip", self._tip)
         self.explain_anew(item, text)
 
     def explain_anew(self, item: int | str, text: str) -> None:
@@ -118,11 +121,6 @@ class Ui:
                 for style, values in _STYLES.items():
                     scaled = [round(value * self.scale) for value in values]
                     dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), *scaled)
-            with dpg.theme_component(dpg.mvTooltip):
-                # Else those of the window that it is made in, which may have none.
-                for style in ("WindowPadding", "ItemSpacing"):
-                    distance = self.px(_STYLES[style][0])
-                    dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), distance, distance)
             for kind in (dpg.mvCheckbox, dpg.mvRadioButton):
                 with dpg.theme_component(kind):
                     # Flat and dark they would not be told from the ground.
@@ -138,6 +136,10 @@ class Ui:
                     for target in ("Button", "ButtonHovered", "ButtonActive", "FrameBg"):
                         self._colour(target, "raised", 120)
         dpg.bind_theme(theme)
+        with dpg.theme() as self._tip, dpg.theme_component(dpg.mvAll):
+            for style in ("WindowPadding", "ItemSpacing"):
+                distances = map(self.px, _TIP_PADDING)
+                dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), *distances)
 
     def _colour(self, target: str, name: str, alpha: int = 255) -> None:
         colour = (*self.colour(name)[:3], alpha)

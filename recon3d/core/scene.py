@@ -166,6 +166,12 @@ class ImageSet:
     orientation: PixelsTold = "auto"
     """Which pixels of turned photos the user's cameras and marks are for."""
 
+    @property
+    def typical_megapixels(self) -> float:
+        """Of the photo in the middle; 0 without photos."""
+        sizes = sorted(photo.width_px * photo.height_px / 1e6 for photo in self.photos)
+        return sizes[len(sizes) // 2] if sizes else 0.0
+
 
 @dataclass(frozen=True, eq=False)
 class GivenCameras:

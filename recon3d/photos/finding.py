@@ -8,7 +8,8 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from os.path import realpath
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from recon3d.core.errors import InputError
 from recon3d.core.natural_order import natural_key
@@ -74,15 +75,17 @@ def find_files(
     sensor_depth: Path | None,
     task: Task,
     excluded: Collection[str] = (),
+    named_below: Path | None = None,
 ) -> FoundFiles:
     """List and hash the user's files.
 
     excluded: photos to leave out, as `named` understands them.
+    named_below: as `list_photos`.
 
     Raises:
         InputError: as `list_files`.
     """
-    files = list_files(photos, masks, sensor_depth)
+    files = list_files(photos, masks, sensor_depth, named_below)
     for note in files.notes:
         task.warn(note)
     for kind, found in (("mask", files.masks), ("depth image", files.sensor_depth)):
@@ -94,7 +97,10 @@ def find_files(
 
 
 def list_files(
-    photos: Path | Sequence[Path], masks: Path | None, sensor_depth: Path | None
+    photos: Path | Sequence[Path],
+    masks: Path | None,
+    sensor_depth: Path | None,
+    named_below: Path | None = None,
 ) -> FoundFiles:
     """List the user's files by photo id; nothing is opened or hashed.
 
@@ -113,7 +119,7 @@ def list_files(
     taken = {realpath(path) for path in (*mask_files.values(), *depth_files.values())}
     paths = {
         photo_id: path
-        for photo_id, path in list_photos(photos).items()
+        for photo_id, path in list_photos(photos, named_below).items()
         if realpath(path) not in taken
     }
     if not paths:
@@ -129,11 +135,12 @@ def list_files(
     return FoundFiles(paths, {}, found_masks, found_depth, notes=notes)
 
 
-def list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
+def list_photos(photos: Path | Sequence[Path], named_below: Path | None = None) -> dict[str, Path]:
     """Every candidate photo or video by its id, 2 before 10, each file once.
 
     Ids are posix paths below the folder that was given, or below the common parent of several
-    folders and files (`common_folder`), as `as_id` writes them. In folders, hidden files,
+    folders and files (`common_folder`), as `as_id` writes them; `named_below` takes its place, so
+    that photos keep their names when others from elsewhere join them. In folders, hidden files,
     workspaces (*.recon3d) and whatever is neither called a picture or video nor begins like one
     (sidecars, documents, results) are no photos; a file that is given by itself always is a
     candidate. Links to folders are followed, each folder is listed once.
@@ -147,13 +154,18 @@ def list_photos(photos: Path | Sequence[Path]) -> dict[str, Path]:
             raise InputError(f"{path} does not exist.", hint="Check the spelling of the path.")
     if len(given) == 1 and not given[0].is_dir():
         _check_alone(given[0])
-    parent = common_folder(given)
+    parent = named_below or common_folder(given)
     files: dict[Path, None] = {}
     for path in given:
         below = (file for _, file in files_below(path)) if path.is_dir() else iter([path])
         files |= dict.fromkeys(file for file in below if file == path or _may_be_photo(file))
     by_id: dict[str, Path] = {}
-    for file in sorted(files, key=lambda file: natural_key(file.as_posix())):
+
+    def order(file: Path) -> tuple[bool, Any]:
+        # What lies elsewhere must not take a name from what has it already.
+        return parent is not None and not file.is_relative_to(parent), natural_key(file.as_posix())
+
+    for file in sorted(files, key=order):
         by_id[_free_id(id_below(parent, file), by_id)] = file
     return dict(sorted(by_id.items(), key=lambda item: natural_key(item[0])))
 
@@ -213,4 +225,5 @@ def _is_video(path: Path) -> bool:
 
 
 def _shown(photos: Path | Sequence[Path]) -> str:
-    return str(photos) if isinstance(photos, PurePath) else "the list of files"
+    given = absolute(photos)
+    return " or ".join(map(str, given)) if len(given) <= 3 else f"the {len(given)} places given"

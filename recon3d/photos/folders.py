@@ -21,7 +21,9 @@ def common_folder(photos: Path | Sequence[Path]) -> Path | None:
 
 
 def id_below(folder: Path | None, file: Path) -> str:
-    """What `list_photos` calls a file; folder: what `common_folder` says."""
+    """What `list_photos` calls a file: its path below a folder, or below what both lie in."""
+    if folder is not None and not file.is_relative_to(folder):
+        folder = common_folder([folder, file])
     if folder is None:
         return as_id(file.as_posix().replace(":", ""))
     return as_id(Path(os.path.relpath(file, folder)).as_posix())

@@ -107,11 +107,16 @@ def read_image_set(folder: Path, excluded: Collection[str] = ()) -> ImageSet:
     )
 
 
+def read_items(folder: Path) -> list[Item]:
+    """Every file that `ingest` looked at, used or not."""
+    content = json.loads((folder / "image_set.json").read_text(encoding="utf-8"))
+    return [_item_from_json(fields) for fields in content["items"]]
+
+
 def read_flaws(folder: Path) -> list[str]:
     """What makes good photos worse than they look, each with how many photos it is true of."""
-    content = json.loads((folder / "image_set.json").read_text(encoding="utf-8"))
     flawed: dict[str, list[str]] = defaultdict(list)
-    for item in map(_item_from_json, content["items"]):
+    for item in read_items(folder):
         if item.flaw and not item.reason:
             flawed[item.flaw].append(item.id)
     return [

@@ -52,6 +52,26 @@ def pick_frames(path: Path, most: int, tell: Callable[[int, int], None]) -> list
     return _sharpest_by_stretch(np.array(travelled), np.array(sharp), most)
 
 
+def film_amount(path: Path, most: int, check: Callable[[], None]) -> tuple[int, int, int]:
+    """How many frames a video has, counted to `most`, and their width and height in pixels.
+
+    Counted by decoding, since headers often know no number or a wrong one.
+
+    check: called for each frame; raises to stop.
+
+    Raises:
+        InputError: the video cannot be decoded.
+    """
+    with _opened(path) as capture:
+        width_px = round(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height_px = round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        count = 0
+        while count < most and capture.grab():
+            count += 1
+            check()
+    return count, width_px, height_px
+
+
 def film_orientation(path: Path) -> int:
     """How a video's frames are turned to be upright, as EXIF's number: 1, 3, 6 or 8.
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from recon3d.core.errors import OutputError, WorkspaceBusyError
 from recon3d.run.files import explain_write_errors
@@ -57,10 +58,28 @@ def locked(root: Path) -> Iterator[Place]:
         with explain_write_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             on_folder = os.name != "nt" and _lock_folder(root, held)
-            on_file = _lock_file(root, held)
+            _, on_file = _lock_file(root / LOCK, held)
         if not (on_folder or on_file):
             _logger.warning("%s cannot be locked; do not run twice in it", root)
         yield Place(root)
+
+
+def hold(file: Path) -> IO[str] | None:
+    """Lock a file, making it where it is missing; None: another program holds it.
+
+    It is free again when what is returned is closed, or the program ends.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            stream, _ = _lock_file(file, held)
+        except WorkspaceBusyError:
+            return None
+        held.pop_all()
+        return stream
 
 
 def _lock_folder(root: Path, held: ExitStack) -> bool:
@@ -69,14 +88,15 @@ def _lock_folder(root: Path, held: ExitStack) -> bool:
     return _lock(number, root)
 
 
-def _lock_file(root: Path, held: ExitStack) -> bool:
+def _lock_file(file: Path, held: ExitStack) -> tuple[IO[str], bool]:
+    """The open file, and whether its file system has locks."""
     while True:
-        stream = held.enter_context((root / LOCK).open("a+"))
-        done = _lock(stream.fileno(), root)
+        stream = held.enter_context(file.open("a+"))
+        done = _lock(stream.fileno(), file.parent)
         # Between opening and locking somebody may have deleted it, and others use a new one.
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(stream.fileno()), (root / LOCK).stat()):
-                return done
+            if os.path.samestat(os.fstat(stream.fileno()), file.stat()):
+                return stream, done
 
 
 def _lock(number: int, root: Path) -> bool:

@@ -12,8 +12,8 @@ from boards import render_boards
 from PIL import Image
 from recon3d_calib.calibrate import Calibration
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.calibration.words import doubtful_first, photo_line
-from recon3d_gui.calibration.worker import Wanted
+from recon3d_gui.calibration.words import doubtful_first, photo_line, progress_words
+from recon3d_gui.calibration.worker import Progress, Wanted
 from recon3d_gui.failure import Failure
 
 from recon3d.core.errors import InputError
@@ -166,3 +166,10 @@ def test_a_board_is_drawn_without_waiting(tmp_path: Path) -> None:
     session.print_board(tmp_path / "board.doc")
     refused = session.printed.get(timeout=60)
     assert isinstance(refused, Failure)
+
+
+def test_a_sample_of_the_photos_is_not_told_as_their_number() -> None:
+    board = "finding out which board it is"
+    assert progress_words(Progress(10, 10, board, is_sample=True)) == board
+    assert progress_words(Progress(4, 13, "d.jpg")) == "4 of 13  d.jpg"
+    assert progress_words(Progress(0, 1, "fitting")) == "fitting"

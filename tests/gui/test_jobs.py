@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from films import film
 from PIL import Image
 from recon3d_gui.failure import Failure
 from recon3d_gui.job.asking import Asking, run_request
-from recon3d_gui.job.controller import GRACE_SECONDS, JobController
-from recon3d_gui.job.costs import Costs
+from recon3d_gui.job.controller import GRACE_SECONDS, IDLE_SECONDS, JobController
+from recon3d_gui.job.costs import Costs, Load
 from recon3d_gui.job.messages import (
     Amount,
     Ask,
@@ -33,21 +37,14 @@ from recon3d_gui.job.messages import (
 from recon3d_gui.job.process import JobProcess
 from recon3d_gui.job.state import ExportEnded, OutlookChanged, RunEnded, StageReached
 from recon3d_gui.job.steps import COSTS, Step, step_of, steps_until, usual_stages
-from recon3d_gui.job.words import (
-    failure_text,
-    headline,
-    mentioned,
-    outlook_words,
-    second_line,
-    start_label,
-    whole_line,
-)
+from recon3d_gui.job.words import failure_text, mentioned, outlook_words, result_words
+from recon3d_gui.job.work import amount_of
 from recon3d_gui.project.project import Project
 
-from recon3d.config import Config
+from recon3d.config import Config, updated
 from recon3d.export.export import Outputs
 from recon3d.results import Forecast, Inputs, Until
-from recon3d.run.task import Event
+from recon3d.run.task import CancelToken, Event
 from recon3d.stage import STAGES
 
 WHERE = Path("scene.recon3d")
@@ -147,7 +144,6 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
     desk.tell("stage_cached", "ingest", folder="w/ingest/a")
     desk.tell("stage_started", "pose")
     desk.tell("progress", "pose", 3, 9, note="comparing")
-    assert headline(desk.jobs) == "Cameras: comparing"
     steps = desk.jobs.progress.steps  # type: ignore[union-attr]
     assert (steps[Step.PHOTOS].state, steps[Step.CAMERAS].state) == ("cached", "running")
     said = desk.say(
@@ -159,7 +155,8 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
     assert isinstance(ended, RunEnded)
     assert ended.state == "done"
     assert ended.reached == {"ingest": Path("w/ingest/a"), "pose": Path("w/pose/b")}
-    assert second_line(desk.jobs) == "1,234 triangles, 19 of 20 photos placed"
+    assert result_words(summary, 0) == "1,234 triangles, 19 of 20 photos placed"
+    assert desk.jobs.outlook is None  # what it said of the workspace is no longer so
 
 
 def test_a_second_job_is_refused_while_one_goes_on() -> None:
@@ -241,9 +238,6 @@ def test_another_project_starts_afresh() -> None:
     desk.jobs.forget_run()
     assert desk.jobs.state == "idle"
     assert not desk.jobs.warnings
-    assert headline(desk.jobs, has_photos=False) == "No photos yet"
-    assert second_line(desk.jobs, has_photos=False) == "Add photos to begin."
-    assert second_line(desk.jobs) == "Looking at what there is to do."
 
 
 def test_an_export_ends_apart_from_the_run() -> None:
@@ -279,6 +273,40 @@ def test_the_question_is_asked_again_when_a_run_has_changed_the_workspace() -> N
     assert sum(isinstance(order, AskForecast) for order in desk.process.orders) == asked + 1
 
 
+def test_a_process_at_rest_is_ended_and_started_again_when_it_is_needed() -> None:
+    desk = Desk()
+    desk.jobs.forecast(REQUEST)
+    desk.clock.seconds += 2 * IDLE_SECONDS
+    desk.say()
+    assert not desk.process.killed  # it still looks at the photos
+    desk.foreseen(ONLY_MESH)
+    desk.started()
+    desk.clock.seconds += 100 * IDLE_SECONDS
+    desk.say()
+    assert not desk.process.killed  # it computes
+    desk.say(Done(desk.number, Summary()))
+    desk.foreseen(ONLY_MESH)
+    desk.clock.seconds += IDLE_SECONDS - 1
+    desk.say()
+    assert not desk.process.killed
+    desk.clock.seconds += 2
+    assert desk.say() == []
+    assert desk.process.killed
+    assert desk.jobs.state == "done"
+    assert desk.jobs.outlook
+    desk.jobs.forecast(REQUEST)
+    assert len(desk.processes) == 2
+
+
+def test_what_is_known_better_while_a_run_goes_on_counts() -> None:
+    desk = Desk().started()  # as of a video: 20 frames at most
+    desk.tell("stage_started", "depth")
+    expected = desk.jobs._expected("mesh")
+    desk.say(Begun(desk.number, Amount(5, 2.0)))
+    assert desk.jobs.state == "running"
+    assert desk.jobs._expected("mesh") == pytest.approx(expected / 4)
+
+
 def test_a_project_at_rest_is_asked_about_once(tmp_path: Path) -> None:
     desk = Desk()
     asking = Asking(desk.jobs, desk.clock)
@@ -307,14 +335,13 @@ def test_the_outlook_names_what_is_computed_and_what_stays() -> None:
     assert outlook
     assert outlook.computed == (Step.MESH, Step.TEXTURE)
     assert outlook_words(outlook).startswith("Computes mesh and texture: about ")
-    assert whole_line(desk.jobs).endswith("Photos, cameras, depth and surface stay as they are.")
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         (Forecast((), ("ingest",), False), "Computes everything: about "),
-        (Forecast(("ingest", "pose"), ("depth",), False), "Computes depth, surface, mesh and "),
+        (Forecast(("ingest", "pose"), ("depth",), False), "Computes everything from depth on: "),
         (Forecast(("mesh",), (), True), "Everything is up to date."),
         (Forecast(("mesh",), ("frame",), True), "Only turns and scales the model"),
         (Failure("No photos."), "No photos."),
@@ -328,23 +355,25 @@ def test_every_outlook_has_words(answer: Forecast | Failure, words: str) -> None
     assert outlook_words(desk.jobs.outlook).startswith(words)
 
 
-def test_after_a_stop_the_button_says_go_on() -> None:
-    desk = Desk()
-    desk.jobs.forecast(REQUEST)
-    desk.foreseen(ONLY_MESH)
-    assert start_label(desk.jobs) == "Start"
-    desk.started()
-    desk.jobs.cancel()
-    desk.say(Stopped(desk.number))
-    desk.foreseen(ONLY_MESH)
-    assert start_label(desk.jobs) == "Go on"
-
-
 def test_a_message_leads_to_the_photo_that_it_names() -> None:
     photos = ["a.jpg", "far/a.jpg", "ü 写真.jpg"]
     assert mentioned("far/a.jpg is too dark", photos) == "far/a.jpg"
     assert mentioned("cannot read ü 写真.jpg", photos) == "ü 写真.jpg"
     assert mentioned("the disk is full", photos) is None
+
+
+def test_frames_of_a_video_are_counted_and_not_assumed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = film(tmp_path / "ü.mp4", list(rng.integers(0, 255, (15, 240, 320), np.uint8)))
+    request = RunRequest(inputs=Inputs(photos=(path,)), workspace=WHERE, config=Config())
+    assert amount_of(request, CancelToken()) == Amount(15, pytest.approx(0.0768))
+    few = updated(Config(), {"ingest": {"video_frames": 4}})
+    assert amount_of(replace(request, config=few), CancelToken()).photos == 4
+    costs = Costs()
+    load = Load(amount_of(request, CancelToken()), Config())
+    assert sum(costs.seconds(stage, load) for stage in usual_stages(list(Step))) < 300
+    path.write_bytes(b"no film")
+    assert amount_of(request, CancelToken()) == Amount()
 
 
 @pytest.fixture(scope="module")
@@ -389,6 +418,9 @@ def test_a_real_process_foresees_runs_exports_and_survives_being_killed(
     foreseen = wait(process, OutlookChanged)
     assert isinstance(foreseen, OutlookChanged)
     assert foreseen.outlook.amount.photos == 1
+    assert process._process
+    if sys.platform != "win32":
+        assert psutil.Process(process._process.pid).nice() >= 10
     process.start(request)
     ended = wait(process, RunEnded)
     assert isinstance(ended, RunEnded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -19,12 +20,14 @@ from recon3d_gui.photos.latest import Latest
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.photos.rows import Found, PhotoRow, arrange, count_line, make_rows
 from recon3d_gui.photos.selection import PhotoSelection
-from recon3d_gui.photos.sources import added, removed
+from recon3d_gui.photos.sources import added, list_sources, removed
 from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
 from recon3d_gui.photos.thumbnails import MOST_PICTURES, Thumbnails
 from recon3d_gui.project.project import Project
 
 from recon3d.core.scene import Verdict
+from recon3d.photos.image_set_files import Item, write_image_set
+from recon3d.run.files import write_json
 
 
 def photo(path: Path, seed: int = 0, size: tuple[int, int] = (320, 240), **options: object) -> Path:
@@ -145,20 +148,23 @@ def test_one_step_excludes_many_and_the_same_key_includes_them_again(
     assert window.project.excluded == frozenset()
 
 
-def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> None:
-    from recon3d.photos.image_set_files import Item, write_image_set
-    from recon3d.run.files import write_json
+def ingested(folder: Path, *items: Item) -> dict[str, Path]:
+    """The folders that a run which took in these files has reached."""
+    write_image_set(folder, items, sequential=False)
+    write_json(folder / "manifest.json", {})
+    return {"ingest": folder}
 
-    for number in range(3):
-        photo(tmp_path / "p" / f"{number}.jpg", number)
+
+def taken_in(number: int, path: Path, reason: str = "") -> Item:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Item(number=number, id=path.name, path=str(path), sha256=digest, reason=reason)
+
+
+def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> None:
+    files = [photo(tmp_path / "p" / f"{number}.jpg", number) for number in range(3)]
     window.photos.add([tmp_path / "p"])
-    items = [
-        Item(number=n, id=f"{n}.jpg", path="", sha256="", reason="it is blurred" if n else "")
-        for n in range(2)
-    ]
-    write_image_set(tmp_path / "ingest", items, sequential=False)
-    write_json(tmp_path / "ingest" / "manifest.json", {})
-    window.reached = {"ingest": tmp_path / "ingest"}
+    items = [taken_in(n, files[n], "it is blurred" if n else "") for n in range(2)]
+    window.reached = ingested(tmp_path / "ingest", *items)
     window.settle()
     assert [row.state for row in window.photos.rows] == ["new", "left out", "new"]
     window.reached = {"ingest": tmp_path / "deleted"}
@@ -166,24 +172,92 @@ def test_a_run_that_is_shown_gives_verdicts(window: Window, tmp_path: Path) -> N
     assert window.photos.rows[1].state == "new"
 
 
+def test_verdicts_follow_the_content_of_a_photo_and_not_its_name(
+    window: Window, tmp_path: Path
+) -> None:
+    folder = tmp_path / "p"
+    files = [photo(folder / f"{number}.jpg", number) for number in range(3)]
+    reached = ingested(
+        tmp_path / "ingest", *(taken_in(n, path, f"reason {n}") for n, path in enumerate(files))
+    )
+    files[0].rename(folder / "holiday.jpg")
+    photo(files[1], seed=9)  # another photo under the same name
+    window.photos.add([folder])
+    window.reached = reached
+    window.settle()
+    assert {row.id: row.reason for row in window.photos.rows} == {
+        "1.jpg": "", "2.jpg": "reason 2", "holiday.jpg": "reason 0",
+    }  # fmt: skip
+    assert window.photos.of_run("0.jpg") == "holiday.jpg"
+    files[2].rename(files[0])  # while the window is open
+    window.photos.refresh()
+    window.settle()
+    assert {row.id: row.reason for row in window.photos.rows} == {
+        "0.jpg": "reason 2", "1.jpg": "", "holiday.jpg": "reason 0",
+    }  # fmt: skip
+
+
+def test_a_photo_from_elsewhere_leaves_names_verdicts_and_choices_alone(
+    window: Window, tmp_path: Path
+) -> None:
+    files = [photo(tmp_path / "church" / f"{number}.jpg", number) for number in range(3)]
+    window.photos.add([tmp_path / "church"])
+    window.settle()
+    window.photos.exclude(["2.jpg"])
+    window.reached = ingested(tmp_path / "ingest", taken_in(0, files[0], "it is blurred"))
+    window.settle()
+    before = window.photos.rows
+    window.photos.add([photo(tmp_path / "other" / "0.jpg", 7)])
+    window.settle()
+    assert window.photos.rows[:3] == before
+    assert [row.id for row in window.photos.rows[3:]] == ["other/0.jpg"]
+    assert before[0].reason == "it is blurred"
+    assert before[2].state == "excluded"
+    window.photos.remove(["other/0.jpg"])
+    window.settle()
+    assert window.photos.rows == before
+
+
 # Sources
+
+
+def project(*sources: Path, excluded: frozenset[str] = frozenset()) -> Project:
+    return Project(workspace=Path("w.recon3d"), sources=sources, excluded=excluded)
 
 
 def test_excluded_photos_keep_their_meaning_when_a_second_folder_comes(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     photo(one / "a.jpg")
     photo(two / "a.jpg")
-    both = added([one], frozenset({"a.jpg"}), [two])
-    assert both.excluded == {"one/a.jpg"}
-    files = {"one/a.jpg": one / "a.jpg", "two/a.jpg": two / "a.jpg"}
-    back = removed(both.sources, both.excluded, files, ["two/a.jpg"])
+    both = added(project(one, excluded=frozenset({"a.jpg"})), [two])
+    assert both.excluded == {"a.jpg"}
+    files = list_sources(both.sources, None, None, both.named_below).files
+    assert files == {"a.jpg": one / "a.jpg", "two/a.jpg": two / "a.jpg"}
+    now = replace(project(*both.sources, excluded=both.excluded), named_below=both.named_below)
+    back = removed(now, files, ["two/a.jpg"])
     assert (back.sources, back.excluded) == ((one,), {"a.jpg"})
+    # Even when what gave them their names goes.
+    left = removed(now, files, ["a.jpg"])
+    assert (left.sources, left.named_below, left.excluded) == ((two,), one, frozenset())
+    assert removed(now, files, ["a.jpg", "two/a.jpg"]).named_below is None
+
+
+def test_folders_that_come_together_are_named_below_what_they_have_in_common(
+    tmp_path: Path,
+) -> None:
+    for name in ("left/a.jpg", "right/a.jpg", "more/a.jpg"):
+        photo(tmp_path / "rig" / name)
+    pair = added(project(), [tmp_path / "rig" / "left", tmp_path / "rig" / "right"])
+    assert list(list_sources(pair.sources, None, None, pair.named_below).files) == [
+        "left/a.jpg",
+        "right/a.jpg",
+    ]
 
 
 def test_part_of_a_folder_cannot_be_removed_but_single_files_can(tmp_path: Path) -> None:
     files = {name: photo(tmp_path / name) for name in ("in/a.jpg", "in/b.jpg", "alone.jpg")}
     sources = (tmp_path / "in", tmp_path / "alone.jpg")
-    result = removed(sources, frozenset(), files, ["in/a.jpg", "alone.jpg"])
+    result = removed(project(*sources), files, ["in/a.jpg", "alone.jpg"])
     assert result.sources == (tmp_path / "in",)
     assert [path.name for path in result.refused] == ["a.jpg"]
 
@@ -191,10 +265,10 @@ def test_part_of_a_folder_cannot_be_removed_but_single_files_can(tmp_path: Path)
 def test_a_video_stays_alone(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).touch()
-    video = added([], frozenset(), [tmp_path / "a.mp4", tmp_path / "b.mp4"])
+    video = added(project(), [tmp_path / "a.mp4", tmp_path / "b.mp4"])
     assert video.sources == (tmp_path / "a.mp4",)
     assert "must be alone" in video.refused[tmp_path / "b.mp4"]
-    photos = added([photo(tmp_path / "a.jpg")], frozenset(), [tmp_path / "a.mp4"])
+    photos = added(project(photo(tmp_path / "a.jpg")), [tmp_path / "a.mp4"])
     assert photos.sources == (tmp_path / "a.jpg",)
 
 

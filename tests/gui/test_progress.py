@@ -86,7 +86,7 @@ def test_costs_are_learnt_and_kept(tmp_path: Path) -> None:
     guessed = costs.seconds("depth", load)
     for _ in range(4):
         costs.learn("depth", load, 3 * guessed)
-    costs.save()
+        costs.save()
     assert Costs(file).seconds("depth", load) == pytest.approx(3 * guessed, rel=0.05)
     half = Load(Amount(10, 2.0), Config())
     assert costs.seconds("depth", half) == pytest.approx(1.5 * guessed, rel=0.05)
@@ -94,7 +94,37 @@ def test_costs_are_learnt_and_kept(tmp_path: Path) -> None:
     assert costs.seconds("depth", other) == guessed
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"depth": "x"}', '{"depth": 1e99}', "[" * 9999])
+def test_one_slow_run_spoils_no_later_guess() -> None:
+    costs, load = Costs(), Load(AMOUNT, Config())
+    guessed = {stage: costs.seconds(stage, load) for stage in ("pose", "mesh")}
+
+    def run(factor: float) -> float:
+        for stage, seconds in guessed.items():
+            costs.learn(stage, load, factor * seconds)
+        costs.save()
+        return costs.seconds("texture", load) / Costs().seconds("texture", load)
+
+    assert run(24.0) <= 6.0**0.5 + 1e-9  # the first of all: half believed, and bounded
+    assert run(1.1) == pytest.approx(1.1)
+    assert run(0.9) < 1.2
+    assert run(24.0) < 1.2
+    for _ in range(5):
+        learnt = run(3.0)
+    assert learnt == pytest.approx(3.0)  # the machine is slow
+
+
+def test_a_run_too_short_to_tell_changes_nothing() -> None:
+    costs, load = Costs(), Load(Amount(1, 0.1), Config())
+    guessed = costs.seconds("mesh", load)
+    costs.learn("mesh", load, min(4.0, 40 * guessed))
+    costs.save()
+    assert costs.seconds("mesh", load) == guessed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"machine": [-1, true, "x"]}', '{"depth": "x"}', '{"depth": 1e99}', "[" * 9999],
+)
 def test_damaged_costs_are_as_good_as_none(text: str, tmp_path: Path) -> None:
     file = tmp_path / "costs.json"
     file.write_text(text)

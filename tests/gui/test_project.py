@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recon3d_gui.project.file import read_project, save_project
 from recon3d_gui.project.history import History
+from recon3d_gui.project.opening import new_project, title_of
 from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.project.runs import folders, with_run
 
@@ -63,6 +64,7 @@ RUNS = st.builds(
 PROJECTS = st.builds(
     Project,
     sources=st.lists(PATHS, max_size=3).map(tuple),
+    named_below=st.none() | PATHS,
     excluded=st.frozensets(NAMES, max_size=3),
     intrinsics=st.none() | PATHS,
     poses=st.none() | PATHS,
@@ -384,3 +386,28 @@ def test_a_run_is_found_again_only_whole(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "manifest.json").touch()
     assert folders(run, tmp_path) == reached
+
+
+@pytest.mark.parametrize(
+    ("files", "source", "title"),
+    [
+        ("church/1.jpg", "church", "church"),
+        ("church/images/1.jpg", "church/images", "church"),
+        ("church/DCIM/100CANON/1.jpg", "church/DCIM/100CANON", "church"),
+        ("holiday/broken.jpg", "holiday/broken.jpg", "holiday"),
+        ("clips/tower.mp4", "clips/tower.mp4", "tower"),
+    ],
+)
+def test_a_project_is_called_what_people_would_call_it(
+    files: str, source: str, title: str, tmp_path: Path
+) -> None:
+    (tmp_path / files).parent.mkdir(parents=True)
+    (tmp_path / files).touch()
+    assert title_of(new_project([tmp_path / source])) == title
+
+
+def test_a_named_workspace_gives_its_name(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    project = replace(new_project([tmp_path / "images"]), workspace=tmp_path / "ruin.recon3d")
+    assert title_of(project) == "ruin"
+    assert title_of(new_project()) == "untitled"

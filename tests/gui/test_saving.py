@@ -186,12 +186,30 @@ def test_a_failed_export_leaves_nothing_to_show(
     assert saving.ready  # to be tried again
 
 
-def test_nothing_is_saved_while_a_run_goes_on(
+def test_what_is_saved_while_a_run_goes_on_is_written_when_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saving, studio = make_saving(tmp_path, monkeypatch)
     studio.jobs.run.state = "running"
     saving.save(tmp_path / "church.glb")
+    saving.tick()
+    assert studio.jobs.asked == []
+    assert "as soon as the run is done" in studio.toasts[-1]
+    studio.jobs.run.state = "done"
+    saving.tick()
+    saving.tick()
+    assert [request.outputs.meshes for request in studio.jobs.asked] == [(tmp_path / "church.glb",)]
+
+
+def test_what_waits_to_be_saved_is_forgotten_with_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving, studio = make_saving(tmp_path, monkeypatch)
+    studio.jobs.run.state = "running"
+    saving.save(tmp_path / "church.glb")
+    studio.jobs.run.state = "idle"
+    studio.project = Project(workspace=tmp_path / "tower.recon3d")
+    saving.tick()
     assert studio.jobs.asked == []
 
 
@@ -259,7 +277,11 @@ def test_texts_of_notifications_are_never_read_as_commands(
     assert said[-3:] == ["--", "-u; rm", '"$(touch x)" 写真']
 
 
-def test_a_desktop_without_the_program_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_desktop_without_the_program_is_no_error_but_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     desktop.notify("title", "text")
-    desktop.show_in_folder(Path("somewhere"))
+    assert not desktop.show_in_folder(Path("somewhere"))
+    assert not desktop.open_file(Path("report.html"))
+    assert "report.html" in desktop.nothing_opens(Path("report.html"))

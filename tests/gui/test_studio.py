@@ -98,6 +98,16 @@ def test_impossible_settings_are_told_and_leave_the_project_as_it_was(studio: St
     assert studio.toasts
 
 
+def test_a_report_that_nothing_opens_is_told_with_its_place(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    studio.open_file(tmp_path / "report.html")
+    assert str(tmp_path / "report.html") in studio.toasts[-1].text
+    studio.show_in_folder(tmp_path / "model.glb")
+    assert str(tmp_path / "model.glb") in studio.toasts[-1].text
+
+
 def test_undo_takes_back_and_says_what(studio: Studio) -> None:
     studio.change("Preset Draft", preset="draft")
     revision = studio.revision
@@ -126,11 +136,36 @@ def test_toasts_go_by_themselves_and_the_same_one_is_shown_once(
 def test_a_start_without_a_process_fails_with_words(studio: Studio) -> None:
     studio.change("Add photos", sources=(EXAMPLE,))
     studio.start()
+    assert studio.jobs.state == "idle"  # the photos are not found yet
+    wait(studio, lambda: len(studio.photos.rows) == 24)
+    studio.start()
     assert studio.jobs.state == "failed"
     assert studio.jobs.run.failure
     studio.tick()
     assert not studio.toasts  # the strip with the failure says it
     studio.tick()
+
+
+def test_an_empty_folder_and_broken_photos_cannot_be_started(
+    studio: Studio, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    studio.change("Add photos", sources=(folder,))
+    wait(studio, lambda: studio.situation.headline == "No photos found")
+    studio.start()
+    assert studio.jobs.state == "idle"
+    (folder / "a.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    studio.photos.refresh()
+    wait(studio, lambda: studio.situation.headline == "Nothing to build from")
+    assert not studio.situation.start.is_enabled
+    (folder / "a.jpg").unlink()
+    studio.photos.refresh()
+    wait(studio, lambda: studio.situation.headline == "No photos found")
+    shutil.copy(EXAMPLE / "ruin_00.jpg", folder)
+    studio.watch(False)  # in the file manager
+    studio.watch(True)
+    wait(studio, lambda: studio.situation.start.is_enabled)
 
 
 def test_a_project_is_saved_where_asked_and_opened_again(studio: Studio, tmp_path: Path) -> None:

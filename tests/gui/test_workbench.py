@@ -76,6 +76,10 @@ class FakeStudio:
         self.jobs = SimpleNamespace(busy=False)
         self.labels: list[str] = []
 
+    @property
+    def selected_view(self) -> str | None:
+        return self.selected_photo
+
     def change(self, label: str, **changed: Any) -> None:
         self.labels.append(label)
         self.project = replace(self.project, **changed)

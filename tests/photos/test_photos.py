@@ -397,6 +397,18 @@ def test_folders_and_files_together_are_named_below_their_common_parent(tmp_path
     assert list_photos(given) == list_photos(given[::-1])
 
 
+def test_photos_from_elsewhere_take_no_names_away(tmp_path: Path) -> None:
+    for name in ("trip/a.jpg", "trip/far/b.jpg", "far/b.jpg", "far/c.jpg"):
+        photo(tmp_path / name)
+    given = [tmp_path / "far" / "b.jpg", tmp_path / "trip", tmp_path / "far" / "c.jpg"]
+    assert list_photos(given, tmp_path / "trip") == {
+        "a.jpg": tmp_path / "trip" / "a.jpg",
+        "far/b.jpg": tmp_path / "trip" / "far" / "b.jpg",
+        "far/b (2).jpg": tmp_path / "far" / "b.jpg",
+        "far/c.jpg": tmp_path / "far" / "c.jpg",
+    }
+
+
 def test_one_folder_in_a_list_names_its_photos_like_the_folder_alone(tmp_path: Path) -> None:
     photo(tmp_path / "a" / "b" / "1.jpg")
     assert list(list_photos([tmp_path / "a"])) == list(list_photos(tmp_path / "a")) == ["b/1.jpg"]

@@ -10,6 +10,7 @@ from recon3d_calib.detection import Look
 
 if TYPE_CHECKING:
     from recon3d_gui.calibration.outcome import Outcome
+    from recon3d_gui.calibration.worker import Progress
 
 NO_BOARD = "No board"
 KINDS: dict[str, BoardKind | None] = {
@@ -38,6 +39,12 @@ EMPTY_WITHOUT_BOARD = (
     "3.  Turn the camera by 90 degrees for some photos."
 )
 WAITING = "The camera, with error bars, appears here."
+
+
+def progress_words(progress: Progress) -> str:
+    """How far it is; of a sample no number, which would be taken for that of the photos."""
+    counts = progress.total > 1 and not progress.is_sample
+    return f"{progress.done} of {progress.total}  {progress.note}" if counts else progress.note
 
 
 def doubtful_first(photo_ids: Iterable[str], outcome: Outcome | None) -> list[str]:

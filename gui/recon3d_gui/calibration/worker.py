@@ -21,7 +21,7 @@ from recon3d_calib.detection import Look
 
 from recon3d.core.errors import Cancelled, InputError
 from recon3d.run.device import Runtime
-from recon3d.run.task import CancelToken, Event, Task
+from recon3d.run.task import CancelToken, Listener, Task
 from recon3d_gui.failure import Failure, failure_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Progress:
     done: int
     total: int
     note: str
+    is_sample: bool = False
+    """It looks at a few of the photos only, which says nothing of how many there are."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,8 @@ def work(request: Request, window: Connection) -> None:
     logging.getLogger("recon3d_calib").addHandler(logging.NullHandler())
     token = CancelToken()
     threading.Thread(target=_listen, args=(window, token), daemon=True).start()
-
-    def tell(event: Event) -> None:
-        window.send(Progress(event.done, event.total, event.note))
-
     try:
-        window.send(_answer(request, Task("calibrate", tell, token), window))
+        window.send(_answer(request, token, window))
     except Cancelled:
         window.send(Stopped())
     except BrokenPipeError:
@@ -121,7 +119,8 @@ def work(request: Request, window: Connection) -> None:
         window.send(failure_of(error, "Something unexpected went wrong"))
 
 
-def _answer(request: Request, task: Task, window: Connection) -> Solved:
+def _answer(request: Request, token: CancelToken, window: Connection) -> Solved:
+    task = Task("calibrate", telling(window), token)
     if request.wanted.boardless:
         return _answer_without_board(request, task, window)
     from recon3d_calib.calibrate import calibrate
@@ -130,8 +129,9 @@ def _answer(request: Request, task: Task, window: Connection) -> Solved:
 
     board = request.board
     if board is None:
-        task.step(0, 0, "finding out which board it is")
-        board = settle_board(request.paths, request.wanted.kind, request.wanted.size, task)
+        wanted = request.wanted
+        sample = Task("calibrate", telling_of_sample(window), token)
+        board = settle_board(request.paths, wanted.kind, wanted.size, sample)
         window.send(FoundBoard(board))
     looks = [*request.known]
     with ThreadPoolExecutor(Runtime().threads) as pool:
@@ -144,6 +144,17 @@ def _answer(request: Request, task: Task, window: Connection) -> Solved:
             pool.shutdown(wait=True, cancel_futures=True)
     looks.sort(key=lambda look: look.photo_id)
     return Solved(calibrate(looks, board, task, sharing=Sharing(zoom=request.wanted.zoomed)))
+
+
+def telling(window: Connection) -> Listener:
+    """How far it is with all photos."""
+    return lambda event: window.send(Progress(event.done, event.total, event.note))
+
+
+def telling_of_sample(window: Connection) -> Listener:
+    """How far it is with the few photos that say which board it is."""
+    note = "finding out which board it is"
+    return lambda event: window.send(Progress(event.done, event.total, note, is_sample=True))
 
 
 def _answer_without_board(request: Request, task: Task, window: Connection) -> Solved:

@@ -35,6 +35,10 @@ class Asking:
         self._changed_at = 0.0
         self._revision = -1
 
+    def again(self) -> None:
+        """Ask once more about the same: the answer may be another one."""
+        self._asked = None
+
     def tick(self, project: Project, revision: int) -> None:
         """Call it often; revision: grows with every change of the project."""
         now = self._now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from recon3d.run.task import Event
 from recon3d_gui.failure import Failure
 from recon3d_gui.job.costs import Costs, Load, clock
 from recon3d_gui.job.messages import (
+    AdjustRequest,
     Amount,
     Ask,
     AskForecast,
@@ -33,6 +34,7 @@ from recon3d_gui.job.outlook import Outlook, outlook_of
 from recon3d_gui.job.process import JobProcess
 from recon3d_gui.job.progress import RunProgress
 from recon3d_gui.job.state import (
+    Computed,
     ExportEnded,
     Job,
     LogLine,
@@ -42,11 +44,14 @@ from recon3d_gui.job.state import (
     StageReached,
     State,
 )
-from recon3d_gui.job.steps import step_of, steps_until
+from recon3d_gui.job.steps import ADJUSTED, Step, step_of, steps_until
 
 GRACE_SECONDS = 1.0
 """Between Cancel and the end of a process that does not stop by itself: some library calls hold
 Python's lock for many seconds, and the workspace survives the end."""
+IDLE_SECONDS = 20.0
+"""After this the process is ended: what libraries hold after a run, half a gigabyte and more,
+belongs to others. The next question starts it again."""
 _LOG_LINES = 2000
 
 
@@ -60,7 +65,7 @@ class JobController:
         process: Callable[[], JobProcess] = JobProcess,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.run: Job[RunRequest] = Job()
+        self.run: Job[Computed] = Job()
         self.saving: Job[ExportRequest] = Job()
         """The export."""
         self.progress: RunProgress | None = None
@@ -81,6 +86,9 @@ class JobController:
         self._question: AskForecast | None = None
         self._load: Load | None = None
         self._kill_at: float | None = None
+        self._answered = 0
+        """The number of the latest question that was."""
+        self._worked_at = 0.0
         self._notifications: list[Notification] = []
 
     @property
@@ -102,14 +110,24 @@ class JobController:
         if self.busy:
             raise ValueError("start: a job is going on")
         known = self.outlook if self.outlook and self.outlook.request == request else None
-        amount = self.outlook.amount if self.outlook else Amount()
-        self._load = Load(amount, request.config, request.device)
-        self.progress = RunProgress(steps_until(request.until), self._expected, self._now)
-        if known:
+        self._begin(request, steps_until(request.until))
+        if known and self.progress:
             self.progress.expect(known.stages)
-        self.reached, self.warnings = {}, []
-        self.log.clear()
-        self.run = Job(request, self._next_number(), "starting")
+        self.reached = {}
+        self._order_job(self.run)
+
+    def adjust(self, request: AdjustRequest) -> None:
+        """Begin to give a finished run another scale, up or crop.
+
+        Raises:
+            ValueError: a job is going on.
+        """
+        if self.busy:
+            raise ValueError("adjust: a job is going on")
+        self._begin(request, [Step.MESH, Step.TEXTURE] if request.cuts else [])
+        self.reached = {
+            stage: folder for stage, folder in request.reached.items() if stage not in ADJUSTED
+        }
         self._order_job(self.run)
 
     def export(self, request: ExportRequest) -> None:
@@ -170,6 +188,7 @@ class JobController:
             if over:
                 self._process = None
                 self._lost(process)
+        self._rest()
         if self._kill_at is not None and self._now() > self._kill_at:
             self._kill()
         found, self._notifications = self._notifications, []
@@ -182,14 +201,22 @@ class JobController:
             self._process = None
 
     @property
-    def _active(self) -> Job[RunRequest] | Job[ExportRequest] | None:
+    def _active(self) -> Job[Computed] | Job[ExportRequest] | None:
         return self.run if self.run.busy else self.saving if self.saving.busy else None
+
+    def _begin(self, request: Computed, steps: Sequence[Step]) -> None:
+        amount = self.outlook.amount if self.outlook else Amount()
+        self._load = Load(amount, request.config, request.device)
+        self.progress = RunProgress(steps, self._expected, self._now)
+        self.warnings = []
+        self.log.clear()
+        self.run = Job(request, self._next_number(), "starting")
 
     def _next_number(self) -> int:
         self._last_number += 1
         return self._last_number
 
-    def _order_job(self, job: Job[RunRequest] | Job[ExportRequest]) -> None:
+    def _order_job(self, job: Job[Computed] | Job[ExportRequest]) -> None:
         self.revision += 1
         assert job.request
         if process := self._living_process():
@@ -197,7 +224,7 @@ class JobController:
             return
         self._end("failed", failure=Failure(
             "The system starts no more programs.",
-            "Close some others, or restart the computer, then press Start again.",
+            "Close some others, or restart the computer, then try again.",
         ))  # fmt: skip
 
     def _living_process(self) -> JobProcess | None:
@@ -207,6 +234,15 @@ class JobController:
             except OSError:
                 return None
         return self._process
+
+    def _rest(self) -> None:
+        """End a process that has had nothing to do for a while."""
+        is_asked = self._question is not None and self._question.number != self._answered
+        if self.busy or is_asked:
+            self._worked_at = self._now()
+        elif self._process and self._now() - self._worked_at > IDLE_SECONDS:
+            self._process.kill()
+            self._process = None
 
     def _kill(self) -> None:
         self._kill_at = None
@@ -225,6 +261,7 @@ class JobController:
 
     def _take(self, news: News) -> None:
         if isinstance(news, Foreseen):
+            self._answered = news.number
             if self._question and news.number == self._question.number:
                 self.outlook = outlook_of(news, self._question.request, self._costs)
                 self._notifications.append(OutlookChanged(self.outlook))
@@ -249,7 +286,7 @@ class JobController:
             case Failed(_, failure):
                 self._end("failed", failure=failure)
 
-    def _hear(self, job: Job[RunRequest] | Job[ExportRequest], event: Event) -> None:
+    def _hear(self, job: Job[Computed] | Job[ExportRequest], event: Event) -> None:
         if event.kind == "progress":
             job.done, job.total, job.note = event.done, event.total, event.note
         if job is not self.run or not self.progress:
@@ -298,6 +335,8 @@ class JobController:
             RunEnded(state, self.run.request, summary, failure, dict(self.reached))
         )
         threading.Thread(target=self._costs.save).start()
+        # What it said of the workspace is no longer so.
+        self.outlook = None
         if self._question:
             self.forecast(self._question.request)
 

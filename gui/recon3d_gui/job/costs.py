@@ -1,4 +1,4 @@
-"""What stages take on this machine: guessed at first, learnt from every run."""
+"""What stages take on this machine: guessed at first, learnt from the runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from recon3d.config import Config
 from recon3d.core.errors import OutputError
@@ -16,12 +17,15 @@ from recon3d_gui.job.steps import COSTS, Unit
 
 logger = logging.getLogger(__name__)
 
-_MOST_NEW = 0.8
-"""Weight of the latest run against all before: the next is probably of the same photos ..."""
-_STEADY_SECONDS = 5.0
-"""... but what took less than about this was mostly starting up."""
-_QUICKER, _SLOWER = 1 / 50, 50.0
-"""How far from the measured machine any other may be; beyond it something was wrong."""
+_MACHINE = "machine"
+_KEPT_RUNS = 7
+"""The middle one of so many counts: one run beside a busy program must not spoil the guesses."""
+_LEAST_SECONDS = 5.0
+"""What was to take less than this was mostly starting up, and says nothing of the machine."""
+_MOST_FACTOR = 6.0
+"""Machines differ by no more; beyond it something was wrong."""
+_MOST_DEPTH_FACTOR = 50.0
+"""Networks and graphics cards do."""
 _MAX_BYTES = 1 << 16
 _USUAL = Config()
 
@@ -36,38 +40,60 @@ class Load:
 
 
 class Costs:
-    """Seconds per stage, kept in a small file; a damaged one is as good as none."""
+    """How this machine compares with the one where the costs of stages were measured.
+
+    One factor for all stages, and one for each way to find depth, are kept in a small file; a
+    damaged one is as good as none.
+    """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._factors = _read(file) if file else {}
+        self._ratios = _read(file) if file else {}
+        self._run: dict[str, tuple[float, float]] = {}
+        """By what is compared: seconds that the run has taken, and was to take."""
 
     def seconds(self, stage: str, load: Load) -> float:
         """How long a stage will take."""
-        return _usual(stage, load) * self._factors.get(_name(stage, load), 1.0)
+        return _usual(stage, load) * self._factor(_name(stage, load))
 
     def learn(self, stage: str, load: Load, seconds: float) -> None:
-        """Remember how long a stage took that was computed without a break."""
+        """Note how long a stage took that was computed without a break."""
         usual = _usual(stage, load)
-        if usual <= 0 or load.amount.photos == 0:
-            return
-        name = _name(stage, load)
-        factor = min(max(seconds / usual, _QUICKER), _SLOWER)
-        weight = min(_MOST_NEW, seconds / (seconds + _STEADY_SECONDS))
-        self._factors[name] = weight * factor + (1 - weight) * self._factors.get(name, 1.0)
+        if load.amount.photos > 0:
+            spent, planned = self._run.get(_name(stage, load), (0.0, 0.0))
+            self._run[_name(stage, load)] = (spent + seconds, planned + usual)
 
     def save(self) -> None:
-        """Write what was learnt; where that fails, the next start guesses again."""
-        if self._file:
+        """A run is over: count it, and write what was learnt.
+
+        Where that fails, the next start guesses again.
+        """
+        run, self._run = self._run, {}
+        for name, (spent, planned) in run.items():
+            if max(spent, planned) >= _LEAST_SECONDS and planned > 0:
+                ratio = _bounded(name, spent / planned)
+                self._ratios[name] = [*self._ratios.get(name, []), ratio][-_KEPT_RUNS:]
+        if self._file and run:
             try:
-                write_json(self._file, self._factors)
+                write_json(self._file, self._ratios)
             except (OutputError, OSError) as error:
                 logger.info("time estimates are not kept: %s", error)
+
+    def _factor(self, name: str) -> float:
+        # What one would guess without any run counts as one of them.
+        guess = 1.0 if name == _MACHINE else self._factor(_MACHINE)
+        ratios = [math.log(each) for each in (guess, *self._ratios.get(name, []))]
+        return math.exp(median(ratios))
 
 
 def _name(stage: str, load: Load) -> str:
     """Depth is another thing with each estimator and on each device."""
-    return f"{stage} {load.config.depth.model} {load.device}" if stage == "depth" else stage
+    return f"depth {load.config.depth.model} {load.device}" if stage == "depth" else _MACHINE
+
+
+def _bounded(name: str, ratio: float) -> float:
+    most = _MOST_FACTOR if name == _MACHINE else _MOST_DEPTH_FACTOR
+    return min(max(ratio, 1 / most), most)
 
 
 def _usual(stage: str, load: Load) -> float:
@@ -96,7 +122,7 @@ def _work(unit: Unit, load: Load) -> float:
             return depth_megapixels
 
 
-def _read(file: Path) -> dict[str, float]:
+def _read(file: Path) -> dict[str, list[float]]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             return {}
@@ -106,11 +132,16 @@ def _read(file: Path) -> dict[str, float]:
     if not isinstance(content, dict):
         return {}
     return {
-        name: float(factor)
-        for name, factor in content.items()
-        if isinstance(factor, int | float) and not isinstance(factor, bool)
-        and math.isfinite(factor) and _QUICKER <= factor <= _SLOWER
-    }  # fmt: skip
+        name: [_bounded(name, float(ratio)) for ratio in ratios if _is_ratio(ratio)][-_KEPT_RUNS:]
+        for name, ratios in content.items()
+        if isinstance(ratios, list)
+    }
+
+
+def _is_ratio(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value > 0
 
 
 def in_words(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Small favours of the desktop; where it does not grant them, nothing happens."""
+"""Small favours of the desktop; where it does not grant one, the caller can say so."""
 
 from __future__ import annotations
 
@@ -39,31 +39,44 @@ def notify(title: str, text: str) -> None:
     _run_quietly(command, environment)
 
 
-def open_file(file: Path) -> None:
-    """Open a file with the program that the desktop has for it."""
+def open_file(file: Path) -> bool:
+    """Open a file with the program that the desktop has for it; False: there is none to ask."""
     if sys.platform == "win32":
-        with suppress(OSError):
+        try:
             os.startfile(file.absolute())
-        return
-    opener = "open" if sys.platform == "darwin" else "xdg-open"
-    _run_quietly([opener, os.fspath(file.absolute())])
+        except OSError:
+            return False
+        return True
+    if sys.platform == "darwin":
+        return _run_quietly(["open", os.fspath(file.absolute())])
+    return _open_on_linux(file.absolute())
 
 
-def show_in_folder(path: Path) -> None:
-    """Open the file manager where a file or folder lies."""
+def show_in_folder(path: Path) -> bool:
+    """Open the file manager where a file or folder lies; False: there is none to ask."""
     path = path.absolute()
     if sys.platform == "win32":
-        _run_quietly(["explorer", "/select,", os.fspath(path)])
-    elif sys.platform == "darwin":
-        _run_quietly(["open", "-R", os.fspath(path)])
-    else:
-        _run_quietly(["xdg-open", os.fspath(path if path.is_dir() else path.parent)])
+        return _run_quietly(["explorer", "/select,", os.fspath(path)])
+    if sys.platform == "darwin":
+        return _run_quietly(["open", "-R", os.fspath(path)])
+    return _open_on_linux(path if path.is_dir() else path.parent)
 
 
-def _run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+def nothing_opens(path: Path) -> str:
+    """What to say where the desktop could not be asked."""
+    return f"This desktop has no program that opens files (xdg-open). It lies here: {path}"
+
+
+def _open_on_linux(path: Path) -> bool:
+    target = os.fspath(path)
+    return _run_quietly(["xdg-open", target]) or _run_quietly(["gio", "open", target])
+
+
+def _run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
+    """Start a program; False: it is not installed."""
     program = shutil.which(command[0])
     if program is None:
-        return
+        return False
 
     def run() -> None:
         with suppress(OSError):
@@ -78,3 +91,4 @@ def _run_quietly(command: Sequence[str], environment: Mapping[str, str] | None =
             )
 
     threading.Thread(target=run, daemon=True).start()
+    return True

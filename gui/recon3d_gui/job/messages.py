@@ -28,6 +28,20 @@ class RunRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdjustRequest:
+    """Give a finished run another scale, up or crop."""
+
+    workspace: Path
+    reached: Mapping[str, Path]
+    """By stage: the folder of its result."""
+    config: Config
+    """The run's own but for these."""
+    device: Device = "auto"
+    cuts: bool = False
+    """The crop changes, and with it mesh and texture."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportRequest:
     """Write files of a run that has finished."""
 
@@ -43,7 +57,7 @@ class Ask:
     """A job to be done, after those before it."""
 
     number: int
-    request: RunRequest | ExportRequest
+    request: RunRequest | AdjustRequest | ExportRequest
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Begun:
-    """The process works on a job now."""
+    """The process works on a job now; told again when the amount is known better."""
 
     number: int
     amount: Amount

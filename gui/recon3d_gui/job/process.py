@@ -19,7 +19,7 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.job.messages import News, Order
 from recon3d_gui.job.worker import serve
 
-_KEPT = "The work so far is kept; press Start to go on."
+_KEPT = "The work so far is kept."
 _TAIL_BYTES = 4000
 
 

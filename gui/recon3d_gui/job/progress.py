@@ -10,7 +10,8 @@ from typing import Literal
 from recon3d.run.task import Event
 from recon3d_gui.job.steps import COSTS, Step, step_of, usual_stages
 
-StepState = Literal["waiting", "running", "done", "cached", "failed"]
+StepState = Literal["waiting", "running", "done", "cached", "begun", "failed"]
+"""begun: broken off, and goes on from there in the next run."""
 
 _SETTLING_SECONDS = 8.0
 """A shown time that is left moves towards a new guess within about this."""
@@ -92,7 +93,7 @@ class RunProgress:
         self._ended = self._now()
         for step, shown in self.steps.items():
             if shown.state == "running":
-                self.steps[step] = replace(shown, state="failed" if failed else "waiting")
+                self.steps[step] = replace(shown, state="failed" if failed else "begun")
 
     @property
     def resumed(self) -> bool:

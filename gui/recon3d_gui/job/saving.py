@@ -13,6 +13,7 @@ from recon3d_gui.job.blender import find_blender, open_in_blender
 from recon3d_gui.job.formats import Format
 from recon3d_gui.job.messages import ExportRequest
 from recon3d_gui.job.sizes import Content, content_of, expected_bytes, size_words
+from recon3d_gui.project.opening import title_of
 
 if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
@@ -36,6 +37,8 @@ class Saving:
         self.revision = 0
         self._saved_form = self.form
         self._open_after = False
+        self._waiting: tuple[Path, Format, Path] | None = None
+        """Workspace, format and place of what is to be saved when its run is done."""
         self._seen = -1
         self._watched = 0
         self._looks: SimpleQueue[tuple[int, Content | None, str]] = SimpleQueue()
@@ -62,7 +65,7 @@ class Saving:
     @property
     def suggested_name(self) -> str:
         """For the file or folder."""
-        return self.form.suggested_name(self._studio.project.workspace.stem)
+        return self.form.suggested_name(title_of(self._studio.project))
 
     @property
     def saved_for_blender(self) -> bool:
@@ -77,7 +80,10 @@ class Saving:
     def save(self, target: Path) -> None:
         """Write the chosen format to a place."""
         if not self.ready:
-            return  # the run has begun anew while a person looked for a place
+            # A run has begun while a person looked for a place.
+            self._waiting = (self._studio.project.workspace, self.form, target)
+            self._studio.toast(f"{target.name} is saved as soon as the run is done.")
+            return
         outputs = self.form.outputs(target)
         studio = self._studio
         self._jobs.export(
@@ -128,6 +134,12 @@ class Saving:
         while not self._blenders.empty():
             self.blender = self._blenders.get()
             self.revision += 1
+        if self._waiting and self.ready:
+            (workspace, self.form, target), self._waiting = self._waiting, None
+            opens = self._open_after
+            if workspace == studio.project.workspace:
+                self.save(target)
+                self._open_after = opens
         if self._watched and not self._jobs.saving.busy:
             self._watched = 0
             self._end()

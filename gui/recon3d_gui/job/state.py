@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from recon3d_gui.failure import Failure
-from recon3d_gui.job.messages import ExportRequest, RunRequest, Summary
+from recon3d_gui.job.messages import AdjustRequest, ExportRequest, RunRequest, Summary
 from recon3d_gui.job.outlook import Outlook
 
 State = Literal["idle", "starting", "running", "cancelling", "done", "failed", "cancelled"]
-R = TypeVar("R", RunRequest, ExportRequest)
+Computed: TypeAlias = RunRequest | AdjustRequest
+"""What makes or changes a model."""
+R = TypeVar("R", Computed, ExportRequest)
 
 _BUSY = frozenset({"starting", "running", "cancelling"})
 
@@ -58,7 +60,7 @@ class RunEnded:
     """The run is done, failed or cancelled."""
 
     state: State
-    request: RunRequest
+    request: Computed
     summary: Summary | None
     failure: Failure | None
     reached: dict[str, Path] = field(default_factory=dict)

@@ -61,6 +61,11 @@ COSTS: Mapping[str, Cost] = {
 """By stage, in the order of `recon3d.stage.STAGES`."""
 
 
+ADJUSTED = frozenset({"crop", "levels", "texture", "level textures", "frame"})
+"""The stages that another scale, up or crop makes anew, as `recon3d.api.ADJUSTED`, which takes a
+second to import."""
+
+
 def step_of(stage: str) -> Step | None:
     """The step of a stage; None for one that is not shown."""
     return COSTS[stage].step if stage in COSTS else None

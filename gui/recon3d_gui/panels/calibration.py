@@ -13,7 +13,6 @@ from recon3d_gui.calibration import words
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.calibration.worker import Wanted
 from recon3d_gui.failure import Failure
-from recon3d_gui.job.desktop import open_file
 from recon3d_gui.panels.calibration_cards import PhotoCards
 from recon3d_gui.panels.calibration_plots import CalibrationPlots
 from recon3d_gui.panels.looks import Looks
@@ -168,8 +167,7 @@ class CalibrationPanel:
         share = progress.done / progress.total if progress.total else 0.0
         dpg.set_value("calibration.progress", share if busy else 0.0)
         if busy:
-            count = f"{progress.done} of {progress.total}  " if progress.total > 1 else ""
-            text = f"{count}{progress.note}"
+            text = words.progress_words(progress)
         elif found:
             text = found.words[0].upper() + found.words[1:]
         else:
@@ -268,7 +266,7 @@ class CalibrationPanel:
             if isinstance(report, Failure):
                 self._studio.toast(report.message, kind="bad", details=report.hint)
             else:
-                open_file(report)
+                self._studio.open_file(report)
 
     def _use(self, *_: Any) -> None:
         workspace = self._studio.project.workspace

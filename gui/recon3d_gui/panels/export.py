@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
-from recon3d_gui.job.desktop import show_in_folder
 from recon3d_gui.job.formats import Format, available_formats
 from recon3d_gui.job.saving import Saving
 from recon3d_gui.panels.primary import PrimaryLook
@@ -187,7 +186,7 @@ class ExportPanel:
 
     def _show(self) -> None:
         if self._saving.saved:
-            show_in_folder(self._saving.saved)
+            self._studio.show_in_folder(self._saving.saved)
 
     def _set_texture(self, _: object, word: str) -> None:
         self._set("Change texture format", "export", texture_format=_PICTURES[word])

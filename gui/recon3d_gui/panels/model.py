@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dearpygui.dearpygui as dpg
 import numpy as np
@@ -14,6 +14,7 @@ from recon3d_gui.panels.model_overlay import ModelOverlay
 from recon3d_gui.panels.model_picture import ModelPicture
 from recon3d_gui.panels.model_strip import ModelStrip
 from recon3d_gui.panels.start_page import StartPage
+from recon3d_gui.viewer.gesture import Gesture
 from recon3d_gui.viewer.protocol import Mode, Palette
 from recon3d_gui.viewer.workbench import Workbench
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _BAR, _GAP = 40, 8
 _CLICK_PX = 4
 _SPLIT_PX = 8
+Held = Literal["view", "box", "split"]
+"""What a pressed button drags."""
 _FLY = {
     dpg.mvKey_W: (0, 0, 1),
     dpg.mvKey_S: (0, 0, -1),
@@ -54,9 +57,9 @@ class ModelPanel:
         self._start = StartPage(studio, ui)
         self._picture = ModelPicture(self.bench.viewer, "model.picture")
         self._size = (0, 0)
-        self._pressed: dict[int, tuple[float, float]] = {}
-        self._last = (0.0, 0.0)
-        self._held: str = ""
+        self._gesture: Gesture | None = None
+        self._button = dpg.mvMouseButton_Left
+        self._held: Held = "view"
         self._ticked_at_s = time.monotonic()
         ui.on_theme(self._recolour)
 
@@ -118,9 +121,7 @@ class ModelPanel:
         self._bar.update()
         self._strip.update()
         self._overlay.update()
-        bench = self.bench
-        is_empty = bench.loaded is None and not bench.viewer.note
-        self._start.update(is_shown=is_empty, is_gone=bench.viewer.is_gone)
+        self._start.update()
 
     # --- mouse and keys ------------------------------------------------------------------------
 
@@ -136,25 +137,23 @@ class ModelPanel:
         return self._studio.page == "model" and dpg.is_item_hovered("model.canvas")
 
     def _follow_mouse(self, seconds: float) -> None:
-        place = self._mouse
-        step = (place[0] - self._last[0], place[1] - self._last[1])
-        is_over = self._is_over
+        place, is_over = self._mouse, self._is_over
         for button in (dpg.mvMouseButton_Left, dpg.mvMouseButton_Right, dpg.mvMouseButton_Middle):
             is_down = dpg.is_mouse_button_down(button)
-            if is_down and button not in self._pressed and not self._pressed and is_over:
-                self._pressed[button] = place
+            if button == self._button and self._gesture:
+                # Also when it is let go: between slow frames it may have come far.
+                self._drag(self._gesture, place)
+                if not is_down:
+                    self._let_go(place)
+            elif is_down and self._gesture is None and is_over:
+                self._gesture, self._button = Gesture.at(place), button
                 self._held = self._take_hold(button, place)
-            elif is_down and button in self._pressed and step != (0, 0):
-                self._drag(button, place, step)
-            elif not is_down and button in self._pressed:
-                self._let_go(button, place)
-        if not self._pressed:
+        if self._gesture is None:
             self.bench.hover(place if is_over else None)
-        if dpg.mvMouseButton_Right in self._pressed:
-            self._fly(seconds)
-        self._last = place
+        elif self._button == dpg.mvMouseButton_Right:
+            self._fly(self._gesture, seconds)
 
-    def _take_hold(self, button: int, place: tuple[float, float]) -> str:
+    def _take_hold(self, button: int, place: tuple[float, float]) -> Held:
         if button != dpg.mvMouseButton_Left:
             return "view"
         if self.bench.press(place):
@@ -166,39 +165,33 @@ class ModelPanel:
                 return "split"
         return "view"
 
-    def _drag(self, button: int, place: tuple[float, float], step: tuple[float, float]) -> None:
-        started = self._pressed[button]
-        moved = max(abs(place[0] - started[0]), abs(place[1] - started[1]))
+    def _drag(self, gesture: Gesture, place: tuple[float, float]) -> None:
+        step = gesture.step_to(place, 0.0 if self._held != "view" else self._ui.px(_CLICK_PX))
+        if step is None:
+            return
         if self._held == "box":
             self.bench.drag(place)
         elif self._held == "split":
             self.bench.split(place[0] / self.bench.navigator.canvas_px[0])
-        elif moved > self._ui.px(_CLICK_PX) or self._held == "moving":
-            # The few pixels up to here are not lost: the drag goes on from where it began.
-            first = (place[0] - started[0], place[1] - started[1])
-            way = step if self._held == "moving" else first
-            self._held = "moving"
-            if button == dpg.mvMouseButton_Left:
-                self.bench.navigator.orbit(*way)
-            elif any(dpg.is_key_down(key) for key in _FLY):
-                self.bench.navigator.turn_head(*way)
-            else:
-                self.bench.navigator.pan(*way)
+        elif self._button == dpg.mvMouseButton_Left:
+            self.bench.navigator.orbit(*step)
+        elif any(dpg.is_key_down(key) for key in _FLY):
+            self.bench.navigator.turn_head(*step)
+        else:
+            self.bench.navigator.pan(*step)
 
-    def _let_go(self, button: int, place: tuple[float, float]) -> None:
-        started = self._pressed.pop(button)
-        moved = max(abs(place[0] - started[0]), abs(place[1] - started[1]))
+    def _let_go(self, place: tuple[float, float]) -> None:
+        gesture, self._gesture = self._gesture, None
         self.bench.release()
-        is_click = self._held == "view" and moved <= self._ui.px(_CLICK_PX)
-        self._held = ""
-        if button == dpg.mvMouseButton_Left and is_click:
+        is_click = self._held == "view" and gesture is not None and not gesture.is_drag
+        if self._button == dpg.mvMouseButton_Left and is_click:
             self.bench.click(place)
 
-    def _fly(self, seconds: float) -> None:
+    def _fly(self, gesture: Gesture, seconds: float) -> None:
         steps = [way for key, way in _FLY.items() if dpg.is_key_down(key)]
         if steps:
             faster = 4.0 if is_shift_down() else 1.0
-            self._held = "moving"
+            gesture.is_drag = True
             self.bench.navigator.fly(faster * np.sum(steps, axis=0), seconds)
 
     def _on_wheel(self, sender: Any, notches: float, user_data: Any) -> None:
@@ -211,7 +204,7 @@ class ModelPanel:
 
     def _on_key(self, key: int) -> None:
         # With the right button down keys fly.
-        if not self._is_over or self._pressed or is_control_down():
+        if not self._is_over or self._gesture or is_control_down():
             return
         modes = dict(zip(range(dpg.mvKey_1, dpg.mvKey_1 + len(MODES)), MODES.values(), strict=True))
         if key in modes:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import dearpygui.dearpygui as dpg
 
 if TYPE_CHECKING:
-    from recon3d_gui.theme import Colour, Ui
+    from recon3d_gui.contrast import Colour
+    from recon3d_gui.theme import Ui
 
 
 class Paint:

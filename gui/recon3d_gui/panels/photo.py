@@ -239,7 +239,7 @@ class PhotoPanel:
 
     def _show_in_3d(self) -> None:
         if self._row:
-            self._studio.show_photo_in_model(self._row.id)
+            self._studio.show_photo_in_model(self._row.run_name or self._row.id)
 
     def _on_overlay(self, sender: str, word: str) -> None:
         self._overlay = _WORDS[word]

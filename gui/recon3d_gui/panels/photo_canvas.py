@@ -75,7 +75,8 @@ class PhotoCanvas:
 
     def follow_mouse(self, shown: Shown) -> None:
         """Drag the line or the photo."""
-        if not shown.photo or not dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
+        is_down = dpg.is_mouse_button_down(dpg.mvMouseButton_Left)
+        if not shown.photo or not (is_down or self._dragging):
             self._dragging = ""
             return
         before, self._pointer = self._pointer, self._pointer_here()
@@ -93,6 +94,8 @@ class PhotoCanvas:
         elif self._dragging == "line":
             left, right = self._seen(self.zoom.picture(self._room, _size(shown.photo)))
             self.wipe = min(max((self._pointer[0] - left) / (right - left), 0.0), 1.0)
+        if not is_down:  # only now: between slow frames it may have come far
+            self._dragging = ""
 
     def draw(
         self, shown: Shown | None, placeholder: Texture | None, words: str, revision: int

@@ -19,6 +19,8 @@ HEIGHT = 72
 
 _THUMBNAIL = (80, 60)
 _TEXT_X = 104
+_STATUS_Y, _LINE = 28, 14
+_MOST_LINES = 2
 _EYE = 28
 _BAR = (104, 4)
 _COLOURS = {"new": "muted", "used": "good", "left out": "bad", "excluded": "muted"}
@@ -82,18 +84,19 @@ class RowDrawing:
         self._background(look)
         self._thumbnail(look, faded)
         room = look.width_px - px(_TEXT_X + _EYE + 16)
-        self._text(look.row.id, (px(_TEXT_X), px(8)), "normal", "text", room, faded)
+        self._text(look.row.id, (px(_TEXT_X), px(7)), "normal", "text", room, faded)
         status, colour = _status(look)
         dpg.draw_circle(
-            (px(_TEXT_X + 4), px(38)),
+            (px(_TEXT_X + 4), px(_STATUS_Y + 8)),
             px(4),
             color=(0, 0, 0, 0),
             fill=self._ui.colour(colour),
             parent=self.tag,
         )
-        self._text(
-            status, (px(_TEXT_X + 14), px(30)), "small", "muted", room - px(14), 255, end=True
-        )
+        font = self._ui.font("small", status)
+        for index, line in enumerate(lines_of(status, room - px(14), font)):
+            place = px(_TEXT_X + 14), px(_STATUS_Y) + index * px(_LINE)
+            self._text(line, place, "small", "muted", room - px(14), 255, end=True)
         if look.sharpness is not None:
             self._bar(look.sharpness)
         self._eye(look)
@@ -138,7 +141,7 @@ class RowDrawing:
 
     def _bar(self, sharpness: float) -> None:
         px = self._ui.px
-        left, top = px(_TEXT_X), px(56)
+        left, top = px(_TEXT_X), px(60)
         colour = "bad" if sharpness < 0.1 else "warning" if sharpness < 0.2 else "muted"
         for share, name in ((1.0, "raised"), (max(sharpness, 0.02), colour)):
             dpg.draw_rectangle(
@@ -197,6 +200,18 @@ class RowDrawing:
             parent=self.tag,
         )
         dpg.bind_item_font(item, tag)
+
+
+def lines_of(text: str, room_px: float, font: int | str) -> list[str]:
+    """A text on as many lines as a row has room for; the last one may not fit."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and len(lines) < _MOST_LINES and _width(longer, font) > room_px:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def elided(text: str, room_px: float, font: int | str, *, end: bool = False) -> str:

@@ -295,5 +295,5 @@ class PhotosPanel:
             self._studio.page = "photo"
 
     def _show_in_3d(self) -> None:
-        if self._studio.selected_photo:
-            self._studio.show_photo_in_model(self._studio.selected_photo)
+        if name := self._studio.selected_view:
+            self._studio.show_photo_in_model(name)

@@ -8,28 +8,20 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
-from recon3d_gui.job.asking import run_request
-from recon3d_gui.job.desktop import open_file
 from recon3d_gui.job.steps import Step
-from recon3d_gui.job.words import (
-    failure_text,
-    headline,
-    mentioned,
-    second_line,
-    start_label,
-    whole_line,
-)
+from recon3d_gui.job.words import failure_text, mentioned
 from recon3d_gui.panels.log import LogDrawer
 from recon3d_gui.panels.primary import PrimaryLook
 from recon3d_gui.panels.run_steps import GAP, HEIGHT, WIDTH, StepCards
 from recon3d_gui.panels.spacing import spaced_theme
+from recon3d_gui.situation import Situation
 
 if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
 STRIP, DRAWER = 64, 232
-_FAILURE_BUTTONS = 32
+_FAILURE = 120
 _MARGIN = 8
 _START, _REPORT, _LOG = 112, 96, 64
 _LEFT = _MARGIN + _START + 2 * GAP
@@ -115,15 +107,17 @@ class RunPanel:
         """Show what is new."""
         if self._log_open:
             self._log.update()
-        jobs = self._jobs
+        self._fit_failure()
+        now, jobs = self._studio.situation, self._jobs
         passed = jobs.progress.elapsed_seconds if jobs.busy and jobs.progress else 0.0
-        key = (jobs.revision, int(passed * _FRAMES_PER_SECOND), self._studio.revision)
+        key = (now, jobs.revision, int(passed * _FRAMES_PER_SECOND))
         if key == self._drawn or not self._width_px:
             return
         self._drawn = key
-        self._show_buttons()
-        self._show_words()
-        self._show_steps()
+        self._show_buttons(now)
+        self._show_words(now)
+        self._cards.show(now.marks)
+        self._show_share()
         self._show_failure()
 
     def toggle_log(self) -> None:
@@ -131,38 +125,31 @@ class RunPanel:
         self._log_open = not self._log_open
         dpg.configure_item("log", show=self._log_open)
 
-    def _show_buttons(self) -> None:
-        jobs = self._jobs
+    def _show_buttons(self, now: Situation) -> None:
+        jobs, start = self._jobs, now.start
         stopping = "cancelling" in (jobs.run.state, jobs.saving.state)
-        finished = not jobs.busy and self._up_to_date
+        finished = not jobs.busy and now.is_up_to_date
         dpg.configure_item("run.export", show=finished)
         dpg.configure_item("run.start", show=not jobs.busy and not finished,
-                           label=start_label(jobs), enabled=self._has_photos)  # fmt: skip
+                           label=start.label, enabled=start.is_enabled)  # fmt: skip
         dpg.configure_item("run.cancel", show=jobs.busy, enabled=not stopping,
                            label="Stopping" if stopping else "Cancel")  # fmt: skip
         report = self._report
         dpg.configure_item("run.report", show=report is not None)
 
-    def _show_words(self) -> None:
-        ui, has_photos = self._ui, self._has_photos
-        line = second_line(self._jobs, has_photos=has_photos)
-        title = _fitting(headline(self._jobs, has_photos=has_photos), self._text_px, ui)
+    def _show_words(self, now: Situation) -> None:
+        ui = self._ui
+        title = _fitting(now.headline, self._text_px, ui, "normal")
         dpg.set_value("run.headline", title)
         dpg.bind_item_font("run.headline", ui.font("normal", title))
         dpg.configure_item("run.headline", color=ui.colour("text"))
-        dpg.set_value("run.line", _fitting(line, self._text_px, ui))
-        ui.explain_anew("run.line", whole_line(self._jobs, has_photos=has_photos))
-        problem = self._jobs.outlook and self._jobs.outlook.problem and not self._jobs.busy
-        dpg.configure_item("run.line", color=ui.colour("warning" if problem else "muted"))
+        dpg.set_value("run.line", _fitting(now.line, self._text_px, ui, "small"))
+        dpg.bind_item_font("run.line", ui.font("small", now.line))
+        ui.explain_anew("run.line", f"{now.line} {now.more}".rstrip())
+        dpg.configure_item("run.line", color=ui.colour("warning" if now.is_warning else "muted"))
 
-    def _show_steps(self) -> None:
+    def _show_share(self) -> None:
         jobs, px = self._jobs, self._ui.px
-        outlook = jobs.outlook
-        # Right after a run its own times say more than that everything is there.
-        is_news = outlook and (outlook.stages or not jobs.progress)
-        shows_plan = is_news and not jobs.run.busy and not (outlook and outlook.problem)
-        stays = {step: step in outlook.kept for step in Step} if outlook and shows_plan else {}
-        self._cards.show(jobs.progress.steps if jobs.progress else {}, stays)
         share = jobs.progress.share() if jobs.run.busy and jobs.progress else 0.0
         if jobs.saving.busy and jobs.saving.total:
             share = jobs.saving.done / jobs.saving.total
@@ -172,30 +159,20 @@ class RunPanel:
                                color=paint, fill=paint, show=jobs.busy)  # fmt: skip
 
     def _build_failure(self) -> None:
-        with dpg.child_window(tag="run.failure", show=False, border=False, no_scrollbar=True,
-                              always_use_window_padding=True):  # fmt: skip
+        with (
+            dpg.child_window(tag="run.failure", show=False, border=False, no_scrollbar=True,
+                             always_use_window_padding=True),
+            dpg.group(tag="run.failure.body"),
+        ):  # fmt: skip
             dpg.add_text("", tag="run.failure.text")
             dpg.add_text("", tag="run.failure.hint")
             with dpg.group(horizontal=True):
-                dpg.add_button(label="Copy details", tag="run.failure.copy",
-                               callback=self._copy_failure)  # fmt: skip
-                dpg.add_button(label="Show the photo", tag="run.failure.photo",
-                               callback=self._show_photo)  # fmt: skip
-                dpg.add_button(label="Close", tag="run.failure.close", callback=self._dismiss)
-
-    @property
-    def _has_photos(self) -> bool:
-        return bool(self._studio.project.sources)
-
-    @property
-    def _up_to_date(self) -> bool:
-        """Whether Start would change nothing; an outlook on other settings does not tell."""
-        outlook = self._jobs.outlook
-        return bool(
-            outlook
-            and outlook.nothing_to_do
-            and outlook.request == run_request(self._studio.project)
-        )
+                for label, part, callback in (
+                    ("Copy details", "copy", self._copy_failure),
+                    ("Show the photo", "photo", self._show_photo),
+                    ("Close", "close", self._dismiss),
+                ):
+                    dpg.add_button(label=label, tag=f"run.failure.{part}", callback=callback)
 
     @property
     def _failed(self) -> bool:
@@ -208,23 +185,30 @@ class RunPanel:
         if not failed or not failure:
             return
         px = self._ui.px
-        text_px = self._write("text", failure.message, "normal", "bad")
-        text_px += self._write("hint", failure.hint, "small", "text")
-        self._failure_px = px(3 * _MARGIN + _FAILURE_BUTTONS) + text_px
-        # What has distances of its own in it takes one more below itself.
-        dpg.configure_item("run.failure", width=self._width_px, height=self._failure_px - px(GAP))
+        self._write("text", failure.message, "normal", "bad")
+        self._write("hint", failure.hint, "small", "text")
+        # Until it is drawn; then it is measured.
+        self._failure_px = self._failure_px or px(_FAILURE)
         self._photo = mentioned(failure.message, (row.id for row in self._studio.photos.rows))
         dpg.configure_item("run.failure.photo", show=self._photo is not None)
 
-    def _write(self, part: str, text: str, font: str, colour: str) -> int:
-        """A part of what went wrong; returns how much height it takes."""
+    def _fit_failure(self) -> None:
+        """Give the failure the height that its words and buttons have come to."""
+        body_px = (dpg.get_item_rect_size("run.failure.body") or (0, 0))[1]
+        if self._failed and body_px:
+            self._failure_px = body_px + self._ui.px(3 * _MARGIN)
+        # What has distances of its own in it takes one more below itself.
+        height = max(1, self._failure_px - self._ui.px(GAP))
+        if dpg.get_item_height("run.failure") != height:
+            dpg.configure_item("run.failure", width=self._width_px, height=height)
+
+    def _write(self, part: str, text: str, font: str, colour: str) -> None:
+        """A part of what went wrong."""
         ui, tag = self._ui, f"run.failure.{part}"
         font_tag, wrap_px = ui.font(font, text), self._width_px - ui.px(4 * _MARGIN)
         dpg.set_value(tag, text)
         dpg.bind_item_font(tag, font_tag)
         dpg.configure_item(tag, color=ui.colour(colour), wrap=wrap_px, show=bool(text))
-        size = dpg.get_text_size(text, wrap_width=wrap_px, font=font_tag) if text else None
-        return round(size[1]) + ui.px(GAP) if size else 0
 
     @property
     def _report(self) -> Path | None:
@@ -236,7 +220,7 @@ class RunPanel:
 
     def _open_report(self) -> None:
         if report := self._report:
-            open_file(report)
+            self._studio.open_file(report)
 
     def _copy_failure(self) -> None:
         dpg.set_clipboard_text(failure_text(self._jobs))
@@ -255,9 +239,9 @@ class RunPanel:
         self._drawn = None
 
 
-def _fitting(text: str, width_px: int, ui: Ui) -> str:
-    """As much of a text as fits on a line."""
-    font = ui.font("normal")
+def _fitting(text: str, width_px: int, ui: Ui, name: str) -> str:
+    """As much of a text as fits on a line in a font."""
+    font = ui.font(name, text)
     size = dpg.get_text_size(text, font=font)
     if not size or size[0] <= width_px or not text:
         return text

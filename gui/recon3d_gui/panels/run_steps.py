@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
-from recon3d_gui.job.progress import StepProgress
 from recon3d_gui.job.steps import Step
-from recon3d_gui.job.words import step_words
+from recon3d_gui.situation import Look, Mark
 
 if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
@@ -18,7 +17,9 @@ WIDTH, HEIGHT, GAP = 80, 40, 8
 _BAR = 3
 _LETTERS = 13
 """Height of the small font."""
-_COLOURS = {"running": "accent", "done": "good", "cached": "good", "failed": "bad"}
+_COLOURS: Mapping[Look, str] = {
+    "plain": "outline", "running": "accent", "good": "good", "bad": "bad",
+}  # fmt: skip
 
 
 class StepCards:
@@ -43,46 +44,25 @@ class StepCards:
                 for text in (tag, f"{tag}.state"):
                     dpg.bind_item_font(text, font)
 
-    def show(self, progress: Mapping[Step, StepProgress], stays: Mapping[Step, bool]) -> None:
-        """Show a run, or without one what the next would keep.
-
-        stays: by step, whether the next run keeps it; empty while one goes on.
-        """
-        colour = self._ui.colour
+    def show(self, marks: Mapping[Step, Mark]) -> None:
+        """Show what became of each, or what the next run would do."""
+        colour, px = self._ui.colour, self._ui.px
         for step in Step:
-            shown = progress.get(step) or StepProgress(step)
-            words, dot = step_words(shown), _COLOURS.get(shown.state, "outline")
-            if step in stays:
-                words = "kept" if stays[step] else "to do"
-                dot = "good" if stays[step] else "outline"
-            tag = _tag(step)
-            at_work = shown.state == "running"
-            plain, state = ("muted" if dot == "outline" else "text"), f"{tag}.state"
-            dpg.configure_item(tag, color=colour(plain))
-            dpg.configure_item(state, text=words, color=colour("bad" if dot == "bad" else "muted"))
+            mark, tag = marks.get(step, Mark()), _tag(step)
+            dot, state = _COLOURS[mark.look], f"{tag}.state"
+            is_running = mark.look == "running"
+            dpg.configure_item(tag, color=colour("muted" if mark.look == "plain" else "text"))
+            words = colour("bad" if mark.look == "bad" else "muted")
+            dpg.configure_item(state, text=mark.words, color=words)
+            edge = colour("accent" if is_running else "outline")
+            dpg.configure_item(f"{tag}.card", color=edge, fill=colour("raised"))
+            fill = (0, 0, 0, 0) if mark.look == "plain" else colour(dot)
+            dpg.configure_item(f"{tag}.dot", color=colour(dot), fill=fill)
             dpg.configure_item(
-                f"{tag}.card",
-                color=colour("accent" if at_work else "outline"),
-                fill=colour("raised"),
-            )
-            dpg.configure_item(
-                f"{tag}.dot",
-                color=colour(dot),
-                fill=(0, 0, 0, 0) if dot == "outline" else colour(dot),
-            )
-            self._show_bar(tag, shown)
-
-    def _show_bar(self, tag: str, shown: StepProgress) -> None:
-        px, accent = self._ui.px, self._ui.colour("accent")
-        share = min(1.0, shown.done / shown.total) if shown.total > 0 else 0.0
-        dpg.configure_item(
-            f"{tag}.bar",
-            show=shown.state == "running" and shown.total > 0,
-            pmin=(0, px(HEIGHT - _BAR)),
-            pmax=(px(WIDTH) * share, px(HEIGHT)),
-            color=accent,
-            fill=accent,
-        )
+                f"{tag}.bar", show=mark.share > 0, pmin=(0, px(HEIGHT - _BAR)),
+                pmax=(px(WIDTH) * mark.share, px(HEIGHT)), color=colour("accent"),
+                fill=colour("accent"),
+            )  # fmt: skip
 
 
 def _tag(step: Step) -> str:

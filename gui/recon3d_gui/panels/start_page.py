@@ -74,25 +74,31 @@ class StartPage:
         dpg.configure_item("model.empty", height=height)
         dpg.set_item_pos("model.empty", [left, top_px + max(px(16), (canvas[1] - height) // 2)])
 
-    def update(self, *, is_shown: bool, is_gone: bool) -> None:
-        """is_gone: whether the process of the 3D view has ended for good."""
+    def update(self) -> None:
+        """Say what to do next, as long as there is nothing else to be seen."""
+        now = self._studio.situation
+        is_shown = not self._studio.shows_model
         if dpg.is_item_shown("model.empty") != is_shown:
             dpg.configure_item("model.empty", show=is_shown)
         if not is_shown:
             self._words = _NOTHING
             return
-        words = _words(self._studio, is_gone)
-        is_start = not self._studio.project.sources and not is_gone
+        button = (
+            "Add photos" if now.offers_photos else now.start.label if now.start.is_enabled else ""
+        )
+        words = (now.title, now.text, button)
+        is_start = not self._studio.project.sources and now.offers_photos
         if words != self._words:
             self._words = words
             # Projects may have been left, saved and forgotten since it was last shown.
             self._asked = None
             dpg.delete_item("model.earlier", children_only=True)
-            title, text, button = words
-            dpg.set_value("model.empty_title", title)
-            dpg.set_value("model.empty_text", text)
+            dpg.set_value("model.empty_title", now.title)
+            dpg.set_value("model.empty_text", now.text)
+            dpg.bind_item_font("model.empty_text", self._ui.font("normal", now.text))
             dpg.configure_item("model.begin", label=button, show=bool(button))
-            for tag in ("model.begin_folder", "model.begin_open", "model.earlier"):
+            dpg.configure_item("model.begin_folder", show=now.offers_photos)
+            for tag in ("model.begin_open", "model.earlier"):
                 dpg.configure_item(tag, show=is_start)
         recent = self._studio.preferences.recent
         if is_start and self._asked != recent:
@@ -102,10 +108,10 @@ class StartPage:
             self._list(*found)
 
     def _begin(self) -> None:
-        if self._studio.project.sources:
-            self._studio.start()
-        else:
+        if self._studio.situation.offers_photos:
             self._studio.add_photos()
+        else:
+            self._studio.start()
 
     def _list(self, unsaved: Sequence[Recent], recent: Sequence[Recent]) -> None:
         dpg.delete_item("model.earlier", children_only=True)
@@ -164,16 +170,3 @@ class StartPage:
     def _forget(self, sender: object, app_data: object, path: Path) -> None:
         self._studio.forget_unsaved(path)
         self._asked = None
-
-
-def _words(studio: Studio, is_gone: bool) -> tuple[str, str, str]:
-    """Title, text and button."""
-    if is_gone:
-        return "The 3D view has stopped", "Save your project and restart the program.", ""
-    if studio.jobs.busy:
-        text = "The model appears as soon as the photos are placed, and fills in from there."
-        return "Working on your photos", text, ""
-    if studio.project.sources:
-        text = "Press Start. You can watch the model appear here, and look around meanwhile."
-        return "Ready to build", text, "Start"
-    return "Drop photos or a folder here", _ADVICE, "Add photos"

@@ -74,7 +74,7 @@ class LargePhoto:
                 self.revision += 1
             return
         used = tuple(sorted((stage, reached[stage]) for stage in _STAGES if stage in reached))
-        question = (row.id, row.picture, mask, overlay, used if overlay else ())
+        question = (row.run_name or row.id, row.picture, mask, overlay, used if overlay else ())
         if question != self._question:
             if not (self._question and self._question[:2] == question[:2]):
                 self.shown = None

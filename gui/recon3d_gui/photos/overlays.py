@@ -144,7 +144,7 @@ def _features(
     error_px = scene.points.error_px[seen]
     factor = rgb.shape[1] / view.camera.width_px
     drawn = (rgb * np.float32(0.45)).astype(np.uint8)
-    radius = max(2, round(max(rgb.shape) / 500))
+    radius = max(3, round(max(rgb.shape) / 320))
     ramp = _ramp("turbo")
     levels = np.clip(error_px / _LARGEST_ERROR_PX, 0, 1) * 255
     # The worst last, so that they are not hidden.
@@ -152,6 +152,8 @@ def _features(
         if np.isfinite(uv_px[point]).all():
             centre = (int(uv_px[point, 0] * factor), int(uv_px[point, 1] * factor))
             colour = ramp[int(levels[point])].tolist()
+            # A dark edge tells a point from the photo, and from its neighbours.
+            cv2.circle(drawn, centre, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
             cv2.circle(drawn, centre, radius, colour, -1, cv2.LINE_AA)
     title = f"{len(seen):,} points, how far off their place in the photo".replace(",", "\u202f")
     return drawn, Legend(title, "0 px", f"{_LARGEST_ERROR_PX:.0f} px or more", ramp)

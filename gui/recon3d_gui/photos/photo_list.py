@@ -13,9 +13,10 @@ from platformdirs import user_cache_path
 from recon3d_gui.photos.latest import Latest
 from recon3d_gui.photos.rows import Filter, Found, Order, PhotoRow, arrange, make_rows
 from recon3d_gui.photos.selection import PhotoSelection
-from recon3d_gui.photos.sources import Listing, added, list_sources, removed
+from recon3d_gui.photos.sources import Listing, Sources, added, list_sources, removed
 from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
 from recon3d_gui.photos.thumbnails import Thumbnails
+from recon3d_gui.photos.verdicts import read_found
 from recon3d_gui.project.project import Project
 
 Change = Callable[..., Any]
@@ -51,6 +52,9 @@ class PhotoList:
         """Those that the filter lets through, in the chosen order."""
         self.problem = ""
         """Why there are no photos although there are sources."""
+        self.hint = ""
+        self.broken = 0
+        """How many photos cannot be used, of those that were looked at and not left out."""
         self.usual_sharpness = 0.0
         """The median of all photos that were looked at; 0 before."""
         self._change = change
@@ -106,6 +110,10 @@ class PhotoList:
         """The row of a photo; None if there is none of that id."""
         return self._by_id.get(photo_id)
 
+    def of_run(self, name: str) -> str:
+        """The id of the photo that the shown run knows by a name."""
+        return next((row.id for row in self.rows if row.run_name == name), name)
+
     def tick(self, project: Project, reached: Mapping[str, Path], *, busy: bool = False) -> None:
         """Take over what has changed or been found since the last call; cheap when nothing has.
 
@@ -149,17 +157,15 @@ class PhotoList:
     def add(self, paths: Iterable[Path]) -> None:
         """Take files and folders into the project; tells of those that are no photos."""
         assert self._project
-        result = added(self._project.sources, self._project.excluded, paths)
-        self._change("Add photos", sources=result.sources, excluded=result.excluded)
+        result = added(self._project, paths)
+        self._change("Add photos", **_changed(result))
         self._tell_refused(result.refused, "could not be added")
 
     def remove(self, photo_ids: Collection[str]) -> None:
         """Take photos out of the project; the files stay where they are."""
         assert self._project
-        result = removed(
-            self._project.sources, self._project.excluded, self._listing.files, photo_ids
-        )
-        self._change("Remove photos", sources=result.sources, excluded=result.excluded)
+        result = removed(self._project, self._listing.files, photo_ids)
+        self._change("Remove photos", **_changed(result))
         self._tell_refused(result.refused, "cannot be removed alone; exclude them instead")
 
     def exclude(self, photo_ids: Collection[str]) -> None:
@@ -203,17 +209,19 @@ class PhotoList:
 
     def _take(self, listing: Listing) -> None:
         self._listing = listing
-        self.problem = "" if listing.files else listing.problem
-        if listing.problem:
+        self.problem, self.hint = ("", "") if listing.files else (listing.problem, listing.hint)
+        if listing.problem and listing.files:  # without any it stands where they would be
             self._tell(listing.problem, "warning", listing.hint)
         self.thumbnails.forget()
         self._rebuild()
+        self._find()
         self.thumbnails.survey([row.picture for row in self.rows])
 
     def _find(self) -> None:
         reached = dict(self._reached)
         if reached:
-            self._findings.ask(lambda: _read_found(reached))
+            files = self._listing.files
+            self._findings.ask(lambda: read_found(reached, files))
         else:
             self._findings.drop()
             self._found = Found({}, {})
@@ -233,6 +241,8 @@ class PhotoList:
 
     def _compare(self) -> None:
         self._learned, self._summed_up_at = [], time.monotonic()
+        included = [row.picture for row in self.rows if row.state != "excluded"]
+        self.broken = sum(bool(f and f.reason) for f in map(self.thumbnails.facts, included))
         known = (self.thumbnails.facts(row.picture) for row in self.rows)
         self.usual_sharpness = median([f.sharpness for f in known if f and f.sharpness] or [0.0])
         self.revision += 1
@@ -263,24 +273,11 @@ class PhotoList:
         self._tell(f"{subject} {what}: {reason}.", "warning", details)
 
 
-def _files(project: Project) -> tuple[tuple[Path, ...], Path | None, Path | None]:
-    return project.sources, project.masks, project.sensor_depth
+def _changed(result: Sources) -> dict[str, Any]:
+    return {
+        "sources": result.sources, "named_below": result.named_below, "excluded": result.excluded,
+    }  # fmt: skip
 
 
-def _read_found(reached: Mapping[str, Path]) -> Found:
-    from recon3d.core.scene import Verdict
-    from recon3d.finished import read_stage
-
-    try:
-        image_set = read_stage("ingest", reached["ingest"]) if "ingest" in reached else None
-        posed = read_stage("pose", reached["pose"]) if "pose" in reached else None
-    except (OSError, ValueError, KeyError, TypeError):
-        # Deleted or damaged under our feet: the run that is shown will be told elsewhere.
-        return Found({}, {})
-    verdicts: dict[str, Verdict] = {}
-    if image_set:
-        verdicts |= {verdict.photo_id: verdict for verdict in image_set.verdicts}
-    if posed:
-        verdicts |= {verdict.photo_id: verdict for verdict in posed.verdicts}
-    frames = dict(image_set.pictures) if image_set and image_set.sequential else {}
-    return Found(verdicts, frames, image_set.masks if image_set else {})
+def _files(project: Project) -> tuple[tuple[Path, ...], Path | None, Path | None, Path | None]:
+    return project.sources, project.masks, project.sensor_depth, project.named_below

@@ -36,6 +36,8 @@ class PhotoRow:
     """What became of it in the run that is shown; excluded by the user outranks that."""
     reason: str = ""
     advice: str = ""
+    run_name: str = ""
+    """Its id in the run that is shown, which may have had other names for the same photos."""
 
     @property
     def sentence(self) -> str:
@@ -59,6 +61,8 @@ class Found:
     """Pictures by photo id of the frames picked from a video; empty for photos."""
     masks: Mapping[str, Path] = field(default_factory=dict)
     """By photo id, as the run read them; cut-out photos have some without a file of the user."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """By photo id: the photo's id in the run, where the run had it."""
 
 
 def make_rows(
@@ -82,7 +86,8 @@ def make_rows(
         state, reason, advice = _judge(
             photo_id in excluded, found.verdicts.get(photo_id), facts(picture)
         )
-        rows.append(PhotoRow(photo_id, paths[photo_id], picture, state, reason, advice))
+        name = found.names.get(photo_id, photo_id)
+        rows.append(PhotoRow(photo_id, paths[photo_id], picture, state, reason, advice, name))
     return rows
 
 

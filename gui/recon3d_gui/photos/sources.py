@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recon3d.core.errors import InputError
 from recon3d.photos.finding import list_files, list_photos
-from recon3d.photos.folders import common_folder, id_below
+from recon3d.photos.folders import common_folder
 from recon3d.photos.naming import PHOTO_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
+
+if TYPE_CHECKING:
+    from recon3d_gui.project.project import Project
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Sources:
     """The part of a project that says which photos it is made of."""
 
     sources: tuple[Path, ...]
+    named_below: Path | None
+    """Folder below which photos are named: they keep their names while others come and go."""
     excluded: frozenset[str]
     refused: Mapping[Path, str]
     """Why a path was not taken."""
@@ -34,26 +39,32 @@ class Listing:
     hint: str = ""
 
 
-def list_sources(sources: Sequence[Path], masks: Path | None, sensor_depth: Path | None) -> Listing:
+def list_sources(
+    sources: Sequence[Path],
+    masks: Path | None,
+    sensor_depth: Path | None,
+    named_below: Path | None = None,
+) -> Listing:
     """List the photos; where only masks or depth are at fault, without these."""
     if not sources:
         return Listing({}, {})
     try:
-        found = list_files(sources, masks, sensor_depth)
+        found = list_files(sources, masks, sensor_depth, named_below)
     except InputError as error:
         try:
-            files: Mapping[str, Path] = list_photos(sources)
+            files: Mapping[str, Path] = list_photos(sources, named_below)
         except InputError:
             files = {}
         return Listing(files, {}, str(error), error.hint)
     return Listing(found.paths, found.masks)
 
 
-def added(before: Sequence[Path], excluded: AbstractSet[str], paths: Iterable[Path]) -> Sources:
-    """The sources with more files and folders; what was excluded stays so under its new name.
+def added(project: Project, paths: Iterable[Path]) -> Sources:
+    """The sources of a project with more files and folders; all photos keep their names.
 
     A video must be alone: its frames are a project's photos.
     """
+    before = project.sources
     sources = list(before)
     refused: dict[Path, str] = {}
     for path in (path.absolute() for path in paths):
@@ -63,15 +74,11 @@ def added(before: Sequence[Path], excluded: AbstractSet[str], paths: Iterable[Pa
             refused[path] = reason
         else:
             sources.append(path)
-    return Sources(tuple(sources), _renamed(before, sources, excluded), refused)
+    base = (project.named_below or common_folder(before)) if before else common_folder(sources)
+    return Sources(tuple(sources), base, project.excluded, refused)
 
 
-def removed(
-    before: Sequence[Path],
-    excluded: AbstractSet[str],
-    files: Mapping[str, Path],
-    photo_ids: Collection[str],
-) -> Sources:
+def removed(project: Project, files: Mapping[str, Path], photo_ids: Collection[str]) -> Sources:
     """The sources without some photos.
 
     A photo of a folder goes with the whole folder or not at all; unless all photos of its folder
@@ -81,7 +88,7 @@ def removed(
     """
     gone = {files[photo_id] for photo_id in photo_ids if photo_id in files}
     kept, refused = [], dict[Path, str]()
-    for source in before:
+    for source in project.sources:
         below = {path for path in files.values() if path == source or source in path.parents}
         if not below & gone:
             kept.append(source)
@@ -89,8 +96,9 @@ def removed(
             kept.append(source)
             reason = f"it lies in the folder {source.name}, which the project takes as a whole"
             refused |= dict.fromkeys(below & gone, reason)
-    left = {photo for photo in excluded if photo in files and files[photo] not in gone}
-    return Sources(tuple(kept), _renamed(before, kept, left), refused)
+    excluded = project.excluded & {photo for photo, path in files.items() if path not in gone}
+    base = (project.named_below or common_folder(project.sources)) if kept else None
+    return Sources(tuple(kept), base, excluded, refused)
 
 
 def _refusal(path: Path, sources: Sequence[Path]) -> str:
@@ -112,15 +120,3 @@ def _refusal(path: Path, sources: Sequence[Path]) -> str:
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _renamed(
-    before: Sequence[Path], after: Sequence[Path], excluded: AbstractSet[str]
-) -> frozenset[str]:
-    """Ids follow the common folder of all sources, which may be another now."""
-    if not before or not after:
-        return frozenset(excluded) if after else frozenset()
-    old, new = common_folder(before), common_folder(after)
-    if old == new or old is None:
-        return frozenset(excluded)
-    return frozenset(id_below(new, old / photo_id) for photo_id in excluded)

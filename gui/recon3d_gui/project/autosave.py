@@ -87,15 +87,17 @@ class Autosave:
         self._file = file
         self._latest = self._tried = self._saved = project
 
-    def close(self, *, keep: bool = True) -> OutputError | None:
+    def close(self, *, keep: bool = True, may_write: bool = True) -> OutputError | None:
         """Write what is not yet written; returns why that failed.
 
-        keep: False throws away a project that was never saved.
+        Args:
+            keep: False throws away a project that was never saved.
+            may_write: False leaves the project's file as it is: it is another window's.
         """
         failure = self._finish()
         if self._file is None and not keep:
             self._forget_unsaved()
-        elif self.dirty:
+        elif self.dirty and may_write:
             self._start()
             failure = self._finish()
         self._pool.shutdown()

@@ -28,8 +28,8 @@ _STAGE = re.compile(r"[a-z]+( [a-z]+)*")
 _KEY = re.compile(r"[0-9a-f]{16}")
 _FILES = ("intrinsics", "poses", "masks", "sensor_depth")
 _KNOWN = {
-    "format", "workspace", "sources", "excluded", *_FILES, "preset", "device", "changes", "view",
-    "runs",
+    "format", "workspace", "sources", "named_below", "excluded", *_FILES, "preset", "device",
+    "changes", "view", "runs",
 }  # fmt: skip
 
 T = TypeVar("T")
@@ -114,6 +114,7 @@ class _Reading:
         chosen: Preset = self._one("preset", _choice(Preset)) or "balanced"
         project = Project(
             sources=self._all("sources", self._path),
+            named_below=self._one("named_below", self._path),
             excluded=frozenset(self._all("excluded", _text)),
             **{name: self._one(name, self._path) for name in _FILES},
             preset=chosen,
@@ -226,6 +227,7 @@ def _plain(project: Project, folder: Path) -> dict[str, Any]:
         "format": FORMAT,
         "workspace": _below(project.workspace, folder),
         "sources": [_below(path, folder) for path in project.sources],
+        **({"named_below": _below(base, folder)} if (base := project.named_below) else {}),
         "excluded": sorted(project.excluded),
         **{name: _below(path, folder) for name, path in files.items() if path},
         "preset": project.preset,

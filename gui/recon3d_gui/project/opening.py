@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +17,7 @@ from recon3d.config import Config, Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import ImageSet
 from recon3d.photos.finding import list_photos
+from recon3d.photos.naming import VIDEO_SUFFIXES
 from recon3d.results import OPTIONAL_FILES
 from recon3d.run.documents import parse_json
 from recon3d.run.notes import files_of_run
@@ -23,6 +26,14 @@ from recon3d_gui.project.project import Changes, Project, RunRecord
 
 WORKSPACE_SUFFIX = ".recon3d"
 MESH_SUFFIXES = frozenset({".ply", ".obj", ".glb", ".stl", ".usdz"})
+_USUAL_FOLDERS = frozenset({
+    "images", "image", "imgs", "img", "photos", "photo", "pictures", "pics", "jpg", "jpeg", "jpgs",
+    "png", "raw", "frames", "input", "inputs", "data", "dcim", "camera", "rgb", "color", "colour",
+    "bilder", "fotos", "new folder", "neuer ordner",
+})  # fmt: skip
+"""Folders that say nothing of what is in them."""
+_CAMERA_FOLDER = re.compile(r"\d{3}[a-z0-9_]{0,5}")
+"""As cameras number them on their cards (DCF): 100CANON, 101_PANA."""
 _MAX_REPORT_BYTES = 256 << 20
 
 
@@ -49,6 +60,29 @@ def workspace_for(sources: Sequence[Path]) -> Path:
     name = (first.name if first.is_dir() else first.stem) or "scene"
     place = first.parent if os.access(first.parent, os.W_OK) else _home()
     return place / f"{name}{WORKSPACE_SUFFIX}"
+
+
+def title_of(project: Project) -> str:
+    """What people would call a project that has no file of its own.
+
+    The folder of its photos; where that is called like any other, the folder around it. A
+    workspace that a person has named, or one that was opened, tells it by its name.
+    """
+    sources, name = project.sources, project.workspace.stem
+    if not sources or project.workspace != workspace_for(sources):
+        return name
+    first = sources[0]
+    if first.suffix.lower() in VIDEO_SUFFIXES:
+        return first.stem
+    folder = first if first.is_dir() else first.parent
+    while _says_nothing(folder.name) and folder.parent.name:
+        folder = folder.parent
+    return folder.name or name
+
+
+def _says_nothing(name: str) -> bool:
+    plain = name.lower()
+    return plain in _USUAL_FOLDERS or _CAMERA_FOLDER.fullmatch(plain) is not None
 
 
 def open_project(path: Path) -> Opened:
@@ -89,6 +123,7 @@ def _from_workspace(workspace: Path) -> Opened:
     chosen, changes = _closest_preset(settings or Config())
     finished_at = datetime.fromtimestamp((workspace / "run.json").stat().st_mtime).astimezone()
     image_set = results.image_set.value if results.image_set else None
+    sources, named_below = _sources(image_set) if image_set else ((), None)
     if image_set and (missing := [p.path for p in image_set.photos if not Path(p.path).exists()]):
         notes.append(f"{len(missing)} photos are no longer there, such as {missing[0]}.")
     given = {name: path for name, path in files_of_run(workspace).items() if name in OPTIONAL_FILES}
@@ -104,7 +139,8 @@ def _from_workspace(workspace: Path) -> Opened:
         # Of a workspace that does not say which file that was.
         notes.append("This run was given a camera file: add it again before you start another.")
     project = Project(
-        sources=_sources(image_set) if image_set else (),
+        sources=sources,
+        named_below=named_below,
         excluded=frozenset(image_set.excluded) if image_set else frozenset(),
         preset=chosen,
         changes=changes,
@@ -154,19 +190,23 @@ def _differences(base: Config, config: Config) -> Changes:
     return {stage: settings for stage, settings in found.items() if settings}
 
 
-def _sources(image_set: ImageSet) -> tuple[Path, ...]:
-    """The folder that all photos come from, if it holds no others; else the files."""
+def _sources(image_set: ImageSet) -> tuple[tuple[Path, ...], Path | None]:
+    """The folder that all photos come from, if it holds no others; else the files.
+
+    With the folder below which they are named, where the photos do not say it themselves.
+    """
     files = {photo.id: Path(photo.path) for photo in image_set.photos}
-    roots = {_without_end(path, photo_id) for photo_id, path in files.items()}
-    root = roots.pop()
+    roots = Counter(_without_end(path, photo_id) for photo_id, path in files.items())
+    ((root, count),) = roots.most_common(1)
     everything = {
         *files,
         *image_set.excluded,
         *(verdict.photo_id for verdict in image_set.verdicts),
     }
-    if not roots and root and root.is_dir() and list_photos(root).keys() == everything:
-        return (root,)
-    return tuple(dict.fromkeys(files.values()))
+    is_all = root is not None and count == len(files) and root.is_dir()
+    if root and is_all and list_photos(root).keys() == everything:
+        return (root,), None
+    return tuple(dict.fromkeys(files.values())), root
 
 
 def _without_end(path: Path, photo_id: str) -> Path | None:

@@ -44,6 +44,9 @@ class Project:
 
     sources: tuple[Path, ...] = ()
     """Files and folders as they were dropped, or one video."""
+    named_below: Path | None = None
+    """Folder below which photos are named, since the first were added; None: what all of them have
+    in common."""
     excluded: frozenset[str] = frozenset()
     """Ids of photos that are left out."""
     intrinsics: Path | None = None
@@ -78,6 +81,7 @@ class Project:
             masks=self.masks,
             sensor_depth=self.sensor_depth,
             excluded=self.excluded,
+            named_below=self.named_below,
         )
 
     def changes_with(self, stage: str, **settings: Value) -> Changes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from recon3d.core.errors import ReconError
 from recon3d_gui.project.autosave import abandoned_projects
 from recon3d_gui.project.file import SUFFIX, read_project
-from recon3d_gui.project.opening import WORKSPACE_SUFFIX
+from recon3d_gui.project.opening import WORKSPACE_SUFFIX, title_of
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def look_up_unsaved() -> list[Recent]:
     found = []
     for path in abandoned_projects():
         with suppress(ReconError):
-            workspace = read_project(path).project.workspace
-            found.append(Recent(path, _changed_at(path), workspace.stem, workspace))
+            project = read_project(path).project
+            found.append(Recent(path, _changed_at(path), title_of(project), project.workspace))
     return found
 
 

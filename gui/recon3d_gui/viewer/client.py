@@ -66,13 +66,19 @@ class ViewerClient:
         self._look: Look | None = None
         self._look_number = self._pick_number = 0
         self._frame: Frame | None = None
-        self._finest_look = 0
+        self._finest_look = self._finest_style = 0
+        self._styles = 0
+        """Told to the process that runs now."""
+        self._awaits_model = False
+        """A model was read that no fine picture shows yet."""
         self.style = Style()
         """Change it with `restyle`."""
         self.loaded: dict[Side, Loaded] = {}
         """What each side shows."""
         self.note = ""
         """What is being read or computed."""
+        self.is_reading = False
+        """Something is on its way that is to be shown on the left side, or on all of the view."""
         self.ready: Ready | None = None
         self.is_gone = False
         """The process could not be started again."""
@@ -87,7 +93,11 @@ class ViewerClient:
     @property
     def is_busy(self) -> bool:
         """A picture is on its way, or something is read: the window should not go to sleep."""
-        waits = self._look is not None and self._finest_look < self._look.number
+        waits = self._look is not None and (
+            self._finest_look < self._look.number
+            or self._finest_style < self._styles
+            or self._awaits_model
+        )
         return self.is_running and (waits or bool(self.note) or self.navigator.is_moving)
 
     def start(self) -> None:
@@ -113,7 +123,8 @@ class ViewerClient:
         self._began_s, self._was_ready = time.monotonic(), False
         if self._pictures:
             self._send(Canvas(self._pictures.names))
-        self._send(self.style)
+        self._styles = self._finest_style = 0
+        self._send_style()
         for show in self._shows.values():
             self._send(show)
         if self._look:
@@ -136,7 +147,7 @@ class ViewerClient:
         style = replace(self.style, **changes)
         if style != self.style:
             self.style = style
-            self._send(style)
+            self._send_style()
 
     def resize(self, width_px: int, height_px: int) -> tuple[int, int]:
         """Set the canvas; returns the size that pictures of it have at most."""
@@ -236,9 +247,17 @@ class ViewerClient:
 
     def _show(self, show: Show) -> None:
         self._shows[show.side] = show
-        if not show.reached and show.mesh_file is None:
+        has_content = bool(show.reached or show.mesh_file)
+        if not has_content:
             self.loaded.pop(show.side, None)
+        if show.side == "a":
+            self.is_reading = has_content
         self._send(show)
+
+    def _send_style(self) -> None:
+        if self._outbox:
+            self._styles += 1
+        self._send(self.style)
 
     def _send(self, command: Command) -> None:
         if self._outbox:
@@ -250,7 +269,8 @@ class ViewerClient:
                 if self._pictures and self._pictures.names == reply.canvas:
                     self._frame = reply
                     if reply.is_final:
-                        self._finest_look = reply.look
+                        self._finest_look, self._finest_style = reply.look, reply.styles
+                        self._awaits_model = False
                 return
             case Ready():
                 self.ready, self._was_ready = reply, True
@@ -259,10 +279,13 @@ class ViewerClient:
                 if self._shows.get(reply.side) in (None, Show(reply.side)):
                     return
                 self.loaded[reply.side] = reply
+                self._awaits_model = True
                 if reply.side == "a":
                     self.navigator.adopt(reply)
             case Loading():
                 self.note = reply.note
+                # Also the end of what could not be read.
+                self.is_reading = self.is_reading and bool(reply.note)
         self._tell(reply)
 
     def _tell(self, reply: Reply) -> None:
@@ -287,7 +310,7 @@ class ViewerClient:
                 )
             )
         else:
-            self.is_gone = True
+            self.is_gone, self.is_reading = True, False
             self._tell(
                 Gone(
                     "The 3D view stopped and does not start again.",

@@ -169,6 +169,8 @@ class Frame:
     """That drawing and copying took."""
     is_final: bool
     """False for the quick picture of a moving camera."""
+    styles: int = 0
+    """How many styles the process had been told of when it was drawn."""
 
 
 @dataclass(frozen=True, eq=False)

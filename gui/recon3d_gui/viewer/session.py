@@ -88,7 +88,7 @@ class Session:
         self._changed_at = -1.0
         self._is_stale = self._is_coarse = False
         self._is_moving = self._is_unseen = False
-        self._number = self._taken = 0
+        self._number = self._taken = self._styles = 0
         self._is_over = False
         self._tell(Ready(renderer.name, renderer.is_software))
 
@@ -148,6 +148,7 @@ class Session:
                 # A slider that is dragged changes the style many times a second.
                 self._change(is_moving=time.monotonic() - self._changed_at < _REST_S)
                 self._style = command
+                self._styles += 1
                 self._want_confidence()
             case Canvas():
                 if self._pictures:
@@ -261,6 +262,7 @@ class Session:
                 self._look.number,
                 seconds,
                 is_final,
+                self._styles,
             )
         )
 

@@ -95,8 +95,8 @@ class Workbench:
             if not studio.reached:
                 self.put_away()
                 self.compare(None)
-        if studio.selected_photo != self._selected:
-            self._selected = studio.selected_photo
+        if studio.selected_view != self._selected:
+            self._selected = studio.selected_view
             self.viewer.restyle(selected=self._selected)
         self.viewer.tick(now_s)
         self._keep_view(now_s)
@@ -260,7 +260,8 @@ class Workbench:
         for stage, settings in stages.items():
             project = replace(project, changes=project.changes_with(stage, **settings))
         self._studio.change(label, changes=project.changes)
-        self._studio.toast(f"{label}: press Start to apply it. Only the last steps run again.")
+        waits = "applied as soon as the run is done" if self._studio.jobs.busy else "applied now"
+        self._studio.toast(f"{label}: {waits}.")
 
     # --- the viewer's answers ------------------------------------------------------------------
 

@@ -1,0 +1,98 @@
+"""Scale, up and crop act at once: on what is shown, and so on what is exported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recon3d.config import preset, updated
+from recon3d_gui.job.controller import JobController
+from recon3d_gui.job.messages import AdjustRequest
+
+if TYPE_CHECKING:
+    from recon3d_gui.project.project import Changes, Project, RunRecord
+
+_REST_SECONDS = 0.3
+
+
+def shown_run(project: Project, reached: Mapping[str, Path]) -> RunRecord | None:
+    """The finished run of the project that lies in these folders."""
+    keys = {stage: folder.name for stage, folder in reached.items()}
+    return next((run for run in project.runs if run.reached == keys), None)
+
+
+def adjusted_changes(run: RunRecord, project: Project) -> Changes:
+    """The settings of a run with the project's scale, up and crop."""
+    own = {stage: dict(settings) for stage, settings in run.changes.items()}
+    own["frame"] = dict(project.changes.get("frame", {}))
+    own["mesh"] = {name: value for name, value in own.get("mesh", {}).items() if name != "crop"}
+    crop = project.changes.get("mesh", {}).get("crop")
+    if crop is not None:
+        own["mesh"]["crop"] = crop
+    return {stage: settings for stage, settings in own.items() if settings}
+
+
+def adjustment(project: Project, reached: Mapping[str, Path]) -> AdjustRequest | None:
+    """What is to be done for the shown model to stand as the project says; None: nothing."""
+    run = shown_run(project, reached)
+    if run is None or "frame" not in reached:
+        return None
+    base = preset(run.preset)
+    is_now, wanted = updated(base, run.changes), updated(base, adjusted_changes(run, project))
+    if is_now == wanted:
+        return None
+    return AdjustRequest(
+        workspace=project.workspace,
+        reached=dict(reached),
+        config=wanted,
+        device=project.device,
+        cuts=is_now.mesh.crop != wanted.mesh.crop,
+    )
+
+
+def adjusted_runs(
+    project: Project, started: Project, request: AdjustRequest, reached: Mapping[str, Path]
+) -> tuple[RunRecord, ...]:
+    """The project's runs after it: the one that was shown has other settings and results.
+
+    started: the project as it was when this began; a person may have changed it since.
+    """
+    before = shown_run(project, request.reached)
+    if before is None:
+        return project.runs
+    keys = {stage: folder.name for stage, folder in reached.items()}
+    after = replace(before, changes=adjusted_changes(before, started), reached=keys)
+    others = [run for run in project.runs if run is before or run.reached != keys]
+    return tuple(after if run is before else run for run in others)
+
+
+class Adjusting:
+    """Begins it a moment after the last change; what has failed is not tried again."""
+
+    def __init__(self, jobs: JobController, now: Callable[[], float] = time.monotonic) -> None:
+        self._jobs, self._now = jobs, now
+        self._stamp: object = None
+        self._changed_at = 0.0
+        self._is_due = False
+        self._tried: AdjustRequest | None = None
+
+    def tick(self, project: Project, reached: Mapping[str, Path], stamp: object) -> bool:
+        """Call it often; whether it has begun now.
+
+        stamp: another one with every change of project or folders.
+        """
+        now = self._now()
+        if stamp != self._stamp:
+            self._stamp, self._changed_at, self._is_due = stamp, now, True
+        if not self._is_due or self._jobs.busy or now - self._changed_at < _REST_SECONDS:
+            return False
+        self._is_due = False
+        request = adjustment(project, reached)
+        if request is None or request == self._tried:
+            return False
+        self._tried = request
+        self._jobs.adjust(request)
+        return True
