@@ -2,7 +2,8 @@
 
     python tests/attack.py --page docs/RELIABILITY.md
 
-takes about three hours; `--seconds 20 --kills 3 --stops 3 --disks 6 --damages 3` a quarter of one.
+takes about three hours. `--seconds 20 --kills 3 --stops 3 --disks 6 --damages 3 --inputs 20` takes
+a quarter of one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from breaking import ROOT, Subject, Tried, damages, full_disks, interruptions, kills
 from fuzzing import READERS, Found, fuzzed
+from hostile import all_tried
 
 _MARK = "<!-- attack -->"
 _PHOTOS = 6
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument("--stops", type=int, default=10)
     parser.add_argument("--disks", type=int, default=8)
     parser.add_argument("--damages", type=int, default=35)
+    parser.add_argument("--inputs", type=int, default=1000, help="hostile inputs at most")
     parser.add_argument("--page", type=Path, help="page whose part after the mark is replaced")
     given = parser.parse_args()
     rng = random.Random(given.seed)
@@ -40,6 +43,7 @@ def main() -> int:
             "stopped (Ctrl-C) at a random moment": interruptions(subject, given.stops, rng),
             "disk full": full_disks(subject, given.disks),
             "a file of the workspace damaged": damages(subject, given.damages, rng),
+            "hostile input": all_tried(given.inputs, rng),
         }
     found = {name: fuzzed(name, given.seconds, given.seed) for name in READERS}
     table = _runs(tried) + "\n" + _readers(found)

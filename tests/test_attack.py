@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from breaking import Subject, Tried, damages, full_disks, interruptions, kills
 from fuzzing import READERS, fuzzed
+from hostile import all_tried
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,6 +24,10 @@ def test_spoilt_files_are_read_or_refused(name: str) -> None:
     found = fuzzed(name, 5, SEED)
     assert found.files
     assert found.faultless, "\n".join(found.not_ours)
+
+
+def test_hostile_inputs_are_read_or_refused() -> None:
+    check(all_tried(12, random.Random(SEED)))
 
 
 @pytest.fixture(scope="module")
