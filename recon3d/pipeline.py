@@ -18,10 +18,16 @@ from recon3d.depth.registry import make_estimator
 from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
-from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_surface
+from recon3d.results import Components, Inputs, Results, Until, in_unit_of_depth, latest_surface
 from recon3d.run.stage import Stage, StageResult
 from recon3d.run.workspace import Workspace
 from recon3d.sfm.given_cameras import read_given_cameras
+from recon3d.sfm.other_scenes import (
+    OTHER_SCENE,
+    OtherSceneConfig,
+    photos_of,
+    tell_other_scenes,
+)
 from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
@@ -32,9 +38,17 @@ from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
 
 def run_stages(
-    work: Workspace, inputs: Inputs, config: Config, until: Until, made: Results
+    work: Workspace,
+    inputs: Inputs,
+    config: Config,
+    until: Until,
+    made: Results,
+    components: Components = "largest",
 ) -> None:
-    """Everything between the user's files and the results, as far as `until`."""
+    """Everything between the user's files and the results, as far as `until`.
+
+    components: What to tell of scenes beside the largest; `run_other_scene` makes them.
+    """
     task = work.task("ingest")
     files = find_files(inputs.photos, inputs.masks, inputs.sensor_depth, task, inputs.excluded)
     alone = files.is_one_photo and until >= Until.DEPTH
@@ -60,10 +74,36 @@ def run_stages(
         cameras = (image_set, given, estimator)
         made.posed = work.run(REGISTER_ONE, config.pose, *cameras, depends_on=left_out)
     else:
-        made.posed = work.run(REGISTER, config.pose, image_set, given, depends_on=left_out)
+        made.posed = posed = work.run(REGISTER, config.pose, image_set, given, depends_on=left_out)
+        each = components == "all"
+        work.warn_again(REGISTER.name, lambda: tell_other_scenes(posed.value, made=each))
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else _depth_to_mesh)(work, config, until, made)
+    _finish(work, config, until, made)
+
+
+def run_other_scene(
+    work: Workspace, number: int, largest: Results, config: Config, until: Until, made: Results
+) -> None:
+    """The same for another scene of the same photos, from the cameras that are known already."""
+    assert largest.image_set
+    assert largest.posed
+    image_set, posed = largest.image_set, largest.posed
+    made.image_set = image_set.map(lambda every: photos_of(every, posed.value, number))
+    made.posed = work.run(OTHER_SCENE, OtherSceneConfig(number=number), image_set, posed)
+    # A box is meant in the frame of the largest scene.
+    config = replace(config, mesh=replace(config.mesh, crop=None))
+    if until >= Until.DEPTH:
+        model = choose_model(config.depth, measured=False, one_photo=False)
+        estimator = make_estimator(model, asdict(config.depth), work.task("depth").runtime)
+        made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
+        _depth_to_mesh(work, config, until, made)
+    _finish(work, config, until, made)
+
+
+def _finish(work: Workspace, config: Config, until: Until, made: Results) -> None:
+    assert made.posed
     if until >= Until.TEXTURE and made.mesh:
         made.textured = work.run(TEXTURE, config.texture, made.posed, made.mesh)
     if config.levels.count > 1 and made.mesh:
