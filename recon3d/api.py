@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,14 @@ from recon3d.export import export
 from recon3d.export.export import Outputs
 from recon3d.finished import gather
 from recon3d.outputs import report_run, write_outputs
-from recon3d.pipeline import adjust_stages, run_stages
-from recon3d.results import Forecast, Inputs, Results, Until
+from recon3d.partial_runs import adjust_stages, run_other_scene
+from recon3d.pipeline import run_stages
+from recon3d.results import Components, Forecast, Inputs, Results, Until
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
 from recon3d.run.notes import files_of_run
 from recon3d.run.task import CancelToken, Event, Listener, silent
-from recon3d.run.workspace import DryRun, NotComputedError, open_workspace
+from recon3d.run.workspace import DryRun, NotComputedError, Workspace, open_workspace
 from recon3d.stage import STAGES
 
 
@@ -33,6 +34,7 @@ def reconstruct(
     listener: Listener = silent,
     cancel: CancelToken | None = None,
     until: Until | None = None,
+    components: Components = "largest",
 ) -> Results:
     """Turn photos into a mesh; whatever the workspace already holds is not computed again.
 
@@ -45,6 +47,9 @@ def reconstruct(
         listener: Told of every step.
         cancel: Set it from any thread to stop within about a second.
         until: Last stage to run; None goes as far as the outputs need, to the mesh at least.
+        components: Photos may show several scenes that share nothing. all makes each of them, the
+            others as `Results.others` in workspaces of their own below this one, their files
+            beside the first one's; one that fails is a warning and its report says why.
 
     Raises:
         ReconError: the photos, files or settings cannot give a mesh; says why and what to do.
@@ -54,26 +59,68 @@ def reconstruct(
     export.check_outputs(outputs)
     results = Results(workspace)
     last = _last_stage(outputs, until)
+    token = cancel or CancelToken()
+
+    def run_largest(work: Workspace) -> None:
+        run_stages(work, given, config, last, results)
+
+    with (
+        explain_missing_libraries(),
+        open_workspace(workspace, _telling(results, listener), token, runtime) as work,
+    ):
+        _run(work, run_largest, results, config, outputs, given.files)
+        others = results.posed.value.others if results.posed and components == "all" else ()
+        for number in range(2, len(others) + 2):
+            made = Results(workspace / f"scene_{number}")
+            run_other = partial(
+                run_other_scene,
+                number=number,
+                largest=results,
+                config=config,
+                until=last,
+                made=made,
+            )
+            results.others.append(made)
+            tell = _telling(made, listener)
+            with open_workspace(made.workspace, tell, token, runtime) as part:
+                try:
+                    _run(part, run_other, made, config, outputs.numbered(number), {})
+                except ReconError as error:
+                    # The largest scene is finished and stays so.
+                    part.task("scene").warn(f"There is no model of scene {number}: {error}")
+    return results
+
+
+def _run(
+    work: Workspace,
+    stages: Callable[[Workspace], None],
+    results: Results,
+    config: Config,
+    outputs: Outputs,
+    files: Mapping[str, Path],
+) -> None:
+    try:
+        stages(work)
+        results.written = write_outputs(results, outputs, config.export, work.task("export"))
+        work.remember_run(results.reached, files)
+    except ReconError as error:
+        # A failed run needs its report most: it says which photo failed where. Where that
+        # cannot be written, as on a full disk, it must not hide why the run failed.
+        with suppress(OutputError):
+            report_run(results, config, outputs, error)
+        raise
+    report_run(results, config, outputs)
+
+
+def _telling(results: Results, listener: Listener) -> Listener:
+    """The listener, with the warnings kept for the report."""
 
     def tell(event: Event) -> None:
         if event.kind == "warning":
             results.warnings.append(f"{event.stage}: {event.note}")
         listener(event)
 
-    token = cancel or CancelToken()
-    with explain_missing_libraries(), open_workspace(workspace, tell, token, runtime) as work:
-        try:
-            run_stages(work, given, config, last, results)
-            results.written = write_outputs(results, outputs, config.export, work.task("export"))
-            work.remember_run(results.reached, given.files)
-        except ReconError as error:
-            # A failed run needs its report most: it says which photo failed where. Where that
-            # cannot be written, as on a full disk, it must not hide why the run failed.
-            with suppress(OutputError):
-                report_run(results, config, outputs, error)
-            raise
-        report_run(results, config, outputs)
-    return results
+    return tell
 
 
 ADJUSTED = ("crop", "levels", "texture", "level textures", "frame")
@@ -106,22 +153,13 @@ def adjust(
         ReconError: the box holds nothing, or the scale cannot be found.
         Cancelled: `cancel` was set; what was there before stays.
     """
-    warnings: list[str] = []
-
-    def tell(event: Event) -> None:
-        if event.kind == "warning":
-            warnings.append(f"{event.stage}: {event.note}")
-        listener(event)
-
-    token, files = cancel or CancelToken(), files_of_run(workspace)
+    kept = {stage: folder for stage, folder in reached.items() if stage not in ADJUSTED}
+    made, files = gather(workspace, kept), files_of_run(workspace)
+    token, tell = cancel or CancelToken(), _telling(made, listener)
     with explain_missing_libraries(), open_workspace(workspace, tell, token, runtime) as work:
-        kept = {stage: folder for stage, folder in reached.items() if stage not in ADJUSTED}
-        had_texture = "texture" in reached
-        made = gather(workspace, kept)
         for result in made.stages:
             work.warn_again(result.stage, partial(STAGES[result.stage].warnings, result.folder))
-        adjust_stages(work, config, made, has_texture=had_texture)
-        made.warnings = warnings
+        adjust_stages(work, config, made, has_texture="texture" in reached)
         work.remember_run(made.reached, files)
         report_run(made, config, Outputs())
     return made

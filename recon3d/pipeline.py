@@ -64,24 +64,11 @@ def run_stages(
         made.posed = work.run(REGISTER, config.pose, image_set, given, depends_on=left_out)
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
-        (_one_photo_to_mesh if alone else _depth_to_mesh)(work, config, until, made)
-    _finish(work, config, made, has_texture=until >= Until.TEXTURE)
+        (_one_photo_to_mesh if alone else depth_to_mesh)(work, config, until, made)
+    finish(work, config, made, has_texture=until >= Until.TEXTURE)
 
 
-def adjust_stages(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
-    """The last stages of a finished run once more: another frame, and the mesh inside its box.
-
-    made: what the run has made up to its whole mesh.
-    """
-    if made.mesh and config.mesh.crop is not None:
-        assert made.surface
-        part = CROP_RELIEF if made.surface.stage == RELIEF.name else CROP
-        settings = cleaning_of(config.fuse.surface, config.mesh)
-        _crop(work, replace(config, mesh=settings), made, part)
-    _finish(work, config, made, has_texture=has_texture)
-
-
-def _finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
+def finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
     """Everything from the mesh on."""
     assert made.posed
     if has_texture and made.mesh:
@@ -94,7 +81,8 @@ def _finish(work: Workspace, config: Config, made: Results, *, has_texture: bool
     _frame(work, config, made)
 
 
-def _depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
+def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
+    """From what was predicted for each photo to the mesh, as far as `until`."""
     assert made.posed
     assert made.predictions
     posed, made.aligned = made.posed, made.predictions
@@ -137,15 +125,15 @@ def _clean(
     surface = (made.posed, made.depth, made.surface)
     made.mesh = work.run(whole, replace(config.mesh, crop=None), *surface)
     if config.mesh.crop is not None:
-        _crop(work, config, made, part)
+        crop_mesh(work, config, made, part)
 
 
-def _crop(work: Workspace, config: Config, made: Results, part: Stage[Mesh]) -> None:
+def crop_mesh(work: Workspace, config: Config, made: Results, part: Stage[Mesh]) -> None:
+    """Clean the raw surface again, so that all faces go into the part inside the box."""
     assert made.posed
     assert made.depth
     assert made.surface
     # The box is given in the frame of the whole model, which stays that of the cropped one.
-    # Cleaning starts from the raw surface again, so that all faces go into the part.
     frame = _frame(work, config, made)
     made.mesh = work.run(part, config.mesh, made.posed, made.depth, made.surface, frame)
 

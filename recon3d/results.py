@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import ImageSet, PosedPhotos
@@ -26,6 +26,9 @@ class Until(IntEnum):
     MESH = 5
     TEXTURE = 6
 
+
+Components = Literal["largest", "all"]
+"""Which of the scenes that the photos show become models."""
 
 OPTIONAL_FILES = ("intrinsics", "poses", "masks", "sensor_depth")
 """The fields of Inputs that hold a file or folder, or nothing."""
@@ -80,6 +83,8 @@ class Results:
     """Of whatever the run has reached; how it is exported."""
     written: tuple[Path, ...] = ()
     warnings: list[str] = field(default_factory=list)
+    others: list[Results] = field(default_factory=list)
+    """Of the scenes beside the largest, each in a workspace of its own below this one."""
 
     @property
     def album(self) -> StageResult[ImageSet] | None:

@@ -12,6 +12,7 @@ from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
 from recon3d.run.stage import Stage
+from recon3d.sfm.other_scenes import OTHER_SCENE
 from recon3d.sfm.register import REGISTER
 from recon3d.surface.fuse import FUSE
 from recon3d.surface.levels import LEVELS
@@ -24,6 +25,7 @@ STAGES: Mapping[str, Stage[Any]] = {
     for stage in (
         INGEST,
         REGISTER,
+        OTHER_SCENE,
         ESTIMATE,
         ALIGN,
         COMPLETE_PLAIN_REGIONS,

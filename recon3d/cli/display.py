@@ -38,6 +38,7 @@ JSON_VERSION = 1
 _TITLES = {
     "ingest": "Read the photos",
     "pose": "Place the photos",
+    "scene": "Take the next scene",
     "depth": "Estimate depth",
     "align": "Align the depth",
     "planes": "Fit planes to plain regions",

@@ -15,7 +15,7 @@ from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
 from recon3d.core.orientation import PixelsTold
 from recon3d.export.export import Outputs
-from recon3d.results import Inputs, Until
+from recon3d.results import Components, Inputs, Until
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken
 
@@ -137,6 +137,9 @@ class PhotoCommand(Computation):
     """Short for --frame.marker-size: edge in metres of ArUco or AprilTag markers in the scene."""
     up: Annotated[str | None, NO_DEFAULT] = None
     """Short for --frame.up: auto, none, or an axis of your poses such as +z (write --up=-y)."""
+    components: Components = "largest"
+    """Photos of things that do not hang together, such as two rooms, are several scenes: make a
+    model of the largest only, or of all (scene_2.ply beside scene.ply, and so on)."""
     workspace: OptionalPath = None
     """Folder that keeps finished work, so that nothing is computed twice. Default: beside the
     first output, with its name and the ending .recon3d."""

@@ -11,7 +11,7 @@ from recon3d.api import reconstruct
 from recon3d.cli.display import Display, duration
 from recon3d.config import Config
 from recon3d.export.export import Outputs
-from recon3d.results import Inputs, Results, Until
+from recon3d.results import Components, Inputs, Results, Until
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken
 
@@ -49,6 +49,11 @@ class PhotosToRun(Protocol):
         """The last stage."""
         ...
 
+    @property
+    def components(self) -> Components:
+        """Which scenes of the photos become models."""
+        ...
+
 
 def run_photos(command: PhotosToRun, display: Display, cancel: CancelToken) -> None:
     """Run the stages that the command asks for and show the outcome.
@@ -67,6 +72,7 @@ def run_photos(command: PhotosToRun, display: Display, cancel: CancelToken) -> N
         listener=display,
         cancel=cancel,
         until=command.until,
+        components=command.components,
     )
     content = _content(results, time.monotonic() - started)
     display.result(content, _summary(content))
@@ -94,10 +100,20 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
     if results.surface:
         mesh = results.mesh.value if results.mesh else results.surface.value[0]
         content["faces"] = len(mesh.faces)
+    if results.others:
+        content["others"] = [_content(other, 0.0) for other in results.others]
     return content
 
 
 def _summary(content: dict[str, Any]) -> str:
+    lines = _scene_lines(content)
+    for number, other in enumerate(content.get("others", ()), start=2):
+        lines += [f"Scene {number}:", *(f"  {line}" for line in _scene_lines(other))]
+    lines.append(f"Time:     {duration(content['seconds'])}")
+    return "\n".join(lines)
+
+
+def _scene_lines(content: dict[str, Any]) -> list[str]:
     lines = []
     if "placed" in content:
         lines.append(f"Photos:   {content['placed']} of {content['given']} placed")
@@ -109,8 +125,7 @@ def _summary(content: dict[str, Any]) -> str:
     if content["warnings"]:
         lines.append("Warnings:")
         lines += [f"  {warning}" for warning in content["warnings"]]
-    lines.append(f"Time:     {duration(content['seconds'])}")
-    return "\n".join(lines)
+    return lines
 
 
 def _size(path: Path) -> str:

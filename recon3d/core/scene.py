@@ -190,6 +190,18 @@ class GivenCameras:
 
 
 @dataclass(frozen=True, eq=False)
+class OtherScene:
+    """Photos that were placed among each other, but not with those of the largest scene.
+
+    Its points have no colours, since its pictures are not undistorted yet.
+    """
+
+    scene: PosedScene
+    intrinsics: Mapping[str, Intrinsics]
+    """By photo id, of the photo as it was taken."""
+
+
+@dataclass(frozen=True, eq=False)
 class PosedPhotos:
     """A posed scene with its undistorted pixels, each read when asked."""
 
@@ -201,3 +213,5 @@ class PosedPhotos:
     """Scene units, at the views' size; empty without a depth camera."""
     verdicts: tuple[Verdict, ...]
     """On every photo of the image set."""
+    others: tuple[OtherScene, ...] = ()
+    """Scenes that the same photos show besides this one, the largest; the larger first."""

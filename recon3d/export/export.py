@@ -27,6 +27,9 @@ from recon3d.export.transformed import moved_cloud, moved_model, moved_scene, ne
 from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
 
+_FILES = ("cloud", "transforms", "report")
+_FOLDERS = ("depth_maps", "colmap", "blender")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
@@ -52,6 +55,18 @@ class Outputs:
         """Whether a texture is worth making: some of these would have it."""
         suffixes = {mesh.suffix.lower() for mesh in self.meshes}
         return self.blender is not None or not suffixes.isdisjoint(TEXTURE_SUFFIXES)
+
+    def numbered(self, number: int) -> Outputs:
+        """The same for another scene of the photos: scene.glb becomes scene_2.glb beside it."""
+
+        def renamed(path: Path | None, *, is_file: bool) -> Path | None:
+            name = path and (path.stem if is_file else path.name)
+            return path and path.with_name(f"{name}_{number}{path.suffix if is_file else ''}")
+
+        files = {name: renamed(getattr(self, name), is_file=True) for name in _FILES}
+        folders = {name: renamed(getattr(self, name), is_file=False) for name in _FOLDERS}
+        meshes = tuple(mesh.with_stem(f"{mesh.stem}_{number}") for mesh in self.meshes)
+        return replace(self, meshes=meshes, **files, **folders)
 
 
 @dataclass(frozen=True, eq=False)

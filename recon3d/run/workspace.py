@@ -188,8 +188,12 @@ class Workspace:
     def remember_run(
         self, reached: Mapping[str, StageResult[Any]], files: Mapping[str, Path] | None = None
     ) -> None:
-        """Note what a finished run has reached and was given; see `note_run`."""
-        note_run(self.root, self._keys, reached, files or {})
+        """Note what a finished run has reached and was given; see `note_run`.
+
+        Results that lie elsewhere belong to the run that made them.
+        """
+        here = {n: made for n, made in reached.items() if made.folder.is_relative_to(self.root)}
+        note_run(self.root, self._keys, here, files or {})
 
 
 class NotComputedError(Exception):

@@ -37,8 +37,8 @@ class Placement:
     """(index of the point, index of the photo in cam_from_world)."""
     sightings_px: Float[np.ndarray, "m 2"] = field(default_factory=lambda: np.empty((0, 2)))
     """Where the photo as it was taken shows the point; empty without structure from motion."""
-    others: tuple[frozenset[str], ...] = ()
-    """Photos that were placed among each other, but not with these."""
+    others: tuple[Placement, ...] = ()
+    """Photos that were placed among each other, but not with these; the most first."""
 
 
 def map_incrementally(
@@ -58,21 +58,21 @@ def map_incrementally(
         options.mapper.abs_pose_min_inlier_ratio = 0.15
         options.mapper.filter_min_tri_angle = 0.5
         options.triangulation.min_angle = 0.5
-    placed = 0
+    done = 0
 
     def count_start() -> None:
-        nonlocal placed
-        placed = 2
+        nonlocal done
+        done = 2
 
     def count_next() -> None:
-        nonlocal placed
-        placed += 1
+        nonlocal done
+        done += 1
 
     with _scratch(database.folder / "models") as folder:
         models = run_cancellable(
             task,
             database.folder,
-            lambda: (placed, len(database.photos), "placing photos"),
+            lambda: (done, len(database.photos), "placing photos"),
             lambda token: pycolmap.incremental_mapping(
                 database.path,
                 database.pictures,
@@ -87,11 +87,14 @@ def map_incrementally(
     ranked = sorted(models.values(), key=lambda model: -model.num_reg_images())
     if not ranked:
         return None
-    best, *others = ranked
-    deviations = _adjust(database, best)
-    placement = _to_placement(database, best, deviations)
-    rests = [_photo_ids(database, other) - placement.cam_from_world.keys() for other in others]
-    return replace(placement, others=tuple(frozenset(rest) for rest in rests if rest))
+    placements: list[Placement] = []
+    placed: set[str] = set()
+    for model in ranked:
+        # Models may share photos, and one that adds none is a worse copy of another.
+        if (ids := _photo_ids(database, model)) - placed:
+            placed |= ids
+            placements.append(_to_placement(database, model, _adjust(database, model)))
+    return replace(placements[0], others=tuple(placements[1:]))
 
 
 def triangulate(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float32
 from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.scene import (
     CameraEstimate,
     ImageSet,
+    OtherScene,
     PosedPhotos,
     PosedScene,
     SparsePoints,
@@ -32,6 +34,8 @@ from recon3d.sfm.undistortion import Undistorter, fit_nearest
 
 _SCENE = "scene.json"
 _POINTS = "points.npz"
+_LENSES = "lenses.json"
+_OTHER = "scene_"
 _JPEG_QUALITY = 97
 
 
@@ -55,18 +59,13 @@ def write_pictures(
         _write_view(folder, image_set, view, undistorters[source])
 
 
-def sample_colours(
-    folder: Path,
-    views: tuple[View, ...],
-    xyz_world: Float[np.ndarray, "n 3"],
-    observations: np.ndarray,
-    task: Task,
-) -> UInt8[np.ndarray, "n 3"]:
-    """The mean colour of each point over the views that see it."""
+def sample_colours(folder: Path, scene: PosedScene, task: Task) -> SparsePoints:
+    """The points with their mean colours over the views that see them."""
+    xyz_world = scene.points.xyz_world
     sums, counts = np.zeros((len(xyz_world), 3)), np.zeros(len(xyz_world))
-    for index, view in enumerate(views):
+    for index, view in enumerate(scene.views):
         task.check()
-        points = observations[observations[:, 1] == index, 0]
+        points = scene.points.seen_by(index)
         if not len(points):
             continue
         rgb = read_upright(_picture_path(folder, view.photo_id))
@@ -76,7 +75,8 @@ def sample_colours(
         column, row = uv_px[inside].astype(np.int64).T
         sums[points[inside]] += rgb[row, column]
         counts[points[inside]] += 1
-    return np.rint(sums / np.maximum(counts, 1)[:, None]).astype(np.uint8)
+    mean = np.rint(sums / np.maximum(counts, 1)[:, None]).astype(np.uint8)
+    return replace(scene.points, rgb=mean)
 
 
 def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) -> None:
@@ -110,8 +110,32 @@ def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) 
     )
 
 
+def write_other_scenes(folder: Path, scenes: Sequence[OtherScene]) -> None:
+    """Write scenes that stay apart, numbered from 2, each into a folder of its own."""
+    for number, other in enumerate(scenes, start=2):
+        place = folder / f"{_OTHER}{number}"
+        lenses = {photo_id: asdict(lens) for photo_id, lens in other.intrinsics.items()}
+        write_json(place / _LENSES, lenses)
+        write_scene(place, other.scene, ())
+
+
 def read_scene(folder: Path) -> PosedPhotos:
-    """Read what `write_scene` and `write_pictures` wrote, pixels one file when asked."""
+    """Read what the functions above wrote, pixels one file when asked."""
+    scene, verdicts = _read_scene(folder)
+    ids = [view.photo_id for view in scene.views]
+    masks = {photo_id: _mask_path(folder, photo_id) for photo_id in ids}
+    depth = {photo_id: _depth_path(folder, photo_id) for photo_id in ids}
+    return PosedPhotos(
+        scene,
+        FileMapping({photo_id: _picture_path(folder, photo_id) for photo_id in ids}, read_upright),
+        FileMapping({key: path for key, path in masks.items() if path.exists()}, _read_mask),
+        FileMapping({key: path for key, path in depth.items() if path.exists()}, _read_depth),
+        verdicts,
+        tuple(_read_other_scenes(folder)),
+    )
+
+
+def _read_scene(folder: Path) -> tuple[PosedScene, tuple[Verdict, ...]]:
     stored: dict[str, Any] = json.loads((folder / _SCENE).read_text(encoding="utf-8"))
     with np.load(folder / _POINTS) as arrays:
         points = SparsePoints(**arrays)
@@ -131,16 +155,19 @@ def read_scene(folder: Path) -> PosedPhotos:
         stored["report"],
         tuple(stored["origin"]),
     )
-    ids = [view.photo_id for view in views]
-    masks = {photo_id: _mask_path(folder, photo_id) for photo_id in ids}
-    depth = {photo_id: _depth_path(folder, photo_id) for photo_id in ids}
-    return PosedPhotos(
-        scene,
-        FileMapping({photo_id: _picture_path(folder, photo_id) for photo_id in ids}, read_upright),
-        FileMapping({key: path for key, path in masks.items() if path.exists()}, _read_mask),
-        FileMapping({key: path for key, path in depth.items() if path.exists()}, _read_depth),
-        tuple(Verdict(**row) for row in stored["verdicts"]),
-    )
+    return scene, tuple(Verdict(**row) for row in stored["verdicts"])
+
+
+def _read_other_scenes(folder: Path) -> Iterator[OtherScene]:
+    for number in itertools.count(2):
+        place = folder / f"{_OTHER}{number}"
+        if not place.exists():
+            return
+        lenses = json.loads((place / _LENSES).read_text(encoding="utf-8"))
+        yield OtherScene(
+            _read_scene(place)[0],
+            {photo_id: _intrinsics(row) for photo_id, row in lenses.items()},
+        )
 
 
 def _read_mask(path: Path) -> Bool[np.ndarray, "h w"]:
@@ -200,13 +227,12 @@ def _rigid(rows: list[list[float]]) -> Rigid:
 
 
 def _camera_estimate(row: Mapping[str, Any]) -> CameraEstimate:
-    intrinsics = row["intrinsics"]
-    distortion = intrinsics["distortion"]
-    return CameraEstimate(
-        Intrinsics(
-            PinholeCamera(**intrinsics["pinhole"]),
-            Distortion(distortion["model"], tuple(distortion["coefficients"])),
-        ),
-        row["source"],
-        row["focal_std_px"],
+    return CameraEstimate(_intrinsics(row["intrinsics"]), row["source"], row["focal_std_px"])
+
+
+def _intrinsics(row: Mapping[str, Any]) -> Intrinsics:
+    distortion = row["distortion"]
+    return Intrinsics(
+        PinholeCamera(**row["pinhole"]),
+        Distortion(distortion["model"], tuple(distortion["coefficients"])),
     )

@@ -28,7 +28,7 @@ def describe(
         "given": len(verdicts),
         "placed": placed,
         "attempts": solution.attempts,
-        "components": [placed, *(len(other) for other in solution.placement.others)],
+        "components": [placed, *(len(other.cam_from_world) for other in solution.placement.others)],
         "points": count,
         "mean_reprojection_error_px": _rounded(points.error_px.mean()) if count else None,
         "mean_track_length": _rounded(len(points.observations) / count) if count else None,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from recon3d.core.camera import Intrinsics
 from recon3d.core.depth import DepthEstimator
 from recon3d.core.scene import (
     GivenCameras,
     ImageSet,
+    OtherScene,
     Point,
     PosedPhotos,
     PosedScene,
@@ -20,7 +26,14 @@ from recon3d.core.scene import (
 )
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
-from recon3d.sfm.posed_files import read_scene, sample_colours, write_pictures, write_scene
+from recon3d.sfm.other_scenes import tell_other_scenes, worth_a_model
+from recon3d.sfm.posed_files import (
+    read_scene,
+    sample_colours,
+    write_other_scenes,
+    write_pictures,
+    write_scene,
+)
 from recon3d.sfm.quality import describe, find_weaknesses
 from recon3d.sfm.single_photo import stand_alone
 from recon3d.sfm.structure_from_motion import (
@@ -32,6 +45,9 @@ from recon3d.sfm.structure_from_motion import (
     use_given_poses,
 )
 from recon3d.sfm.undistortion import undistorted_camera
+
+if TYPE_CHECKING:  # it imports pycolmap
+    from recon3d.sfm.mapping import Placement
 
 
 def place_photos(
@@ -91,7 +107,20 @@ def _write(
     folder: Path,
     task: Task,
 ) -> None:
-    placement = solution.placement
+    scene, lenses = _undistorted(solution.placement, unit, origin)
+    write_pictures(folder, image_set, scene.views, lenses, task)
+    scene = replace(scene, points=sample_colours(folder, scene, task))
+    scene = replace(scene, report=describe(scene, verdicts, solution))
+    write_other_scenes(folder, [*_other_scenes(solution)])
+    write_scene(folder, scene, verdicts)
+    for weakness in find_weaknesses(scene):
+        task.warn(weakness)
+
+
+def _undistorted(
+    placement: Placement, unit: Unit, origin: Point
+) -> tuple[PosedScene, dict[str, Intrinsics]]:
+    """A placement seen by cameras without distortion, and by photo id the lenses with theirs."""
     lenses = {
         photo_id: placement.cameras[key].intrinsics for photo_id, key in placement.camera_of.items()
     }
@@ -100,23 +129,29 @@ def _write(
         View(photo_id, pinholes[lenses[photo_id]], pose)
         for photo_id, pose in placement.cam_from_world.items()
     )
-    write_pictures(folder, image_set, views, lenses, task)
-    rgb = sample_colours(folder, views, placement.xyz_world, placement.observations, task)
-    points = SparsePoints(placement.xyz_world, rgb, placement.error_px, placement.observations)
-    scene = PosedScene(views, points, unit, placement.cameras, origin=origin)
-    scene = replace(scene, report=describe(scene, verdicts, solution))
-    write_scene(folder, scene, verdicts)
-    for weakness in find_weaknesses(scene):
-        task.warn(weakness)
+    xyz_world = placement.xyz_world
+    rgb = np.zeros(xyz_world.shape, np.uint8)
+    points = SparsePoints(xyz_world, rgb, placement.error_px, placement.observations)
+    return PosedScene(views, points, unit, placement.cameras, origin=origin), lenses
+
+
+def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
+    """Those that are worth a model, with their numbers."""
+    for placement in worth_a_model(solution.placement):
+        scene, lenses = _undistorted(placement, "scene", (0.0, 0.0, 0.0))
+        used = [Verdict(view.photo_id, True) for view in scene.views]
+        report = describe(scene, used, replace(solution, placement=placement))
+        yield OtherScene(replace(scene, report=report), lenses)
 
 
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=2,
+    version=3,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),
+    warnings=lambda folder: [*tell_other_scenes(read_posed_photos(folder))],
 )
 REGISTER_ONE = Stage(
     name="pose",

@@ -252,10 +252,11 @@ def _why_not(index: int, photo_id: str, solution: Solution) -> tuple[str, str]:
     reason = _missing_evidence(solution.features[photo_id], solution.matches[index])
     if reason:
         return reason
-    for component in solution.placement.others:
-        if photo_id in component:
+    for other in solution.placement.others:
+        mates = len(other.cam_from_world) - 1
+        if photo_id in other.cam_from_world:
             return (
-                f"it fits {len(component) - 1} other photos, but none of the placed ones",
+                f"it fits {mates} other photos, but none of the placed ones",
                 "Add photos that bridge the two groups, each overlapping both.",
             )
     return (

@@ -1,0 +1,47 @@
+"""Runs that begin in the middle of the method, with what an earlier one has made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from recon3d.config import Config
+from recon3d.depth.estimate import ESTIMATE, choose_model
+from recon3d.depth.registry import make_estimator
+from recon3d.pipeline import crop_mesh, depth_to_mesh, finish
+from recon3d.results import Results, Until
+from recon3d.run.workspace import Workspace
+from recon3d.sfm.other_scenes import OTHER_SCENE, OtherSceneConfig, photos_of
+from recon3d.surface.mesh import CROP, CROP_RELIEF, cleaning_of
+from recon3d.surface.relief import RELIEF
+
+
+def run_other_scene(
+    work: Workspace, number: int, largest: Results, config: Config, until: Until, made: Results
+) -> None:
+    """Another scene of the same photos, from the cameras that are known already."""
+    assert largest.image_set
+    assert largest.posed
+    image_set, posed = largest.image_set, largest.posed
+    made.image_set = image_set.map(lambda every: photos_of(every, posed.value, number))
+    made.posed = work.run(OTHER_SCENE, OtherSceneConfig(number=number), image_set, posed)
+    # A box is meant in the frame of the largest scene.
+    config = replace(config, mesh=replace(config.mesh, crop=None))
+    if until >= Until.DEPTH:
+        model = choose_model(config.depth, measured=False, one_photo=False)
+        estimator = make_estimator(model, asdict(config.depth), work.task("depth").runtime)
+        made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
+        depth_to_mesh(work, config, until, made)
+    finish(work, config, made, has_texture=until >= Until.TEXTURE)
+
+
+def adjust_stages(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
+    """The last stages of a finished run once more: another frame, and the mesh inside its box.
+
+    made: what the run has made up to its whole mesh.
+    """
+    if made.mesh and config.mesh.crop is not None:
+        assert made.surface
+        part = CROP_RELIEF if made.surface.stage == RELIEF.name else CROP
+        settings = cleaning_of(config.fuse.surface, config.mesh)
+        crop_mesh(work, replace(config, mesh=settings), made, part)
+    finish(work, config, made, has_texture=has_texture)
