@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from PIL import Image
@@ -167,6 +167,14 @@ def rigs(folder: Path) -> None:
     (folder / "rig.json").write_text(json.dumps({"unit": "metre", "cameras": cameras}, indent=1))
 
 
+def boards(folder: Path) -> None:
+    from boards import chessboard_leaning
+
+    picture = Image.fromarray(chessboard_leaning((0.3, 0.4, 0.1))).resize((400, 300))
+    for name in ("board.bmp", "board.jpg"):
+        picture.save(folder / name)
+
+
 def workspaces(folder: Path) -> None:
     from recon3d.run.workspace import open_workspace
 
@@ -240,6 +248,15 @@ def read_rigs(folder: Path) -> None:
     from recon3d.photos.rig_files import read_rig_file
 
     _every(folder.iterdir(), lambda path: read_rig_file(path, (64, 48)))
+
+
+def read_boards(folder: Path) -> None:
+    from recon3d_calib.board import Board, BoardKind
+    from recon3d_calib.detection import detect_board
+
+    for path in sorted(folder.iterdir()):
+        for kind in get_args(BoardKind):
+            detect_board(path, Board(kind=kind, columns=6, rows=4))
 
 
 def read_pose_folder(folder: Path) -> None:
@@ -327,6 +344,7 @@ READERS = {
     "TOML": Reader(settings, read_settings),
     ".r3d": Reader(projects, read_projects),
     "calibration (rig)": Reader(rigs, read_rigs),
+    "calibration (board)": Reader(boards, read_boards),
     "networks": Reader(networks, read_networks),
     "workspace": Reader(workspaces, read_workspaces),
 }
