@@ -101,6 +101,7 @@ class Studio:
         self.jobs = jobs or JobController(Costs(_costs_file()))
         self.viewer = viewer or ViewerClient()
         self.photos = PhotoList(self.change, self.toast)
+        self.photos.tick(self.project, self.reached)
         self._asking, self._adjusting = Asking(self.jobs), Adjusting(self.jobs)
         self._autosave = Autosave(self.project)
         self._claim = Claim()

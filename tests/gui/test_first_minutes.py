@@ -113,19 +113,14 @@ def test_a_run_that_is_stopped_killed_and_resumed_tells_the_truth(
     assert bottom(program, "run.failure.close") <= program.wait_for("run.start")["min"][1] - 12
 
 
-def test_the_second_window_says_where_the_first_is(
-    open_program: Open, photos: list[Path], tmp_path: Path
-) -> None:
-    first = open_program()
-    first.drop(photos)
+def test_the_second_window_says_where_the_first_is(open_program: Open, photos: list[Path]) -> None:
+    first = open_program(photos[0].parent)
     first.wait(lambda known: len(known["photos"]) == 6)
-    second = open_program()
-    second.drop([*photos])
+    second = open_program(photos[0].parent)
     says(second, "run.headline", "Open in another window")
     says(second, "run.line", f"{first.process.pid}")
     assert second.widget("run.start")["enabled"] is False  # type: ignore[index]
-    first.ask_close()
-    assert first.process.wait(20) == 0
+    assert first.leave() == 0
     assert not psutil.pid_exists(first.process.pid)
     second.wait(lambda known: known["outlook"], 60)
     second.wait_for("run.start")

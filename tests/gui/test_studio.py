@@ -61,7 +61,6 @@ def test_dropped_files_are_taken_for_what_they_are(studio: Studio, tmp_path: Pat
     shutil.copy(EXAMPLE / "ruin_00.jpg", photo)
     shutil.copy(EXAMPLE / "K.json", camera)
     other.write_bytes(b"PK")
-    studio.tick()
     studio.drop([photo, camera, other])
     wait(studio, lambda: studio.project.intrinsics == camera)
     assert studio.project.sources == (photo,)
