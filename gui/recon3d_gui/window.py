@@ -43,7 +43,9 @@ class Window:
             self._glfw.glfwGetCurrentContext.restype = ctypes.c_void_p
             self._handle = self._glfw.glfwGetCurrentContext()
             self._centre(width, height)
-        self.scale = preferences.scale or self._screen_scale()
+        self.screen_scale = self._screen_scale()
+        """What the screen asks for."""
+        self.scale = preferences.scale or self.screen_scale
 
     @property
     def size_px(self) -> tuple[int, int]:

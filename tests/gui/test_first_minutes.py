@@ -72,6 +72,29 @@ def test_a_question_takes_the_drop_and_a_page_of_keys_does_not(
     assert program.widget("paths") is None
 
 
+def test_text_grows_and_shrinks_and_everything_goes_on(
+    open_program: Open, photos: list[Path]
+) -> None:
+    program = open_program()
+    program.drop(photos)
+    program.wait(lambda known: len(known["photos"]) == 6)
+    before = program.wait_for("run.start")["size"]
+    program.key("Control_L", "equal")
+    end = time.monotonic() + 20
+    while (size := program.wait_for("run.start")["size"])[0] < 1.09 * before[0]:
+        assert time.monotonic() < end, size
+    program.click("photos.row.2")
+    program.wait(lambda known: known["selected"] == "ruin_02.jpg")
+    program.key("Control_L", "equal")  # 1280 pixels have no room for more
+    program.wait(lambda known: any("no room" in toast for toast in known["toasts"]))
+    program.key("Control_L", "0")
+    end = time.monotonic() + 20
+    while program.wait_for("run.start")["size"] != before:
+        assert time.monotonic() < end
+    assert not program.studio()["failures"]
+    assert program.leave() == 0
+
+
 def test_a_drag_between_two_frames_turns_the_model(open_program: Open) -> None:
     program = open_program()
     left, top = program.wait_for("model.canvas")["min"]
