@@ -17,11 +17,14 @@ import dearpygui.dearpygui as dpg
 from recon3d_gui.asking import PathPrompt, ask_to_close
 from recon3d_gui.drop import DropTarget
 from recon3d_gui.fonts import Fonts
+from recon3d_gui.job.saving import Saving
+from recon3d_gui.keyboard import KEY_PLUS
 from recon3d_gui.modals import Modals, close_menus
 from recon3d_gui.panels.calibration import CalibrationPanel
 from recon3d_gui.panels.camera import CameraPanel
 from recon3d_gui.panels.export import ExportPanel
 from recon3d_gui.panels.model import ModelPanel
+from recon3d_gui.panels.model_picture import ModelPicture
 from recon3d_gui.panels.photo import PhotoPanel
 from recon3d_gui.panels.photos import PhotosPanel
 from recon3d_gui.panels.run import RunPanel
@@ -31,12 +34,13 @@ from recon3d_gui.panels.tabs import Tabs
 from recon3d_gui.panels.top import TopBar
 from recon3d_gui.paste import paths_in
 from recon3d_gui.probe import Probe
-from recon3d_gui.project.preferences import read_preferences
+from recon3d_gui.project.preferences import Theme, read_preferences, stepped_scale
 from recon3d_gui.shortcuts import Shortcuts
 from recon3d_gui.studio import Page as PageName
 from recon3d_gui.studio import Studio
 from recon3d_gui.theme import Ui
 from recon3d_gui.toasts import ToastLayer
+from recon3d_gui.viewer.workbench import Workbench
 from recon3d_gui.window import TITLE, Window
 
 TOP, LEFT, TABS = 40, 340, 46
@@ -78,8 +82,24 @@ class App:
         preferences = read_preferences()
         self._window = Window(preferences)
         self.studio = Studio(preferences)
-        self._ui = Ui(self._window.scale, preferences.theme, Fonts(self._window.scale))
-        studio, ui = self.studio, self._ui
+        self._bench, self._saving = Workbench(self.studio), Saving(self.studio)
+        self._picture = ModelPicture(self.studio.viewer, "model.picture")
+        self._drops = DropTarget(TITLE)
+        if not self._drops.works:
+            text = "Files cannot be dropped here. Use Add photos, or copy and paste them."
+            self.studio.toast(text)
+        self._probe = probe
+        self._layout: tuple[int, ...] = ()
+        self._lively_until = 0.0
+        self._mouse: tuple[float, ...] = ()
+        self._leaving = False
+        self._wanted_scale: float | None = None
+        self._furnish(self._window.scale, preferences.theme)
+
+    def _furnish(self, scale: float, theme: Theme) -> None:
+        """Make every panel at a scale."""
+        studio = self.studio
+        self._ui = ui = Ui(scale, theme, Fonts(scale))
         self._modals = Modals(ui)
         self._shortcuts = Shortcuts(ui, self._modals, self._keys())
         self._top = TopBar(studio, ui, self._shortcuts.toggle)
@@ -88,11 +108,12 @@ class App:
             "Photos": PhotosPanel(studio, ui),
             "Camera": CameraPanel(studio, ui),
             "Settings": SettingsPanel(studio, ui),
-            "Export": ExportPanel(studio, ui),
+            "Export": ExportPanel(studio, ui, self._saving),
         }
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
         self._calibration = CalibrationPanel(studio, ui)
-        self._model, self._photo = ModelPanel(studio, ui), PhotoPanel(studio, ui)
+        self._model = ModelPanel(studio, ui, self._bench, self._picture)
+        self._photo = PhotoPanel(studio, ui)
         self._pages: dict[PageName, Page] = {
             "model": self._model,
             "photo": self._photo,
@@ -100,15 +121,23 @@ class App:
         }
         self._toasts = ToastLayer(studio, ui)
         self._prompt = PathPrompt(studio, ui, self._modals)
-        self._drops = DropTarget(TITLE)
-        if not self._drops.works:
-            studio.toast("Files cannot be dropped here. Use Add photos, or copy and paste them.")
-        self._probe = probe
-        self._layout: tuple[int, ...] = ()
-        self._lively_until = 0.0
-        self._mouse: tuple[float, ...] = ()
-        self._leaving = False
         self._build()
+
+    def _refurnish(self, scale: float) -> None:
+        """Take every widget away and make it anew at another scale; nothing else changes."""
+        tab, theme = self._tab_row.current, self._ui.theme
+        for item in dpg.get_all_items():
+            # Fonts may still be in use in this frame, and a raw texture leaks when it is deleted.
+            kept = ("mvFontRegistry", "mvTextureRegistry")
+            is_root = dpg.does_item_exist(item) and not dpg.get_item_parent(item)
+            if is_root and not dpg.get_item_type(item).endswith(kept):
+                dpg.delete_item(item)
+        self._layout = ()
+        self._furnish(scale, theme)
+        self._tab_row.choose(tab)
+        self.studio.prefer(scale=scale)
+        # Places and sizes settle within a few frames.
+        self._lively_until = time.monotonic() + _LIVELY_SECONDS
 
     def run(self) -> None:
         """Draw until the window is closed."""
@@ -131,6 +160,9 @@ class App:
 
     def _step(self) -> None:
         studio = self.studio
+        if self._wanted_scale:
+            scale, self._wanted_scale = self._wanted_scale, None
+            self._refurnish(scale)
         studio.watch(self._window.is_focused)
         if dropped := self._drops.take():
             self._take_drop(dropped)
@@ -138,6 +170,7 @@ class App:
             self._window.close_asked = False
             self._ask_close()
         studio.tick()
+        self._saving.tick()
         self._arrange()
         self._top.update()
         self._run.update()
@@ -264,9 +297,26 @@ class App:
             ("ctrl+shift", dpg.mvKey_Z): studio.redo,
             ("ctrl", dpg.mvKey_V): self._paste,
             ("ctrl", dpg.mvKey_Return): studio.start,
+            ("ctrl", KEY_PLUS): lambda: self._zoom(1),
+            ("ctrl+shift", KEY_PLUS): lambda: self._zoom(1),
+            ("ctrl", dpg.mvKey_Add): lambda: self._zoom(1),
+            ("ctrl", dpg.mvKey_Minus): lambda: self._zoom(-1),
+            ("ctrl", dpg.mvKey_Subtract): lambda: self._zoom(-1),
+            ("ctrl", dpg.mvKey_0): lambda: self._zoom(0),
             ("", dpg.mvKey_F1): lambda: self._shortcuts.toggle(),
             ("", dpg.mvKey_Escape): self._back,
         }
+
+    def _zoom(self, steps: int) -> None:
+        """Larger (1) or smaller (-1) text and widgets, or what the screen asks for (0)."""
+        room = self._window.size_px
+        now = self._ui.scale if steps else self._window.screen_scale
+        scale = stepped_scale(now, steps, room)
+        if scale != self._ui.scale:
+            self._wanted_scale = scale
+        elif steps:
+            self.studio.toast("The window has no room for anything larger." if steps > 0 else
+                              "It does not get smaller.")  # fmt: skip
 
     def _take_drop(self, paths: Sequence[Path]) -> None:
         """A question that is open takes it for its answer, or must be answered first."""

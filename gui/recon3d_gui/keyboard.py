@@ -11,6 +11,8 @@ import dearpygui.dearpygui as dpg
 # ImGui's own numbers of the Command keys: DearPyGui's mvKey_LWin is another library's, and asking
 # whether that is down reads whatever lies in memory there.
 _COMMAND = (530, 534)
+KEY_PLUS = 602
+"""The key of = and +; mvKey_Plus is of that other library too."""
 _CONTROL = _COMMAND if sys.platform == "darwin" else (dpg.mvKey_LControl, dpg.mvKey_RControl)
 _SHIFT = (dpg.mvKey_LShift, dpg.mvKey_RShift)
 _EDITING = frozenset((dpg.mvKey_A, dpg.mvKey_C, dpg.mvKey_V, dpg.mvKey_X, dpg.mvKey_Y, dpg.mvKey_Z))

@@ -21,6 +21,7 @@ LISTED: dict[str, dict[str, str]] = {
         "Ctrl+V": "Add copied files or paths",
         "Ctrl+Z / Ctrl+Y": "Undo / redo",
         "Ctrl+Enter": "Start or go on",
+        "Ctrl+Plus / Minus": "Larger / smaller text",
         "Esc": "Close; back to the model",
         "F1": "This page",
     },

@@ -31,6 +31,7 @@ from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave
 from recon3d_gui.project.claim import Claim
+from recon3d_gui.project.example import take_example
 from recon3d_gui.project.file import SUFFIX, Opened
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import (
@@ -101,6 +102,7 @@ class Studio:
         self.jobs = jobs or JobController(Costs(_costs_file()))
         self.viewer = viewer or ViewerClient()
         self.photos = PhotoList(self.change, self.toast)
+        self.photos.tick(self.project, self.reached)
         self._asking, self._adjusting = Asking(self.jobs), Adjusting(self.jobs)
         self._autosave = Autosave(self.project)
         self._claim = Claim()
@@ -230,6 +232,20 @@ class Studio:
     def add_folder(self) -> None:
         """Ask for a folder of photos."""
         self.ask_folder("Add a folder of photos", lambda path: self.photos.add([path]))
+
+    def try_example(self) -> None:
+        """Take the photos that come with the program, at the settings for a quick look."""
+
+        def take() -> Callable[[], None]:
+            folder = take_example()
+            return partial(adopt, folder)
+
+        def adopt(folder: Path) -> None:
+            self.change("Preset Draft", preset="draft")
+            self.photos.add([folder])
+            self.toast("A ruin in 24 photos. Press Start and watch it appear.", "good")
+
+        self._in_background(take)
 
     def ask_open(self) -> None:
         """Ask for a project."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
+from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
@@ -13,6 +14,7 @@ from recon3d_gui.project.preferences import SCALES, SMALLEST_WINDOW, Preferences
 
 TITLE = "recon3d"
 _DPI_OF_ONE = 96
+_ICON = "icon.ico" if sys.platform == "win32" else "icon.png"
 _EARLY = 0.95
 
 
@@ -26,9 +28,11 @@ class Window:
         # Callbacks then run on this thread, and not in the middle of a frame.
         dpg.configure_app(manual_callback_management=True)
         width, height = preferences.window_px
+        icon = str(Path(__file__).parent / "assets" / _ICON)
         dpg.create_viewport(
             title=TITLE, width=width, height=height, min_width=SMALLEST_WINDOW[0] // 2,
             min_height=SMALLEST_WINDOW[1] // 2, disable_close=True, vsync=True,
+            small_icon=icon, large_icon=icon,
         )  # fmt: skip
         dpg.set_exit_callback(self._ask_close)
         dpg.setup_dearpygui()
@@ -39,7 +43,9 @@ class Window:
             self._glfw.glfwGetCurrentContext.restype = ctypes.c_void_p
             self._handle = self._glfw.glfwGetCurrentContext()
             self._centre(width, height)
-        self.scale = preferences.scale or self._screen_scale()
+        self.screen_scale = self._screen_scale()
+        """What the screen asks for."""
+        self.scale = preferences.scale or self.screen_scale
 
     @property
     def size_px(self) -> tuple[int, int]:

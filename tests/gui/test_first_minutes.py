@@ -72,6 +72,29 @@ def test_a_question_takes_the_drop_and_a_page_of_keys_does_not(
     assert program.widget("paths") is None
 
 
+def test_text_grows_and_shrinks_and_everything_goes_on(
+    open_program: Open, photos: list[Path]
+) -> None:
+    program = open_program()
+    program.drop(photos)
+    program.wait(lambda known: len(known["photos"]) == 6)
+    before = program.wait_for("run.start")["size"]
+    program.key("Control_L", "equal")
+    end = time.monotonic() + 20
+    while (size := program.wait_for("run.start")["size"])[0] < 1.09 * before[0]:
+        assert time.monotonic() < end, size
+    program.click("photos.row.2")
+    program.wait(lambda known: known["selected"] == "ruin_02.jpg")
+    program.key("Control_L", "equal")  # 1280 pixels have no room for more
+    program.wait(lambda known: any("no room" in toast for toast in known["toasts"]))
+    program.key("Control_L", "0")
+    end = time.monotonic() + 20
+    while program.wait_for("run.start")["size"] != before:
+        assert time.monotonic() < end
+    assert not program.studio()["failures"]
+    assert program.leave() == 0
+
+
 def test_a_drag_between_two_frames_turns_the_model(open_program: Open) -> None:
     program = open_program()
     left, top = program.wait_for("model.canvas")["min"]
@@ -113,19 +136,14 @@ def test_a_run_that_is_stopped_killed_and_resumed_tells_the_truth(
     assert bottom(program, "run.failure.close") <= program.wait_for("run.start")["min"][1] - 12
 
 
-def test_the_second_window_says_where_the_first_is(
-    open_program: Open, photos: list[Path], tmp_path: Path
-) -> None:
-    first = open_program()
-    first.drop(photos)
+def test_the_second_window_says_where_the_first_is(open_program: Open, photos: list[Path]) -> None:
+    first = open_program(photos[0].parent)
     first.wait(lambda known: len(known["photos"]) == 6)
-    second = open_program()
-    second.drop([*photos])
+    second = open_program(photos[0].parent)
     says(second, "run.headline", "Open in another window")
     says(second, "run.line", f"{first.process.pid}")
     assert second.widget("run.start")["enabled"] is False  # type: ignore[index]
-    first.ask_close()
-    assert first.process.wait(20) == 0
+    assert first.leave() == 0
     assert not psutil.pid_exists(first.process.pid)
     second.wait(lambda known: known["outlook"], 60)
     second.wait_for("run.start")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from recon3d_gui.project.file import read_project, save_project
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import new_project, title_of
+from recon3d_gui.project.preferences import stepped_scale
 from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.project.runs import folders, with_run
 
@@ -411,3 +412,16 @@ def test_a_named_workspace_gives_its_name(tmp_path: Path) -> None:
     project = replace(new_project([tmp_path / "images"]), workspace=tmp_path / "ruin.recon3d")
     assert title_of(project) == "ruin"
     assert title_of(new_project()) == "untitled"
+
+
+def test_text_grows_and_shrinks_in_steps_as_long_as_there_is_room() -> None:
+    small, large = (1280, 720), (3840, 2160)
+    grown = [1.0]
+    while (scale := stepped_scale(grown[-1], 1, large)) != grown[-1]:
+        grown.append(scale)
+    assert grown == [1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0]
+    assert stepped_scale(1.1, 1, small) == 1.1
+    assert stepped_scale(1.25, -1, small) == 1.1
+    assert stepped_scale(0.75, -1, small) == 0.75
+    assert stepped_scale(1.33, 1, large) == 1.5  # what a screen has asked for
+    assert stepped_scale(2.0, 0, small) == 1.1

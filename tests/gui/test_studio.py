@@ -15,6 +15,7 @@ from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.state import RunEnded
 from recon3d_gui.paste import paths_in
+from recon3d_gui.project.example import take_example
 from recon3d_gui.project.preferences import Preferences
 from recon3d_gui.studio import Studio
 
@@ -61,7 +62,6 @@ def test_dropped_files_are_taken_for_what_they_are(studio: Studio, tmp_path: Pat
     shutil.copy(EXAMPLE / "ruin_00.jpg", photo)
     shutil.copy(EXAMPLE / "K.json", camera)
     other.write_bytes(b"PK")
-    studio.tick()
     studio.drop([photo, camera, other])
     wait(studio, lambda: studio.project.intrinsics == camera)
     assert studio.project.sources == (photo,)
@@ -106,6 +106,20 @@ def test_a_report_that_nothing_opens_is_told_with_its_place(
     assert str(tmp_path / "report.html") in studio.toasts[-1].text
     studio.show_in_folder(tmp_path / "model.glb")
     assert str(tmp_path / "model.glb") in studio.toasts[-1].text
+
+
+def test_the_example_is_copied_to_where_results_may_lie_beside_it(
+    studio: Studio, tmp_path: Path
+) -> None:
+    folder = take_example(tmp_path / "mine")
+    assert len(list(folder.glob("*.jpg"))) == 24
+    (folder / "ruin_00.jpg").write_bytes(b"mine")
+    take_example(folder)
+    assert (folder / "ruin_00.jpg").read_bytes() == b"mine"
+    studio.try_example()
+    wait(studio, lambda: len(studio.photos.rows) == 24)
+    assert EXAMPLE not in studio.project.sources
+    assert studio.project.preset == "draft"
 
 
 def test_undo_takes_back_and_says_what(studio: Studio) -> None:

@@ -37,11 +37,11 @@ _EXPLAINED = {
 class ExportPanel:
     """Holds widgets only; what it shows is known by `Saving`."""
 
-    def __init__(self, studio: Studio, ui: Ui) -> None:
+    def __init__(self, studio: Studio, ui: Ui, saving: Saving) -> None:
         self._studio = studio
         self._jobs = studio.jobs
         self._ui = ui
-        self._saving = Saving(studio)
+        self._saving = saving
         self._formats = {form.title: form for form in available_formats()}
         self._primary = PrimaryLook(ui, "export.primary")
         self._drawn: object = None
@@ -77,7 +77,6 @@ class ExportPanel:
 
     def update(self) -> None:
         """Show what is new."""
-        self._saving.tick()
         key = (self._saving.revision, self._jobs.revision, self._studio.revision)
         if key == self._drawn:
             return

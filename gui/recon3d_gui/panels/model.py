@@ -48,14 +48,13 @@ MODES: dict[str, Mode] = {
 class ModelPanel:
     """The page "model"."""
 
-    def __init__(self, studio: Studio, ui: Ui) -> None:
-        self._studio, self._ui = studio, ui
-        self.bench = Workbench(studio)
+    def __init__(self, studio: Studio, ui: Ui, bench: Workbench, picture: ModelPicture) -> None:
+        self._studio, self._ui, self.bench = studio, ui, bench
         self._bar = ModelBar(studio, ui, self.bench, MODES)
         self._strip = ModelStrip(studio, ui, self.bench)
         self._overlay = ModelOverlay(studio, ui, self.bench)
         self._start = StartPage(studio, ui)
-        self._picture = ModelPicture(self.bench.viewer, "model.picture")
+        self._picture = picture
         self._size = (0, 0)
         self._gesture: Gesture | None = None
         self._button = dpg.mvMouseButton_Left

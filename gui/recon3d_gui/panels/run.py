@@ -147,6 +147,8 @@ class RunPanel:
         dpg.bind_item_font("run.line", ui.font("small", now.line))
         ui.explain_anew("run.line", f"{now.line} {now.more}".rstrip())
         dpg.configure_item("run.line", color=ui.colour("warning" if now.is_warning else "muted"))
+        if not dpg.get_text_size("M", font=ui.font("small")):
+            self._forget()  # a font that no frame has used yet measures nothing
 
     def _show_share(self) -> None:
         jobs, px = self._jobs, self._ui.px

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_WIDTH, _BUTTON, _HEIGHT, _HEAD = 440, 120, 32, 136
+_WIDTH, _BUTTON, _HEIGHT, _HEAD = 440, 120, 32, 176
 _NAME, _DATE, _FORGET = 304, 96, 24
 _MOST_UNSAVED, _MOST_RECENT = 3, 5
 _ADVICE = "Walk around your subject and take 20 to 60 sharp photos that overlap by two thirds."
@@ -58,9 +58,17 @@ class StartPage:
                                callback=self._studio.add_folder, **size)  # fmt: skip
                 dpg.add_button(label="Open project", tag="model.begin_open",
                                callback=self._studio.ask_open, **size)  # fmt: skip
+            with dpg.group(tag="model.begin_example_row"):
+                dpg.add_spacer(height=px(8))
+                with dpg.group(horizontal=True, horizontal_spacing=px(8)):
+                    dpg.add_button(label="Try the example", tag="model.begin_example",
+                                   callback=self._studio.try_example, **size)  # fmt: skip
+                    dpg.add_button(label="24 photos of a ruin, a model in two minutes",
+                                   tag="model.begin_example_text", height=px(_HEIGHT))  # fmt: skip
             dpg.add_group(tag="model.earlier")
         dpg.bind_item_font("model.empty_title", self._ui.font("title"))
         dpg.bind_item_theme("model.begin", self._primary.tag)
+        dpg.bind_item_theme("model.begin_example_text", self._looks.value)
         with dpg.theme() as clear, dpg.theme_component(dpg.mvAll):
             dpg.add_theme_color(dpg.mvThemeCol_ChildBg, (0, 0, 0, 0))
         dpg.bind_item_theme("model.empty", clear)
@@ -98,7 +106,7 @@ class StartPage:
             dpg.bind_item_font("model.empty_text", self._ui.font("normal", now.text))
             dpg.configure_item("model.begin", label=button, show=bool(button))
             dpg.configure_item("model.begin_folder", show=now.offers_photos)
-            for tag in ("model.begin_open", "model.earlier"):
+            for tag in ("model.begin_open", "model.begin_example_row", "model.earlier"):
                 dpg.configure_item(tag, show=is_start)
         recent = self._studio.preferences.recent
         if is_start and self._asked != recent:

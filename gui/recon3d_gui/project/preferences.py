@@ -20,6 +20,9 @@ Theme = Literal["dark", "light"]
 SMALLEST_WINDOW = (1280, 720)
 SCALES = (0.75, 4.0)
 """Least and most by which a person may enlarge the window's content."""
+_STEPS = (0.75, 0.85, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+_LEAST_ROOM = (1150, 600)
+"""What the content needs at scale 1."""
 RECENT = 12
 _MAX_BYTES = 1 << 20
 _LARGEST_WINDOW_PX = 32_768
@@ -52,6 +55,18 @@ class Preferences:
     def with_folder(self, purpose: str, folder: Path) -> Preferences:
         """Remember where the file dialog of a purpose was left."""
         return replace(self, last_folders={**self.last_folders, purpose: folder.absolute()})
+
+
+def stepped_scale(now: float, steps: int, window_px: tuple[int, int]) -> float:
+    """The next larger (1) or smaller (-1) scale, or the same (0), that a window has room for."""
+    width_px, height_px = window_px
+    most = min(width_px / _LEAST_ROOM[0], height_px / _LEAST_ROOM[1])
+    usable = [scale for scale in _STEPS if scale <= max(most, 1.0)]
+    if steps > 0:
+        return next((scale for scale in usable if scale > now + 0.01), now)
+    if steps < 0:
+        return next((scale for scale in reversed(usable) if scale < now - 0.01), now)
+    return min(now, max(usable))
 
 
 def preferences_file() -> Path:
