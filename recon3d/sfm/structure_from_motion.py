@@ -123,7 +123,8 @@ def solve(
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
             best = Solution(placement, features, matches, attempt)
-        if best and len(best.placement.cam_from_world) >= _ENOUGH * len(image_set.photos):
+        # By the mapper alone: finer features may find what a second look has to leave out.
+        if models and models[0].num_reg_images() >= _ENOUGH * len(image_set.photos):
             break
     if best is None or len(best.placement.cam_from_world) < 2:
         raise _nothing_placed(image_set.photos, *evidence)
