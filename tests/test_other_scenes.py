@@ -142,6 +142,7 @@ def test_one_sentence_says_that_there_is_another_scene(two_rooms: TwoRooms) -> N
     told = [event.note for event in two_rooms.events if "scene of their own" in event.note]
     assert len(told) == 1
     assert told[0].startswith("3 of the photos left out (room0.jpg, room1.jpg, room2.jpg) form")
+    assert "apart from the 4 of the largest: the two share " in told[0]
     assert "it becomes model 2" in told[0]
 
 

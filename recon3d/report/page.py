@@ -81,6 +81,9 @@ def judge(facts: Facts) -> Judgement:
     (good if used >= 0.9 * given else warnings).append(
         f"{used} of {given} photos were placed in space."
     )
+    if late := facts["poses"].get("brought_by_second_look"):
+        names = ", ".join(late[:5]) + (f" and {len(late) - 5} more" if len(late) > 5 else "")
+        good.append(f"A second look at what had been left out placed {names}.")
     error_px = facts["poses"]["mean_error_px"]
     if error_px is not None:
         if error_px <= 1.2:

@@ -78,7 +78,7 @@ def find_features(
 
     Returns the number of features by photo.
     """
-    _prepare(database)
+    prepare(database)
     sizes = [
         max(camera.pinhole.width_px, camera.pinhole.height_px)
         for camera in (database.cameras[photo.camera].intrinsics for photo in database.photos)
@@ -148,7 +148,7 @@ def _count_finished(stored: pycolmap.Database, database: PhotoDatabase) -> int:
     return sum(stored.exists_descriptors(n + 1) for n in range(len(database.photos)))
 
 
-def _prepare(database: PhotoDatabase) -> None:
+def prepare(database: PhotoDatabase) -> None:
     """Write cameras and images at once, so that an interrupted run never sees half of them."""
     masks = database.folder / "masks"
     for index, photo in enumerate(database.photos):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
 
 # Mean length of a two-dimensional error whose components have a standard deviation of one.
 _RAYLEIGH_MEAN = float(np.sqrt(np.pi / 2))
+# A pose has six unknowns; COLMAP's own bar for a photo is 30 points, seen by anything.
+_FEWEST_BOUND = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,25 +42,25 @@ class Placement:
     """Where the photo as it was taken shows the point; empty without structure from motion."""
     others: tuple[Placement, ...] = ()
     """Photos that were placed among each other, but not with these; the most first."""
+    brought: tuple[str, ...] = ()
+    """Those that only a second look has placed; see `recon3d.sfm.joining`."""
+    apart: str = ""
+    """Of one of `others`: why it is not joined, where that was tried."""
 
 
 def map_incrementally(
     database: PhotoDatabase, *, relaxed: bool, seed: int, task: Task
-) -> Placement | None:
-    """Place photos one by one, starting from the best pair; None if not even a pair holds.
+) -> list[pycolmap.Reconstruction]:
+    """Place photos one by one, starting from the best pair; empty if not even a pair holds.
 
     relaxed starts from narrower baselines and believes a photo with fewer points.
+
+    Returns models that hang together in themselves, the one of most photos first.
     """
     options = _options(database, seed)
     if relaxed:
         options.structure_less_registration_fallback = True
-        options.min_num_matches = 10
-        options.mapper.init_min_num_inliers = 50
-        options.mapper.init_min_tri_angle = 4.0
-        options.mapper.abs_pose_min_num_inliers = 15
-        options.mapper.abs_pose_min_inlier_ratio = 0.15
-        options.mapper.filter_min_tri_angle = 0.5
-        options.triangulation.min_angle = 0.5
+        _relax(options)
     done = 0
 
     def count_start() -> None:
@@ -84,17 +87,106 @@ def map_incrementally(
             ),
         )
     # Ties go to the model that was built first, from the better pair.
-    ranked = sorted(models.values(), key=lambda model: -model.num_reg_images())
-    if not ranked:
+    return sorted(models.values(), key=lambda model: -model.num_reg_images())
+
+
+def extend(
+    database: PhotoDatabase, model: pycolmap.Reconstruction, *, seed: int, task: Task
+) -> list[pycolmap.Reconstruction]:
+    """A copy of a model with more photos, which are believed with fewer points than before.
+
+    Behind it stand models of the photos that are in none of it, the largest first.
+    """
+    options = _options(database, seed)
+    _relax(options)
+    with _scratch(database.folder / "models") as folder:
+        given, grown = folder / "given", folder / "grown"
+        given.mkdir()
+        grown.mkdir()
+        model.write_binary(given)
+        found = run_cancellable(
+            task,
+            database.folder,
+            lambda: (model.num_reg_images(), len(database.photos), "placing more photos"),
+            lambda token: pycolmap.incremental_mapping(
+                database.path,
+                database.pictures,
+                grown,
+                options,
+                input_path=given,
+                cancellation_token=token,
+            ),
+        )
+    mine = set(model.reg_image_ids())
+    return sorted(
+        found.values(),
+        key=lambda each: (-len(mine.intersection(each.reg_image_ids())), -each.num_reg_images()),
+    )
+
+
+def bound_photos(model: pycolmap.Reconstruction, start: Set[int]) -> set[int]:
+    """COLMAP's numbers of the photos that hang on those of `start`, by enough points each.
+
+    A point counts that at least two photos see which belong already; so photos that see enough
+    of each other, but hardly anything of these, stay outside.
+    """
+    tracks = [
+        {element.image_id for element in point.track.elements} for point in model.points3D.values()
+    ]
+    bound = {*start}
+    while True:
+        counts: Counter[int] = Counter()
+        for seen in tracks:
+            if len(seen & bound) > 1:
+                counts.update(seen - bound)
+        more = {number for number, count in counts.items() if count >= _FEWEST_BOUND}
+        if not more:
+            return bound
+        bound |= more
+
+
+def rebuild(
+    database: PhotoDatabase,
+    cam_from_world: Mapping[int, pycolmap.Rigid3d],
+    cameras: Mapping[int, pycolmap.Camera],
+    *,
+    seed: int,
+    task: Task,
+) -> pycolmap.Reconstruction:
+    """A model of photos whose poses are nearly known, all adjusted; numbers are COLMAP's."""
+    for _ in range(2):
+        model = _triangulated(database, cam_from_world, cameras, seed, task)
+        _adjust(database, model)
+        cam_from_world = {n: model.images[n].cam_from_world() for n in model.reg_image_ids()}
+        cameras = {number: model.cameras[number] for number in cameras}
+    return model
+
+
+def to_placement(
+    database: PhotoDatabase,
+    models: Sequence[pycolmap.Reconstruction],
+    reasons: Sequence[str],
+    brought: tuple[str, ...] = (),
+) -> Placement | None:
+    """The models, adjusted once more, as core types; None without any.
+
+    Args:
+        database: Of the photos.
+        models: The largest first; they are adjusted where they are.
+        reasons: Of each: why it stays apart.
+        brought: Photos that only a second look has placed.
+    """
+    if not models:
         return None
     placements: list[Placement] = []
     placed: set[str] = set()
-    for model in ranked:
+    for model, apart in zip(models, reasons, strict=True):
         # Models may share photos, and one that adds none is a worse copy of another.
         if (ids := _photo_ids(database, model)) - placed:
             placed |= ids
-            placements.append(_to_placement(database, model, _adjust(database, model)))
-    return replace(placements[0], others=tuple(placements[1:]))
+            placement = _to_placement(database, model, _adjust(database, model))
+            placements.append(replace(placement, apart=apart))
+    return replace(placements[0], others=tuple(placements[1:]), brought=brought)
 
 
 def triangulate(
@@ -105,21 +197,43 @@ def triangulate(
     task: Task,
 ) -> Placement:
     """Points from matches, with cameras that stay exactly as they are."""
+    cameras = {
+        number: to_colmap_camera(estimate)
+        for number, estimate in enumerate(database.cameras.values(), start=1)
+    }
+    poses = {
+        number: pycolmap.Rigid3d(cam_from_world[photo.id].matrix()[:3])
+        for number, photo in enumerate(database.photos, start=1)
+    }
+    placement = _to_placement(database, _triangulated(database, poses, cameras, seed, task), {})
+    # The user's own numbers, not a copy that went through quaternions.
+    return replace(
+        placement, cam_from_world={key: cam_from_world[key] for key in placement.cam_from_world}
+    )
+
+
+def _triangulated(
+    database: PhotoDatabase,
+    cam_from_world: Mapping[int, pycolmap.Rigid3d],
+    cameras: Mapping[int, pycolmap.Camera],
+    seed: int,
+    task: Task,
+) -> pycolmap.Reconstruction:
     model = pycolmap.Reconstruction()
-    for number, estimate in enumerate(database.cameras.values(), start=1):
-        camera = to_colmap_camera(estimate)
+    for number, camera in sorted(cameras.items()):
         camera.camera_id = number
         model.add_camera_with_trivial_rig(camera)
     camera_ids = {key: number for number, key in enumerate(database.cameras, start=1)}
-    for index, photo in enumerate(database.photos):
+    for number, pose in sorted(cam_from_world.items()):
         image = pycolmap.Image(
-            name=database.name(index), camera_id=camera_ids[photo.camera], image_id=index + 1
+            name=database.name(number - 1),
+            camera_id=camera_ids[database.photos[number - 1].camera],
+            image_id=number,
         )
-        pose = pycolmap.Rigid3d(cam_from_world[photo.id].matrix()[:3])
         model.add_image_with_trivial_frame(image, pose)
     options = _options(database, seed)
     with _scratch(database.folder / "models") as folder:
-        model = run_cancellable(
+        return run_cancellable(
             task,
             database.folder,
             lambda: (0, 1, "triangulating points"),
@@ -132,11 +246,6 @@ def triangulate(
                 cancellation_token=token,
             ),
         )
-    placement = _to_placement(database, model, {})
-    # The user's own numbers, not a copy that went through quaternions.
-    return replace(
-        placement, cam_from_world={key: cam_from_world[key] for key in placement.cam_from_world}
-    )
 
 
 def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipelineOptions:
@@ -166,6 +275,16 @@ def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipeline
         options.mapper.init_min_tri_angle = 2.0
         options.triangulation.ignore_two_view_tracks = False
     return options
+
+
+def _relax(options: pycolmap.IncrementalPipelineOptions) -> None:
+    options.min_num_matches = 10
+    options.mapper.init_min_num_inliers = 50
+    options.mapper.init_min_tri_angle = 4.0
+    options.mapper.abs_pose_min_num_inliers = 15
+    options.mapper.abs_pose_min_inlier_ratio = 0.15
+    options.mapper.filter_min_tri_angle = 0.5
+    options.triangulation.min_angle = 0.5
 
 
 def _adjust(database: PhotoDatabase, model: pycolmap.Reconstruction) -> dict[int, float]:

@@ -76,13 +76,46 @@ def match_pairs(
 
 def count_matches(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:
     """Verified matches between every two photos, symmetric."""
-    matches = np.zeros((len(database.photos),) * 2, np.int64)
     with database.open() as stored:
-        pair_ids, inliers = stored.read_two_view_geometry_num_inliers()
-    for pair_id, count in zip(pair_ids, inliers, strict=True):
+        return _symmetric(database, *stored.read_two_view_geometry_num_inliers())
+
+
+def _symmetric(
+    database: PhotoDatabase, pair_ids: Sequence[int], counts: Sequence[int]
+) -> Int[np.ndarray, "n n"]:
+    matches = np.zeros((len(database.photos),) * 2, np.int64)
+    for pair_id, count in zip(pair_ids, counts, strict=True):
         a, b = pycolmap.pair_id_to_image_pair(pair_id)
         matches[a - 1, b - 1] = matches[b - 1, a - 1] = count
     return matches
+
+
+def count_putative(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:
+    """Matches between every two photos before they are verified, symmetric."""
+    with database.open() as stored:
+        return _symmetric(database, *stored.read_num_matches())
+
+
+def compare_loosely(
+    database: PhotoDatabase, pairs: Sequence[Pair], *, seed: int, threads: int, task: Task
+) -> None:
+    """Compare pairs again, accepting less distinct matches; whichever found more stays."""
+    kept = {}
+    with database.open() as stored:
+        for a, b in pairs:
+            if stored.exists_two_view_geometry(a + 1, b + 1):
+                matches = stored.read_matches(a + 1, b + 1)
+                kept[a, b] = matches, stored.read_two_view_geometry(a + 1, b + 1)
+    forget_pairs(database, pairs)
+    match_pairs(database, pairs, loose=True, seed=seed, threads=threads, task=task)
+    now = count_matches(database)
+    worse = [pair for pair, (_, before) in kept.items() if len(before.inlier_matches) > now[pair]]
+    forget_pairs(database, worse)
+    with database.open() as stored:
+        for a, b in worse:
+            matches, before = kept[a, b]
+            stored.write_matches(a + 1, b + 1, matches)
+            stored.write_two_view_geometry(a + 1, b + 1, before)
 
 
 def read_matched_pairs(database: PhotoDatabase) -> list[MatchedPair]:

@@ -49,11 +49,11 @@ def tell_other_scenes(posed: PosedPhotos) -> Iterator[str]:
         ids = [view.photo_id for view in other.scene.views if view.photo_id not in largest]
         names = ", ".join(ids[:_NAMES_TOLD])
         more = f" and {len(ids) - _NAMES_TOLD} more" if len(ids) > _NAMES_TOLD else ""
+        reason = other.scene.report.get("apart") or "the two share too little"
         yield (
-            f"{len(ids)} of the photos left out ({names}{more}) form a scene of their own, which "
-            f"shares too little with the largest, of {len(largest)}, to be joined. With "
-            f"`--components all` it becomes model {number}; photos that overlap both would join "
-            "them."
+            f"{len(ids)} of the photos left out ({names}{more}) form a scene of their own, apart "
+            f"from the {len(largest)} of the largest: {reason}. With `--components all` it "
+            f"becomes model {number}; photos that overlap both would join them."
         )
 
 

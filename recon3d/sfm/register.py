@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,6 +49,8 @@ from recon3d.sfm.undistortion import undistorted_camera
 
 if TYPE_CHECKING:  # it imports pycolmap
     from recon3d.sfm.mapping import Placement
+
+_logger = logging.getLogger(__name__)
 
 
 def place_photos(
@@ -111,6 +114,8 @@ def _write(
     write_pictures(folder, image_set, scene.views, lenses, task)
     scene = replace(scene, points=sample_colours(folder, scene, task))
     scene = replace(scene, report=describe(scene, verdicts, solution))
+    if late := solution.placement.brought:
+        _logger.info("a second look placed %d more photos: %s", len(late), ", ".join(late))
     write_other_scenes(folder, [*_other_scenes(solution)])
     write_scene(folder, scene, verdicts)
     for weakness in find_weaknesses(scene):

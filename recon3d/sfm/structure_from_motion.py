@@ -90,7 +90,9 @@ def solve(
         TooFewPhotosPlacedError: not even two photos could be placed; says why for each.
         PosesError: there is measured depth, whose metres need poses in metres.
     """
-    from recon3d.sfm.mapping import map_incrementally
+    from recon3d.sfm.joining import join
+    from recon3d.sfm.mapping import map_incrementally, to_placement
+    from recon3d.sfm.matching import count_matches
 
     if image_set.sensor_depth:
         raise PosesError(
@@ -111,18 +113,18 @@ def solve(
             image_set, image_set.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
         features, matches = _match(database, image_set, config, harder, task)
+        seed = config.seed + attempt - 1
+        models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
+        joined = join(database, models, compare=not harder, seed=seed, task=task)
+        matches = count_matches(database)
         evidence = features, matches
-        placement = map_incrementally(
-            database,
-            relaxed=harder,
-            seed=config.seed + attempt - 1,
-            task=task,
-        )
+        placement = to_placement(database, joined.models, joined.reasons, joined.brought)
         if placement and (
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
             best = Solution(placement, features, matches, attempt)
-        if best and len(best.placement.cam_from_world) >= _ENOUGH * len(image_set.photos):
+        # By the mapper alone: finer features may find what a second look has to leave out.
+        if models and models[0].num_reg_images() >= _ENOUGH * len(image_set.photos):
             break
     if best is None or len(best.placement.cam_from_world) < 2:
         raise _nothing_placed(image_set.photos, *evidence)
