@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 
 from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid
-from recon3d.photos.colmap_cameras import intrinsics_from_colmap
+from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_from_colmap
 from recon3d.run.task import Task
 from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
+from recon3d.sfm.lens_ladder import find_lenses
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
 
 # Mean length of a two-dimensional error whose components have a standard deviation of one.
@@ -88,8 +89,7 @@ def map_incrementally(
     if not ranked:
         return None
     best, *others = ranked
-    deviations = _adjust(database, best)
-    placement = _to_placement(database, best, deviations)
+    placement = _adjust_with_lenses(database, best, task)
     rests = [_photo_ids(database, other) - placement.cam_from_world.keys() for other in others]
     return replace(placement, others=tuple(frozenset(rest) for rest in rests if rest))
 
@@ -165,11 +165,42 @@ def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipeline
     return options
 
 
-def _adjust(database: PhotoDatabase, model: pycolmap.Reconstruction) -> dict[int, float]:
+def _adjust_with_lenses(
+    database: PhotoDatabase, model: pycolmap.Reconstruction, task: Task
+) -> Placement:
+    """Adjust all, find how rich a lens the photos hold, and adjust all again with that one."""
+    placement = _to_placement(database, model, _adjust(database, model))
+    unknown = {
+        key: estimate for key, estimate in placement.cameras.items() if estimate.source != "given"
+    }
+    found = find_lenses(placement, unknown, task)
+    richer = {key: lens.estimate for key, lens in found.items() if lens.is_richer}
+    if richer:
+        numbers = {key: number for number, key in enumerate(database.cameras, start=1)}
+        for key, estimate in richer.items():
+            camera = model.cameras[numbers[key]]
+            name, camera_params = colmap_from_intrinsics(estimate.intrinsics)
+            camera.model = pycolmap.CameraModelId.__members__[name]
+            camera.params = camera_params
+        deviations = _adjust(database, model, {numbers[key] for key in richer})
+        placement = _to_placement(database, model, deviations)
+    told = {
+        key: replace(estimate, steps=found[key].estimate.steps)
+        for key, estimate in placement.cameras.items()
+        if key in found
+    }
+    return replace(placement, cameras={**placement.cameras, **told, **richer})
+
+
+def _adjust(
+    database: PhotoDatabase, model: pycolmap.Reconstruction, found: Collection[int] = ()
+) -> dict[int, float]:
     """Adjust all once more, robustly, and tell how sure the focal lengths are.
 
     COLMAP minimises plain squares, where a few wrong points within its 4 px bend the whole
     orbit; the Cauchy loss halves the error of the rotations.
+
+    found: numbers of cameras whose lens stays as it is, like that of given ones.
 
     Returns one standard deviation of the focal length in pixels by camera number.
     """
@@ -186,7 +217,7 @@ def _adjust(database: PhotoDatabase, model: pycolmap.Reconstruction) -> dict[int
     for number, estimate in enumerate(database.cameras.values(), start=1):
         if not model.exists_camera(number):
             continue
-        if estimate.source == "given":
+        if estimate.source == "given" or number in found:
             config.set_constant_cam_intrinsics(number)
         else:
             refined[number] = model.cameras[number]

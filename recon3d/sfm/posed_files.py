@@ -17,6 +17,7 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.scene import (
     CameraEstimate,
     ImageSet,
+    LensStep,
     PosedPhotos,
     PosedScene,
     SparsePoints,
@@ -209,4 +210,6 @@ def _camera_estimate(row: Mapping[str, Any]) -> CameraEstimate:
         ),
         row["source"],
         row["focal_std_px"],
+        row["centre_std_px"] and (row["centre_std_px"][0], row["centre_std_px"][1]),
+        tuple(LensStep(**step) for step in row["steps"]),
     )

@@ -113,7 +113,7 @@ def _write(
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=2,
+    version=3,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),
@@ -121,7 +121,7 @@ REGISTER = Stage(
 REGISTER_ONE = Stage(
     name="pose",
     result="posed",
-    version=2,
+    version=3,
     run=lambda image_set, given, estimator, config, folder, task: place_one_photo(
         image_set, given, estimator, folder, task
     ),
