@@ -18,10 +18,8 @@ Vision", 2016, section 15.4.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -35,17 +33,13 @@ from recon3d.sfm.least_squares import Patience
 from recon3d.sfm.placed_bundle import (
     CENTRE_STD,
     FEATURE_BIAS_PX,
+    Placed,
     bundle_of_camera,
     centre_prior,
     is_surely_off,
     thinned,
     with_lens,
 )
-
-if TYPE_CHECKING:  # importing pycolmap takes a second and has side effects
-    from recon3d.sfm.mapping import Placement
-
-_log = logging.getLogger(__name__)
 
 _CENTRE = ("cx", "cy")
 _NAMES = (*FOCAL_AND_CENTRE, *LENSES["brown"].coefficients)
@@ -92,7 +86,7 @@ class FoundLens:
 
 
 def find_lenses(
-    placement: Placement, estimates: Mapping[str, CameraEstimate], task: Task
+    placement: Placed, estimates: Mapping[str, CameraEstimate], task: Task
 ) -> dict[str, FoundLens]:
     """Climb the ladder for every unknown camera, with its own photos.
 
@@ -109,7 +103,7 @@ def find_lenses(
 
 
 def _find_lens(
-    placement: Placement, key: str, photo_ids: Sequence[str], estimate: CameraEstimate, task: Task
+    placement: Placed, key: str, photo_ids: Sequence[str], estimate: CameraEstimate, task: Task
 ) -> FoundLens:
     if len(photo_ids) < _FEWEST_PHOTOS:
         return FoundLens(estimate, False)

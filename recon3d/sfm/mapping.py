@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,10 @@ from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_fro
 from recon3d.run.task import Task
 from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
 from recon3d.sfm.lens_ladder import find_lenses
+from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+
+_log = logging.getLogger(__name__)
 
 # Mean length of a two-dimensional error whose components have a standard deviation of one.
 _RAYLEIGH_MEAN = float(np.sqrt(np.pi / 2))
@@ -189,7 +193,10 @@ def _adjust_with_lenses(
         for key, estimate in placement.cameras.items()
         if key in found
     }
-    return replace(placement, cameras={**placement.cameras, **told, **richer})
+    cameras = {**placement.cameras, **told, **richer}
+    for key in unknown:
+        _log.info("lens of %s: %s", key, tell_lens(cameras[key]))
+    return replace(placement, cameras=cameras)
 
 
 def _adjust(

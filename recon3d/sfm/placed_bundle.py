@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from recon3d.core.camera import Intrinsics
 from recon3d.core.lens import LENSES, Lens, LensName
+from recon3d.core.transform import Rigid
 from recon3d.sfm.bundle import Bundle, Prior, Tracks
-
-if TYPE_CHECKING:  # importing pycolmap takes a second and has side effects
-    from recon3d.sfm.mapping import Placement
 
 FEWEST_PHOTOS, FEWEST_POINTS = 3, 60
 CENTRE_STD = 0.02
@@ -28,8 +26,33 @@ _MOST_TIMES_USUAL = 8.0
 _WORTH_SIGMAS = 4.0
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """What counts here of a `Placement`, whose module needs pycolmap."""
+
+    @property
+    def cam_from_world(self) -> Mapping[str, Rigid]:
+        """By photo id."""
+
+    @property
+    def camera_of(self) -> Mapping[str, str]:
+        """The key of each photo's camera."""
+
+    @property
+    def xyz_world(self) -> Float[np.ndarray, "n 3"]:
+        """The points."""
+
+    @property
+    def observations(self) -> Int[np.ndarray, "m 2"]:
+        """(index of the point, index of the photo in cam_from_world)."""
+
+    @property
+    def sightings_px(self) -> Float[np.ndarray, "m 2"]:
+        """Where the photo as it was taken shows the point."""
+
+
 def bundle_of_camera(
-    placement: Placement, photo_ids: Sequence[str], camera: Intrinsics, most_points: int
+    placement: Placed, photo_ids: Sequence[str], camera: Intrinsics, most_points: int
 ) -> tuple[Bundle, Tracks] | str:
     """Lens, photos and at most so many of their points; or why they say too little.
 

@@ -11,10 +11,11 @@ import pytest
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import Cancelled
 from recon3d.core.lens import LENSES, project
-from recon3d.core.scene import CameraEstimate
+from recon3d.core.scene import CameraEstimate, LensStep
 from recon3d.core.transform import Rigid
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.lens_ladder import FoundLens, find_lenses, predicts_better
+from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.mapping import Placement
 from recon3d.sfm.placed_bundle import bundle_of_camera
 
@@ -288,3 +289,28 @@ def test_a_stopped_task_stops_the_climb() -> None:
     token.cancel()
     with pytest.raises(Cancelled):
         find_lenses(placement, placement.cameras, Task("pose", silent, token))
+
+
+def test_people_are_told_what_is_known_and_what_stayed_out() -> None:
+    middle = simple(lens())
+    assert tell_lens(middle) == (
+        "focal length 1002.0 px, principal point in the middle, radial distortion of 1 term"
+    )
+    found = replace(
+        middle,
+        intrinsics=Intrinsics(
+            PinholeCamera(*SIZE, 1000.0, 1000.0, 615.0, 438.0), Distortion("radial", (-0.1, 0.05))
+        ),
+        focal_std_px=0.21,
+        centre_std_px=(0.4, 1.26),
+        steps=(
+            LensStep("principal point", True),
+            LensStep("second radial term", True),
+            LensStep("tangential distortion", False, "no different from none within its error"),
+        ),
+    )
+    assert tell_lens(found) == (
+        "focal length 1000.0 ± 0.2 px, principal point 615.0 ± 0.4, 438.0 ± 1.3 px, radial "
+        "distortion of 2 terms; without tangential distortion, no different from none within its "
+        "error"
+    )
