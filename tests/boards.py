@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from recon3d_calib.adjust import rotations_of
 from recon3d_calib.board import Board
 from recon3d_calib.detection import Detection, Look
-from recon3d_calib.lens import LENSES, LensName, project
+
+from recon3d.core.lens import LENSES, LensName, project
+from recon3d.core.transform import rotations_from_axis_angle
 
 SIZE = 1200, 900
 VALUES: dict[LensName, list[float]] = {
@@ -55,7 +56,7 @@ def seen_boards(
     flat[:, 2] = sag * (flat[:, 0] / flat[:, 0].max()) ** 2
     looks: list[Look] = []
     while len(looks) < photos:
-        turn = rotations_of(rng.uniform(-0.7, 0.7, (1, 3)))[0]
+        turn = rotations_from_axis_angle(rng.uniform(-0.7, 0.7, (1, 3)))[0]
         distance = rng.uniform(7, 16)
         reach = distance * (1.2 if lens == "fisheye" else 0.5)
         away = np.array([*rng.uniform(-reach, reach, 2), distance])

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from boards import SIZE, VALUES
-from recon3d_calib.adjust import rotations_of
 from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Detection, Look
-from recon3d_calib.lens import LENSES, project
 from recon3d_calib.moments import Moments, group_moments
 
-from recon3d.core.transform import Rigid
+from recon3d.core.lens import LENSES, project
+from recon3d.core.transform import Rigid, rotations_from_axis_angle
 from recon3d.run.task import CancelToken, Task, silent
 
 NAMES = ("left", "right", "back", "far")
@@ -23,7 +22,7 @@ VALUES_OF_ALL = np.array(VALUES["radial1"])
 
 def place(turn: tuple[float, float, float], shift: tuple[float, float, float]) -> Rigid:
     """cam_from_first, in squares."""
-    return Rigid(rotations_of(np.array([turn]))[0], np.array(shift))
+    return Rigid(rotations_from_axis_angle(np.array([turn]))[0], np.array(shift))
 
 
 THREE = (
@@ -78,7 +77,7 @@ def shoot(
     while taken < moments:
         # Each camera in turn has it about in the middle.
         cam_from_first = places[taken % len(places)]
-        turn = rotations_of(rng.uniform(-0.6, 0.6, (1, 3)))[0]
+        turn = rotations_from_axis_angle(rng.uniform(-0.6, 0.6, (1, 3)))[0]
         away = np.array([*rng.uniform(-6, 6, 2), rng.uniform(9, 16)])
         first = cam_from_first.inverse() @ (flat @ turn.T + away)
         seen = {

@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.core.lens import Lens, project, project_with_slopes
+from recon3d.core.transform import rotations_from_axis_angle
 from recon3d.run.task import Task
-from recon3d_calib.least_squares import (
+from recon3d.sfm.least_squares import (
     NormalEquations,
     by_turn,
     covariance_of_shared,
@@ -17,7 +19,6 @@ from recon3d_calib.least_squares import (
     noise_left,
     sum_of_squares,
 )
-from recon3d_calib.lens import Lens, project, project_with_slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,18 +230,11 @@ def _moved(
         fit,
         values=fit.values + free.values @ lens_step,
         bow=fit.bow + bow_step if free.bow else fit.bow,
-        rotations=rotations_of(pose_step[:, :3]) @ fit.rotations,
+        rotations=rotations_from_axis_angle(pose_step[:, :3]) @ fit.rotations,
         translations=fit.translations + pose_step[:, 3:6],
         # Far off, a step of more than that is a guess.
         zooms=fit.zooms * np.exp(np.clip(pose_step[:, 6:].sum(axis=1), -1, 1)),
     )
-
-
-def rotations_of(vectors: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 3 3"]:
-    """Rotations by axis times angle in radians."""
-    from scipy.spatial.transform import Rotation
-
-    return np.asarray(Rotation.from_rotvec(vectors).as_matrix())
 
 
 def _cost(fit: Fit, sightings: Sightings) -> float:

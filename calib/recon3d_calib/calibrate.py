@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from recon3d.core.camera import Intrinsics
+from recon3d.core.lens import FOCAL_AND_CENTRE, LENSES, LensName, intrinsics_of
 from recon3d.run.task import Task
 from recon3d_calib.board import Board
 from recon3d_calib.choice import Trial
 from recon3d_calib.detection import Detection, Look
-from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, LensName, intrinsics_of
 from recon3d_calib.solution import Solution, solve
 from recon3d_calib.start import Sharing
 from recon3d_calib.usable import usable_detections

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.core.lens import LENSES, LensName, folds_over, intrinsics_of
 from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Freedom, Sightings, adjust
-from recon3d_calib.lens import LENSES, LensName, folds_over, intrinsics_of
 from recon3d_calib.start import Sharing, free_values
 
 CHOSEN_FROM: tuple[LensName, ...] = (

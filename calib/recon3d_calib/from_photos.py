@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,21 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from recon3d.core.camera import Intrinsics
+from recon3d.core.lens import FOCAL_AND_CENTRE, LensName, folds_over, intrinsics_of
 from recon3d.core.scene import CameraEstimate, GivenCameras, Photo
 from recon3d.run.task import Task
-from recon3d_calib.bundle import Bundle, Prior, Tracks, adjust_bundle, bundle_covariance
+from recon3d.sfm.bundle import Bundle, Tracks, adjust_bundle, bundle_covariance
+from recon3d.sfm.placed_bundle import (
+    FEATURE_BIAS_PX,
+    FEWEST_PHOTOS,
+    FEWEST_POINTS,
+    bundle_of_camera,
+    centre_prior,
+    is_surely_off,
+    with_lens,
+)
 from recon3d_calib.calibrate import PhotoResult
 from recon3d_calib.errors import CalibrationError
-from recon3d_calib.lens import FOCAL_AND_CENTRE, LENSES, LensName, folds_over, intrinsics_of
 from recon3d_calib.start import Sharing, free_values
 
 if TYPE_CHECKING:
@@ -28,18 +37,8 @@ _log = logging.getLogger(__name__)
 
 # From simple to complicated; each goes on from the one before.
 _LADDER: tuple[LensName, ...] = ("pinhole", "radial1", "radial2", "brown")
-# Narrower points say little of the lens, and move too slowly for any solver.
-_NARROWEST_DEG = 3.0
-_MOST_TIMES_USUAL = 8.0
-_FEWEST_PHOTOS, _FEWEST_POINTS = 3, 60
 # More points make the error bars no truer.
 _MOST_POINTS = 5_000
-# Makers centre sensors about so well, as a share of the photo's longer side.
-_CENTRE_STD = 0.02
-# Detectors place all features of a photo a little to one side, which no residual shows.
-_FEATURE_BIAS_PX = 0.1
-# Coefficients must differ from 0 by so many standard deviations to be worth having.
-_WORTH_SIGMAS = 4.0
 # Sightings that lie farther off hardly count, and are shown so.
 _MOST_SIGMAS = 5.0
 # Of the small pictures for reports and windows.
@@ -142,7 +141,7 @@ def calibrate_from_photos(
             found.append(outcome)
     if not found:
         raise CalibrationError(
-            f"No camera took {_FEWEST_PHOTOS} photos that share {_FEWEST_POINTS} points seen from "
+            f"No camera took {FEWEST_PHOTOS} photos that share {FEWEST_POINTS} points seen from "
             "different sides.",
             hint="Take 10 or more photos with one camera and one zoom, walking around something "
             "with texture, some of them turned by 90 degrees; or calibrate with a printed board.",
@@ -163,7 +162,8 @@ def calibrate_placed(
     members: the placed photos of one camera.
     """
     task.check()
-    start = _start(placement, members, estimate)
+    ids = [photo.id for photo in members]
+    start = bundle_of_camera(placement, ids, estimate.intrinsics, _MOST_POINTS)
     if isinstance(start, str):
         return start
     bundle, tracks = start
@@ -172,8 +172,8 @@ def calibrate_placed(
     names = _LADDER if lens is None else (lens,)
     for index, name in enumerate(names):
         task.step(index, len(names), f"adjusting {len(members)} photos ({name})")
-        bundle = _with_lens(bundle, name)
-        prior = _prior(bundle, (width_px, height_px))
+        bundle = with_lens(bundle, name)
+        prior = centre_prior(bundle.lens, width_px, height_px)
         free = free_values(bundle.lens, Sharing(square_pixels=True)).values
         bundle = adjust_bundle(bundle, tracks, free, prior, task)
         spread = bundle_covariance(bundle, tracks, free, prior)
@@ -186,83 +186,10 @@ def calibrate_placed(
     return _result(best, tracks, members)
 
 
-def _start(
-    placement: Placement, members: Sequence[Photo], estimate: CameraEstimate
-) -> tuple[Bundle, Tracks] | str:
-    if len(members) < _FEWEST_PHOTOS:
-        return f"only {len(members)} photos of its camera, size and zoom could be placed"
-    order = {photo_id: index for index, photo_id in enumerate(placement.cam_from_world)}
-    ours = np.full(len(order), -1)
-    ours[[order[photo.id] for photo in members]] = np.arange(len(members))
-    poses = [placement.cam_from_world[photo.id] for photo in members]
-    lens = LENSES["radial1"]
-    camera = estimate.intrinsics.pinhole
-    k1 = (*estimate.intrinsics.distortion.coefficients, 0.0)[0]
-    bundle = Bundle(
-        lens,
-        np.array([camera.fx_px, camera.fx_px, camera.cx_px, camera.cy_px, k1]),
-        np.stack([pose.rotation for pose in poses]),
-        np.stack([pose.translation for pose in poses]),
-        placement.xyz_world,
-    ).in_first_photo()
-    point, photo = placement.observations[:, 0], ours[placement.observations[:, 1]]
-    tracks = Tracks(photo, point, placement.sightings_px).where(photo >= 0)
-    misses = np.linalg.norm(bundle.residuals_px(tracks), axis=1)
-    tracks = tracks.where(misses < _MOST_TIMES_USUAL * np.nanmedian(misses))
-    good = np.flatnonzero(_widest_deg(bundle, tracks) > _NARROWEST_DEG)
-    if len(good) < _FEWEST_POINTS:
-        return f"its camera's photos share only {len(good)} points seen from different sides"
-    good = np.sort(np.random.default_rng(0).permutation(good)[:_MOST_POINTS])
-    tracks = tracks.where(np.isin(tracks.point, good))
-    scale = np.linalg.norm(bundle.translations, axis=1).max()
-    return (
-        replace(
-            bundle,
-            translations=bundle.translations / scale,
-            points_world=bundle.points_world[good] / scale,
-        ),
-        replace(tracks, point=np.searchsorted(good, tracks.point)),
-    )
-
-
-def _widest_deg(bundle: Bundle, tracks: Tracks) -> Float[np.ndarray, "k"]:
-    """The widest angle at each point between its first sighting and another one."""
-    centres = -np.einsum("mji,mj->mi", bundle.rotations, bundle.translations)
-    rays = centres[tracks.photo] - bundle.points_world[tracks.point]
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    order = np.argsort(tracks.point, kind="stable")
-    point, rays = tracks.point[order], rays[order]
-    cosine = np.clip((rays * rays[np.searchsorted(point, point)]).sum(axis=1), -1, 1)
-    widest = np.zeros(len(bundle.points_world))
-    np.maximum.at(widest, point, np.degrees(np.arccos(cosine)))
-    return widest
-
-
-def _with_lens(bundle: Bundle, name: LensName) -> Bundle:
-    """Coefficients that mean the same in both lenses stay, others start at 0."""
-    lens = LENSES[name]
-    alike = lens.distortion in ("radial", "brown")
-    known = dict(zip(bundle.lens.coefficients, bundle.values[4:], strict=True)) if alike else {}
-    coefficients = [known.get(coefficient, 0.0) for coefficient in lens.coefficients]
-    return replace(bundle, lens=lens, values=np.array([*bundle.values[:4], *coefficients]))
-
-
-def _prior(bundle: Bundle, size: tuple[int, int]) -> Prior:
-    """Only the principal point is known a little; without it few photos let it run away."""
-    values, std = np.zeros(len(bundle.values)), np.full(len(bundle.values), np.inf)
-    values[2:4] = size[0] / 2, size[1] / 2
-    std[2:4] = _CENTRE_STD * max(size)
-    return Prior(values, std)
-
-
 def _is_worth(simpler: Bundle, richer: Bundle, spread: Float[np.ndarray, "p p"]) -> bool:
     """Whether the coefficients that the richer lens adds are surely not 0."""
     added = np.arange(len(simpler.values), len(richer.values))
-    if not np.isfinite(spread).all():
-        return False
-    values = richer.values[added]
-    surprise = values @ np.linalg.solve(spread[np.ix_(added, added)], values)
-    return bool(surprise > len(added) - 1 + _WORTH_SIGMAS**2)
+    return is_surely_off(richer.values[added], spread[np.ix_(added, added)])
 
 
 def _result(
@@ -271,7 +198,7 @@ def _result(
     bundle, spread = best
     names = (*FOCAL_AND_CENTRE, *bundle.lens.coefficients)
     variances = np.diag(spread).copy()
-    variances[2:4] += _FEATURE_BIAS_PX**2
+    variances[2:4] += FEATURE_BIAS_PX**2
     with np.errstate(invalid="ignore"):
         std = np.sqrt(variances)
     residuals = bundle.residuals_px(tracks)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from recon3d.core.lens import LENSES, LensName
 from recon3d.run.task import Task
+from recon3d.sfm.least_squares import noise_of
 from recon3d_calib.adjust import Fit, Sightings, adjust
-from recon3d_calib.lens import LENSES, LensName
-from recon3d_calib.noise import noise_of, soft_weights, stands_out
+from recon3d_calib.noise import soft_weights, stands_out
 from recon3d_calib.start import Sharing, free_values
 from recon3d_calib.usable import FEWEST_PHOTOS
 

@@ -9,11 +9,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
-from recon3d.core.transform import Rigid
+from recon3d.core.lens import LENSES, Lens, project, project_with_slopes
+from recon3d.core.transform import Rigid, rotations_from_axis_angle
 from recon3d.run.task import Task
-from recon3d_calib.adjust import rotations_of
-from recon3d_calib.calibrate import Calibration
-from recon3d_calib.least_squares import (
+from recon3d.sfm.least_squares import (
     NormalEquations,
     by_turn,
     covariance_of_shared,
@@ -21,7 +20,7 @@ from recon3d_calib.least_squares import (
     noise_left,
     sum_of_squares,
 )
-from recon3d_calib.lens import LENSES, Lens, project, project_with_slopes
+from recon3d_calib.calibrate import Calibration
 from recon3d_calib.rig_start import Placed
 from recon3d_calib.start import free_values
 
@@ -238,9 +237,9 @@ def _moved(
     return replace(
         fit,
         values=np.split(values, np.cumsum([len(each) for each in fit.values])[:-1]),
-        turns=rotations_of(cameras[:, :3]) @ fit.turns,
+        turns=rotations_from_axis_angle(cameras[:, :3]) @ fit.turns,
         shifts=fit.shifts + cameras[:, 3:],
-        board_turns=rotations_of(boards[:, :3]) @ fit.board_turns,
+        board_turns=rotations_from_axis_angle(boards[:, :3]) @ fit.board_turns,
         board_shifts=fit.board_shifts + boards[:, 3:],
     )
 

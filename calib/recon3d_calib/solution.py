@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.core.lens import LENSES, LensName
 from recon3d.run.task import Task
 from recon3d_calib import adjust
 from recon3d_calib.adjust import Fit, Freedom, Sightings
@@ -16,7 +17,6 @@ from recon3d_calib.choice import CHOSEN_FROM, Trial, choose_lens
 from recon3d_calib.detection import Detection
 from recon3d_calib.errors import CalibrationError
 from recon3d_calib.flatness import Bend, bend_of_board
-from recon3d_calib.lens import LENSES, LensName
 from recon3d_calib.outliers import drop_outliers
 from recon3d_calib.start import Sharing, first_fit, free_values
 from recon3d_calib.usable import FEWEST_PHOTOS

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from recon3d.core.lens import Lens
 from recon3d.run.task import Task
 from recon3d_calib.adjust import Fit, Freedom, Sightings, adjust
-from recon3d_calib.lens import Lens
 
 # From fisheyes to telephoto lenses, as shares of the photo's longer side.
 _FOCALS = np.geomspace(0.2, 8.0, 22)

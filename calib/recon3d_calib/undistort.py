@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError
+from recon3d.core.lens import LENSES, project
 from recon3d.core.orientation import PixelsTold, assumption_in_words
 from recon3d.core.scene import Photo
 from recon3d.photos.fitted_cameras import fit_to_photos
@@ -22,7 +23,6 @@ from recon3d.photos.pictures import read_picture
 from recon3d.run.files import atomic_path, write_json
 from recon3d.run.task import Task
 from recon3d.sfm.undistortion import Undistorter, undistorted_camera
-from recon3d_calib.lens import LENSES, project
 
 Crop = Literal["inside", "all", "same"]
 

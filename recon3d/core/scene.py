@@ -103,6 +103,17 @@ class SparsePoints:
 
 
 @dataclass(frozen=True)
+class LensStep:
+    """A richer lens that was tried for an unknown camera."""
+
+    adds: str
+    """What it has in addition."""
+    kept: bool
+    why: str = ""
+    """Why it was not kept."""
+
+
+@dataclass(frozen=True)
 class CameraEstimate:
     """The intrinsics of one camera group and how they came about."""
 
@@ -113,6 +124,10 @@ class CameraEstimate:
     """The last three where a single photo leaves nothing to refine them by."""
     focal_std_px: float | None = None
     """One standard deviation from the bundle adjustment; None where the focal was given."""
+    centre_std_px: tuple[float, float] | None = None
+    """Of the principal point, likewise; None where it is given or taken to be in the middle."""
+    steps: tuple[LensStep, ...] = ()
+    """From the simplest lens on; empty where none was tried."""
 
 
 @dataclass(frozen=True, eq=False)

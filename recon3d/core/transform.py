@@ -137,6 +137,13 @@ def rotation_angle_deg(rotation: Float[np.ndarray, "*n 3 3"]) -> Float[np.ndarra
     return np.degrees(np.arctan2(sine, cosine))
 
 
+def rotations_from_axis_angle(vectors: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "m 3 3"]:
+    """Rotations by axis times angle in radians."""
+    from scipy.spatial.transform import Rotation
+
+    return np.asarray(Rotation.from_rotvec(vectors).as_matrix())
+
+
 def rotation_from_quaternion(wxyz: Sequence[float]) -> np.ndarray:
     """The rotation matrix of a quaternion (w, x, y, z) of any length but zero.
 

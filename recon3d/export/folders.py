@@ -15,8 +15,10 @@ from recon3d.export.blender import write_blender_files
 from recon3d.export.depth_maps import png_step, write_depth_map
 from recon3d.export.meshes import write_cloud
 from recon3d.export.nerfstudio import write_transforms
+from recon3d.photos.intrinsics_files import our_fields
 from recon3d.run.files import atomic_files, atomic_path, write_json
 from recon3d.sfm.colmap_model import write_colmap_model
+from recon3d.sfm.undistortion import undistorted_camera
 
 # What Windows refuses in names, though other systems allow it.
 _UNSAFE = {ord(letter): "_" for letter in '\\:*?"<>|'} | dict.fromkeys(range(32), "_")
@@ -72,6 +74,8 @@ def write_depth_maps(
 def write_colmap(target: Path, scene: PosedScene, posed: PosedPhotos, step: Step) -> None:
     """Write a COLMAP model of the undistorted cameras and points, and the pictures.
 
+    lenses.json holds the lens of every photo as it was taken, with its errors.
+
     Raises:
         OutputError: the folder cannot be written.
     """
@@ -79,6 +83,26 @@ def write_colmap(target: Path, scene: PosedScene, posed: PosedPhotos, step: Step
         names = _write_pictures(folder / "images", posed, step)
         views = tuple(replace(view, photo_id=names[view.photo_id]) for view in scene.views)
         write_colmap_model(folder / "sparse" / "0", replace(scene, views=views))
+        if scene.cameras:
+            write_json(folder / "lenses.json", _lenses(scene))
+
+
+def _lenses(scene: PosedScene) -> dict[str, object]:
+    """As `--intrinsics` reads them; of several cameras by photo."""
+    told = {
+        undistorted_camera(estimate.intrinsics): {
+            **our_fields(estimate.intrinsics),
+            "source": estimate.source,
+            "focal_std_px": estimate.focal_std_px,
+            "principal_point_std_px": estimate.centre_std_px,
+        }
+        for estimate in scene.cameras.values()
+    }
+    if len(told) == 1:
+        return next(iter(told.values()))
+    return {
+        "cameras": {view.photo_id: told[view.camera] for view in scene.views if view.camera in told}
+    }
 
 
 def write_nerfstudio(target: Path, scene: PosedScene, posed: PosedPhotos, step: Step) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +15,14 @@ from jaxtyping import Float, Int
 
 from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid
-from recon3d.photos.colmap_cameras import intrinsics_from_colmap
+from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_from_colmap
 from recon3d.run.task import Task
 from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
+from recon3d.sfm.lens_ladder import find_lenses
+from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+
+_log = logging.getLogger(__name__)
 
 # Mean length of a two-dimensional error whose components have a standard deviation of one.
 _RAYLEIGH_MEAN = float(np.sqrt(np.pi / 2))
@@ -166,15 +171,19 @@ def to_placement(
     database: PhotoDatabase,
     models: Sequence[pycolmap.Reconstruction],
     reasons: Sequence[str],
-    brought: tuple[str, ...] = (),
+    brought: tuple[str, ...],
+    task: Task,
 ) -> Placement | None:
-    """The models, adjusted once more, as core types; None without any.
+    """The models, adjusted once more with the lens that their photos hold, as core types.
+
+    None without any.
 
     Args:
         database: Of the photos.
         models: The largest first; they are adjusted where they are.
         reasons: Of each: why it stays apart.
         brought: Photos that only a second look has placed.
+        task: Asked whether to stop.
     """
     if not models:
         return None
@@ -184,7 +193,7 @@ def to_placement(
         # Models may share photos, and one that adds none is a worse copy of another.
         if (ids := _photo_ids(database, model)) - placed:
             placed |= ids
-            placement = _to_placement(database, model, _adjust(database, model))
+            placement = _adjust_with_lenses(database, model, task)
             placements.append(replace(placement, apart=apart))
     return replace(placements[0], others=tuple(placements[1:]), brought=brought)
 
@@ -287,11 +296,45 @@ def _relax(options: pycolmap.IncrementalPipelineOptions) -> None:
     options.triangulation.min_angle = 0.5
 
 
-def _adjust(database: PhotoDatabase, model: pycolmap.Reconstruction) -> dict[int, float]:
+def _adjust_with_lenses(
+    database: PhotoDatabase, model: pycolmap.Reconstruction, task: Task
+) -> Placement:
+    """Adjust all, find how rich a lens the photos hold, and adjust all again with that one."""
+    placement = _to_placement(database, model, _adjust(database, model))
+    unknown = {
+        key: estimate for key, estimate in placement.cameras.items() if estimate.source != "given"
+    }
+    found = find_lenses(placement, unknown, task)
+    richer = {key: lens.estimate for key, lens in found.items() if lens.is_richer}
+    if richer:
+        numbers = {key: number for number, key in enumerate(database.cameras, start=1)}
+        for key, estimate in richer.items():
+            camera = model.cameras[numbers[key]]
+            name, camera_params = colmap_from_intrinsics(estimate.intrinsics)
+            camera.model = pycolmap.CameraModelId.__members__[name]
+            camera.params = camera_params
+        deviations = _adjust(database, model, {numbers[key] for key in richer})
+        placement = _to_placement(database, model, deviations)
+    told = {
+        key: replace(estimate, steps=found[key].estimate.steps)
+        for key, estimate in placement.cameras.items()
+        if key in found
+    }
+    cameras = {**placement.cameras, **told, **richer}
+    for key in unknown:
+        _log.info("lens of %s: %s", key, tell_lens(cameras[key]))
+    return replace(placement, cameras=cameras)
+
+
+def _adjust(
+    database: PhotoDatabase, model: pycolmap.Reconstruction, found: Collection[int] = ()
+) -> dict[int, float]:
     """Adjust all once more, robustly, and tell how sure the focal lengths are.
 
     COLMAP minimises plain squares, where a few wrong points within its 4 px bend the whole
     orbit; the Cauchy loss halves the error of the rotations.
+
+    found: numbers of cameras whose lens stays as it is, like that of given ones.
 
     Returns one standard deviation of the focal length in pixels by camera number.
     """
@@ -308,7 +351,7 @@ def _adjust(database: PhotoDatabase, model: pycolmap.Reconstruction) -> dict[int
     for number, estimate in enumerate(database.cameras.values(), start=1):
         if not model.exists_camera(number):
             continue
-        if estimate.source == "given":
+        if estimate.source == "given" or number in found:
             config.set_constant_cam_intrinsics(number)
         else:
             refined[number] = model.cameras[number]

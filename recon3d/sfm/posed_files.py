@@ -18,6 +18,7 @@ from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.scene import (
     CameraEstimate,
     ImageSet,
+    LensStep,
     OtherScene,
     PosedPhotos,
     PosedScene,
@@ -227,7 +228,14 @@ def _rigid(rows: list[list[float]]) -> Rigid:
 
 
 def _camera_estimate(row: Mapping[str, Any]) -> CameraEstimate:
-    return CameraEstimate(_intrinsics(row["intrinsics"]), row["source"], row["focal_std_px"])
+    centre_std_px = row["centre_std_px"]
+    return CameraEstimate(
+        _intrinsics(row["intrinsics"]),
+        row["source"],
+        row["focal_std_px"],
+        centre_std_px and (centre_std_px[0], centre_std_px[1]),
+        tuple(LensStep(**step) for step in row["steps"]),
+    )
 
 
 def _intrinsics(row: Mapping[str, Any]) -> Intrinsics:

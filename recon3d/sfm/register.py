@@ -161,7 +161,7 @@ REGISTER = Stage(
 REGISTER_ONE = Stage(
     name="pose",
     result="posed",
-    version=2,
+    version=3,
     run=lambda image_set, given, estimator, config, folder, task: place_one_photo(
         image_set, given, estimator, folder, task
     ),

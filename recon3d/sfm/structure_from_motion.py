@@ -118,7 +118,7 @@ def solve(
         joined = join(database, models, compare=not harder, seed=seed, task=task)
         matches = count_matches(database)
         evidence = features, matches
-        placement = to_placement(database, joined.models, joined.reasons, joined.brought)
+        placement = to_placement(database, joined.models, joined.reasons, joined.brought, task)
         if placement and (
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):

@@ -11,10 +11,10 @@ from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Look
 from recon3d_calib.errors import BoardError, CalibrationError
-from recon3d_calib.lens import LENSES, LensName, project, project_with_slopes
 from recon3d_calib.start import Sharing
 
 from recon3d.core.errors import Cancelled
+from recon3d.core.lens import LENSES, LensName, project, project_with_slopes
 from recon3d.run.task import CancelToken, Task, silent
 
 NOISE_PX = 0.2

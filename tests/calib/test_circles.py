@@ -5,11 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from recon3d_calib.adjust import rotations_of
 from recon3d_calib.board import Board
 from recon3d_calib.circle_lattice import Kind, countings
 from recon3d_calib.circles import find_circles, sizes_of_circles
-from recon3d_calib.lens import LENSES, project
+
+from recon3d.core.lens import LENSES, project
+from recon3d.core.transform import rotations_from_axis_angle
 
 LENS = np.array([600, 600, 320, 240, -0.2, 0.05])
 
@@ -17,7 +18,7 @@ LENS = np.array([600, 600, 320, 240, -0.2, 0.05])
 def seen(board: Board, rng: np.random.Generator) -> np.ndarray:
     """The circles in a photo of 640x480 pixels, from a slant."""
     flat = np.pad(board.points - board.points.mean(axis=0), ((0, 0), (0, 1)))
-    turn = rotations_of(rng.uniform(-0.6, 0.6, (1, 3)))[0]
+    turn = rotations_from_axis_angle(rng.uniform(-0.6, 0.6, (1, 3)))[0]
     away = np.array([*rng.uniform(-1, 1, 2), 2.2 * np.ptp(board.points, axis=0).max()])
     return project(LENSES["radial2"], LENS, flat @ turn.T + away)
 

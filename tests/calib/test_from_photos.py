@@ -17,7 +17,6 @@ from recon3d_calib.from_photos import (
     SelfCalibrations,
     calibrate_placed,
 )
-from recon3d_calib.lens import LENSES, LensName, project
 from recon3d_calib.photo_warnings import verdict, warnings
 from recon3d_calib.places import draw_places
 from recon3d_calib.report import write_photos_report
@@ -26,6 +25,7 @@ from recon3d.cli.commands import parse
 from recon3d.cli.perform import perform
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import OutputError
+from recon3d.core.lens import LENSES, LensName, project
 from recon3d.core.scene import CameraEstimate, Exif, Photo
 from recon3d.core.transform import Rigid
 from recon3d.photos.intrinsics import read_camera_file

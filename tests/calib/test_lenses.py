@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from recon3d_calib.lens import LENSES, LensName, project
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError
+from recon3d.core.lens import LENSES, LensName, project
 from recon3d.core.scene import Exif, Photo
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_from_colmap
 from recon3d.photos.fitted_cameras import fit_to_photo

@@ -13,10 +13,10 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 from textured_box import textured_box
 
-from recon3d.core.camera import PinholeCamera
+from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import Cancelled, OutputError, TooLittleDepthError
-from recon3d.core.scene import PosedPhotos, PosedScene, SparsePoints, Verdict, View
+from recon3d.core.scene import CameraEstimate, PosedPhotos, PosedScene, SparsePoints, Verdict, View
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
@@ -24,6 +24,7 @@ from recon3d.export.export import Exportable, Outputs, check_outputs, export
 from recon3d.export.meshes import MESH_WRITERS, read_cloud, read_mesh
 from recon3d.export.textures import ExportConfig
 from recon3d.georef.upright import up_in_world, upright_from_world
+from recon3d.photos.intrinsics import read_camera_file
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.sfm.colmap_model import read_colmap_cameras
 
@@ -235,6 +236,27 @@ def test_all_outputs_share_one_frame(
                 assert image.size == (64, 48)
         assert np.load(tmp_path / "depth" / one["npy"]).max() == 8
     assert len(read_cloud(tmp_path / "cloud.ply").points) == len(house.vertices)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_lens_of_the_photos_leaves_with_the_colmap_model(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path, several: bool
+) -> None:
+    lens = Intrinsics(CAMERA, Distortion("radial", (0.0,)))
+    estimates = {"one": CameraEstimate(lens, "guessed, refined", 0.3, (0.4, 0.7))}
+    if several:
+        other = replace(CAMERA, fx_px=CAMERA.fx_px + 1)
+        estimates["two"] = CameraEstimate(Intrinsics(other), "given")
+    scene = replace(posed.scene, cameras=estimates)
+    run(replace(posed, scene=scene), house, Outputs(colmap=tmp_path / "colmap"))
+    target = tmp_path / "colmap" / "lenses.json"
+    read = read_camera_file(target, (1, 1))
+    if several:
+        assert read.by_name == {view.photo_id: lens for view in scene.views}
+    else:
+        assert read.shared == (lens,)
+        told = json.loads(target.read_text(encoding="utf-8"))
+        assert (told["focal_std_px"], told["principal_point_std_px"]) == (0.3, [0.4, 0.7])
 
 
 def test_no_file_leaves_its_folder_whatever_the_photo_is_called(

@@ -86,7 +86,7 @@ def test_the_cameras_of_a_run_are_told_with_their_uncertainty(tmp_path: Path) ->
     camera = PinholeCamera(600, 400, 512.34, 512.34, 300.0, 200.0)
     view = View("a.jpg", camera, Rigid(np.eye(3), np.zeros(3)))
     lens = Distortion("radial", (0.0123456,))
-    estimate = CameraEstimate(Intrinsics(camera, lens), "exif, refined", 2.04)
+    estimate = CameraEstimate(Intrinsics(camera, lens), "exif, refined", 2.04, (0.31, 1.22))
     scene = PosedScene((view,), SparsePoints.empty(), "scene", {"Nikon": estimate})
     write_scene(tmp_path, scene, ())
     (tmp_path / "images").mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def test_the_cameras_of_a_run_are_told_with_their_uncertainty(tmp_path: Path) ->
     assert tell_run(tmp_path).lines == (
         "Nikon: from the photos, refined",
         "fx 512.3   fy 512.3 ± 2.0 px",
-        "cx 300.0   cy 200.0 px",
+        "cx 300.0 ± 0.3   cy 200.0 ± 1.2 px",
         "600 × 400 px",
         "radial: 0.01235",
     )

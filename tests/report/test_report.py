@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from recon3d.core.scene import (
     CameraEstimate,
     Exif,
     ImageSet,
+    LensStep,
     Photo,
     PosedPhotos,
     PosedScene,
@@ -37,6 +39,10 @@ from recon3d.report import Run, write_report
 from recon3d.run.cost import Cost
 from recon3d.surface.stills import BACKGROUND, StillRenderer, turntable
 
+STEPS = (
+    LensStep("principal point", True),
+    LensStep("second radial term", False, "not sure <enough>"),
+)
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 IDS = ("a.jpg", "<script>alert(1)</script>.jpg", "山/ü \" onload='x' b.png", "bytes\udcff.jpg")
 
@@ -73,7 +79,7 @@ def posed() -> PosedPhotos:
     points = SparsePoints(
         np.eye(3), np.zeros((3, 3), np.uint8), np.array([0.4, 0.5, 0.6]), np.array([[0, 1], [1, 1]])
     )
-    cameras = {"one": CameraEstimate(Intrinsics(CAMERA), "exif, refined", 0.3)}
+    cameras = {"one": CameraEstimate(Intrinsics(CAMERA), "exif, refined", 0.3, (0.4, 0.7), STEPS)}
     report = {"attempts": np.int64(2), "brought_by_second_look": [IDS[1]]}
     scene = PosedScene(tuple(views), points, "metre", cameras, report)
     rgb = {i: np.full((48, 64, 3), 99, np.uint8) for i in IDS}
@@ -136,13 +142,16 @@ def test_a_whole_run_is_told_in_numbers(
     assert facts["poses"]["mean_error_px"] == pytest.approx(0.5)
     assert facts["poses"]["attempts"] == 2
     assert facts["cameras"]["one"]["focal_std_px"] == 0.3
+    assert facts["cameras"]["one"]["centre_std_px"] == [0.4, 0.7]
+    assert "± 0.4, 24.0 ± 0.7 px" in page
+    assert "second radial term: not sure &lt;enough&gt;" in page
     assert facts["mesh"]["faces"] == len(ball.faces)
     assert facts["mesh"]["size"] == pytest.approx([2, 2, 2], abs=0.05)
     assert facts["mesh"]["area"] == pytest.approx(4 * np.pi, rel=0.02)
     assert facts["stages"]["mesh"]["cached"]
     assert facts["settings"]["mesh"]["ratio"] is None
     assert "4 of 5 photos" in page
-    assert f"A second look at what had been left out placed {IDS[1]}." in page
+    assert f"A second look at what had been left out placed {escape(IDS[1])}." in page
     assert (tmp_path / "copy.html").read_text(encoding="utf-8") == page
     assert (tmp_path / "copy.json").exists()
 

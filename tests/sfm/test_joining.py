@@ -140,7 +140,7 @@ def run(folder: Path, across: Across) -> Run:
     database = database_of(folder, across)
     models = map_incrementally(database, relaxed=False, seed=0, task=TASK)
     after = join(database, models, compare=True, seed=0, task=TASK)
-    placement = to_placement(database, after.models, after.reasons, after.brought)
+    placement = to_placement(database, after.models, after.reasons, after.brought, TASK)
     assert placement is not None
     return Run(database, models, after, placement)
 

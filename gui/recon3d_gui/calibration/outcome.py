@@ -10,10 +10,11 @@ from pathlib import Path
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.files import save_calibration, save_self_calibrations
 from recon3d_calib.from_photos import SelfCalibration, SelfCalibrations
-from recon3d_calib.lens import LensName
 from recon3d_calib.photo_warnings import grade as grade_of_photos
 from recon3d_calib.photo_warnings import verdict, warnings
 from recon3d_calib.quality import Grade, Judged, advice, covered, grade, summary
+
+from recon3d.core.lens import LensName
 
 _LENSES = {
     "pinhole": "no distortion",

@@ -111,14 +111,19 @@ def tell_run(pose_folder: Path) -> Told:
 
 def _estimate(name: str, found: CameraEstimate) -> Iterable[str]:
     yield f"{name}: {_SOURCES[found.source]}"
-    yield from _describe(found.intrinsics, found.focal_std_px)
+    yield from _describe(found.intrinsics, found.focal_std_px, found.centre_std_px)
 
 
-def _describe(intrinsics: Intrinsics, focal_std_px: float | None = None) -> Iterable[str]:
+def _describe(
+    intrinsics: Intrinsics,
+    focal_std_px: float | None = None,
+    centre_std_px: tuple[float, float] | None = None,
+) -> Iterable[str]:
     camera, lens = intrinsics.pinhole, intrinsics.distortion
     sure = "" if focal_std_px is None else f" ± {focal_std_px:.1f}"
+    across, down = ("", "") if centre_std_px is None else (f" ± {std:.1f}" for std in centre_std_px)
     yield f"fx {camera.fx_px:.1f}   fy {camera.fy_px:.1f}{sure} px"
-    yield f"cx {camera.cx_px:.1f}   cy {camera.cy_px:.1f} px"
+    yield f"cx {camera.cx_px:.1f}{across}   cy {camera.cy_px:.1f}{down} px"
     yield f"{camera.width_px} × {camera.height_px} px"
     if lens.model == "none":
         yield "no distortion"

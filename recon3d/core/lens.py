@@ -1,4 +1,4 @@
-"""Lens models: board points in front of the camera -> pixels, with derivatives."""
+"""Lens models: points in front of the camera -> pixels, with derivatives."""
 
 from __future__ import annotations
 

@@ -13,6 +13,9 @@ from recon3d.run.task import Task
 
 T = TypeVar("T")
 
+# The median distance of a Gaussian cloud in the plane, in its standard deviations.
+_MEDIAN_DISTANCE = 1.1774
+
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
@@ -168,6 +171,11 @@ def sum_of_squares(misses: Float[np.ndarray, "n 2"], weight: Float[np.ndarray, "
 def noise_left(cost: float, weight: Float[np.ndarray, "n"], unknowns: int) -> float:
     """Standard deviation of one coordinate of a corner, in pixels, from the sum of squares."""
     return float(np.sqrt(cost / max(2 * weight.sum() - unknowns, 1)))
+
+
+def noise_of(misses_px: Float[np.ndarray, "n"]) -> float:
+    """Standard deviation of one coordinate, whatever a few wrong ones say; never quite 0."""
+    return max(float(np.median(misses_px)) / _MEDIAN_DISTANCE, 1e-6)
 
 
 def damped(blocks: Float[np.ndarray, "m k k"], damping: float) -> Float[np.ndarray, "m k k"]:

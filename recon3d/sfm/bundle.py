@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
+from recon3d.core.lens import Lens, project, project_with_slopes
+from recon3d.core.transform import rotations_from_axis_angle
 from recon3d.run.task import Task
-from recon3d_calib.adjust import rotations_of
-from recon3d_calib.least_squares import Patience, by_turn, damped, descend, grown
-from recon3d_calib.lens import Lens, project, project_with_slopes
-from recon3d_calib.noise import noise_of
+from recon3d.sfm.least_squares import Patience, by_turn, damped, descend, grown, noise_of
 
 _PATIENCE = Patience(rounds=40, damping=1e-4, most_damping=1e8, converged=1e-7, rounds_converged=2)
 # Leaving out one such share of the photos at a time tells what photos have in common.
@@ -71,6 +70,11 @@ class Bundle:
         """Standard deviation of one coordinate of a sighting, whatever a few wrong ones say."""
         return noise_of(np.linalg.norm(self.residuals_px(tracks), axis=1))
 
+    def soft_squares(self, tracks: Tracks, noise_px: float) -> Float[np.ndarray, "n"]:
+        """How much each miss costs: its square in units of the noise, less when far off."""
+        squares = (self.residuals_px(tracks) ** 2).sum(axis=1) / noise_px**2
+        return _SOFT_SIGMAS**2 * np.log1p(squares / _SOFT_SIGMAS**2)
+
     def in_first_photo(self) -> Bundle:
         """The same, seen from the first photo, so that its size is a factor of all places."""
         turn, shift = self.rotations[0], self.translations[0]
@@ -84,11 +88,16 @@ class Bundle:
 
 
 def adjust_bundle(
-    bundle: Bundle, tracks: Tracks, free: Float[np.ndarray, "p q"], prior: Prior, task: Task
+    bundle: Bundle,
+    tracks: Tracks,
+    free: Float[np.ndarray, "p q"],
+    prior: Prior,
+    task: Task,
+    patience: Patience = _PATIENCE,
 ) -> Bundle:
     """Levenberg-Marquardt with the points eliminated; misses weigh as Cauchy's do.
 
-    free: as for `adjust`.
+    free: a column for each number that may change, with what it does to the values.
     """
     # How far is far off shows only after a first round.
     for _ in range(2):
@@ -99,7 +108,7 @@ def adjust_bundle(
             partial(_Equations, tracks=tracks, free=free, prior=prior, noise_px=noise_px),
             partial(_moved, free),
             task,
-            _PATIENCE,
+            patience,
         )
     return bundle
 
@@ -109,7 +118,7 @@ def bundle_covariance(
 ) -> Float[np.ndarray, "p p"]:
     """Of the lens's values; infinite where the photos leave one open.
 
-    As for boards the larger of two estimates: from the noise of single sightings, and from how
+    The larger of two estimates: from the noise of single sightings, and from how
     much the result moves when a share of the photos is left out (jackknife, one Newton step).
     """
     noise_px = bundle.noise_px(tracks)
@@ -152,35 +161,35 @@ class _Equations:
         noise_px: float,
     ) -> None:
         self._bundle = bundle
-        q, photos, points = free.shape[1], len(bundle.rotations), len(bundle.points_world)
+        photos, points = len(bundle.rotations), len(bundle.points_world)
+        # A block row of the sparse matrix is a photo.
+        order = np.argsort(tracks.photo, kind="stable")
+        tracks = Tracks(tracks.photo[order], tracks.point[order], tracks.points_px[order])
+        self._photo, self._seen = tracks.photo, tracks.point
         points_cam = bundle.points_cam(tracks)
         shown, by_values, by_cam = project_with_slopes(bundle.lens, bundle.values, points_cam)
         misses = shown - tracks.points_px
         weight = _weights(misses, noise_px)
-        turned = points_cam - bundle.translations[tracks.photo]
-        by_camera = np.concatenate([by_values @ free, by_turn(turned, by_cam), by_cam], axis=2)
-        by_camera *= weight[:, None, None]
-        by_point = (by_cam @ bundle.rotations[tracks.photo]) * weight[:, None, None]
         misses = misses * weight[:, None]
-        columns = np.concatenate(
-            [
-                np.broadcast_to(np.arange(q), (len(misses), q)),
-                q + 6 * tracks.photo[:, None] + np.arange(6),
-            ],
-            axis=1,
-        )
-        cameras = _rows(by_camera, columns, q + 6 * photos)
-        places = _rows(by_point, 3 * tracks.point[:, None] + np.arange(3), 3 * points)
-        self._both = (cameras.T @ places).tocsr()
-        self._camera = (cameras.T @ cameras).toarray()
-        self._camera_pull = cameras.T @ misses.ravel()
-        self._point_pull = places.T @ misses.ravel()
-        self._point = np.zeros((points, 3, 3))
-        np.add.at(self._point, tracks.point, by_point.transpose(0, 2, 1) @ by_point)
-        precision = free.T @ (free / prior.std[:, None] ** 2)
-        self._camera[:q, :q] += precision
-        self._camera_pull[:q] += free.T @ ((bundle.values - prior.values) / prior.std**2)
-        self._moving = self._find_moving(tracks, q)
+        turned = points_cam - bundle.translations[tracks.photo]
+        by_lens = (by_values @ free) * weight[:, None, None]
+        by_photo = np.concatenate([by_turn(turned, by_cam), by_cam], axis=2)
+        by_photo *= weight[:, None, None]
+        by_point = (by_cam @ bundle.rotations[tracks.photo]) * weight[:, None, None]
+        across = by_photo.transpose(0, 2, 1)
+        self._lens = np.tensordot(by_lens, by_lens, ((0, 1), (0, 1)))
+        self._lens_photo = _summed(by_lens.transpose(0, 2, 1) @ by_photo, tracks.photo, photos)
+        self._lens_point = _summed(by_lens.transpose(0, 2, 1) @ by_point, tracks.point, points)
+        self._own = _summed(across @ by_photo, tracks.photo, photos)
+        self._point = _summed(by_point.transpose(0, 2, 1) @ by_point, tracks.point, points)
+        self._photo_point = across @ by_point
+        lens_pull = np.tensordot(by_lens, misses, ((0, 1), (0, 1)))
+        photo_pull = _summed(np.einsum("ndi,nd->ni", by_photo, misses), tracks.photo, photos)
+        self._point_pull = _summed(np.einsum("ndi,nd->ni", by_point, misses), tracks.point, points)
+        self._lens += free.T @ (free / prior.std[:, None] ** 2)
+        lens_pull += free.T @ ((bundle.values - prior.values) / prior.std**2)
+        self._pull = np.concatenate([lens_pull, photo_pull.ravel()])
+        self._moving = self._find_moving(tracks, free.shape[1])
 
     def step(self, damping: float) -> tuple[Float[np.ndarray, "c"], Float[np.ndarray, "k 3"]]:
         """Of lens and photos, and of the points."""
@@ -188,7 +197,12 @@ class _Equations:
         moving = self._moving
         camera_step = np.zeros(len(pull))
         camera_step[moving] = -np.linalg.solve(normal[np.ix_(moving, moving)], pull[moving])
-        rest = (self._point_pull + self._both.T @ camera_step).reshape(-1, 3)
+        lens_step, photo_step = np.split(camera_step, [len(self._lens)])
+        photo_step = photo_step.reshape(-1, 6)[self._photo]
+        rest = self._point_pull + np.einsum("kqi,q->ki", self._lens_point, lens_step)
+        rest += _summed(
+            np.einsum("nci,nc->ni", self._photo_point, photo_step), self._seen, len(rest)
+        )
         return camera_step, -np.einsum("kij,kj->ki", inverse, rest)
 
     def covariance(self) -> Float[np.ndarray, "c c"]:
@@ -202,12 +216,32 @@ class _Equations:
         # Points that nobody sees stay where they are.
         point[~point.any(axis=(1, 2))] = np.eye(3)
         inverse = np.linalg.inv(point)
-        count = len(inverse)
-        blocks = sparse.bsr_matrix((inverse, np.arange(count), np.arange(count + 1)))
-        onto = self._both @ blocks
-        camera = self._camera + damping * np.diag(np.diag(self._camera))
-        pull = self._camera_pull - onto @ self._point_pull
-        return camera - (onto @ self._both.T).toarray(), pull, inverse
+        q, photos = len(self._lens), len(self._own)
+        lens_onto = self._lens_point @ inverse
+        photo_onto = self._photo_point @ inverse[self._seen]
+        normal = np.empty((q + 6 * photos,) * 2)
+        normal[:q, :q] = damped(self._lens[None], damping)[0]
+        normal[:q, :q] -= np.tensordot(lens_onto, self._lens_point, ((0, 2), (0, 2)))
+        both = lens_onto[self._seen] @ self._photo_point.transpose(0, 2, 1)
+        both = self._lens_photo - _summed(both, self._photo, photos)
+        normal[:q, q:] = both.transpose(1, 0, 2).reshape(q, -1)
+        normal[q:, :q] = normal[:q, q:].T
+        among = -(self._blocks(photo_onto) @ self._blocks(self._photo_point).T).toarray()
+        each = np.arange(photos)
+        among.reshape(photos, 6, photos, 6)[each, :, each] += damped(self._own, damping)
+        normal[q:, q:] = among
+        pull = self._pull.copy()
+        pull[:q] -= np.tensordot(lens_onto, self._point_pull, ((0, 2), (0, 1)))
+        pull[q:] -= _summed(
+            np.einsum("nci,ni->nc", photo_onto, self._point_pull[self._seen]), self._photo, photos
+        ).ravel()
+        return normal, pull, inverse
+
+    def _blocks(self, blocks: Float[np.ndarray, "n 6 3"]) -> sparse.bsr_matrix:
+        """Of each photo and point."""
+        photos, points = len(self._own), len(self._point)
+        starts = np.searchsorted(self._photo, np.arange(photos + 1))
+        return sparse.bsr_matrix((blocks, self._seen, starts), shape=(6 * photos, 3 * points))
 
     def _find_moving(self, tracks: Tracks, q: int) -> Int[np.ndarray, "f"]:
         moves = np.zeros((len(self._bundle.rotations), 6), bool)
@@ -230,20 +264,19 @@ def _moved(
     return replace(
         bundle,
         values=bundle.values + free @ camera_step[:q],
-        rotations=rotations_of(poses[:, :3]) @ bundle.rotations,
+        rotations=rotations_from_axis_angle(poses[:, :3]) @ bundle.rotations,
         translations=bundle.translations + poses[:, 3:],
         points_world=bundle.points_world + point_step,
     )
 
 
-def _rows(
-    slopes: Float[np.ndarray, "n 2 c"], columns: Int[np.ndarray, "n c"], width: int
-) -> sparse.csr_matrix:
-    count, _, each = slopes.shape
-    both = np.repeat(columns, 2, axis=0).ravel()
-    return sparse.csr_matrix(
-        (slopes.ravel(), both, each * np.arange(2 * count + 1)), (2 * count, width)
-    )
+def _summed(
+    each: Float[np.ndarray, "n *d"], group: Int[np.ndarray, "n"], groups: int
+) -> Float[np.ndarray, "g *d"]:
+    """The sum over the rows of each group."""
+    flat = each.reshape(len(each), -1)
+    sums = np.stack([np.bincount(group, column, groups) for column in flat.T], axis=1)
+    return sums.reshape(groups, *each.shape[1:])
 
 
 def _weights(misses: Float[np.ndarray, "n 2"], noise_px: float) -> Float[np.ndarray, "n"]:
@@ -253,7 +286,6 @@ def _weights(misses: Float[np.ndarray, "n 2"], noise_px: float) -> Float[np.ndar
 
 
 def _cost(bundle: Bundle, tracks: Tracks, prior: Prior, noise_px: float) -> float:
-    squares = (bundle.residuals_px(tracks) ** 2).sum(axis=1) / noise_px**2
-    cost = _SOFT_SIGMAS**2 * np.log1p(squares / _SOFT_SIGMAS**2).sum()
+    cost = bundle.soft_squares(tracks, noise_px).sum()
     cost += (((bundle.values - prior.values) / prior.std) ** 2).sum()
     return float(cost) if np.isfinite(cost) else np.inf
