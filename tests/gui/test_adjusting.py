@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recon3d_gui.job.adjusting import Adjusting, adjusted_changes, adjusted_runs, adjustment
+from recon3d_gui.job.adjusting import (
+    Adjusting,
+    adjusted_changes,
+    adjusted_runs,
+    adjustment,
+    pending_crop,
+)
 from recon3d_gui.job.messages import AdjustRequest, RunRequest
 from recon3d_gui.job.state import Job
 from recon3d_gui.job.steps import ADJUSTED, Step
@@ -127,6 +133,16 @@ def test_it_begins_when_things_have_come_to_rest_and_never_twice_in_vain() -> No
     clock[0] = 27.0
     assert adjusting.tick(changed(frame={"scale": "3"}), REACHED, 3)
     assert [request.config.frame.scale for request in jobs.asked] == ["2", "3"]
+
+
+def test_a_wanted_crop_is_shown_until_it_is_computed() -> None:
+    wanted = changed(mesh={"faces": 5000, "crop": BOX})
+    assert pending_crop(wanted, REACHED) == BOX
+    assert pending_crop(PROJECT, REACHED) is None
+    # In another frame the box would hold something else.
+    turned = replace(wanted, changes={**wanted.changes, "frame": {"up": "0,0,1"}})
+    assert pending_crop(turned, REACHED) is None
+    assert pending_crop(wanted, {**REACHED, "crop": WHERE / "crop" / ("5" * 16)}) is None
 
 
 def test_while_it_goes_on_the_other_steps_are_kept() -> None:

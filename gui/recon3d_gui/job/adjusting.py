@@ -53,6 +53,17 @@ def adjustment(project: Project, reached: Mapping[str, Path]) -> AdjustRequest |
     )
 
 
+def pending_crop(project: Project, reached: Mapping[str, Path]) -> tuple[float, ...] | None:
+    """The box that the shown model is to be cut to, which takes a while to compute."""
+    run = shown_run(project, reached)
+    if run is None or "frame" not in reached:
+        return None
+    is_now, wanted = updated(preset(run.preset), run.changes), project.config
+    if wanted.mesh.crop == is_now.mesh.crop or wanted.frame != is_now.frame:
+        return None
+    return wanted.mesh.crop
+
+
 def adjusted_runs(
     project: Project, started: Project, request: AdjustRequest, reached: Mapping[str, Path]
 ) -> tuple[RunRecord, ...]:

@@ -23,6 +23,8 @@ colour is the texture, or the vertices' colours before there is one.
 Side = Literal["a", "b"]
 Colour = tuple[float, float, float]
 """sRGB, 0 to 1."""
+Box = tuple[Point, Point]
+"""Its smallest and largest corner in the model frame."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,10 @@ class Style:
     hovered: str | None = None
     backdrop: float = 0.0
     """Opacity of the selected photo in its camera's picture plane; 0 shows none."""
-    crop: tuple[Point, Point] | None = None
-    """A box that is shown, from its smallest to its largest corner in the model frame."""
+    crop: Box | None = None
+    """A box whose edges are shown."""
+    clip: Box | None = None
+    """A box outside of which nothing of side a is shown."""
     split: float | None = None
     """Share of the width that shows model a; the rest shows b."""
     pixel_scale: float = 1.0

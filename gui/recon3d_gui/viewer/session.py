@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 import numpy as np
 
 from recon3d_gui.viewer.cameras import Point, as_rows
+from recon3d_gui.viewer.clipping import clipped
 from recon3d_gui.viewer.composing import Composer, ModelFrame
 from recon3d_gui.viewer.drawing import Model, Renderer, Shot
 from recon3d_gui.viewer.gl_context import NoGraphicsError
@@ -147,8 +148,10 @@ class Session:
             case Style():
                 # A slider that is dragged changes the style many times a second.
                 self._change(is_moving=time.monotonic() - self._changed_at < _REST_S)
-                self._style = command
+                before, self._style = self._style, command
                 self._styles += 1
+                if before.clip != command.clip:
+                    self._renew()
                 self._want_confidence()
             case Canvas():
                 if self._pictures:
@@ -197,9 +200,12 @@ class Session:
                 self._tell(result)
 
     def _renew(self) -> None:
-        self._composer.use(self._models)
-        self._renderer.hold(self._models.values())
-        self._pace.most_levels = max((len(m.levels) - 1 for m in self._models.values()), default=2)
+        models, clip = dict(self._models), self._style.clip
+        if clip is not None and "a" in models:
+            models["a"] = clipped(models["a"], clip)
+        self._composer.use(models)
+        self._renderer.hold(models.values())
+        self._pace.most_levels = max((len(m.levels) - 1 for m in models.values()), default=2)
         # Without a graphics card a coarse picture at once is better than a fine one in a second.
         self._is_unseen = self._renderer.is_software
         self._change(is_moving=False)

@@ -10,6 +10,7 @@ import numpy as np
 
 from recon3d.core.errors import ReconError
 from recon3d_gui.failure import Failure
+from recon3d_gui.job.adjusting import pending_crop
 from recon3d_gui.project.runs import folders
 from recon3d_gui.viewer.cameras import Eye, Point
 from recon3d_gui.viewer.protocol import Loaded, Mode, Picked, Reply, Saved, Saving
@@ -98,6 +99,7 @@ class Workbench:
         if studio.selected_view != self._selected:
             self._selected = studio.selected_view
             self.viewer.restyle(selected=self._selected)
+        self._clip()
         self.viewer.tick(now_s)
         self._keep_view(now_s)
 
@@ -314,6 +316,12 @@ class Workbench:
         except ReconError as error:
             self.picks = []
             self._studio.toast(f"{error} {error.hint}".strip(), "warning")
+
+    def _clip(self) -> None:
+        """A crop is seen as soon as it is wanted; the box that is dragged shows all of it."""
+        crop = pending_crop(self._studio.project, self._studio.reached)
+        box = CropBox.of_setting(crop) if crop and self.tool != "crop" else None
+        self.viewer.restyle(clip=None if box is None else (box.low, box.high))
 
     def _set_box(self, box: CropBox | None) -> None:
         self.box = box
