@@ -30,6 +30,7 @@ from recon3d.surface.fuse import FuseConfig
 from recon3d.surface.levels import LevelsConfig
 from recon3d.surface.mesh import MeshConfig
 from recon3d.surface.relief import ReliefConfig
+from recon3d.surface.solid.solid import SolidConfig
 from recon3d.texture.texture import TextureConfig
 
 Preset = Literal["draft", "balanced", "fine"]
@@ -47,6 +48,7 @@ class Config:
     fuse: FuseConfig = field(default_factory=FuseConfig)
     relief: ReliefConfig = field(default_factory=ReliefConfig)
     mesh: MeshConfig = field(default_factory=MeshConfig)
+    solid: SolidConfig = field(default_factory=SolidConfig)
     levels: LevelsConfig = field(default_factory=LevelsConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
     frame: FrameConfig = field(default_factory=FrameConfig)

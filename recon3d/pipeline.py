@@ -26,8 +26,9 @@ from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
 from recon3d.surface.levels import LEVELS
-from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF, cleaning_of
+from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF, cleaning_of, read_effects
 from recon3d.surface.relief import RELIEF, SETTLE
+from recon3d.surface.solid.solid import SOLID
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
 
@@ -71,6 +72,10 @@ def run_stages(
 def finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
     """Everything from the mesh on."""
     assert made.posed
+    if config.solid.watertight and made.mesh:
+        frame, mesh = _frame(work, config, made), made.mesh
+        surface = mesh.map(lambda open_: (open_, read_effects(mesh.folder)))
+        made.mesh = work.run(SOLID, config.solid, surface, frame)
     if has_texture and made.mesh:
         made.textured = work.run(TEXTURE, config.texture, made.posed, made.mesh)
     if config.levels.count > 1 and made.mesh:

@@ -18,6 +18,7 @@ from recon3d.surface.fuse import FUSE
 from recon3d.surface.levels import LEVELS
 from recon3d.surface.mesh import CLEAN, CROP
 from recon3d.surface.relief import RELIEF, SETTLE
+from recon3d.surface.solid.solid import SOLID
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
 STAGES: Mapping[str, Stage[Any]] = {
@@ -35,6 +36,7 @@ STAGES: Mapping[str, Stage[Any]] = {
         RELIEF,
         CLEAN,
         CROP,
+        SOLID,
         LEVELS,
         TEXTURE,
         TEXTURE_LEVELS,

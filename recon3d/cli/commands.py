@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any, Literal, Union, get_args
 
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
@@ -65,7 +65,7 @@ class Mesh(DepthCommand):
     """
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
-    """Mesh to write: .ply, .obj, .glb, .stl or .usdz. Default: the photos' name and .ply."""
+    """Mesh to write: .ply, .obj, .glb, .stl, .3mf or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
     depth_maps: OptionalPath = None
@@ -87,6 +87,10 @@ class Mesh(DepthCommand):
     lod: Annotated[int | None, NO_DEFAULT] = None
     """Short for --levels.count: also write scene_lod1.ply and so on, up to this many meshes, each
     with a quarter of the faces."""
+    watertight: bool = False
+    """Short for --solid.watertight: make a closed solid, for 3D printing; -o scene.3mf or .stl."""
+    base: Annotated[Literal["ground", "plate"] | None, NO_DEFAULT] = None
+    """Short for --watertight --solid.base: stand the solid flat on the ground, or on a plate."""
     crop: Annotated[Crop | None, NO_DEFAULT] = None
     """Short for --mesh.crop: keep only a box, xmin ymin zmin xmax ymax zmax in the exported model
     (the z-up formats)."""
@@ -121,6 +125,10 @@ class Mesh(DepthCommand):
             config = replace(config, mesh=replace(config.mesh, faces=self.faces))
         if self.crop is not None:
             config = replace(config, mesh=replace(config.mesh, crop=self.crop))
+        if self.watertight or self.base is not None:
+            config = replace(config, solid=replace(config.solid, watertight=True))
+        if self.base is not None:
+            config = replace(config, solid=replace(config.solid, base=self.base))
         if self.lod is not None:
             config = replace(config, levels=replace(config.levels, count=self.lod))
         return config
@@ -172,7 +180,7 @@ class Fuse(DepthCommand):
     """Fuse depth (from photos, or from a depth camera) into a raw mesh, without cleaning it."""
 
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
-    """Mesh to write: .ply, .obj, .glb, .stl or .usdz. Default: the photos' name and .ply."""
+    """Mesh to write: .ply, .obj, .glb, .stl, .3mf or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
     """Point cloud to write (.ply)."""
 

@@ -41,6 +41,10 @@ class TooLittleDepthError(ReconError):
     """No surface is left to fuse or mesh."""
 
 
+class NotSolidError(ReconError):
+    """No closed solid can be made of a surface."""
+
+
 class EstimatorError(ReconError):
     """A depth estimator is unknown, is not installed, or cannot serve this scene."""
 

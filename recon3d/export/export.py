@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import OutputError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
+from recon3d.core.transform import Similarity
 from recon3d.export.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
 from recon3d.export.meshes import (
+    PRINT_SUFFIXES,
     TEXTURE_SUFFIXES,
     WIDE_SUFFIXES,
     Y_UP_SUFFIXES,
@@ -26,6 +30,9 @@ from recon3d.export.textures import ExportConfig
 from recon3d.export.transformed import moved_cloud, moved_model, moved_scene, near_origin
 from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
+from recon3d.surface.topology import edge_uses
+
+_MILLIMETRES_PER_METRE = Similarity(1000.0, np.eye(3), np.zeros(3))
 
 _FILES = ("cloud", "transforms", "report")
 _FOLDERS = ("depth_maps", "colmap", "blender")
@@ -36,7 +43,7 @@ class Outputs:
     """What the user wants written, and where."""
 
     meshes: tuple[Path, ...] = ()
-    """.ply, .obj, .glb, .stl or .usdz; the extension decides."""
+    """.ply, .obj, .glb, .stl, .3mf or .usdz; the extension decides."""
     cloud: Path | None = None
     """.ply point cloud."""
     depth_maps: Path | None = None
@@ -168,12 +175,18 @@ def export(
             f"files. {' and '.join(sorted(WIDE_SUFFIXES))} hold them."
         )
 
+    for path in outputs.meshes:
+        if path.suffix.lower() in PRINT_SUFFIXES:
+            _warn_of_prints(path.name, made, task)
+
     def write_model(target: Path, level: int = 0) -> None:
         suffix = target.suffix.lower()
         model: Mesh | TexturedMesh = made.levels[level - 1] if level else made.mesh
         if suffix in TEXTURE_SUFFIXES and made.textured:
             model = made.textured_levels[level - 1] if level else made.textured
         frame = moved if suffix in WIDE_SUFFIXES else near
+        if suffix in PRINT_SUFFIXES and made.frame.unit == "metre":
+            frame = _MILLIMETRES_PER_METRE @ frame
         write_mesh(target, moved_model(model, frame, y_up=suffix in Y_UP_SUFFIXES), config)
 
     folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
@@ -206,6 +219,17 @@ def export(
     steps.finish()
     written = (*outputs.meshes, *(target for target, _ in coarser))
     return (*written, *filter(None, (outputs.cloud, *folders)))
+
+
+def _warn_of_prints(name: str, made: Exportable, task: Task) -> None:
+    """Say what keeps a file for printing programs from being printed as it is."""
+    if not (edge_uses(made.mesh.faces).counts == 2).all():
+        task.warn(f"{name} is not closed, which printing needs; --watertight closes it.")
+    if made.frame.unit != "metre":
+        task.warn(
+            f"Nobody knows how large the model is: printing programs will take a unit of {name} "
+            "for a millimetre. --scale gives it its size."
+        )
 
 
 class _Steps:

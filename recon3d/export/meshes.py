@@ -15,6 +15,7 @@ from recon3d.export.obj import write_obj
 from recon3d.export.ply import write_ply
 from recon3d.export.stl import write_stl
 from recon3d.export.textures import ExportConfig
+from recon3d.export.three_mf import write_3mf
 from recon3d.export.usdz import check_usd, write_usdz
 from recon3d.run.files import atomic_files, atomic_path
 
@@ -26,11 +27,11 @@ def write_mesh(
     model: Mesh | TexturedMesh,
     config: ExportConfig = ExportConfig(),  # noqa: B008 - frozen
 ) -> None:
-    """Write .ply, .obj, .glb, .stl or .usdz, and what belongs beside it, wholly or not at all.
+    """Write .ply, .obj, .glb, .stl, .3mf or .usdz, and what belongs beside it, or nothing at all.
 
     The vertices go out as they are; turning them to the format's up axis is the caller's. Missing
     normals are computed. PLY keeps the vertices' colours and which faces were inferred,
-    STL neither, even of a textured mesh.
+    3MF the colours and STL neither, even of a textured mesh.
 
     Raises:
         OutputError: unknown extension, the place cannot be written, or the format cannot hold
@@ -166,6 +167,7 @@ MESH_WRITERS: Mapping[str, Callable[[Path, Mesh | TexturedMesh, ExportConfig], N
     ".obj": write_obj,
     ".glb": write_glb,
     ".stl": lambda target, model, _: write_stl(target, _bare(model)),
+    ".3mf": lambda target, model, _: write_3mf(target, _bare(model)),
     ".usdz": write_usdz,
 }
 """By extension; also the list of formats for help texts and error messages."""
@@ -175,6 +177,9 @@ TEXTURE_SUFFIXES = frozenset({".obj", ".glb", ".usdz"})
 
 Y_UP_SUFFIXES = frozenset({".glb", ".obj", ".usdz"})
 """Of the formats whose up axis is y, or whose readers (Blender among them) take it for that."""
+
+PRINT_SUFFIXES = frozenset({".stl", ".3mf"})
+"""Of the formats for printing programs, whose lengths are millimetres."""
 
 WIDE_SUFFIXES = frozenset({".ply", ".obj"})
 """Of the formats that hold more than seven digits of a coordinate."""

@@ -67,6 +67,7 @@ def collect_facts(run: Run) -> Facts:
         "depth": _depth(coverage) if run.depth is not None else None,
         "mesh": run.mesh and _mesh(run.mesh, run.frame),
         "cleaning": run.cleaning,
+        "solid": run.cleaning and _solid(run.cleaning.get("solid"), run.frame),
         "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
         "texture": run.textured and {**(run.texturing or {}), **_texture(run.textured)},
         "stages": {
@@ -175,6 +176,18 @@ def _mesh(mesh: Mesh, frame: TargetFrame | None) -> dict[str, object]:
         "unit": frame.unit if frame else "scene",
         # Of the area: guessed, because no depth was confirmed there.
         "inferred": inferred_share(mesh),
+    }
+
+
+def _solid(solid: Mapping[str, float] | None, frame: TargetFrame | None) -> dict[str, float] | None:
+    """As it is exported; None where the mesh was not made one."""
+    if solid is None:
+        return None
+    scale = frame.target_from_world.scale if frame else 1.0
+    return {
+        "volume": solid["volume"] * scale**3,
+        "wall": solid["wall"] * scale,
+        "wall_share": solid["wall_share"],
     }
 
 

@@ -230,11 +230,17 @@ def _smoothing(passes: int) -> Link:
 
 
 def _write_cleaned(raw: Mesh, chain: Sequence[Link], folder: Path, task: Task) -> None:
-    mesh, effects = run_chain(raw, chain, task)
+    write_cleaned(*run_chain(raw, chain, task), folder)
+
+
+def write_cleaned(
+    mesh: Mesh, effects: Sequence[Mapping[str, Any]], folder: Path, **numbers: Any
+) -> None:
+    """Write a mesh and what each link of a chain did, with other numbers about it."""
     crossing = count_crossing_faces(mesh)
     inferred = 0 if mesh.inferred is None else int(mesh.inferred.sum())
-    content = {"links": effects, "crossing_faces": crossing, "inferred_faces": inferred}
-    write_json(folder / _EFFECTS, content)
+    told = {"links": effects, "crossing_faces": crossing, "inferred_faces": inferred}
+    write_json(folder / _EFFECTS, {**told, **numbers})
     save_mesh(folder / _MESH, replace(mesh, normals=vertex_normals(mesh)))
 
 

@@ -67,6 +67,24 @@ class MeshRays:
             distance[rows] = self._scene.cast_rays(self._tensor(rays))["t_hit"].numpy()
         return distance
 
+    def first_fronts(
+        self, starts: Float32[np.ndarray, "n 3"], ends: Float32[np.ndarray, "n 3"]
+    ) -> tuple[Float32[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """Where segments first meet the mesh, by its front: shares of their length, and the faces.
+
+        Infinite and -1 where they meet nothing, or a back first.
+        """
+        share, face = np.full(len(starts), np.inf, np.float32), np.full(len(starts), -1)
+        for rows in _slices(len(starts)):
+            way = ends[rows] - starts[rows]
+            met = self._scene.cast_rays(self._tensor(np.hstack([starts[rows], way])))
+            along = met["t_hit"].numpy()
+            facing = np.einsum("ni,ni->n", met["primitive_normals"].numpy(), way) < 0
+            found = (along <= 1) & facing
+            share[rows] = np.where(found, along, np.inf)
+            face[rows] = np.where(found, met["primitive_ids"].numpy().astype(np.int64), -1)
+        return share, face
+
     def nearest(
         self, points: Float32[np.ndarray, "n 3"]
     ) -> tuple[Int[np.ndarray, "n"], Float32[np.ndarray, "n 3"]]:

@@ -24,6 +24,7 @@ from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, preset
 from recon3d.run.manifest import claim
 from recon3d.run.task import CancelToken, Event
+from recon3d.surface.solid.solid import SolidConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
@@ -121,6 +122,10 @@ def test_preset_and_file_may_come_anywhere_and_with_an_equals_sign(tmp_path: Pat
 
 
 def test_short_options_mean_the_settings_they_stand_for() -> None:
+    assert not mesh_command().effective.solid.watertight
+    assert mesh_command("--watertight").effective.solid == SolidConfig(watertight=True)
+    solid = mesh_command("--base", "plate").effective.solid
+    assert solid == SolidConfig(watertight=True, base="plate")
     config = mesh_command("--faces", "7", "--surface", "poisson").effective
     assert config.mesh.faces == 7
     assert config.fuse.surface == "poisson"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -190,7 +191,9 @@ def test_floaters_do_not_move_the_origin(house: Mesh) -> None:
 def test_meshes_stand_upright_in_every_format(
     posed: PosedPhotos, house: Mesh, tmp_path: Path
 ) -> None:
-    targets = tuple(tmp_path / f"out/scene{suffix}" for suffix in MESH_WRITERS if suffix != ".usdz")
+    # What reads the others here needs more libraries; tests of their own read them.
+    suffixes = MESH_WRITERS.keys() - {".usdz", ".3mf"}
+    targets = tuple(tmp_path / f"out/scene{suffix}" for suffix in sorted(suffixes))
     written = run(posed, house, Outputs(meshes=targets))
     assert written == targets
     for target in targets:
@@ -436,6 +439,28 @@ def test_the_blender_folder_names_all_that_lies_in_it(
 FAR = np.array([431234.5, 5432109.25, 312.75])
 
 
+@pytest.mark.parametrize("suffix", [".stl", ".ply"])
+@pytest.mark.parametrize("unit", ["metre", "scene"])
+def test_files_for_printing_are_in_millimetres_and_say_what_keeps_them_from_it(
+    posed: PosedPhotos, house: Mesh, tmp_path: Path, suffix: str, unit: Literal["metre", "scene"]
+) -> None:
+    frame = TargetFrame(Similarity(2.0, np.eye(3), np.zeros(3)), unit)
+    open_house = replace(house, faces=house.faces[1:])
+    events: list[Event] = []
+    for mesh, name in ((house, "whole"), (open_house, "open")):
+        made = Exportable(posed, mesh, cloud_of(house), {}, frame)
+        outputs = Outputs(meshes=(tmp_path / f"{name}{suffix}",))
+        export(made, outputs, ExportConfig(), Task("export", events.append, CancelToken()))
+    warnings = [event.note for event in events if event.kind == "warning"]
+    found = trimesh.load(tmp_path / f"whole{suffix}", process=False)
+    prints = suffix == ".stl"
+    scale = 2000 if prints and unit == "metre" else 2
+    np.testing.assert_allclose(found.extents, scale * np.ptp(house.vertices, axis=0), rtol=1e-6)
+    assert any("--watertight" in note for note in warnings) == prints
+    assert not any("whole.stl is not closed" in note for note in warnings)
+    assert any("--scale" in note for note in warnings) == (prints and unit == "scene")
+
+
 def test_coordinates_far_away_keep_every_digit_or_are_written_about_a_place_that_is_told(
     posed: PosedPhotos, house: Mesh, tmp_path: Path
 ) -> None:
@@ -466,4 +491,6 @@ def test_coordinates_far_away_keep_every_digit_or_are_written_about_a_place_that
     assert "far.stl" in warning
     place = np.array([float(n) for n in warning.split("is at ")[1].split(" of")[0].split(",")])
     stl = trimesh.load(tmp_path / "far.stl", process=False)
-    np.testing.assert_allclose(stl.bounds + place, [expected.min(0), expected.max(0)], atol=1e-5)
+    # In millimetres.
+    bounds = stl.bounds / 1000 + place
+    np.testing.assert_allclose(bounds, [expected.min(0), expected.max(0)], atol=1e-5)

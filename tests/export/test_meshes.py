@@ -9,6 +9,7 @@ import time
 import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -52,12 +53,48 @@ def test_a_mesh_comes_back_exactly_as_written(ball: Mesh, tmp_path: Path, suffix
     np.testing.assert_allclose(back.normals[back.faces], ball.normals[ball.faces], atol=1e-4)
 
 
-@pytest.mark.parametrize("suffix", sorted(MESH_WRITERS.keys() - {".usdz"}))
+@pytest.mark.parametrize("suffix", sorted(MESH_WRITERS.keys() - {".usdz", ".3mf"}))
 def test_faces_stay_counter_clockwise_from_outside(ball: Mesh, tmp_path: Path, suffix: str) -> None:
     write_mesh(tmp_path / f"ball{suffix}", ball)
     loaded = trimesh.load_mesh(tmp_path / f"ball{suffix}")
     # trimesh's volume is positive only when the faces are seen counter-clockwise from outside.
     assert loaded.volume == pytest.approx(4 / 3 * np.pi * 1.25**3, rel=0.02)
+
+
+def test_3mf_is_read_back_by_its_specification(ball: Mesh, tmp_path: Path) -> None:
+    core = "{http://schemas.microsoft.com/3dmanufacturing/core/2015/02}"
+    material = "{http://schemas.microsoft.com/3dmanufacturing/material/2015/02}"
+    for path in (tmp_path / "käse 山.3mf", tmp_path / "again.3mf"):
+        write_mesh(path, ball)
+    assert path.read_bytes() == (tmp_path / "käse 山.3mf").read_bytes()
+    with zipfile.ZipFile(path) as package:
+        assert package.testzip() is None
+        assert package.namelist()[0] == "[Content_Types].xml"
+        (relation,) = ElementTree.fromstring(package.read("_rels/.rels"))
+        model = ElementTree.fromstring(package.read(relation.attrib["Target"].lstrip("/")))
+        types = package.read("[Content_Types].xml").decode()
+    assert 'Extension="model"' in types
+    assert model.attrib["unit"] == "millimeter"
+    places = [[float(v.attrib[axis]) for axis in "xyz"] for v in model.iter(f"{core}vertex")]
+    np.testing.assert_array_equal(np.float32(places), ball.vertices)
+    triangles = [t.attrib for t in model.iter(f"{core}triangle")]
+    faces = [[int(t[name]) for name in ("v1", "v2", "v3")] for t in triangles]
+    np.testing.assert_array_equal(faces, ball.faces)
+    colours = [c.attrib["color"] for c in model.iter(f"{material}color")]
+    numbers = [[int(t[name]) for name in ("p1", "p2", "p3")] for t in triangles]
+    group = model.find(f".//{material}colorgroup")
+    assert group is not None
+    assert {t["pid"] for t in triangles} == {group.attrib["id"]}
+    assert ball.rgb is not None
+    expected = [f"#{rgb.tobytes().hex().upper()}" for rgb in ball.rgb[ball.faces[7]]]
+    assert [colours[n] for n in numbers[7]] == expected
+    (item,) = model.iter(f"{core}item")
+    (written,) = model.iter(f"{core}object")
+    assert item.attrib["objectid"] == written.attrib["id"]
+    bare = Mesh(ball.vertices, ball.faces)
+    write_mesh(path, bare)
+    with zipfile.ZipFile(path) as package:
+        assert b"colorgroup" not in package.read("3D/3dmodel.model")
 
 
 def test_a_million_faces_are_written_in_seconds(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ class Format(Enum):
     PLY = "PLY", "Colours at the vertices, for MeshLab, CloudCompare and science", ".ply"
     OBJ = "OBJ", "Text with texture, read by nearly every 3D program", ".obj"
     STL = "STL", "Shape only, for 3D printing", ".stl"
+    THREE_MF = "3MF", "Shape, size and colours, for 3D printing", ".3mf"
     USDZ = "USDZ", "For iPhone, iPad and Apple Vision", ".usdz"
     BLENDER = "Blender folder", "Model, cameras, photos and a script that opens them", ""
     COLMAP = "COLMAP folder", "Cameras, points and pictures for other reconstruction programs", ""

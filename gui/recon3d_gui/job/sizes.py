@@ -104,6 +104,8 @@ def _model_bytes(form: Format, faces: int, vertices: int, textured: bool) -> flo
             return 27 * vertices + 13 * faces
         case Format.STL:
             return 84 + 50 * faces
+        case Format.THREE_MF:
+            return 27 * vertices + 12 * faces
         case Format.OBJ:
             return faces * (107 if textured else 87)
         case Format.USDZ:

@@ -53,6 +53,7 @@ COSTS: Mapping[str, Cost] = {
     "relief": Cost(Step.SURFACE, 0.5),
     "mesh": Cost(Step.MESH, 2.0, is_usual=True),
     "crop": Cost(Step.MESH, 1.0),
+    "solid": Cost(Step.MESH, 2.0),
     "levels": Cost(Step.TEXTURE, 0.3),
     "texture": Cost(Step.TEXTURE, 2.5, "megapixel", is_even=True, is_usual=True),
     "level textures": Cost(Step.TEXTURE, 1.0, "megapixel", is_even=True),

@@ -25,7 +25,7 @@ from recon3d_gui.project.file import SUFFIX, Opened, read_project
 from recon3d_gui.project.project import Changes, Project, RunRecord
 
 WORKSPACE_SUFFIX = ".recon3d"
-MESH_SUFFIXES = frozenset({".ply", ".obj", ".glb", ".stl", ".usdz"})
+MESH_SUFFIXES = frozenset({".ply", ".obj", ".glb", ".stl", ".3mf", ".usdz"})
 _USUAL_FOLDERS = frozenset({
     "images", "image", "imgs", "img", "photos", "photo", "pictures", "pics", "jpg", "jpeg", "jpgs",
     "png", "raw", "frames", "input", "inputs", "data", "dcim", "camera", "rgb", "color", "colour",

@@ -107,6 +107,12 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "mesh.crop": _everyday("Crop box", zero="none"),
         "mesh.reach": _expert("Close gaps up to", "of depth", "none"),
         "mesh.hole_size": _everyday("Close holes below", "of size", "none"),
+        "solid.watertight": _expert("Closed, for printing"),
+        "solid.base": Words(
+            label="Flat base",
+            options={"none": "none", "ground": "at the ground", "plate": "plate below"},
+        ),
+        "solid.wall": _expert("Thickness of walls", "of size"),
         "mesh.smoothing": _everyday("Smoothing", "passes", "automatic"),
         "mesh.min_component": _expert("Drop pieces below", "of largest"),
         "mesh.unseen": Words(

@@ -124,6 +124,11 @@ def read_content(
     return _with_frame(content, reached)
 
 
+def _latest_mesh(reached: Mapping[str, Path]) -> str | None:
+    """The last stage that has made a mesh."""
+    return next((stage for stage in ("solid", "crop", "mesh") if stage in reached), None)
+
+
 def _with_surfaces(
     content: Content, reached: Mapping[str, Path], old: Mapping[str, Path]
 ) -> Content:
@@ -133,16 +138,16 @@ def _with_surfaces(
     elif old.get(raw) != reached[raw] or content.cloud is None:
         _, cloud = _read(raw, reached)
         content = replace(content, cloud=subsampled(cloud, MOST_POINTS))
-    latest = "crop" if "crop" in reached else "mesh"
-    if latest not in reached:
+    latest, before = _latest_mesh(reached), _latest_mesh(old)
+    if latest is None:
         return replace(content, surface=None, textured=None)
     if "texture" in reached:
         if old.get("texture") != reached["texture"] or content.textured is None:
             textured: TexturedMesh = _read("texture", reached)
             content = replace(content, textured=textured, surface=surface_of(textured.mesh))
     elif (
-        old.get(latest) != reached[latest]
-        or ("crop" in old) != ("crop" in reached)
+        latest != before
+        or old[latest] != reached[latest]
         or content.surface is None
         or content.textured is not None
     ):

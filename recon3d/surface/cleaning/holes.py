@@ -23,7 +23,10 @@ def fill_holes(mesh: Mesh, hole_size: float) -> Mesh:
     """
     rims = _rims(mesh)
     diagonal = float(np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
-    closed = np.flatnonzero(rims.is_hole & (rims.radius < hole_size * diagonal))
+    return _closed(mesh, rims, np.flatnonzero(rims.is_hole & (rims.radius < hole_size * diagonal)))
+
+
+def _closed(mesh: Mesh, rims: _Rims, closed: Int[np.ndarray, "k"]) -> Mesh:
     marked = np.zeros(len(mesh.faces), bool) if mesh.inferred is None else mesh.inferred
     if len(closed) == 0:
         return replace(mesh, inferred=marked)
@@ -32,6 +35,12 @@ def fill_holes(mesh: Mesh, hole_size: float) -> Mesh:
         _with_smooth_vertices(mesh, faces, added),
         inferred=np.concatenate([marked, np.ones(len(faces), bool)]),
     )
+
+
+def close_every_hole(mesh: Mesh) -> Mesh:
+    """Close all borders, however large and of whatever kind, and mark the faces."""
+    rims = _rims(mesh)
+    return _closed(mesh, rims, np.flatnonzero(rims.loops.sizes >= 3))
 
 
 def count_holes(mesh: Mesh) -> int:
