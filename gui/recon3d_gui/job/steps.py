@@ -44,6 +44,7 @@ class Cost:
 COSTS: Mapping[str, Cost] = {
     "ingest": Cost(Step.PHOTOS, 0.05, "megapixel", is_even=True, is_usual=True),
     "pose": Cost(Step.CAMERAS, 0.09, "pair of photos", is_usual=True),
+    "scene": Cost(Step.CAMERAS, 0.01, "pair of photos"),
     "depth": Cost(Step.DEPTH, 4.5, "look at a megapixel of depth", is_even=True, is_usual=True),
     "align": Cost(Step.DEPTH, 0.3, is_even=True),
     "planes": Cost(Step.DEPTH, 0.4, is_even=True, is_usual=True),
@@ -62,7 +63,7 @@ COSTS: Mapping[str, Cost] = {
 """By stage, in the order of `recon3d.stage.STAGES`."""
 
 
-ADJUSTED = frozenset({"crop", "levels", "texture", "level textures", "frame"})
+ADJUSTED = frozenset({"crop", "solid", "levels", "texture", "level textures", "frame"})
 """The stages that another scale, up or crop makes anew, as `recon3d.api.ADJUSTED`, which takes a
 second to import."""
 

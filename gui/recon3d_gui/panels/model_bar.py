@@ -42,6 +42,7 @@ class ModelBar:
         self._saving = SavingMenu(studio, ui, bench)
         self._shown: tuple[object, ...] = ()
         self._runs: tuple[object, ...] = ()
+        self._buttons: list[str] = []
         self._on = PrimaryLook(ui, "model.on")
         self._off: int | str = 0
 
@@ -49,8 +50,12 @@ class ModelBar:
         """Make the widgets."""
         px = self._ui.px
         self._on.build()
-        with dpg.theme() as self._off, dpg.theme_component(dpg.mvButton):
-            dpg.add_theme_color(dpg.mvThemeCol_Button, (0, 0, 0, 0))
+        with dpg.theme() as self._off:
+            with dpg.theme_component(dpg.mvButton):
+                dpg.add_theme_color(dpg.mvThemeCol_Button, (0, 0, 0, 0))
+            with dpg.theme_component(dpg.mvButton, enabled_state=False):
+                for state in ("Button", "ButtonHovered", "ButtonActive"):
+                    dpg.add_theme_color(getattr(dpg, f"mvThemeCol_{state}"), (0, 0, 0, 0))
         with dpg.child_window(
             parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(40)
         ):
@@ -76,10 +81,16 @@ class ModelBar:
         style, bench = self._bench.viewer.style, self._bench
         runs = tuple(self._studio.project.runs)
         # Before there is a model the bright button is the one that leads to it.
-        mode_on = style.mode if bench.loaded else None
-        now = (mode_on, style.wireframe, style.grid, style.cameras, bench.tool, bench.compared)
+        is_usable = self._studio.shows_model
+        mode_on = style.mode if is_usable else None
+        now = (
+            mode_on, style.wireframe, style.grid, style.cameras, bench.tool, bench.compared,
+            is_usable,
+        )  # fmt: skip
         if now == self._shown and runs == self._runs:
             return
+        for tag in self._buttons:
+            dpg.configure_item(tag, enabled=is_usable)
         for mode in self._modes.values():
             self._mark(f"model.mode.{mode}", is_on=mode == mode_on)
         for tool, _ in _TOOLS.values():
@@ -124,6 +135,7 @@ class ModelBar:
         self, label: str, tag: str, callback: Callable[[Any, Any, Any], None], value: str, tip: str
     ) -> None:
         dpg.add_button(label=label, tag=tag, callback=callback, user_data=value)
+        self._buttons.append(tag)
         dpg.configure_item(tag, height=self._ui.px(28))
         dpg.bind_item_theme(tag, self._off)
         if tip:
