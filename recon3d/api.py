@@ -123,7 +123,7 @@ def _telling(results: Results, listener: Listener) -> Listener:
     return tell
 
 
-ADJUSTED = ("crop", "levels", "texture", "level textures", "frame")
+ADJUSTED = ("crop", "solid", "levels", "texture", "level textures", "frame")
 """The stages that `adjust` makes anew."""
 
 

@@ -62,7 +62,7 @@ COSTS: Mapping[str, Cost] = {
 """By stage, in the order of `recon3d.stage.STAGES`."""
 
 
-ADJUSTED = frozenset({"crop", "levels", "texture", "level textures", "frame"})
+ADJUSTED = frozenset({"crop", "solid", "levels", "texture", "level textures", "frame"})
 """The stages that another scale, up or crop makes anew, as `recon3d.api.ADJUSTED`, which takes a
 second to import."""
 
