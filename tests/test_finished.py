@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from solids import is_closed
 
 from recon3d.api import ADJUSTED, adjust, forecast, reconstruct
 from recon3d.cli import main
@@ -136,6 +137,28 @@ def test_another_scale_and_crop_need_no_photo_and_are_what_a_whole_run_would_mak
     assert back.mesh
     assert back.mesh.key == whole.mesh.key
     assert {stage.stage for stage in back.stages} & set(ADJUSTED) == {"texture", "frame"}
+
+
+def test_a_finished_run_becomes_a_solid_and_a_mesh_again(tmp_path: Path) -> None:
+    workspace = run(tmp_path)
+    reached = {made.stage: made.folder for made in reopen(workspace).stages}
+    config = updated(Config(), {"solid": {"watertight": True, "wall": 0.05}})
+    made = adjust(workspace, reached, config)
+    assert made.mesh
+    assert made.mesh.stage == "solid"
+    assert is_closed(made.mesh.value.faces)
+    assert any("encloses nothing" in warning for warning in made.warnings)
+    report = json.loads((workspace / "report.json").read_text(encoding="utf-8"))
+    assert report["solid"]["volume"] > 0
+    assert report["mesh"]["faces"] == len(made.mesh.value.faces)
+    steps = [link["name"] for link in report["cleaning"]["links"]]
+    assert steps.index("make manifold") < steps.index("make solid")
+    perform(workspace, tmp_path, "solid.stl")
+    assert len(read_mesh(tmp_path / "solid.stl").faces) == len(made.mesh.value.faces)
+    reached |= {stage.stage: stage.folder for stage in made.stages}
+    back = adjust(workspace, reached, Config())
+    assert back.mesh
+    assert back.mesh.stage == "mesh"
 
 
 def test_an_unknown_kind_names_the_known_ones(finished: Path, tmp_path: Path) -> None:

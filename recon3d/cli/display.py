@@ -48,6 +48,7 @@ _TITLES = {
     "relief": "Build the relief",
     "mesh": "Clean the mesh",
     "crop": "Crop and clean",
+    "solid": "Make it a solid",
     "texture": "Texture the mesh",
     "levels": "Make levels of detail",
     "level textures": "Texture the levels",
