@@ -77,6 +77,10 @@ class MeshConfig:
     shares of the median depth of the photos. Raise it to close wider gaps, lower it to keep to what
     was measured; 0 closes none but the small holes below."""
 
+    photometric: bool = True
+    """Move the finished surface along its normals until the photos agree: ripple goes off walls,
+    relief comes out, and the texture lies right. A depth camera's surface stays as it is."""
+
     hole_size: Annotated[float, Range(least=0, below=1)] = 0.01
     """Close holes whose radius is below this share of the model's diagonal; 0 closes none."""
 
@@ -110,10 +114,12 @@ def clean_mesh(
     folder: Path,
     task: Task,
     close: Callable[[Mesh], Mesh] | None = None,
+    refine: Link | None = None,
 ) -> None:
     """Write the cleaned mesh into `folder`; config.crop counts only as `crop`, in its own frame.
 
     close: closes what no camera looked through.
+    refine: moves vertices to where photos agree.
 
     Raises:
         TooLittleDepthError: nothing is left.
@@ -142,6 +148,7 @@ def clean_mesh(
         # Decimation makes spikes of what was only rough.
         Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
         _smoothing(config.smoothing),
+        refine,
         # Last, as unwrapping relies on it, and merging vertices may join sheets.
         _REPAIR,
     ]
@@ -253,7 +260,8 @@ def _clean(
     task: Task,
 ) -> None:
     close = _closing(posed, depth, config, task, loose=True)
-    clean_mesh(posed.scene, surface[0], None, config, folder, task, close)
+    refine = _refining(posed, config, task)
+    clean_mesh(posed.scene, surface[0], None, config, folder, task, close, refine)
 
 
 def _closing(
@@ -277,6 +285,20 @@ def _closing(
     return close
 
 
+def _refining(posed: PosedPhotos, config: MeshConfig, task: Task) -> Link | None:
+    if not config.photometric or posed.sensor_depth:
+        return None
+    # Late, because numba takes a second to import.
+    from recon3d.surface.photometric.refining import disagreement, refine_by_photos
+
+    return Link(
+        "move to where photos agree",
+        lambda mesh: refine_by_photos(posed, mesh, task),
+        "disagreement of photos",
+        lambda mesh: disagreement(posed, mesh, task),
+    )
+
+
 def _clean_part(
     posed: PosedPhotos,
     depth: Mapping[str, SceneDepth],
@@ -288,7 +310,9 @@ def _clean_part(
 ) -> None:
     # Between the points of the part, which lie in the box: nothing then reaches out of it.
     close = _closing(posed, depth, config, task, loose=False)
-    clean_mesh(posed.scene, surface[0], _box(config, frame), config, folder, task, close)
+    refine = _refining(posed, config, task)
+    box = _box(config, frame)
+    clean_mesh(posed.scene, surface[0], box, config, folder, task, close, refine)
 
 
 def _clean_relief(
@@ -328,7 +352,7 @@ CLEAN = Stage(
     version=8,
     run=_clean,
     read=read_mesh,
-    libraries=("open3d", "scipy", "numba", "ortools"),
+    libraries=("open3d", "scipy", "numba", "ortools", "opencv"),
     warnings=warnings,
 )
 CROP = replace(CLEAN, name="crop", run=_clean_part)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from recon3d.core.surface import Mesh
 
@@ -84,6 +84,28 @@ class MeshRays:
             share[rows] = np.where(found, along, np.inf)
             face[rows] = np.where(found, met["primitive_ids"].numpy().astype(np.int64), -1)
         return share, face
+
+    def first_hits(
+        self, origin: Float[np.ndarray, "3"], directions: Float[np.ndarray, "n 3"]
+    ) -> tuple[Float32[np.ndarray, "n"], Int32[np.ndarray, "n"], Float32[np.ndarray, "n 2"]]:
+        """What rays meet first.
+
+        Returns:
+            How often the direction goes into the distance (infinite where nothing is met), the
+            face (-1), and the weights of its second and third corner there.
+        """
+        times = np.full(len(directions), np.inf, np.float32)
+        face = np.full(len(directions), -1, np.int32)
+        weights = np.zeros((len(directions), 2), np.float32)
+        for rows in _slices(len(directions)):
+            starts = np.broadcast_to(origin, directions[rows].shape)
+            rays = np.hstack([starts, directions[rows]]).astype(np.float32)
+            found = self._scene.cast_rays(self._tensor(rays))
+            times[rows] = found["t_hit"].numpy()
+            met = np.isfinite(times[rows])
+            face[rows] = np.where(met, found["primitive_ids"].numpy().astype(np.int64), -1)
+            weights[rows] = np.where(met[:, None], found["primitive_uvs"].numpy(), 0)
+        return times, face, weights
 
     def nearest(
         self, points: Float32[np.ndarray, "n 3"]

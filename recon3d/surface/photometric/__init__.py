@@ -1,0 +1,1 @@
+"""Photometric refinement: vertices move along their normals until the photos agree."""
