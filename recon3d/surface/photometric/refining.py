@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int32
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.scene import PosedPhotos
@@ -37,6 +37,10 @@ _DAMPING = 0.02
 """Weight of a squared pixel of way, where greys say little."""
 _MOST_PX, _MOST_EDGES = 1.0, 0.5
 """Longest way in a step."""
+_LEAST_COSINE = (0.7, 0.2)
+"""Between a face's normal before and after a step, and after all of them: what turns further folds.
+"""
+_UNFOLDINGS = 10
 _LOOK_BYTES, _WORK_BYTES = 40, 60
 """A pixel, with what is kept and what takes part in comparing."""
 
@@ -68,10 +72,12 @@ def refine_by_photos(posed: PosedPhotos, mesh: Mesh, task: Task) -> Mesh:
     held = np.zeros(len(mesh.vertices), bool)
     held[half_edges(mesh.faces)[edge_uses(mesh.faces).borders]] = True
     vertices = mesh.vertices.astype(np.float64)
+    first_normals = _face_normals(vertices, mesh.faces)
     for share, steps in _LEVELS:
         level = _level(posed, neighbours, share, task)
         for _ in range(steps):
-            vertices = _step(level, Mesh(vertices, mesh.faces), held, task)
+            move = _step(level, Mesh(vertices, mesh.faces), held, task)
+            vertices = vertices + _without_folds(vertices, move, mesh.faces, first_normals)
     return replace(mesh, vertices=vertices.astype(mesh.vertices.dtype), normals=None)
 
 
@@ -92,9 +98,7 @@ def _compare(
     Added up in the order of the photos, so that the number of threads changes nothing.
     """
     views, rays = level.posed.scene.views, MeshRays(mesh)
-    corners = mesh.vertices[mesh.faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    face_normals = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
+    face_normals = _face_normals(mesh.vertices.astype(np.float64), mesh.faces)
 
     def look(number: int) -> Look:
         task.check()
@@ -157,7 +161,10 @@ def _level(
     return _Level(posed, neighbours, cameras, grey, kept, threads)
 
 
-def _step(level: _Level, mesh: Mesh, held: Bool[np.ndarray, "v"], task: Task) -> np.ndarray:
+def _step(
+    level: _Level, mesh: Mesh, held: Bool[np.ndarray, "v"], task: Task
+) -> Float64[np.ndarray, "v 3"]:
+    """How far each vertex is to move."""
     normals = vertex_normals(mesh).astype(np.float64)
     found, _ = _compare(level, mesh, normals, task)
     task.check()
@@ -166,4 +173,35 @@ def _step(level: _Level, mesh: Mesh, held: Bool[np.ndarray, "v"], task: Task) ->
     way = plate.give_in(found.gradient, stiffness, _BENDING)
     pixels_per_unit = np.sqrt(found.squared_parallax / np.maximum(found.pixels, 1e-30))
     most = np.minimum(_MOST_PX / np.maximum(pixels_per_unit, 1e-30), _MOST_EDGES * plate.edge)
-    return mesh.vertices + normals * np.clip(way, -most, most)[:, None]
+    return normals * np.clip(way, -most, most)[:, None]
+
+
+def _without_folds(
+    vertices: Float64[np.ndarray, "v 3"],
+    move: Float64[np.ndarray, "v 3"],
+    faces: Int32[np.ndarray, "f 3"],
+    first_normals: Float64[np.ndarray, "f 3"],
+) -> Float64[np.ndarray, "v 3"]:
+    """The move, halved again and again where a face would turn over."""
+    before = _face_normals(vertices, faces)
+    in_step, in_all = _LEAST_COSINE
+    move = move.copy()
+    for _ in range(_UNFOLDINGS):
+        after = _face_normals(vertices + move, faces)
+        folds = ((after * before).sum(1) < in_step) | ((after * first_normals).sum(1) < in_all)
+        moving = np.unique(faces[folds])
+        moving = moving[move[moving].any(axis=1)]
+        if len(moving) == 0:
+            break
+        move[moving] /= 2
+    else:
+        move[moving] = 0
+    return move
+
+
+def _face_normals(
+    vertices: Float64[np.ndarray, "v 3"], faces: Int32[np.ndarray, "f 3"]
+) -> Float64[np.ndarray, "f 3"]:
+    corners = vertices[faces]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-30)
