@@ -82,11 +82,11 @@ def refine_by_photos(posed: PosedPhotos, mesh: Mesh, task: Task) -> Mesh:
 
 
 def disagreement(posed: PosedPhotos, mesh: Mesh, task: Task) -> float:
-    """Mean of 1 - correlation over all pairs of photos at the coarsest size, 0 to 2."""
+    """Mean of 1 - correlation over all pairs of photos at half the size, 0 to 2."""
     neighbours = rank_neighbours(posed.scene, _NEIGHBOURS)
     if len(mesh.faces) == 0 or not any(neighbours):
         return 0.0
-    level = _level(posed, neighbours, _LEVELS[0][0], task)
+    level = _level(posed, neighbours, _LEVELS[1][0], task)
     return _compare(level, mesh, vertex_normals(mesh).astype(np.float64), task)[1]
 
 
