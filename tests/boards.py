@@ -51,7 +51,7 @@ def seen_boards(
     sag: by how much the middle of its upper and lower edge lies behind their ends, in squares.
     """
     board = Board(columns=9, rows=6)
-    values = np.array(VALUES[lens])
+    values = np.array(VALUES[lens], float)
     flat = np.concatenate([board.points - board.points.mean(axis=0), np.zeros((54, 1))], axis=1)
     flat[:, 2] = sag * (flat[:, 0] / flat[:, 0].max()) ** 2
     looks: list[Look] = []

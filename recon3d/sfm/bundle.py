@@ -224,7 +224,7 @@ class _Equations:
         normal[:q, :q] -= np.tensordot(lens_onto, self._lens_point, ((0, 2), (0, 2)))
         both = lens_onto[self._seen] @ self._photo_point.transpose(0, 2, 1)
         both = self._lens_photo - _summed(both, self._photo, photos)
-        normal[:q, q:] = both.transpose(1, 0, 2).reshape(q, -1)
+        normal[:q, q:] = both.transpose(1, 0, 2).reshape(q, 6 * photos)
         normal[q:, :q] = normal[:q, q:].T
         among = -(self._blocks(photo_onto) @ self._blocks(self._photo_point).T).toarray()
         each = np.arange(photos)
@@ -274,9 +274,10 @@ def _summed(
     each: Float[np.ndarray, "n *d"], group: Int[np.ndarray, "n"], groups: int
 ) -> Float[np.ndarray, "g *d"]:
     """The sum over the rows of each group."""
-    flat = each.reshape(len(each), -1)
-    sums = np.stack([np.bincount(group, column, groups) for column in flat.T], axis=1)
-    return sums.reshape(groups, *each.shape[1:])
+    sums = np.empty((groups, *each.shape[1:]))
+    for index in np.ndindex(*each.shape[1:]):
+        sums[:, *index] = np.bincount(group, each[:, *index], groups)
+    return sums
 
 
 def _weights(misses: Float[np.ndarray, "n 2"], noise_px: float) -> Float[np.ndarray, "n"]:

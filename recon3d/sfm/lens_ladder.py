@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy import sparse
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.lens import FOCAL_AND_CENTRE, LENSES, folds_over, intrinsics_of
@@ -47,6 +48,10 @@ _NAMES = (*FOCAL_AND_CENTRE, *LENSES["brown"].coefficients)
 _FEWEST_PHOTOS = 5
 # Whether a rung holds shows in fewer points than its values deserve.
 _POINTS_TO_DECIDE, _POINTS_TO_FIT = 1_500, 6_000
+# Each photo must still be held by some.
+_POINTS_PER_PHOTO = 25
+# The equations grow with the square of the photos; more make a lens no surer.
+_MOST_PHOTOS = 200
 _FEWEST_SIGHTINGS_TO_HOLD_OUT = 3
 _CENTRE_HELD = CENTRE_STD / 10
 # Of the sum of squares, which counts single ones: far below what a rung must gain.
@@ -107,15 +112,40 @@ def _find_lens(
 ) -> FoundLens:
     if len(photo_ids) < _FEWEST_PHOTOS:
         return FoundLens(estimate, False)
+    if len(photo_ids) > _MOST_PHOTOS:
+        photo_ids = most_bound(placement, photo_ids, _MOST_PHOTOS)
     start = bundle_of_camera(placement, photo_ids, estimate.intrinsics, _POINTS_TO_FIT)
     if isinstance(start, str):
         return FoundLens(estimate, False)
-    few = thinned(*start, _POINTS_TO_DECIDE)
-    names, steps = _climb(*few, estimate.intrinsics.pinhole, key, task)
-    estimate = replace(estimate, steps=steps)
-    if not any(step.kept for step in steps):
+    few = thinned(*start, max(_POINTS_TO_DECIDE, _POINTS_PER_PHOTO * len(photo_ids)))
+    try:
+        names, steps = _climb(*few, estimate.intrinsics.pinhole, key, task)
+        estimate = replace(estimate, steps=steps)
+        if not any(step.kept for step in steps):
+            return FoundLens(estimate, False)
+        return FoundLens(_fitted(*start, names, estimate, task), True)
+    except np.linalg.LinAlgError:
+        # Photos that hang on each other by next to nothing.
         return FoundLens(estimate, False)
-    return FoundLens(_fitted(*start, names, estimate, task), True)
+
+
+def most_bound(placement: Placed, photo_ids: Sequence[str], most: int) -> list[str]:
+    """The photos that share most points: from the best one on, the next best to those before."""
+    order = {photo_id: index for index, photo_id in enumerate(placement.cam_from_world)}
+    ours = [order[photo_id] for photo_id in photo_ids]
+    point, photo = placement.observations.T
+    sees = sparse.csr_matrix(
+        (np.ones(len(photo), np.int32), (photo, point)), (len(order), len(placement.xyz_world))
+    )[ours]
+    shared = (sees @ sees.T).toarray()
+    np.fill_diagonal(shared, 0)
+    chosen = [int(shared.sum(axis=1).argmax())]
+    bound = shared[chosen[0]].copy()
+    while len(chosen) < most:
+        bound[chosen] = -1
+        chosen.append(int(bound.argmax()))
+        bound += shared[chosen[-1]]
+    return [photo_ids[index] for index in sorted(chosen)]
 
 
 def _climb(

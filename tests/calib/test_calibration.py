@@ -62,7 +62,7 @@ def test_without_noise_the_lens_comes_back_exactly(lens: LensName) -> None:
     found = calibrate(looks, board, task(), lens=lens)
     points = np.random.default_rng(6).uniform([-0.5, -0.5, 1], [0.5, 0.5, 2], (100, 3))
     shown = project(LENSES[lens], np.array([*found.values.values()]), points)
-    truth = project(LENSES[lens], np.array(VALUES[lens]), points)
+    truth = project(LENSES[lens], np.array(VALUES[lens], float), points)
     # The solver stops when the sum of squares no longer falls by a billionth.
     assert np.abs(shown - truth).max() < 0.02
 

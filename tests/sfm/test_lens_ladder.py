@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
 from recon3d.core.errors import Cancelled
 from recon3d.core.lens import LENSES, project
-from recon3d.core.scene import CameraEstimate, LensStep
+from recon3d.core.scene import CameraEstimate, GivenCameras, LensStep
 from recon3d.core.transform import Rigid
+from recon3d.photos.finding import find_files
+from recon3d.photos.ingest import IngestConfig, ingest, read_image_set
 from recon3d.run.task import CancelToken, Task, silent
-from recon3d.sfm.lens_ladder import FoundLens, find_lenses, predicts_better
+from recon3d.sfm.lens_ladder import FoundLens, find_lenses, most_bound, predicts_better
 from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.mapping import Placement
 from recon3d.sfm.placed_bundle import bundle_of_camera
+from recon3d.sfm.structure_from_motion import PoseConfig, solve
 
 SIZE = WIDTH_PX, HEIGHT_PX = 1200, 900
 CENTRED = np.array([1000.0, 1000, WIDTH_PX / 2, HEIGHT_PX / 2, -0.05, 0, 0, 0, 0])
@@ -261,6 +266,38 @@ def test_each_camera_has_a_ladder_of_its_own() -> None:
     assert not found["two"].is_richer
 
 
+def test_photos_that_hang_on_nothing_cost_the_others_no_lens() -> None:
+    rng = np.random.default_rng(1)
+    placement = photographed(orbit(rng), lens(OFF_PX), rng)
+    # The last photo keeps one sighting, which leaves most of its pose open.
+    last = placement.observations[:, 1] == 11
+    keep = ~last
+    keep[np.flatnonzero(last)[0]] = True
+    placement = replace(
+        placement,
+        observations=placement.observations[keep],
+        sightings_px=placement.sightings_px[keep],
+    )
+    found = climbed(placement)["one"]
+    camera = found.estimate.intrinsics.pinhole
+    assert abs(camera.cx_px - WIDTH_PX / 2) < OFF_PX[0] + 1
+
+
+def test_of_many_photos_those_that_share_most_points_stand_for_all() -> None:
+    rng = np.random.default_rng(1)
+    placement = photographed(orbit(rng, 10), lens(), rng)
+    photo = placement.observations[:, 1]
+    # Photos 2 and 7 share a tenth of what the others share.
+    keep = ~np.isin(photo, [2, 7]) | (placement.observations[:, 0] % 10 == 0)
+    placement = replace(
+        placement,
+        observations=placement.observations[keep],
+        sightings_px=placement.sightings_px[keep],
+    )
+    ids = [*placement.cam_from_world]
+    assert most_bound(placement, ids, 8) == [ids[n] for n in (0, 1, 3, 4, 5, 6, 8, 9)]
+
+
 def test_the_same_photos_give_the_same_digits() -> None:
     rng = np.random.default_rng(1)
     placement = photographed(orbit(rng, 6), lens(OFF_PX), rng)
@@ -289,6 +326,29 @@ def test_a_stopped_task_stops_the_climb() -> None:
     token.cancel()
     with pytest.raises(Cancelled):
         find_lenses(placement, placement.cameras, Task("pose", silent, token))
+
+
+@pytest.mark.slow
+def test_a_crop_that_moves_the_principal_point_is_found_in_rendered_photos(tmp_path: Path) -> None:
+    photos = sorted((Path(__file__).parents[2] / "examples" / "photos").glob("*.jpg"))[::2]
+    (tmp_path / "photos").mkdir()
+    for photo in photos:
+        with Image.open(photo) as whole:
+            across, down = whole.size
+            whole.crop((0, 0, across - 30, down - 30)).save(tmp_path / "photos" / photo.name)
+    task = Task("pose", silent, CancelToken())
+    files = find_files([tmp_path / "photos"], None, None, task)
+    ingest(files, IngestConfig(), tmp_path / "set", task)
+    image_set = read_image_set(tmp_path / "set")
+    config = PoseConfig(features=4000, attempts=1)
+    solution = solve(image_set, GivenCameras(), config, tmp_path / "sfm", task)
+    (estimate,) = solution.placement.cameras.values()
+    camera, std_px = estimate.intrinsics.pinhole, estimate.centre_std_px
+    assert std_px is not None
+    assert abs(camera.cx_px - across / 2) < FOUND * std_px[0]
+    assert abs(camera.cy_px - down / 2) < FOUND * std_px[1]
+    assert max(std_px) < 1.5
+    assert camera.fx_px == pytest.approx(905, rel=1e-3)  # examples/make_example.py
 
 
 def test_people_are_told_what_is_known_and_what_stayed_out() -> None:
