@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from corner_scene import CAMERA, corner, poses_of
 from PIL import Image
 
 from recon3d.api import reconstruct
 from recon3d.config import Config
-from recon3d.core.camera import PinholeCamera
 from recon3d.core.scene import OtherScene, PosedPhotos, PosedScene, SparsePoints, View
 from recon3d.core.transform import Rigid, fit_similarity
 from recon3d.export.export import Outputs
@@ -23,45 +22,8 @@ from recon3d.run.task import Event
 from recon3d.sfm.mapping import Placement
 from recon3d.sfm.other_scenes import tell_other_scenes, worth_a_model
 
-CAMERA = PinholeCamera(480, 360, 450.0, 450.0, 240.0, 180.0)
 IDENTITY = Rigid(np.eye(3), np.zeros(3))
 CONFIG = replace(Config(), pose=replace(Config().pose, features=1000, attempts=1))
-
-
-def look_at(centre: np.ndarray) -> Rigid:
-    """A camera that looks at a point 5 in front of the origin."""
-    forward = np.array([0.0, 0.0, 5.0]) - centre
-    forward /= np.linalg.norm(forward)
-    right = np.cross([0.0, 1.0, 0.0], forward)
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    return Rigid(rotation, -rotation @ centre)
-
-
-def corner(pose: Rigid, seed: int) -> np.ndarray:
-    """Two walls that meet in a corner, exactly: each is a homography of its texture."""
-    walls = (((-2.0, -1.5, 4.0), (2.0, 0.0, 2.0)), ((0.0, -1.5, 6.0), (2.0, 0.0, -2.0)))
-    picture = np.full((360, 480), 90, np.uint8)
-    half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    for number, (origin, across) in enumerate(walls):
-        cells = np.random.default_rng([seed, number]).integers(0, 256, (30, 30)).astype(np.uint8)
-        texture = cv2.resize(cells, (900, 900), interpolation=cv2.INTER_NEAREST)
-        texture = cv2.GaussianBlur(texture, (0, 0), 2)
-        from_wall = np.column_stack([across, (0.0, 3.0, 0.0), origin]) / [[900, 900, 1]]
-        from_wall = pose.rotation @ from_wall
-        from_wall[:, 2] += pose.translation
-        homography = half @ CAMERA.matrix @ from_wall
-        seen = cv2.warpPerspective(texture, homography, (480, 360), flags=cv2.INTER_AREA)
-        solid = cv2.warpPerspective(np.full_like(texture, 255), homography, (480, 360))
-        picture = np.where(solid > 127, seen, picture)
-    return picture
-
-
-def poses_of(name: str, count: int) -> dict[str, Rigid]:
-    return {
-        f"{name}{n}.jpg": look_at(np.array([x, 0.3 * (n % 2), 0.0]))
-        for n, x in enumerate(np.linspace(-1.2, 1.2, count))
-    }
 
 
 HALL, ROOM = poses_of("hall", 4), poses_of("room", 3)

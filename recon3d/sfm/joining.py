@@ -105,6 +105,7 @@ def join(
     compare: bool,
     seed: int,
     task: Task,
+    moving_only: bool = False,
 ) -> Joined:
     """Bring photos and models that were left apart into the largest model, where evidence holds.
 
@@ -114,13 +115,21 @@ def join(
         compare: Compare the photos again, loosely; without it they have been.
         seed: Of all that is random.
         task: To step.
+        moving_only: As for `match_pairs`.
     """
     unchanged = Joined(tuple(models), ("",) * len(models))
     if not models or models[0].num_reg_images() == len(database.photos):
         return unchanged
     if compare:
         pairs = _pairs_to_compare(database, models, seed)
-        compare_loosely(database, pairs, seed=seed, threads=task.runtime.threads, task=task)
+        compare_loosely(
+            database,
+            pairs,
+            seed=seed,
+            threads=task.runtime.threads,
+            task=task,
+            moving_only=moving_only,
+        )
     # Models that the second look has built anew may hold more than those from before.
     every = [*_extended(database, models[0], seed, task), *models[1:]]
     largest, *waiting = sorted(every, key=lambda model: -model.num_reg_images())

@@ -33,10 +33,18 @@ def match_pairs(
     seed: int,
     threads: int,
     task: Task,
+    moving_only: bool = False,
 ) -> None:
     """Match and verify pairs of photos, given as indices; finished pairs are skipped.
 
-    loose accepts less distinct matches.
+    Args:
+        database: Of the photos.
+        pairs: To be compared.
+        loose: Accept less distinct matches.
+        seed: Of the verification.
+        threads: To work with.
+        task: To step.
+        moving_only: Leave out what stays in its place in the pictures.
     """
     if not pairs:
         return
@@ -45,6 +53,7 @@ def match_pairs(
     matching.num_threads = threads
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = seed
+    verification.filter_stationary_matches = moving_only
     if loose:
         matching.sift.max_ratio = 0.87
     pairing = pycolmap.ImportedPairingOptions()
@@ -97,7 +106,13 @@ def count_putative(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:
 
 
 def compare_loosely(
-    database: PhotoDatabase, pairs: Sequence[Pair], *, seed: int, threads: int, task: Task
+    database: PhotoDatabase,
+    pairs: Sequence[Pair],
+    *,
+    seed: int,
+    threads: int,
+    task: Task,
+    moving_only: bool = False,
 ) -> None:
     """Compare pairs again, accepting less distinct matches; whichever found more stays."""
     kept = {}
@@ -107,7 +122,15 @@ def compare_loosely(
                 matches = stored.read_matches(a + 1, b + 1)
                 kept[a, b] = matches, stored.read_two_view_geometry(a + 1, b + 1)
     forget_pairs(database, pairs)
-    match_pairs(database, pairs, loose=True, seed=seed, threads=threads, task=task)
+    match_pairs(
+        database,
+        pairs,
+        loose=True,
+        seed=seed,
+        threads=threads,
+        task=task,
+        moving_only=moving_only,
+    )
     now = count_matches(database)
     worse = [pair for pair, (_, before) in kept.items() if len(before.inlier_matches) > now[pair]]
     forget_pairs(database, worse)

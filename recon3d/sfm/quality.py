@@ -30,6 +30,7 @@ def describe(
         "attempts": solution.attempts,
         "brought_by_second_look": [*solution.placement.brought],
         "components": [placed, *(len(other.cam_from_world) for other in solution.placement.others)],
+        "fixed_background": solution.fixed_background,
         "apart": solution.placement.apart,
         "points": count,
         "mean_reprojection_error_px": _rounded(points.error_px.mean()) if count else None,
@@ -55,6 +56,12 @@ def find_weaknesses(scene: PosedScene) -> list[str]:
         found.append(
             f"Only {report['placed']} of {report['given']} photos were placed; the report says "
             "why for each of the others."
+        )
+    if report["fixed_background"]:
+        found.append(
+            "The background stays where it is in the pictures while something turns before it, so "
+            "the cameras were placed by what turns. Give --masks of it for a model without the "
+            "background's remains."
         )
     error_px, angle_deg = report["mean_reprojection_error_px"], report["median_angle_deg"]
     if error_px is not None and error_px > _HIGH_ERROR_PX:

@@ -75,6 +75,8 @@ class Solution:
     matches: np.ndarray
     """Verified between every two photos, in the image set's order."""
     attempts: int
+    fixed_background: bool = False
+    """What stays in its place in the pictures was left out."""
 
 
 def solve(
@@ -112,17 +114,17 @@ def solve(
         database = _database(
             image_set, image_set.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
-        features, matches = _match(database, image_set, config, harder, task)
+        features, matches, fixed = _match(database, image_set, config, harder, task)
         seed = config.seed + attempt - 1
         models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
-        joined = join(database, models, compare=not harder, seed=seed, task=task)
+        joined = join(database, models, compare=not harder, seed=seed, task=task, moving_only=fixed)
         matches = count_matches(database)
         evidence = features, matches
         placement = to_placement(database, joined.models, joined.reasons, joined.brought, task)
         if placement and (
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
-            best = Solution(placement, features, matches, attempt)
+            best = Solution(placement, features, matches, attempt, fixed)
         # By the mapper alone: finer features may find what a second look has to leave out.
         if models and models[0].num_reg_images() >= _ENOUGH * len(image_set.photos):
             break
@@ -161,11 +163,11 @@ def use_given_poses(
         )
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
     database = _database(image_set, photos, given, folder / "given", trust_exif=False)
-    features, matches = _match(database, image_set, config, False, task)
+    features, matches, fixed = _match(database, image_set, config, False, task)
     if warning := check_poses(photos, given.cam_from_world, read_matched_pairs(database)):
         task.warn(warning)
     placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
-    return Solution(placement, features, matches, 1)
+    return Solution(placement, features, matches, 1, fixed)
 
 
 def _posed_photos(image_set: ImageSet, given: GivenCameras) -> tuple[Photo, ...]:
@@ -326,30 +328,45 @@ def _match(
     config: PoseConfig,
     harder: bool,
     task: Task,
-) -> tuple[dict[str, int], np.ndarray]:
-    """Find and match features; photos that match too little are compared again, loosely."""
+) -> tuple[dict[str, int], np.ndarray, bool]:
+    """Find and match features; photos that match too little are compared again, loosely.
+
+    Returns the features by photo, the matches by pair, and whether the background is fixed and
+    its matches are left out.
+    """
     from recon3d.sfm.features import FeatureEffort, find_features
+    from recon3d.sfm.fixed_background import has_fixed_background
     from recon3d.sfm.matching import count_matches, forget_pairs, match_pairs
 
     effort = FeatureEffort(config.feature_px, config.features, fine=harder)
     features = find_features(database, effort, task.runtime.threads, task)
     pairs = _choose_pairs(database, image_set, config)
 
-    def match(chosen: Sequence[Pair], loose: bool) -> None:
+    def match(chosen: Sequence[Pair], loose: bool, moving_only: bool) -> None:
         match_pairs(
-            database, chosen, loose=loose, seed=config.seed, threads=task.runtime.threads, task=task
+            database,
+            chosen,
+            loose=loose,
+            seed=config.seed,
+            threads=task.runtime.threads,
+            task=task,
+            moving_only=moving_only,
         )
 
-    match(pairs, loose=harder)
+    match(pairs, harder, moving_only=False)
+    fixed = has_fixed_background(database)
+    if fixed:
+        forget_pairs(database, pairs)
+        match(pairs, harder, moving_only=True)
     matches = count_matches(database)
     weak = matches.max(axis=1, initial=0) < _FEW_MATCHES
     again = [(a, b) for a, b in pairs if weak[a] or weak[b]]
     if again and not harder:
         forget_pairs(database, again)
-        match(again, loose=True)
+        match(again, True, moving_only=fixed)
         matches = count_matches(database)
     ids = [photo.id for photo in database.photos]
-    return dict(zip(ids, features.tolist(), strict=True)), matches
+    return dict(zip(ids, features.tolist(), strict=True)), matches, fixed
 
 
 def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConfig) -> list[Pair]:
