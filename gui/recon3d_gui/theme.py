@@ -65,7 +65,7 @@ class Ui:
         self._fonts = fonts
         self._listeners: list[Callable[[], None]] = []
         self._items: list[tuple[int | str, str, int]] = []
-        self._tip: int | str = 0
+        self.tip_theme: int | str = 0
         self._build()
 
     def px(self, length: float) -> int:
@@ -86,7 +86,7 @@ class Ui:
         with dpg.tooltip(item, delay=_TIP_SECONDS, tag=f"{item}.tip"):
             dpg.add_text(tag=f"{item}.tip.text", wrap=self.px(_TIP_WIDTH))
         # Its own, or that of the window in which it is made would cut its letters.
-        dpg.bind_item_theme(f"{item}.tip", self._tip)
+        dpg.bind_item_theme(f"{item}.tip", self.tip_theme)
         self.explain_anew(item, text)
 
     def explain_anew(self, item: int | str, text: str) -> None:
@@ -136,7 +136,7 @@ class Ui:
                     for target in ("Button", "ButtonHovered", "ButtonActive", "FrameBg"):
                         self._colour(target, "raised", 120)
         dpg.bind_theme(theme)
-        with dpg.theme() as self._tip, dpg.theme_component(dpg.mvAll):
+        with dpg.theme() as self.tip_theme, dpg.theme_component(dpg.mvAll):
             for style in ("WindowPadding", "ItemSpacing"):
                 distances = map(self.px, _TIP_PADDING)
                 dpg.add_theme_style(getattr(dpg, f"mvStyleVar_{style}"), *distances)

@@ -30,7 +30,7 @@ class PlainUi:
     """Measures and colours without the program's theme."""
 
     theme = "dark"
-    explain, explain_anew, offer = Ui.explain, Ui.explain_anew, Ui.offer
+    explain, explain_anew, offer, tip_theme = Ui.explain, Ui.explain_anew, Ui.offer, 0
 
     def px(self, n: float) -> int:
         return round(n)

@@ -23,7 +23,7 @@ class PlainUi:
     """The window's measures and colours, without a window."""
 
     scale = 1.0
-    explain, explain_anew, offer = Ui.explain, Ui.explain_anew, Ui.offer
+    explain, explain_anew, offer, tip_theme = Ui.explain, Ui.explain_anew, Ui.offer, 0
 
     def px(self, n: float) -> int:
         return round(n)

@@ -49,7 +49,8 @@ def adjustment(project: Project, reached: Mapping[str, Path]) -> AdjustRequest |
         reached=dict(reached),
         config=wanted,
         device=project.device,
-        cuts=is_now.mesh.crop != wanted.mesh.crop,
+        # A solid's floor lies in the frame.
+        cuts=is_now.mesh.crop != wanted.mesh.crop or wanted.solid.watertight,
     )
 
 

@@ -38,7 +38,7 @@ class AdjustRequest:
     """The run's own but for these."""
     device: Device = "auto"
     cuts: bool = False
-    """The crop changes, and with it mesh and texture."""
+    """Mesh and texture change with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
