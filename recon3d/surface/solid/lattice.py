@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 _CELLS = 8
 """Of a block, along each axis."""
 _POINTS = _CELLS + 1
-_BLOCKS_AT_ONCE = 512
+_BLOCKS_AT_ONCE = 128
 _CELLS_AT_ONCE = 1 << 16
 _BITS = 19
 """Of a number of a lattice point along an axis: three, and an edge's direction, fit into 64."""

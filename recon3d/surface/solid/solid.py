@@ -99,7 +99,7 @@ def make_solid(
     if base is not None:
         above = base.above(mesh.vertices.astype(np.float64))[mesh.faces].mean(axis=1) > 0
         if not above.any():
-            raise NotSolidError("Nothing of the model is above its base.", hint="--base plate")
+            raise NotSolidError("Nothing of the model is above its base.", hint="Try --base plate.")
         mesh = keep_faces(mesh, above)
     matter = Matter(mesh, wall, base, task.runtime.threads)
     told = {"wall": wall, "wall_share": matter.bare_share}
