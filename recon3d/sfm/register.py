@@ -152,7 +152,7 @@ def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=4,
+    version=5,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),
