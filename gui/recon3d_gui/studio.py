@@ -357,13 +357,14 @@ class Studio:
 
     def open_file(self, file: Path) -> None:
         """Open a file with the desktop's program for it, or say where it lies."""
-        if not desktop.open_file(file):
-            self.toast(desktop.nothing_opens(file), "warning")
+        desktop.open_file(file, partial(self._nothing_opens, file))
 
     def show_in_folder(self, path: Path) -> None:
         """Show a file or folder in the desktop's file manager, or say where it lies."""
-        if not desktop.show_in_folder(path):
-            self.toast(desktop.nothing_opens(path), "warning")
+        desktop.show_in_folder(path, partial(self._nothing_opens, path))
+
+    def _nothing_opens(self, path: Path) -> None:
+        self._answers.put(partial(self.toast, desktop.nothing_opens(path), "warning"))
 
     def prefer(self, **changed: Any) -> None:
         """Remember something about the user."""

@@ -33,7 +33,7 @@ def test_a_place_is_held_by_one_and_free_when_that_one_lets_go(tmp_path: Path) -
     assert not first.want(place)
     assert not first.elsewhere
     assert not second.want(place)
-    assert f"process {os.getpid()}" in second.elsewhere
+    assert f"Process {os.getpid()}" in second.elsewhere
     assert not place.exists()  # nothing is left beside the photos
     second.want(other)
     assert not second.elsewhere

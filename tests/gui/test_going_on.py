@@ -54,8 +54,9 @@ def test_esc_closes_what_is_in_front_and_leads_back_to_the_model(
     program.wait_for("paths.text")
     program.type("/nowhere")
     program.key("Return")
-    time.sleep(0.5)
-    assert program.wait_for("paths.problem")["value"] == "There is nothing at this path."
+    end = time.monotonic() + 10
+    while program.wait_for("paths.problem")["value"] != "There is nothing at this path.":
+        assert time.monotonic() < end
     program.key("Escape")
     wait_gone(program, "paths")
     program.click("top.calibrate")

@@ -7,8 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _NO_CONSOLE: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
@@ -39,56 +38,72 @@ def notify(title: str, text: str) -> None:
     _run_quietly(command, environment)
 
 
-def open_file(file: Path) -> bool:
-    """Open a file with the program that the desktop has for it; False: there is none to ask."""
+def open_file(file: Path, failed: Callable[[], None]) -> None:
+    """Open a file with the program that the desktop has for it.
+
+    failed: called, from any thread, where there is none.
+    """
+    target = os.fspath(file.absolute())
     if sys.platform == "win32":
         try:
-            os.startfile(file.absolute())
+            os.startfile(target)
         except OSError:
-            return False
-        return True
-    if sys.platform == "darwin":
-        return _run_quietly(["open", os.fspath(file.absolute())])
-    return _open_on_linux(file.absolute())
+            failed()
+    elif sys.platform == "darwin":
+        _try_each([["open", target]], failed)
+    else:
+        _try_each([["xdg-open", target], ["gio", "open", target]], failed)
 
 
-def show_in_folder(path: Path) -> bool:
-    """Open the file manager where a file or folder lies; False: there is none to ask."""
+def show_in_folder(path: Path, failed: Callable[[], None]) -> None:
+    """Open the file manager where a file or folder lies.
+
+    failed: called, from any thread, where there is none.
+    """
     path = path.absolute()
     if sys.platform == "win32":
-        return _run_quietly(["explorer", "/select,", os.fspath(path)])
-    if sys.platform == "darwin":
-        return _run_quietly(["open", "-R", os.fspath(path)])
-    return _open_on_linux(path if path.is_dir() else path.parent)
+        # Its exit code says nothing.
+        _run_quietly(["explorer", "/select,", os.fspath(path)])
+    elif sys.platform == "darwin":
+        _try_each([["open", "-R", os.fspath(path)]], failed)
+    else:
+        open_file(path if path.is_dir() else path.parent, failed)
 
 
 def nothing_opens(path: Path) -> str:
-    """What to say where the desktop could not be asked."""
-    return f"This desktop has no program that opens files (xdg-open). It lies here: {path}"
+    """What to say where the desktop has opened nothing."""
+    return f"This desktop has no program that opens it. It lies here: {path}"
 
 
-def _open_on_linux(path: Path) -> bool:
-    target = os.fspath(path)
-    return _run_quietly(["xdg-open", target]) or _run_quietly(["gio", "open", target])
+def _try_each(commands: Sequence[Sequence[str]], failed: Callable[[], None]) -> None:
+    """The first command that succeeds is enough."""
+
+    def run() -> None:
+        if not any(_run(command) for command in commands):
+            failed()
+
+    threading.Thread(target=run, daemon=True).start()
 
 
-def _run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
-    """Start a program; False: it is not installed."""
+def _run_quietly(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    threading.Thread(target=_run, args=(command, environment), daemon=True).start()
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
+    """Whether a program is installed and has done what it was asked."""
     program = shutil.which(command[0])
     if program is None:
         return False
-
-    def run() -> None:
-        with suppress(OSError):
-            subprocess.run(
-                [program, *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, **(environment or {})},
-                check=False,
-                creationflags=_NO_CONSOLE,
-            )
-
-    threading.Thread(target=run, daemon=True).start()
-    return True
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+            check=False,
+            creationflags=_NO_CONSOLE,
+        )
+    except OSError:
+        return False
+    return done.returncode == 0

@@ -149,7 +149,8 @@ class Saving:
             self._looks.put((seen, content_of(workspace, reached), ""))
         except ReconError as error:
             self._looks.put((seen, None, str(error)))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            # Damaged, or of another version.
             self._looks.put((seen, None, f"The result cannot be read: {error}"))
 
     def _end(self) -> None:

@@ -70,8 +70,10 @@ class ModelBar:
                     tag = f"model.{name.lower()}"
                     self._button(f"{name}...", tag, self._on_menu, f"{tag}_menu", "")
             dpg.set_item_pos("model.bar_row", [px(8), px(6)])
-        with dpg.theme() as roomy, dpg.theme_component(dpg.mvButton):
-            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(8), px(4))
+        with dpg.theme() as roomy:
+            for is_enabled in (True, False):
+                with dpg.theme_component(dpg.mvButton, enabled_state=is_enabled):
+                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(8), px(4))
         dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 
