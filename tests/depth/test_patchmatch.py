@@ -42,7 +42,7 @@ def a_task(*, workers: int = 1, cancel: CancelToken | None = None) -> Task:
     return Task("test", silent, cancel or CancelToken(), runtime)
 
 
-def wall(*, bare: bool = False) -> tuple[PosedPhotos, dict[str, PredictedDepth], dict]:
+def wall(*, faint: bool = False) -> tuple[PosedPhotos, dict[str, PredictedDepth], dict]:
     """Photos of a slanted wall, depth that is wrong by any share in the middle, and the truth."""
     views, rgb, predictions, truth = [], {}, {}, {}
     for number, (centre, turn_deg) in enumerate(zip(CENTRES, TURNS_DEG, strict=True)):
@@ -53,8 +53,9 @@ def wall(*, bare: bool = False) -> tuple[PosedPhotos, dict[str, PredictedDepth],
         wild[MIDDLE] *= 0.8 - 0.05 * number
         confidence[MIDDLE] = 0.1
         photo = frame.rgb.copy()
-        if bare:
-            photo[MIDDLE] = 180
+        if faint:
+            # Steps of 3 or 4 grey levels.
+            photo = np.round(128 + 0.06 * (photo.astype(np.float64) - 128)).astype(np.uint8)
         views.append(view)
         rgb[view.photo_id], truth[view.photo_id] = photo, depth_z
         predictions[view.photo_id] = PredictedDepth(wild, "scene", confidence, view.camera)
@@ -195,17 +196,31 @@ def test_two_points_make_no_triangle() -> None:
     assert (triangulated(known, known, np.ones((40, 40), bool)) == 0).all()
 
 
-@pytest.mark.parametrize(("bare", "share"), [(False, 0.95), (True, 0.9)])
-def test_what_no_view_confirms_is_found(tmp_path: Path, bare: bool, share: float) -> None:
-    """By its texture; where there is none, by the plane between what is confirmed."""
-    posed, predictions, truth = wall(bare=bare)
+@pytest.mark.parametrize("faint", [False, True])
+def test_what_no_view_confirms_is_found(tmp_path: Path, faint: bool) -> None:
+    posed, predictions, truth = wall(faint=faint)
     search_unconfirmed(posed, predictions, RefineConfig(), tmp_path, a_task(), geometric=False)
     found = read_predictions(tmp_path)["0.jpg"]
     error = np.abs(found.values / truth["0.jpg"] - 1)
-    assert (error[MIDDLE] < 0.01).mean() > share
+    assert (error[MIDDLE] < 0.01).mean() > 0.95
+    assert found.confidence[MIDDLE].mean() > 0.6
     # What was confirmed already is not touched.
     corner = slice(10, 30), slice(60, 100)
     np.testing.assert_array_equal(found.values[corner], predictions["0.jpg"].values[corner])
+
+
+def test_what_looks_alike_nowhere_stays(tmp_path: Path) -> None:
+    """Views that all carry on the same plane over a bare part would confirm each other."""
+    posed, predictions, _ = wall()
+    rgb = {photo_id: photo.copy() for photo_id, photo in posed.rgb.items()}
+    for photo in rgb.values():
+        photo[MIDDLE] = 180
+    posed = replace(posed, rgb=rgb)
+    search_unconfirmed(posed, predictions, RefineConfig(), tmp_path, a_task(), geometric=False)
+    found = read_predictions(tmp_path)["0.jpg"]
+    inner = slice(52, 68), slice(66, 94)
+    np.testing.assert_array_equal(found.values[inner], predictions["0.jpg"].values[inner])
+    assert (found.confidence[inner] < 0.2).all()
 
 
 def test_of_a_repeating_pattern_the_second_pass_takes_what_other_views_see(tmp_path: Path) -> None:
@@ -223,7 +238,7 @@ def test_of_a_repeating_pattern_the_second_pass_takes_what_other_views_see(tmp_p
             )
     # At half the distance the left and right photos show the next stripe.
     values = truth["0.jpg"].copy()
-    values[:, :110] *= 0.5
+    values[:, :60] *= 0.5
     predictions["0.jpg"] = replace(predictions["0.jpg"], values=values)
     posed = replace(posed, rgb=rgb)
     right = []
@@ -234,9 +249,10 @@ def test_of_a_repeating_pattern_the_second_pass_takes_what_other_views_see(tmp_p
             posed, predictions, RefineConfig(), folder, a_task(), geometric=geometric
         )
         found = read_predictions(folder)["0.jpg"].values
-        right.append((np.abs(found / truth["0.jpg"] - 1)[:, 10:90] < 0.02).mean())
-    assert right[0] < 0.5
-    assert right[1] > 0.9
+        right.append((np.abs(found / truth["0.jpg"] - 1)[:, 10:50] < 0.02).mean())
+    assert right[0] < 0.2
+    # One round at half the resolution carries a plane only so far.
+    assert right[1] > 0.5
 
 
 def test_what_a_mask_hides_stays_unknown(tmp_path: Path) -> None:
@@ -293,6 +309,27 @@ def test_a_lone_view_and_one_without_depth_stay_what_they_are(tmp_path: Path) ->
     written = read_predictions(tmp_path)
     for photo_id in ("1.jpg", "3.jpg"):
         np.testing.assert_array_equal(written[photo_id].values, predictions[photo_id].values)
+
+
+def test_a_photo_from_the_same_place_has_no_say(tmp_path: Path) -> None:
+    """Every depth looks the same from there."""
+    posed, predictions, truth = wall()
+    first = posed.scene.views[0]
+    twin = View("twin.jpg", first.camera, first.cam_from_world)
+    points = posed.scene.points
+    seen = np.concatenate([points.observations, [(p, len(CENTRES)) for p in range(60)]])
+    scene = replace(
+        posed.scene,
+        views=(*posed.scene.views, twin),
+        points=replace(points, observations=seen),
+    )
+    posed = replace(posed, scene=scene, rgb={**posed.rgb, "twin.jpg": posed.rgb["0.jpg"]})
+    predictions["twin.jpg"] = predictions["0.jpg"]
+    # The two would confirm each other's mistake.
+    config = RefineConfig(min_views=3)
+    search_unconfirmed(posed, predictions, config, tmp_path, a_task(), geometric=True)
+    found = read_predictions(tmp_path)["0.jpg"].values
+    assert (np.abs(found / truth["0.jpg"] - 1)[MIDDLE] < 0.01).mean() > 0.9
 
 
 def test_there_are_as_many_passes_as_asked_for_and_none_for_a_depth_camera() -> None:

@@ -30,6 +30,8 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
 _SOURCES = 5
+_LEAST_APART = 0.1
+"""Distance of a source, as a share of the usual one."""
 _LEAST_ALIKE = 0.5
 """NCC below which what is found is no better than what was there; views that all went on with the
 same plane over the same dark window would confirm each other."""
@@ -78,11 +80,16 @@ def search_unconfirmed(
         others = judges[photo_id]
         confirmed = confirm(view, prediction, others, predictions, config, task)
         active = (confirmed.depth_z == 0) & _inside(posed.masks.get(photo_id), prediction)
-        if others and active.mean() > _LEAST_ACTIVE and (prediction.values > 0).any():
-            own, sources = seen(view), [seen(other) for other in others[:_SOURCES]]
-            seed = zlib.crc32(photo_id.encode())
+        sources = _apart(view, others)
+        if sources and active.mean() > _LEAST_ACTIVE and (prediction.values > 0).any():
             depth_z, unlike = search(
-                own, confirmed, sources, active, seed, task.check, geometric=geometric
+                seen(view),
+                confirmed,
+                [seen(source) for source in sources],
+                active,
+                zlib.crc32(photo_id.encode()),
+                task.check,
+                geometric=geometric,
             )
             found = (depth_z > 0) & (1 - unlike > _LEAST_ALIKE)
             prediction = replace(
@@ -94,6 +101,14 @@ def search_unconfirmed(
 
     paths = depth_file_paths(folder, list(views))
     write_per_view(paths, search_one, BYTES_PER_PIXEL * most_pixels(views.values()), task)
+
+
+def _apart(view: View, others: Sequence[View]) -> list[View]:
+    """The first few that did not stand where the view did: to those, every depth looks alike."""
+    distance = [float(np.linalg.norm(other.centre_world - view.centre_world)) for other in others]
+    least = _LEAST_APART * float(np.median(distance)) if distance else 0.0
+    far = [other for other, d in zip(others, distance, strict=True) if d > 0 and d >= least]
+    return far[:_SOURCES]
 
 
 def _confidence(likeness: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
