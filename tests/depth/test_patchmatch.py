@@ -22,7 +22,7 @@ from recon3d.depth.patchmatch.levels import (
     Picture,
     enlarged,
     inverse_of,
-    reduced,
+    nearest,
     side_by_side,
     with_slopes,
 )
@@ -142,8 +142,8 @@ def test_the_true_plane_looks_alike_and_a_steep_one_does_not() -> None:
     assert alike < 0.02
     assert tilted > 10 * alike
     # Outside of the source, and behind it.
-    nearest = np.float32(5), np.float32(0), np.float32(0)
-    assert kernel._unlike(photos, 0, 2, y, *nearest, np.float32(1), window, weights,
+    outside = np.float32(5), np.float32(0), np.float32(0)
+    assert kernel._unlike(photos, 0, 2, y, *outside, np.float32(1), window, weights,
                           deviations) == kernel.WORST  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def test_depth_that_another_view_agrees_with_leads_back_to_the_pixel() -> None:
 def test_a_plane_survives_a_change_of_resolution() -> None:
     y, x = np.mgrid[:120, :160].astype(np.float32)
     fine = (0.2 + 0.0005 * x + 0.0003 * y).astype(np.float32)
-    coarse = with_slopes(reduced(fine, (30, 40)))
+    coarse = with_slopes(nearest(fine, (30, 40)))
     inner = coarse[8:22, 8:32]
     np.testing.assert_allclose(inner[..., 1], 4 * 0.0005, rtol=1e-3)
     np.testing.assert_allclose(inner[..., 2], 4 * 0.0003, rtol=1e-3)

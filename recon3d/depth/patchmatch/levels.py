@@ -85,8 +85,8 @@ def inverse_of(depth_z: Map) -> Map:
     return np.divide(1, depth_z, out=np.zeros_like(depth_z), where=depth_z > 0)
 
 
-def reduced(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The pixels of a map in the middles of those of a smaller one (height, width).
+def nearest(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map at another size (height, width): of every pixel the one under its middle.
 
     A mean across an edge would be a depth that nothing has.
     """

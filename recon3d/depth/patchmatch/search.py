@@ -18,7 +18,7 @@ from recon3d.depth.patchmatch.levels import (
     camera_at,
     enlarged,
     inverse_of,
-    reduced,
+    nearest,
     side_by_side,
     with_slopes,
 )
@@ -63,7 +63,7 @@ class Seen:
     def at(self, level: int, *, with_depth: bool) -> Picture:
         """The view at SHARES[level]."""
         grey = self.pictures[level]
-        inverse_z = inverse_of(reduced(self.depth.values, grey.shape)) if with_depth else None
+        inverse_z = inverse_of(nearest(self.depth.values, grey.shape)) if with_depth else None
         return Picture(self.view, camera_at(self.depth.camera, SHARES[level]), grey, inverse_z)
 
 
@@ -95,27 +95,26 @@ def search(
     least, most = np.percentile(inverse_z[inverse_z > 0], [0.5, 99.5]) * (1 / _ROOM, _ROOM)
     found: State | None = None
     between: Planes | None = None
-    for level, rounds in list(enumerate(_ROUNDS))[-1 if geometric else 0 :]:
+    for level in range(len(SHARES))[-1 if geometric else 0 :]:
         picture = own.at(level, with_depth=False)
         size = picture.grey.shape
-        wanted = reduced(active, size)
+        wanted = nearest(active, size)
         if between is None:
             between = triangulated(confirmed.depth_z, confirmed.agreeing_views, wanted)
         else:
             between = enlarged(between, size)
-        before = with_slopes(reduced(inverse_z, size))
-        stay = _STAY[0] + _STAY[1] * reduced(own.depth.confidence, size)
+        before = with_slopes(nearest(inverse_z, size))
+        stay = _STAY[0] + _STAY[1] * nearest(own.depth.confidence, size)
         guesses: list[tuple[Planes, Map | float]] = [(before, stay), (between, _TRIANGLES)]
         if found is not None:
             guesses.append((enlarged(found.planes, size), _COARSER))
         others = [source.at(level, with_depth=geometric) for source in sources]
         numbers = _numbers(picture.camera.fx_px, least, most, _DISAGREE if geometric else 0.0)
-        found = _search_level(
-            side_by_side(picture, others), _priors(guesses), wanted, numbers, rounds, seed, check
-        )
+        photos, priors = side_by_side(picture, others), _priors(guesses)
+        found = _search_level(photos, priors, wanted, numbers, _ROUNDS[level], seed, check)
     assert found is not None
     inverse_z = enlarged(found.planes, active.shape)[..., 0]
-    unlike = reduced(found.unlike, active.shape)
+    unlike = nearest(found.unlike, active.shape)
     # Where no source shows a pixel, anything is as good.
     good = active & (unlike < WORST) & (inverse_z > least) & (inverse_z < most)
     return np.divide(1, inverse_z, out=np.zeros_like(inverse_z), where=good), unlike
