@@ -17,7 +17,7 @@ from recon3d.core.transform import Rigid
 from recon3d.depth.consistency import RefineConfig
 from recon3d.depth.estimate import read_predictions
 from recon3d.depth.patchmatch import kernel
-from recon3d.depth.patchmatch.kernel_types import Photos
+from recon3d.depth.patchmatch.kernel_types import Photos, Priors
 from recon3d.depth.patchmatch.levels import (
     Picture,
     enlarged,
@@ -26,6 +26,7 @@ from recon3d.depth.patchmatch.levels import (
     side_by_side,
     with_slopes,
 )
+from recon3d.depth.patchmatch.search import _numbers
 from recon3d.depth.patchmatch.stages import passes, search_unconfirmed
 from recon3d.depth.patchmatch.triangles import triangulated
 from recon3d.run.compiled import compiled
@@ -223,36 +224,38 @@ def test_what_looks_alike_nowhere_stays(tmp_path: Path) -> None:
     assert (found.confidence[inner] < 0.2).all()
 
 
-def test_of_a_repeating_pattern_the_second_pass_takes_what_other_views_see(tmp_path: Path) -> None:
-    posed, predictions, truth = wall()
+def test_which_repeat_of_a_pattern_it_is_the_depth_of_other_views_tells() -> None:
+    posed, _, truth = wall()
     repeat = CENTRES[1][0]
-    rgb = {}
+    striped = {}
     for view in posed.scene.views:
         points_cam = pixel_rays(view.camera) * truth[view.photo_id][..., None].astype(np.float64)
-        x = (view.cam_from_world.inverse() @ points_cam)[..., 0]
-        grey = 128 + 60 * np.cos(2 * np.pi * x / repeat)
-        rgb[view.photo_id] = np.repeat(grey[..., None], 3, -1).astype(np.uint8)
-        if view.photo_id != "0.jpg":
-            predictions[view.photo_id] = replace(
-                predictions[view.photo_id], values=truth[view.photo_id]
-            )
-    # At half the distance the left and right photos show the next stripe.
-    values = truth["0.jpg"].copy()
-    values[:, :60] *= 0.5
-    predictions["0.jpg"] = replace(predictions["0.jpg"], values=values)
-    posed = replace(posed, rgb=rgb)
-    right = []
-    for geometric in (False, True):
-        folder = tmp_path / str(geometric)
-        folder.mkdir()
-        search_unconfirmed(
-            posed, predictions, RefineConfig(), folder, a_task(), geometric=geometric
-        )
-        found = read_predictions(folder)["0.jpg"].values
-        right.append((np.abs(found / truth["0.jpg"] - 1)[:, 10:50] < 0.02).mean())
-    assert right[0] < 0.2
-    # One round at half the resolution carries a plane only so far.
-    assert right[1] > 0.5
+        x_world = (view.cam_from_world.inverse() @ points_cam)[..., 0]
+        grey = 128 + 60 * np.cos(2 * np.pi * x_world / repeat)
+        striped[view.photo_id] = np.repeat(grey[..., None], 3, -1).astype(np.uint8)
+    photos = side_by_side_at_full_size(replace(posed, rgb=striped), inverse=truth)
+    x, y = 80, 60
+    window, weights, deviations = window_of(photos, x, y)
+    nothing = np.zeros((1, 120, 160, 3), np.float32)
+    priors = Priors(nothing, nothing[..., 0], np.zeros(1, bool))
+    price = np.array([1, 0, 0], np.float32)
+
+    def cost(plane: np.ndarray, disagree: float) -> float:
+        numbers = _numbers(150.0, 0.01, 9.0, disagree)
+        return kernel._priced(
+            photos, priors, x, y, plane, numbers, np.float32(0), price, window, weights,
+            deviations, np.float32(np.inf),
+        )[0]  # fmt: skip
+
+    true = with_slopes(inverse_of(truth["0.jpg"]))[y, x]
+    # At about half the distance the next photo shows the next stripe.
+    nearer = [true * np.float32(factor) for factor in np.linspace(1.8, 2.2, 41)]
+    repeated = min(nearer, key=lambda plane: cost(plane, 0.0))
+    assert cost(true, 0.0) < 0.05
+    assert cost(repeated, 0.0) < 0.05
+    assert cost(true, 0.2) < 0.1
+    # Three pixels and more count as three.
+    assert cost(repeated, 0.2) == pytest.approx(cost(repeated, 0.0) + 0.6, abs=1e-5)
 
 
 def test_what_a_mask_hides_stays_unknown(tmp_path: Path) -> None:
