@@ -13,6 +13,7 @@ from recon3d.depth import align, plain_regions
 from recon3d.depth.align import ALIGN
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE, choose_model
+from recon3d.depth.patchmatch.stages import passes
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
 from recon3d.georef.frame import FRAME, check_photos
@@ -95,6 +96,8 @@ def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) 
         made.aligned = work.run(ALIGN, config.align, posed, made.predictions)
     if plain_regions.is_needed(posed.value, config.refine):
         made.aligned = work.run(COMPLETE_PLAIN_REGIONS, config.refine, posed, made.aligned)
+    for each in passes(posed.value, config.refine):
+        made.aligned = work.run(each, config.refine, posed, made.aligned)
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return

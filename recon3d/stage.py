@@ -8,6 +8,7 @@ from typing import Any
 from recon3d.depth.align import ALIGN
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE
+from recon3d.depth.patchmatch.stages import GEOMETRIC, PATCHMATCH
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
@@ -30,6 +31,8 @@ STAGES: Mapping[str, Stage[Any]] = {
         ESTIMATE,
         ALIGN,
         COMPLETE_PLAIN_REGIONS,
+        PATCHMATCH,
+        GEOMETRIC,
         CHECK_CONSISTENCY,
         SETTLE,
         FUSE,

@@ -42,6 +42,8 @@ _TITLES = {
     "depth": "Estimate depth",
     "align": "Align the depth",
     "planes": "Fit planes to plain regions",
+    "patchmatch": "Search slanted planes",
+    "geometric": "Search where views disagree",
     "refine": "Check the depth",
     "fuse": "Fuse the surface",
     "scale": "Settle the scale",

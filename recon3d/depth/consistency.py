@@ -60,6 +60,11 @@ class RefineConfig:
     """Whether plain walls, on which nothing can be matched, get the plane through what is
     confirmed around them. Other views must confirm it like any depth."""
 
+    search_passes: Annotated[int, Range(least=0, most=2)] = 2
+    """Searches for slanted planes where no other view confirms a depth: the first by what the
+    photos look like, a second also by what the other views say by then. 0 leaves holes there and
+    takes about half the time."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_ranges(self, "refine")

@@ -48,6 +48,8 @@ COSTS: Mapping[str, Cost] = {
     "depth": Cost(Step.DEPTH, 4.5, "look at a megapixel of depth", is_even=True, is_usual=True),
     "align": Cost(Step.DEPTH, 0.3, is_even=True),
     "planes": Cost(Step.DEPTH, 0.4, is_even=True, is_usual=True),
+    "patchmatch": Cost(Step.DEPTH, 1.9, is_usual=True),
+    "geometric": Cost(Step.DEPTH, 1.2, is_usual=True),
     "refine": Cost(Step.DEPTH, 0.3, is_even=True, is_usual=True),
     "scale": Cost(Step.DEPTH, 0.3),
     "fuse": Cost(Step.SURFACE, 0.6, is_even=True, is_usual=True),

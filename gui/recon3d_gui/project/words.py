@@ -77,6 +77,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "refine.max_error_px": _expert("Tolerance in photos", "px"),
         "refine.max_depth_error": _expert("Tolerance in depth", "of it"),
         "refine.plain_regions": _expert("Planes on plain walls"),
+        "refine.search_passes": _expert("Searches for slanted planes", zero="none"),
     },
     "Surface": {
         "fuse.surface": Words(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, Int64
+
+from recon3d.run.compiled import compiled
 
 _MOST_STEPS = 100_000
 _JITTER = 1e-6
@@ -96,7 +97,7 @@ def vote(
     return Votes(facets, free, solid)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _normal(points, cells, cell, k):
     """Outward normal, not unit, of the facet opposite corner k, and one of its corners."""
     a, b, c = cells[cell, (k + 1) & 3], cells[cell, (k + 2) & 3], cells[cell, (k + 3) & 3]
@@ -122,7 +123,7 @@ def _normal(points, cells, cell, k):
     return x, y, z, a
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _start(points, cells, starts, around, p, dx, dy, dz):
     """The cell around point p into which a direction leads, and the corner that p is in it."""
     best, best_cell, best_corner = -1e300, -1, -1
@@ -142,7 +143,7 @@ def _start(points, cells, starts, around, p, dx, dy, dz):
     return best_cell, best_corner
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _exit(points, cells, cell, entered, ox, oy, oz, dx, dy, dz):
     """The facet by which a ray leaves a cell, and how far along the ray."""
     facet, nearest = -1, 1e300
@@ -159,7 +160,7 @@ def _exit(points, cells, cell, entered, ox, oy, oz, dx, dy, dz):
     return facet, max(nearest, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _first_exit(points, cells, cell, corner, ox, oy, oz, dx, dy, dz):
     """As `_exit`, from a corner: only the facet opposite it can be left by."""
     x, y, z, a = _normal(points, cells, cell, corner)
@@ -170,7 +171,7 @@ def _first_exit(points, cells, cell, corner, ox, oy, oz, dx, dy, dz):
     return corner, max(far, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _facet_back(neighbours, cell, other):
     back = 0
     for k in range(4):
@@ -179,7 +180,7 @@ def _facet_back(neighbours, cell, other):
     return back
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _walk_all(
     points, cells, neighbours, starts, around, point, camera, weight, sigma, facets, free, solid
 ):
@@ -230,7 +231,7 @@ def _walk_all(
         solid[cell] += w
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _circumspheres(points, cells):
     count = len(cells)
     centres, radii = np.empty((count, 3)), np.empty(count)
@@ -271,7 +272,7 @@ def _circumspheres(points, cells):
     return centres, radii
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _badness(points, cells, neighbours, centres, radii):
     found = np.zeros(cells.shape, np.float32)
     for t in range(len(cells)):

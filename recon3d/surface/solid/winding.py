@@ -11,11 +11,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import numba
 import numpy as np
 from jaxtyping import Float, Float64, Int64, UInt64
 
 from recon3d.core.surface import Mesh
+from recon3d.run.compiled import compiled
 
 _LEAF_FACES = 12
 _FAR = 2.5
@@ -107,7 +107,7 @@ def _clusters(
     return middles, normals, radii
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _walk(corners, starts, middles, normals, radii, far, points, found):
     leaves = len(starts) - 1
     stack = np.empty(128, np.int64)

@@ -1,0 +1,1 @@
+"""Slanted planes for the pixels that no other view confirms (PatchMatch)."""
