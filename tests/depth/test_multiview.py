@@ -26,7 +26,7 @@ from recon3d.depth.multiview.matching import (
     sample,
     source_grid,
 )
-from recon3d.depth.multiview.network import MultiViewNet, Views, _convex_upsampled
+from recon3d.depth.multiview.network import MultiViewNet, Views, _convex_upsampled, _search_range
 from recon3d.depth.multiview.samples import Sample, collate, make_sample
 from recon3d.depth.registry import make_estimator
 from recon3d.depth.synthetic import RenderedScene, render_scene
@@ -113,6 +113,25 @@ def test_upsampling_puts_each_new_pixel_where_its_parent_is() -> None:
     only_centre[:, 4] = 50
     fine = _convex_upsampled(values, only_centre.view(1, 36, 3, 4))
     torch.testing.assert_close(fine, values.repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+def test_on_both_sides_of_a_deep_edge_the_search_goes_on_around_what_is_there() -> None:
+    coarse = torch.full((1, 6, 8), 0.1)
+    coarse[..., 4:] = 0.9
+    centre, reach = _search_range(coarse, torch.full_like(coarse, 1e-3), 64)
+    own = coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert ((centre - own).abs() <= reach).all()
+    # Eight planes, not a look at everything.
+    assert reach.max() <= 8 / 63 + 1e-6
+
+
+def test_across_a_shallow_edge_the_search_spans_both_sides() -> None:
+    coarse = torch.full((1, 6, 8), 0.5)
+    coarse[..., 4:] = 0.56
+    centre, reach = _search_range(coarse, torch.full_like(coarse, 1e-3), 64)
+    edge = slice(7, 9)
+    assert (centre[..., edge] - reach[..., edge] <= 0.515).all()
+    assert (centre[..., edge] + reach[..., edge] >= 0.545).all()
 
 
 def draw(scene: RenderedScene, seed: int) -> Sample:
