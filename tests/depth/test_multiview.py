@@ -77,6 +77,25 @@ def test_points_fall_on_the_source_where_the_cameras_say() -> None:
     np.testing.assert_allclose(found_px, xy_px, atol=1e-3)
 
 
+def test_half_precision_looks_up_the_very_pixels() -> None:
+    stripes = (torch.arange(160) % 2).float().expand(1, 1, 4, -1)
+    x = (torch.arange(160) + 0.5) / 80 - 1
+    grid = torch.stack([x, torch.zeros(160)], -1)[None, None, None]
+    for kind in (torch.float32, torch.float16, torch.bfloat16):
+        found = sample(stripes.to(kind), grid)
+        assert found.dtype == kind
+        # Float32 knows the places to 1e-5 of a pixel; bfloat16 alone would be off by 0.3.
+        torch.testing.assert_close(found[0, 0, 0, 0].float(), stripes[0, 0, 0], rtol=0, atol=1e-3)
+
+
+def test_mixed_precision_does_not_move_the_places_that_are_looked_up() -> None:
+    matrix = torch.tensor([[[0.99, 0.01, 0.03, 0.2], [0.0, 1.01, -0.02, 0.1], [0.0, 0.01, 1, 0.0]]])
+    inverse_depth = torch.linspace(0.1, 1, 8).view(1, 8, 1, 1)
+    exact = source_grid(matrix, inverse_depth, (48, 64))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(source_grid(matrix, inverse_depth, (48, 64)), exact)
+
+
 def test_matching_scores_are_those_of_the_classical_method() -> None:
     request = plane_scene.request()
     camera = request.reference.camera

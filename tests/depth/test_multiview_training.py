@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -127,6 +128,23 @@ def test_the_command_renders_trains_and_says_how_to_use_the_result(
     model = re.search("--depth-model (.*)", out)
     assert model
     assert make_estimator(model.group(1), {}, Runtime(device="cpu")).name == "multiview"
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_with_mixed_precision_and_keeps_to_its_time(
+    bank: SceneBank, tmp_path: Path
+) -> None:
+    data = replace(DATA, parts=2, batch=2)
+    schedule = Schedule(seconds=20, validate_every=10_000)
+    task = Task("train", silent, CancelToken())
+    start = read_start(Path("shipped"))
+    began = time.monotonic()
+    path, errors = train_multiview(
+        bank, data, schedule, tmp_path, torch.device("cuda"), task, start
+    )
+    assert time.monotonic() - began < 25
+    assert json.loads(path.read_text(encoding="utf-8"))["card"]["step"] > 20
+    assert all(np.isfinite(list(errors.values())))
 
 
 def test_training_starts_from_given_weights_and_remembers_which(

@@ -33,6 +33,7 @@ def make_sample(
 ) -> Sample:  # fmt: skip
     """One reference, cropped to `size` (width_px, height_px) at most, with its sources.
 
+    generator lives on the CPU, wherever the scene does; on a GPU the photos' faults are others.
     at_edges is the chance that the crop is laid around a depth edge. Sources are cropped to where
     the reference's crop may be seen, so that photos of full resolution cost no more.
 
@@ -47,7 +48,8 @@ def make_sample(
     reference = int(uniform(0, count))
     others = torch.randperm(count - 1, generator=generator)[:sources] + 1
     chosen = [reference, *((reference + others) % count).tolist()]
-    rgb = degrade(scene.rgb[chosen], generator).float() / 255
+    faults = torch.Generator(scene.rgb.device).manual_seed(int(uniform(0, 1 << 30)))
+    rgb = degrade(scene.rgb[chosen], faults).float() / 255
     if uniform(0, 1) < 0.1:
         rgb = rgb.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
