@@ -172,7 +172,7 @@ def test_a_few_seconds_end_in_time_with_weights_that_can_be_used(
     alone = Runtime(device="cpu", workers=1)
     monkeypatch.setattr("recon3d.cli.train_multiview.Runtime", lambda: alone)
     sizes = "--scenes 5000 --parts 1 --batch 1 --width-px 64 --height-px 48 --scene-px 96"
-    sizes += " --validation-scenes 1 --seconds 2 --start shipped --device cpu"
+    sizes += " --validation-scenes 1 --seconds 1 --start shipped --device cpu"
     command = parse(["train", "multiview", *sizes.split(), "--out", str(tmp_path)])
     assert perform(command, CancelToken()) == 0
     card = json.loads((tmp_path / "recon3d.json").read_text(encoding="utf-8"))["card"]
