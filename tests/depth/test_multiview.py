@@ -26,7 +26,7 @@ from recon3d.depth.multiview.matching import (
     sample,
     source_grid,
 )
-from recon3d.depth.multiview.network import MultiViewNet, Views, _convex_upsampled
+from recon3d.depth.multiview.network import MultiViewNet, Views, _convex_upsampled, _search_range
 from recon3d.depth.multiview.samples import Sample, collate, make_sample
 from recon3d.depth.registry import make_estimator
 from recon3d.depth.synthetic import RenderedScene, render_scene
@@ -77,6 +77,25 @@ def test_points_fall_on_the_source_where_the_cameras_say() -> None:
     np.testing.assert_allclose(found_px, xy_px, atol=1e-3)
 
 
+def test_half_precision_looks_up_the_very_pixels() -> None:
+    stripes = (torch.arange(160) % 2).float().expand(1, 1, 4, -1)
+    x = (torch.arange(160) + 0.5) / 80 - 1
+    grid = torch.stack([x, torch.zeros(160)], -1)[None, None, None]
+    for kind in (torch.float32, torch.float16, torch.bfloat16):
+        found = sample(stripes.to(kind), grid)
+        assert found.dtype == kind
+        # Float32 knows the places to 1e-5 of a pixel; bfloat16 alone would be off by 0.3.
+        torch.testing.assert_close(found[0, 0, 0, 0].float(), stripes[0, 0, 0], rtol=0, atol=1e-3)
+
+
+def test_mixed_precision_does_not_move_the_places_that_are_looked_up() -> None:
+    matrix = torch.tensor([[[0.99, 0.01, 0.03, 0.2], [0.0, 1.01, -0.02, 0.1], [0.0, 0.01, 1, 0.0]]])
+    inverse_depth = torch.linspace(0.1, 1, 8).view(1, 8, 1, 1)
+    exact = source_grid(matrix, inverse_depth, (48, 64))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(source_grid(matrix, inverse_depth, (48, 64)), exact)
+
+
 def test_matching_scores_are_those_of_the_classical_method() -> None:
     request = plane_scene.request()
     camera = request.reference.camera
@@ -113,6 +132,25 @@ def test_upsampling_puts_each_new_pixel_where_its_parent_is() -> None:
     only_centre[:, 4] = 50
     fine = _convex_upsampled(values, only_centre.view(1, 36, 3, 4))
     torch.testing.assert_close(fine, values.repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+def test_on_both_sides_of_a_deep_edge_the_search_goes_on_around_what_is_there() -> None:
+    coarse = torch.full((1, 6, 8), 0.1)
+    coarse[..., 4:] = 0.9
+    centre, reach = _search_range(coarse, torch.full_like(coarse, 1e-3), 64)
+    own = coarse.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert ((centre - own).abs() <= reach).all()
+    # Eight planes, not a look at everything.
+    assert reach.max() <= 8 / 63 + 1e-6
+
+
+def test_across_a_shallow_edge_the_search_spans_both_sides() -> None:
+    coarse = torch.full((1, 6, 8), 0.5)
+    coarse[..., 4:] = 0.56
+    centre, reach = _search_range(coarse, torch.full_like(coarse, 1e-3), 64)
+    edge = slice(7, 9)
+    assert (centre[..., edge] - reach[..., edge] <= 0.515).all()
+    assert (centre[..., edge] + reach[..., edge] >= 0.545).all()
 
 
 def draw(scene: RenderedScene, seed: int) -> Sample:

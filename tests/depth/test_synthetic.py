@@ -45,7 +45,7 @@ def scenes() -> list[RenderedScene]:
 
 
 def test_every_kind_of_scene_is_another(scenes: list[RenderedScene]) -> None:
-    assert len({scene.kind for scene in scenes}) == len(kinds.KINDS) >= 7
+    assert len({scene.kind for scene in scenes}) == len(kinds.KINDS) >= 11
 
 
 def test_a_floor_that_runs_under_the_camera_has_exact_depth_at_pixel_centres() -> None:
@@ -100,7 +100,7 @@ def test_most_pixels_have_depth_and_nothing_blocks_the_lens(scenes: list[Rendere
     for scene in scenes:
         for depth_z in scene.depth_z:
             known = depth_z[depth_z > 0]
-            assert known.numel() > 0.6 * depth_z.numel()
+            assert known.numel() > 0.48 * depth_z.numel()
             assert known.quantile(0.03) > 0.1 * known.median()
 
 

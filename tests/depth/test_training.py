@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from recon3d.core.errors import Cancelled, EstimatorError
+from recon3d.depth.training import loop
 from recon3d.depth.training.loop import CHECKPOINT, Schedule, train
 from recon3d.run.task import CancelToken, Event, Task, silent
 
@@ -125,3 +126,60 @@ def test_the_run_ends_early_when_nothing_gets_better(tmp_path):
     train(objective, schedule, tmp_path, CPU, task())
     # The first validation is the best; three more are not better.
     assert objective.seen[-1] <= 9
+
+
+class Clock:
+    """Time that passes by the work that is done, not by the clock on the wall."""
+
+    def __init__(self, monkeypatch, objective: Doubling, step: float, validation: float) -> None:
+        self.now = 100.0
+        monkeypatch.setattr("recon3d.depth.training.loop.time.monotonic", lambda: self.now)
+        learn, judge = objective.loss, objective.validate
+
+        def loss(model, batch):
+            self.now += step
+            return learn(model, batch)
+
+        def validate(model):
+            self.now += validation
+            return judge(model)
+
+        objective.loss, objective.validate = loss, validate
+
+
+def test_a_budget_of_seconds_is_kept_and_the_learning_rate_ends_with_it(tmp_path, monkeypatch):
+    objective = Doubling()
+    clock = Clock(monkeypatch, objective, step=2.0, validation=5.0)
+    rates: list[float] = []
+    learn = loop._rate_share
+    monkeypatch.setattr(
+        loop, "_rate_share", lambda *given: rates.append(learn(*given)) or rates[-1]
+    )
+    schedule = Schedule(steps=10_000, seconds=100, warmup_steps=3, validate_every=10**6)
+    train(objective, schedule, tmp_path, CPU, task())
+    # One validation at the start, one at the end; one more fits for whoever judges the result.
+    assert 100 - 2 * 5 - 2 * 2 <= clock.now - 100 <= 100 - 5
+    assert max(rates) == 1.0 or max(rates) > 0.98
+    assert rates[-1] < 0.02
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert (tmp_path / CHECKPOINT).exists()
+
+
+def test_with_seconds_to_spare_the_steps_end_the_run(tmp_path, monkeypatch):
+    objective = Doubling()
+    clock = Clock(monkeypatch, objective, step=1.0, validation=1.0)
+    train(objective, Schedule(steps=20, seconds=1000), tmp_path, CPU, task())
+    assert clock.now - 100 < 30
+    assert len(objective.seen) == 20
+
+
+def test_a_run_within_a_budget_goes_on_with_what_was_left_of_it(tmp_path, monkeypatch):
+    schedule = Schedule(steps=10_000, seconds=60, warmup_steps=3, validate_every=10**6)
+    first = Doubling()
+    clock = Clock(monkeypatch, first, step=1.0, validation=1.0)
+    with pytest.raises(Cancelled):
+        train(first, schedule, tmp_path, CPU, cancel_at(40))
+    second = Doubling()
+    clock = Clock(monkeypatch, second, step=1.0, validation=1.0)
+    train(second, schedule, tmp_path, CPU, task())
+    assert clock.now - 100 < 25

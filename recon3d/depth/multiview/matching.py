@@ -50,7 +50,8 @@ def source_grid(projection: Tensor, inverse_depth: Tensor, size: tuple[int, int]
     ]
     y, x = torch.meshgrid(*centres, indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], -1)
-    rays = torch.einsum("bij,hwj->bhwi", projection[..., :3].float(), pixels)
+    # No matrix product: mixed precision would do that with eight bits, which is pixels here.
+    rays = (projection[:, None, None, :, :3].float() * pixels[..., None, :]).sum(-1)
     offset = projection[:, None, None, None, :, 3].float()
     points = rays[:, None] + inverse_depth.float()[..., None] * offset
     return points[..., :2] / points[..., 2:].clamp_min(1e-6)
@@ -60,8 +61,9 @@ def sample(values: Tensor, grid: Tensor) -> Tensor:
     """(b, c, h', w') looked up at a (b, n, h, w, 2) grid -> (b, c, n, h, w); 0 outside."""
     batch, planes, height, width, _ = grid.shape
     flat = grid.reshape(batch, planes * height, width, 2)
-    found = F.grid_sample(values, flat.to(values.dtype), align_corners=False)
-    return found.view(batch, -1, planes, height, width)
+    # bfloat16's eight bits would be off by half a pixel at the border of a photo.
+    found = F.grid_sample(values.float(), flat.float(), align_corners=False)
+    return found.to(values.dtype).view(batch, -1, planes, height, width)
 
 
 def inside(grid: Tensor) -> Tensor:

@@ -234,12 +234,23 @@ def _search_range(coarse: Tensor, spread: Tensor, planes: int) -> tuple[Tensor, 
     """Centre and half width (b, 2 h, 2 w) of the range to search again.
 
     One plane at least; wider where the network wavers, and across edges as far as both sides.
+    Where both are farther apart than any range reaches, each pixel searches around the depth of
+    its own cell: a mean of the two sides would be in mid-air, out of reach of either.
     """
     coarse, spread = coarse.detach()[:, None], spread.detach()[:, None]
-    jump = F.max_pool2d(coarse, 3, 1, 1) + F.max_pool2d(-coarse, 3, 1, 1)
+    jump = 0.75 * (F.max_pool2d(coarse, 3, 1, 1) + F.max_pool2d(-coarse, 3, 1, 1))
     step = 1 / (planes - 1)
-    reach = torch.maximum(spread, 0.75 * jump).clamp(1.25 * step, 8 * step)
-    return enlarge(coarse)[:, 0], enlarge(reach)[:, 0]
+    least, most = 1.25 * step, 8 * step
+    smooth = enlarge(coarse), enlarge(torch.maximum(spread, jump).clamp(least, most))
+    own = _repeated(coarse), _repeated(spread.clamp(least, most))
+    apart = enlarge((jump > most).float()) > 0
+    centre, reach = (torch.where(apart, a, b)[:, 0] for a, b in zip(own, smooth, strict=True))
+    return centre, reach
+
+
+def _repeated(x: Tensor) -> Tensor:
+    """Twice the size, every value four times."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def _convex_upsampled(values: Tensor, weights: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recon3d.depth.multiview.losses import losses, relative_error
+from recon3d.depth.multiview.edges import near_edges
+from recon3d.depth.multiview.losses import is_right, losses, relative_error
 from recon3d.depth.multiview.network import Estimate, MultiViewNet
 from recon3d.depth.multiview.recipe import MultiViewData
 from recon3d.depth.multiview.samples import Sample, collate, make_sample
@@ -53,26 +54,33 @@ class MultiViewObjective:
     def validate(self, model: nn.Module) -> dict[str, float]:
         """Means over the held-out scenes.
 
-        Shares more than 5 % off, relative error, share within 2 %, and how far the stated trust
-        is from the share that is right.
+        Shares more than 5 % off, of all pixels and of those near depth edges; relative error; share
+        within 2 %; share of the sky that is trusted; and how far the stated trust is from the share
+        that is right.
         """
-        errors, trust = [], []
+        errors, edges, trust, right, sky = [], [], [], [], []
         for number in self._data.held_out:
             sample = self._held_out(number)
             estimate = model(sample.views)
             error = relative_error(estimate.full, sample.views, sample.depth_z)
             known = sample.depth_z > 0
             errors.append(error[known].clamp_max(1.0))
-            trust.append(estimate.trust[known].sigmoid())
-        within = [
-            float(np.mean([(error < limit).float().mean().item() for error in errors]))
-            for limit in (0.02, 0.05)
-        ]
+            edges.append(error[known & near_edges(sample.depth_z)])
+            trust.append(estimate.trust.sigmoid().flatten())
+            right.append(is_right(estimate.full, sample.views, sample.depth_z).flatten())
+            sky.append(estimate.trust[~known] > 0)
+
+        def mean(values: list[Tensor]) -> float:
+            shares = [value.float().mean().item() for value in values if len(value)]
+            return float(np.mean(shares)) if shares else 0.0
+
         return {
-            "missed": 1 - within[1],
-            "relative_error": float(np.mean([error.mean().item() for error in errors])),
-            "within_2_percent": within[0],
-            "trust_error": _calibration_error(torch.cat(errors) < 0.02, torch.cat(trust)),
+            "missed": mean([error > 0.05 for error in errors]),
+            "missed_at_edges": mean([error > 0.05 for error in edges]),
+            "relative_error": mean(errors),
+            "within_2_percent": mean([error < 0.02 for error in errors]),
+            "sky_trusted": mean([torch.cat(sky)]),
+            "trust_error": _calibration_error(torch.cat(right), torch.cat(trust)),
         }
 
     def pictures(self, model: nn.Module) -> Mapping[str, Tensor]:
@@ -105,8 +113,11 @@ class MultiViewObjective:
             height, width = scene.rgb.shape[-2:]
             window = size if width >= height else size[::-1]
             samples.append(
-                make_sample(scene, generator, size=window, sources=sources, planes=planes)
-            )
+                make_sample(
+                    scene, generator, size=window, sources=sources, planes=planes,
+                    at_edges=self._data.at_edges,
+                )
+            )  # fmt: skip
         return collate(samples)
 
 

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recon3d.depth.multiview.edges import depth_edges
 from recon3d.depth.multiview.matching import projection
 from recon3d.depth.multiview.network import SIZE_STEP, Views
 from recon3d.depth.synthetic import RenderedScene, degrade
 
 _MOST_POINTS = 800
+_SOURCE_SHARE = 1.4
+"""A source is cropped too, to so much more than the reference in both directions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +24,18 @@ class Sample:
 
     views: Views
     depth_z: Tensor
-    """(b, h, w) of the references; 0 where nothing is known."""
+    """(b, h, w) of the references; 0 where nothing is: the sky."""
 
 
 def make_sample(
     scene: RenderedScene, generator: torch.Generator, *, size: tuple[int, int], sources: int,
-    planes: int,
+    planes: int, at_edges: float = 0.0,
 ) -> Sample:  # fmt: skip
     """One reference, cropped to `size` (width_px, height_px) at most, with its sources.
+
+    generator lives on the CPU, wherever the scene does; on a GPU the photos' faults are others.
+    at_edges is the chance that the crop is laid around a depth edge. Sources are cropped to where
+    the reference's crop may be seen, so that photos of full resolution cost no more.
 
     Everything that is never perfect in reality is disturbed: the photos, the cameras, the sparse
     points and the range that these tell.
@@ -41,7 +48,8 @@ def make_sample(
     reference = int(uniform(0, count))
     others = torch.randperm(count - 1, generator=generator)[:sources] + 1
     chosen = [reference, *((reference + others) % count).tolist()]
-    rgb = degrade(scene.rgb[chosen], generator).float() / 255
+    faults = torch.Generator(scene.rgb.device).manual_seed(int(uniform(0, 1 << 30)))
+    rgb = degrade(scene.rgb[chosen], faults).float() / 255
     if uniform(0, 1) < 0.1:
         rgb = rgb.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
@@ -49,15 +57,28 @@ def make_sample(
         SIZE_STEP * (min(a, b) // SIZE_STEP) for a, b in zip(size, (width, height), strict=True)
     ]
     left, top = int(uniform(0, width - crop[0] + 1)), int(uniform(0, height - crop[1] + 1))
+    if uniform(0, 1) < at_edges:
+        edges = depth_edges(scene.depth_z[reference][None])[0].nonzero()
+        if len(edges):
+            row, column = edges[int(uniform(0, len(edges)))].tolist()
+            # The edge lies anywhere in the inner half of the crop.
+            left = _clamped(column - uniform(0.25, 0.75) * crop[0], width - crop[0])
+            top = _clamped(row - uniform(0.25, 0.75) * crop[1], height - crop[1])
     window = (slice(top, top + crop[1]), slice(left, left + crop[0]))
     depth_z = scene.depth_z[reference][window]
     matrices = scene.matrices[chosen].cpu().numpy().copy()
     matrices[0, :2, 2] -= left, top
     poses = scene.cam_from_world[chosen].cpu().numpy()
+    known = depth_z[depth_z > 0]
+    middle_z = float(known.median()) if known.numel() else 1.0
 
-    projections = []
+    photos, projections = [], []
     pixel_error = uniform(0, 0.6)
-    for matrix, pose in zip(matrices[1:], poses[1:], strict=True):
+    looked_at = [
+        min(SIZE_STEP * round(_SOURCE_SHARE * a / SIZE_STEP), SIZE_STEP * (b // SIZE_STEP))
+        for a, b in zip(crop, (width, height), strict=True)
+    ]
+    for matrix, pose, picture in zip(matrices[1:], poses[1:], rgb[1:], strict=True):
         source_from_reference = (pose @ np.linalg.inv(poses[0]))[:3]
         noise = torch.randn(5, generator=generator).numpy() * pixel_error / matrix[0, 0]
         turn = np.array(
@@ -66,8 +87,14 @@ def make_sample(
         disturbed = turn @ source_from_reference
         disturbed[:, 3] *= 1 + noise[3]
         matrix = matrix * np.array([[1 + noise[4], 1, 1], [1, 1 + noise[4], 1], [1, 1, 1]])
-        full = (width, height)
-        projections.append(projection(matrices[0], (crop[0], crop[1]), matrix, full, disturbed))
+        ray = np.linalg.solve(matrices[0], [crop[0] / 2, crop[1] / 2, 1]) * middle_z
+        x, y, z = matrix @ (disturbed @ [*ray, 1])
+        x, y = x / max(z, 1e-6) - looked_at[0] / 2, y / max(z, 1e-6) - looked_at[1] / 2
+        x, y = _clamped(x, width - looked_at[0]), _clamped(y, height - looked_at[1])
+        matrix[:2, 2] -= x, y
+        photos.append(picture[:, y : y + looked_at[1], x : x + looked_at[0]])
+        sizes = (crop[0], crop[1]), (looked_at[0], looked_at[1])
+        projections.append(projection(matrices[0], sizes[0], matrix, sizes[1], disturbed))
 
     photo = rgb[0][(slice(None), *window)]
     places = _sparse_points(photo, depth_z, generator)
@@ -85,7 +112,7 @@ def make_sample(
     sample = Sample(
         Views(
             photo[None],
-            [other[None] for other in rgb[1:]],
+            [other[None] for other in photos],
             [p[None] for p in tensors],
             sparse[None],
             inverse_range[None],
@@ -94,6 +121,10 @@ def make_sample(
         depth_z[None].float(),
     )
     return _mirrored(sample) if uniform(0, 1) < 0.5 else sample
+
+
+def _clamped(start: float, most: int) -> int:
+    return int(min(max(start, 0), most))
 
 
 def collate(samples: list[Sample]) -> Sample:

@@ -10,7 +10,13 @@ from typing import Any
 import torch
 
 from recon3d.core.errors import EstimatorError
-from recon3d.depth.checkpoint import DESCRIPTION, write_checkpoint
+from recon3d.depth.checkpoint import (
+    DESCRIPTION,
+    SHIPPED,
+    Checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from recon3d.depth.multiview.estimator import KIND
 from recon3d.depth.multiview.objective import MultiViewObjective
 from recon3d.depth.multiview.recipe import MultiViewData
@@ -31,23 +37,32 @@ def train_multiview(
     folder: Path,
     device: torch.device,
     task: Task,
+    start: Checkpoint | None = None,
 ) -> tuple[Path, dict[str, float]]:
-    """Train, or go on where `folder` stands.
+    """Train, from the weights of `start` or from nothing, or go on where `folder` stands.
 
     Returns the description of the trained network, which the estimator's setting `checkpoint`
     takes, and its errors on scenes that it has never seen.
 
     Raises:
         Cancelled: the user asked to stop; the same call goes on from there.
-        EstimatorError: the folder holds a run on other data.
+        EstimatorError: the folder holds a run on other data or of another start, or the weights to
+            start from are missing or damaged.
         OutputError: the folder cannot be written.
     """
-    run = {"data": asdict(data), "size_px": list(bank.size_px), "views": bank.views}
+    run = {
+        "data": asdict(data),
+        "size_px": list(bank.size_px),
+        "views": bank.views,
+        "start": start.sha256 if start else None,
+    }
     if (folder / CHECKPOINT).exists():
         _check_same(folder / _RUN, run)
     else:
         write_json(folder / _RUN, run)
     objective = MultiViewObjective(bank, data, device)
+    if start:
+        start.load_into(objective.model, torch.device("cpu")).requires_grad_(True)
     network = train(objective, schedule, folder, device, task)
     with torch.inference_mode():
         errors = objective.validate(network)
@@ -62,6 +77,16 @@ def train_multiview(
     path = folder / DESCRIPTION
     write_checkpoint(path, KIND, network, {}, card)
     return path, errors
+
+
+def read_start(path: Path) -> Checkpoint:
+    """The weights to start from: those in a folder, or "shipped".
+
+    Raises:
+        EstimatorError: there are none.
+    """
+    shipped = path == Path("shipped") and not path.exists()
+    return read_checkpoint(SHIPPED / "multiview.json" if shipped else path, KIND)
 
 
 def _check_same(path: Path, run: Mapping[str, Any]) -> None:

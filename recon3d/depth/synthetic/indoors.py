@@ -19,13 +19,20 @@ from recon3d.depth.synthetic.furniture import (
 from recon3d.depth.synthetic.materials import Material
 from recon3d.depth.synthetic.scene import Builder, Scene, Stage, lamplight
 from recon3d.depth.synthetic.shapes import Array, Shape, box, panel
-from recon3d.depth.synthetic.things import cable, clutter, plant
+from recon3d.depth.synthetic.things import afloat, cable, clutter, plant
 
 
 def room(rng: np.random.Generator) -> Scene:
     """A furnished room, seen by somebody who walks about in it."""
     width, depth = rng.uniform(2.4, 6.0), rng.uniform(2.6, 6.5)
     return _interior(rng, "room", width, depth, int(rng.integers(1, 5)))
+
+
+def floating_room(rng: np.random.Generator) -> Scene:
+    """A furnished room with things in the air, from which stereo learns most (Yan et al. 2025)."""
+    width, depth = rng.uniform(3.0, 6.0), rng.uniform(3.0, 6.5)
+    count = int(rng.integers(25, 80))
+    return _interior(rng, "floating_room", width, depth, int(rng.integers(1, 4)), floating=count)
 
 
 def corridor(rng: np.random.Generator) -> Scene:
@@ -62,7 +69,13 @@ def table(rng: np.random.Generator) -> Scene:
 
 
 def _interior(
-    rng: np.random.Generator, kind: str, width: float, depth: float, islands: int
+    rng: np.random.Generator,
+    kind: str,
+    width: float,
+    depth: float,
+    islands: int,
+    *,
+    floating: int = 0,
 ) -> Scene:
     build = Builder(rng)
     height = rng.uniform(2.2, 3.2)
@@ -92,6 +105,9 @@ def _interior(
         interest.append(np.array([x, y, size]))
     if rng.random() < 0.3:
         build.place([cable(rng, 2.0)], (0, 0, 0))
+    for _ in range(floating):
+        x, y, z = (rng.uniform(low, high) * [0.9, 0.9, 1.0]).tolist()
+        build.place(afloat(rng), (x, y, z), size=10 ** rng.uniform(-1.0, -0.2))
     margin = np.array([0.2, 0.2, 0])
     stage = Stage(
         (low + margin + [0, 0, 0.8], high - margin - [0, 0, height - 1.8]),

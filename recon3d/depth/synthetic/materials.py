@@ -6,8 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PATTERNS = ("noise", "stripes", "checks", "bricks", "tiles", "wood", "spots", "scribble")
-_SHARES = (0.4, 0.06, 0.05, 0.13, 0.08, 0.14, 0.06, 0.08)
+_PATTERNS = (
+    "noise",
+    "stripes",
+    "checks",
+    "bricks",
+    "tiles",
+    "wood",
+    "spots",
+    "scribble",
+    "blotches",
+    "waves",
+)
+_SHARES = (0.3, 0.06, 0.05, 0.12, 0.08, 0.12, 0.05, 0.08, 0.08, 0.06)
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,12 @@ def draw_material(
     plain_share: float = 0.3,
     photo_share: float = 0.25,
     light: float | None = None,
+    shiny: float = 0.4,
 ) -> Material:
-    """A random material for something about `size` large; light fixes its brightness (sRGB)."""
+    """A random material for something about `size` large.
+
+    light fixes its brightness (sRGB); shiny is the strongest gloss there may be.
+    """
     plain, photo = rng.random() < plain_share, rng.random() < photo_share
     base = _colour(rng, light)
     second = _colour(rng, None if rng.random() < 0.5 else light)
@@ -65,12 +80,25 @@ def draw_material(
         size * 10 ** (rng.uniform(-0.5, 0.4) if repeats else rng.uniform(0.1, 0.8)),
         rng.uniform(0.2, 2.5),
         int(rng.integers(2, 12)),
-        gloss=rng.uniform(0.03, 0.4) if glossy else 0.0,
+        gloss=rng.uniform(0.03, shiny) if glossy else 0.0,
         shininess=10 ** rng.uniform(0.8, 2.3),
         stretch=float(rng.choice([1.0, 1.0, 4.0, 12.0])),
         grain=rng.uniform(0.0, 0.012) if plain else 10 ** rng.uniform(-2.0, -0.4),
         grain_kind=int(rng.integers(3)),
         relief=rng.uniform(0.5, 3.0) if not plain and rng.random() < 0.4 else 0.0,
+    )
+
+
+def blurred_material(rng: np.random.Generator, size: float) -> Material:
+    """What is out of focus behind the things in a photo, seen about `size` large."""
+    return Material(
+        "photo" if rng.random() < 0.4 else "noise",
+        (_colour(rng, None), _colour(rng, None)),
+        rng.uniform(0.3, 1.0),
+        # So large that a photo's pixels run into each other.
+        size * rng.uniform(3.0, 10.0),
+        rng.uniform(2.0, 3.5),
+        1,
     )
 
 

@@ -139,6 +139,10 @@ def _pattern(material: Material, noise: Tensor, generator: torch.Generator) -> T
             return 0.5 + 0.5 * torch.sin((x * n + noise[0] * 2.5) * 2 * torch.pi)
         case "spots":
             return (noise[0] > 0.62).float()
+        case "blotches":
+            return (noise[0] > 0.5).float()
+        case "waves":
+            return 0.5 + 0.5 * torch.sin(((x + y) * n + noise[0]) * 2 * torch.pi)
         case "scribble":
             lines = ((y * 3 * n) % 1 > 0.45) & (noise[0] > 0.45)
             letters = noise[1].roll(side // 3, 0) > 0.5

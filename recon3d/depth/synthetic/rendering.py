@@ -127,9 +127,9 @@ def _look(corners: Tensor, shot: PosedCamera, size_px: tuple[int, int]) -> Hits:
 
 
 def _is_good(depth_z: Tensor) -> bool:
-    """Enough to see and nothing right in front of the lens."""
+    """At most half of it sky, and nothing right in front of the lens."""
     known = depth_z[depth_z > 0]
-    if known.numel() < 0.62 * depth_z.numel():
+    if known.numel() < 0.5 * depth_z.numel():
         return False
     return bool(known.quantile(0.02) > 0.15 * known.median())
 

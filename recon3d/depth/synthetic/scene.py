@@ -120,10 +120,13 @@ class Builder:
         self.things = len(self.materials)
         return len(self.materials) - 1
 
-    def draw_materials(self, count: int, size: float, *, plain_share: float = 0.35) -> None:
+    def draw_materials(
+        self, count: int, size: float, *, plain_share: float = 0.35, shiny: float = 0.4
+    ) -> None:
         """Draw those that any thing about `size` large may have; after the ones with a place."""
         for _ in range(count):
-            self.materials.append(draw_material(self.rng, size, plain_share=plain_share))
+            material = draw_material(self.rng, size, plain_share=plain_share, shiny=shiny)
+            self.materials.append(material)
 
     def any_material(self) -> int:
         """One of draw_materials'."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recon3d.depth.synthetic.lofts import loft
 from recon3d.depth.synthetic.shapes import (
     Array,
     Shape,
@@ -18,6 +19,7 @@ from recon3d.depth.synthetic.shapes import (
     superquadric,
     tube,
 )
+from recon3d.depth.synthetic.thin import thin_thing
 
 
 def clutter(rng: np.random.Generator) -> list[Shape]:
@@ -30,6 +32,19 @@ def clutter(rng: np.random.Generator) -> list[Shape]:
     if rng.random() < 0.1:
         return [shape, *_on_top(rng, shape)]
     return [shape]
+
+
+def afloat(rng: np.random.Generator) -> list[Shape]:
+    """Something about 1 large around the origin, turned in any way, for the air."""
+    kind = rng.random()
+    if kind < 0.4:
+        parts = [loft(rng, 8)]
+    elif kind < 0.5:
+        parts = [thin_thing(rng).at(0, 0, -0.5)]
+    else:
+        parts = [part.at(0, 0, -0.5) for part in clutter(rng)]
+    turn = random_rotation(rng)
+    return [part.moved(turn, (0, 0, 0)) for part in parts]
 
 
 def _on_top(rng: np.random.Generator, below: Shape) -> list[Shape]:

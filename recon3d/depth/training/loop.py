@@ -6,10 +6,12 @@ import copy
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,6 +67,7 @@ class Progress:
     seconds: float = 0.0
     best: float = math.inf
     validations_since_best: int = 0
+    validation_seconds: float = 0.0
 
 
 def train(
@@ -95,20 +98,33 @@ def train(
     started = time.monotonic() - progress.seconds
     with closing(SummaryWriter(str(folder), purge_step=progress.step)) as board:
         try:
-            for batch in _batches(objective, progress.step, schedule.steps):
+            if schedule.seconds and progress.step == 0:
+                # How long validating takes is not known otherwise; and where it started is.
+                progress.validation_seconds = _examine(objective, state, board, folder)
+            ahead = 4 if device.type == "cuda" else 1
+            for batch in _batches(objective, progress.step, schedule.steps, ahead):
                 values = _learn(objective, batch, state, schedule, device)
                 progress.step += 1
-                progress.seconds = time.monotonic() - started
+                before, progress.seconds = progress.seconds, time.monotonic() - started
                 if progress.step % 20 == 0:
                     for name, value in values.items():
                         board.add_scalar(f"train/{name}", value, progress.step)
                 note = f"loss {values['loss']:.4f}"
-                task.step(progress.step, schedule.steps, note)
-                last = progress.step == schedule.steps
+                done, total = progress.step, schedule.steps
+                if schedule.seconds:
+                    done, total = round(progress.seconds), schedule.seconds
+                task.step(min(done, total), total, note)
+                # Another step like this one, and the last validation, must still fit in.
+                left = _budget(progress, schedule) - progress.seconds
+                no_time = schedule.seconds > 0 and left < progress.seconds - before
+                last = no_time or progress.step == schedule.steps
                 if last or progress.step % schedule.validate_every == 0:
-                    _examine(objective, state, board, folder)
+                    progress.validation_seconds = _examine(objective, state, board, folder)
                 if last or progress.step % schedule.save_every == 0:
                     _save(state, path)
+                if no_time:
+                    _log.info("stopped at step %d: the time is over", progress.step)
+                    break
                 if 0 < schedule.patience <= progress.validations_since_best:
                     _log.info("stopped at step %d: no better for a while", progress.step)
                     break
@@ -128,22 +144,26 @@ class _State:
     progress: Progress
 
 
-def _batches(objective: Objective, first: int, end: int) -> Iterator[Any]:
-    """Batches from `first` on, the next one made while this one is learned from."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(objective.batch, first) if first < end else None
-        for step in range(first, end):
-            assert ahead is not None
-            batch = ahead.result()
-            ahead = pool.submit(objective.batch, step + 1) if step + 1 < end else None
-            yield batch
+def _batches(objective: Objective, first: int, end: int, ahead: int) -> Iterator[Any]:
+    """Batches from `first` on, the next ones made while one is learned from."""
+    with ThreadPoolExecutor(ahead) as pool:
+        steps = iter(range(first, end))
+        coming = deque(pool.submit(objective.batch, step) for step in islice(steps, ahead))
+        try:
+            while coming:
+                batch = coming.popleft().result()
+                coming.extend(pool.submit(objective.batch, step) for step in islice(steps, 1))
+                yield batch
+        finally:
+            for future in coming:
+                future.cancel()
 
 
 def _learn(
     objective: Objective, batch: Any, state: _State, schedule: Schedule, device: torch.device
 ) -> dict[str, float]:
     step = state.progress.step
-    rate = schedule.learning_rate * _rate_share(step, schedule)
+    rate = schedule.learning_rate * _rate_share(state.progress, schedule)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     parts = batch if isinstance(batch, list) else [batch]
@@ -214,19 +234,28 @@ def _average_buffers(models: Sequence[nn.Module]) -> None:
             buffers[0].copy_(torch.stack(buffers).mean(0))
 
 
-def _rate_share(step: int, schedule: Schedule) -> float:
-    if step < schedule.warmup_steps:
-        return (step + 1) / schedule.warmup_steps
-    share = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
+def _rate_share(progress: Progress, schedule: Schedule) -> float:
+    if progress.step < schedule.warmup_steps:
+        return (progress.step + 1) / schedule.warmup_steps
+    steps = schedule.steps - schedule.warmup_steps
+    share = (progress.step - schedule.warmup_steps) / max(1, steps)
+    if schedule.seconds:
+        share = max(share, progress.seconds / max(1e-9, _budget(progress, schedule)))
     return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def _budget(progress: Progress, schedule: Schedule) -> float:
+    """Seconds for steps: validating at the end, twice with the final judgement, takes its share."""
+    return schedule.seconds - 2.2 * progress.validation_seconds
 
 
 def _has_bfloat16() -> bool:
     return torch.cuda.get_device_capability() >= (8, 0)
 
 
-def _examine(objective: Objective, state: _State, board: SummaryWriter, folder: Path) -> None:
-    progress = state.progress
+def _examine(objective: Objective, state: _State, board: SummaryWriter, folder: Path) -> float:
+    """Validate and show; returns how many seconds that took."""
+    progress, started = state.progress, time.monotonic()
     with torch.inference_mode():
         values = objective.validate(state.mean_model)
         pictures = objective.pictures(state.mean_model)
@@ -248,6 +277,7 @@ def _examine(objective: Objective, state: _State, board: SummaryWriter, folder: 
             torch.save(state.mean_model.state_dict(), part)
     text = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
     _log.info("step %d, %.0f s: %s", progress.step, progress.seconds, text)
+    return time.monotonic() - started
 
 
 def _save(state: _State, path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +28,7 @@ class SceneBank:
     """Scenes by number; scene n is the same wherever and whenever it is rendered."""
 
     folder: Path
-    size_px: tuple[int, int] = (384, 288)
+    size_px: tuple[int, int] = (640, 480)
     """Width and height of the photos; every third scene has them the other way round."""
     views: int = 6
     textures: Path | None = None
@@ -41,30 +44,53 @@ class SceneBank:
             arrays = {name: torch.from_numpy(content[name]).to(device) for name in _ARRAYS}
             return RenderedScene(**arrays, kind=str(content["kind"]))
 
-    def fill(self, numbers: Sequence[int], device: torch.device, workers: int, task: Task) -> None:
-        """Render what is missing; on the CPU several at once.
+    def fill(
+        self,
+        numbers: Sequence[int],
+        workers: int,
+        task: Task,
+        *,
+        seconds: float = math.inf,
+        least: int = 1,
+    ) -> int:
+        """Render what is missing, several at once, in order, until the seconds are over.
+
+        Always on the CPU, of which a machine with a GPU has many cores. Returns how many of the
+        numbers, counted from the first, are there now; `least` or more.
 
         Raises:
             Cancelled: the user asked to stop; finished scenes stay.
         """
-        missing = [number for number in numbers if not self._path(number).exists()]
+        started = time.monotonic()
+        missing = [place for place, number in enumerate(numbers) if not self._path(number).exists()]
         if not missing:
-            return
-        workers = min(workers, len(missing)) if device.type == "cpu" else 1
-        if workers == 1:
-            for number in task.each(missing, len(missing)):
-                self._render(number, device)
+            return len(numbers)
+        with closing(self._rendered([numbers[place] for place in missing], workers)) as done:
+            for place, _ in zip(missing, task.each(done, len(missing), str), strict=True):
+                if place + 1 >= least and time.monotonic() - started > seconds:
+                    break
+        return next((place for place in missing if not self._path(numbers[place]).exists()),
+                    len(numbers))  # fmt: skip
+
+    def _rendered(self, numbers: Sequence[int], workers: int) -> Generator[int]:
+        """The numbers again, each when its scene is on disk."""
+        cpu = torch.device("cpu")
+        if workers == 1 or len(numbers) == 1:
+            for number in numbers:
+                self._render(number, cpu)
+                yield number
             return
         spawn = multiprocessing.get_context("spawn")
+        workers = min(workers, len(numbers))
         with ProcessPoolExecutor(workers, spawn, initializer=torch.set_num_threads,
                                  initargs=(1,)) as pool:  # fmt: skip
             try:
-                done = pool.map(self._render, missing, [device] * len(missing))
-                for _ in task.each(done, len(missing), lambda _: ""):
-                    pass
-            except BaseException:
+                done = pool.map(self._render, numbers, [cpu] * len(numbers))
+                for number, _ in zip(numbers, done, strict=True):
+                    yield number
+            finally:
+                # Whoever stops listening wants no more of them.
                 pool.shutdown(wait=True, cancel_futures=True)
-                raise
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:07d}.npz"

@@ -12,7 +12,11 @@ class Schedule:
     """How long and how fast to learn."""
 
     steps: int = 20_000
-    """Length of the whole run; the learning rate falls to zero along half a cosine over it."""
+    """Length of the whole run at most; the learning rate falls to zero along half a cosine."""
+    seconds: int = 0
+    """End after so many seconds on the clock instead, the learning rate having fallen to zero by
+    then; the last validation is within them, and so is what `recon3d train multiview` renders. 0 =
+    when the steps are done."""
     learning_rate: float = 1e-3
     """Highest, reached after the warm-up."""
     warmup_steps: int = 100
@@ -34,6 +38,7 @@ class Schedule:
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         require(self.steps >= 1, "steps", self.steps, "1 or more")
+        require(self.seconds >= 0, "seconds", self.seconds, "0 or more")
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         require(0 <= self.ema < 1, "ema", self.ema, "0 or more and below 1")
         require(self.validate_every >= 1, "validate_every", self.validate_every, "1 or more")
