@@ -77,7 +77,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "refine.max_error_px": _expert("Tolerance in photos", "px"),
         "refine.max_depth_error": _expert("Tolerance in depth", "of it"),
         "refine.plain_regions": _expert("Planes on plain walls"),
-        "refine.search_passes": _expert("Searches for slanted planes", zero="none"),
+        "refine.search_passes": _expert("Slanted plane searches", zero="none"),
     },
     "Surface": {
         "fuse.surface": Words(
@@ -114,6 +114,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             options={"none": "none", "ground": "at the ground", "plate": "plate below"},
         ),
         "solid.wall": _expert("Thickness of walls", "of size"),
+        "mesh.photometric": _expert("Move to the photos"),
         "mesh.smoothing": _everyday("Smoothing", "passes", "automatic"),
         "mesh.min_component": _expert("Drop pieces below", "of largest"),
         "mesh.unseen": Words(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
 from recon3d.core.scene import View
+from recon3d.run.compiled import compiled
 from recon3d.surface.photometric.looks import Look
 
 _RADIUS_PX = 3
@@ -147,7 +147,7 @@ def push(
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _cubic(f):
     """Catmull and Rom's weights of four neighbours for a place f after the second."""
     return (
@@ -158,7 +158,7 @@ def _cubic(f):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _cubic_slope(f):
     return (
         0.5 * (-1 + f * (4 - 3 * f)),
@@ -168,7 +168,7 @@ def _cubic_slope(f):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _carry(
     depth_z, usable, pinhole_a, rotation, shift, pinhole_b, grey_b, depth_b,
     grey, slope, parallax, common,
@@ -217,7 +217,7 @@ def _carry(
             common[y, x] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _correlate(grey_a, grey_b, common, alpha, beta, gamma, stiffness):
     rows, columns = grey_a.shape
     r = _RADIUS_PX
@@ -267,7 +267,7 @@ def _correlate(grey_a, grey_b, common, alpha, beta, gamma, stiffness):
     return disagreement, total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _derive(grey_a, grey_b, alpha, beta, gamma, stiffness, first, second):
     rows, columns = grey_a.shape
     r = _RADIUS_PX
@@ -295,7 +295,7 @@ def _derive(grey_a, grey_b, alpha, beta, gamma, stiffness, first, second):
                 second[y, x] = max(window[3], 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _scatter(
     slope, parallax, common, first, second, face, weights, rays, faces, face_normals, normals,
     gradient, stiffness, squared_parallax, pixels,
