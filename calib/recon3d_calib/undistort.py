@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import InputError
 from recon3d.core.lens import LENSES, project
-from recon3d.core.orientation import PixelsTold, assumption_in_words
+from recon3d.core.orientation import DescribedPixels, assumption_in_words
 from recon3d.core.scene import Photo
 from recon3d.photos.fitted_cameras import fit_to_photos
 from recon3d.photos.intrinsics import read_camera_file
@@ -50,14 +50,14 @@ def undistort_photos(
     crop: Crop,
     task: Task,
     workers: int,
-    told: PixelsTold = "auto",
+    described: DescribedPixels = "auto",
 ) -> Undistorted:
     """Write the photos below `folder` by their ids, and K.json with their new cameras.
 
     crop: inside has no blank pixels; all keeps everything that was seen, with black around it,
         of a fisheye 150 degrees at most, which it warns of; same keeps size, focal length and
         principal point.
-    told: which pixels of photos that EXIF turns the cameras are for; what their shape does not
+    described: which pixels of photos that EXIF turns the cameras are for; what their shape does not
         decide is taken for stored, with a warning.
 
     Raises:
@@ -79,7 +79,7 @@ def undistort_photos(
         height_px, width_px = rgb.shape[:2]
         photo = Photo(photo_id, str(path), width_px, height_px, picture.exif, "", "")
         file = read_camera_file(intrinsics, (width_px, height_px))
-        fitted = fit_to_photos([photo], file, intrinsics, told)
+        fitted = fit_to_photos([photo], file, intrinsics, described)
         assumed.update(fitted.assumed)
         given = fitted.intrinsics[photo_id]
         camera, loss = _camera(given, crop)

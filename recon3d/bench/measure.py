@@ -67,7 +67,7 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         placed=len(posed.scene.views) if posed else 0,
         cameras=_camera_errors(posed, truth) if posed else None,
         raw_depth=_depth_errors(results, _find_raw(results), true_depth),
-        trust=_trust(results, true_depth),
+        confidence_bins=_confidence_bins(results, true_depth),
         depth=_depth_errors(results, _find_fused(results), true_depth),
         agreement=_agreement(results),
         surface=_surface_errors(results, bench_set, folder, truth, true_depth),
@@ -112,7 +112,7 @@ def _depth_errors(
     return depth_errors(np.concatenate(found), np.concatenate(true)) if found else None
 
 
-def _trust(results: Results, truth: _TrueDepth | None) -> tuple[ConfidenceBin, ...]:
+def _confidence_bins(results: Results, truth: _TrueDepth | None) -> tuple[ConfidenceBin, ...]:
     if not (truth and results.aligned and results.posed):
         return ()
     if results.posed.value.sensor_depth:

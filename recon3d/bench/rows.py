@@ -30,7 +30,7 @@ class BenchRow:
     cameras: CameraErrors | None = None
     raw_depth: DepthErrors | None = None
     """As the estimator says it."""
-    trust: tuple[ConfidenceBin, ...] = ()
+    confidence_bins: tuple[ConfidenceBin, ...] = ()
     """How often the estimator is right, by its own confidence."""
     depth: DepthErrors | None = None
     """After refine: what is fused."""
@@ -120,7 +120,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
         for row in with_costs
     ]
     quality = table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
-    trust = _trust(rows)
+    confidence_bins = _confidence_table(rows)
     notes = [
         f"- **{row.name}** {note}"
         for row in rows
@@ -133,8 +133,11 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             'was "kept" from an earlier run, its cost is left out, and so is the sum:',
             table(["set", *stages, "CPU s", "peak of budget"], costs),
             *(
-                ["How often raw depth is within 2 % / 5 %, by the estimator's confidence:", trust]
-                if trust
+                [
+                    "How often raw depth is within 2 % / 5 %, by the estimator's confidence:",
+                    confidence_bins,
+                ]
+                if confidence_bins
                 else []
             ),
             *(["What the runs said:", "\n".join(notes)] if notes else []),
@@ -189,7 +192,7 @@ def _texture(row: BenchRow) -> str:
     return f"{pages}{found.page_px} px, {found.seen:.0%} seen<br>seams {seams}{colour}"
 
 
-def _trust(rows: Sequence[BenchRow]) -> str:
+def _confidence_table(rows: Sequence[BenchRow]) -> str:
     """A line for each set and interval of confidence."""
     body = [
         [
@@ -199,7 +202,7 @@ def _trust(rows: Sequence[BenchRow]) -> str:
             f"{bin_.pixels:.0%}",
         ]
         for row in rows
-        for bin_ in row.trust
+        for bin_ in row.confidence_bins
     ]
     return table(["set", "confidence", "within 2 % / 5 %", "of its pixels"], body) if body else ""
 
@@ -257,7 +260,9 @@ def _row(fields: Mapping[str, Any]) -> BenchRow:
             "cameras": made(CameraErrors, fields["cameras"]),
             "raw_depth": made(DepthErrors, fields["raw_depth"]),
             "depth": made(DepthErrors, fields["depth"]),
-            "trust": tuple(ConfidenceBin(**bin_) for bin_ in fields.get("trust", ())),
+            "confidence_bins": tuple(
+                ConfidenceBin(**bin_) for bin_ in fields.get("confidence_bins", ())
+            ),
             "surface": surface,
             "shape": made(ShapeScores, fields.get("shape")),
             # Its missing numbers are unknown, not undefined.

@@ -13,7 +13,7 @@ from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
 from recon3d.cli.options import NO_DEFAULT, Command
-from recon3d.core.orientation import PixelsTold
+from recon3d.core.orientation import DescribedPixels
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task
 
@@ -36,7 +36,7 @@ class Undistort(Command):
     crop: Literal["inside", "all", "same"] = "inside"
     """inside has no blank pixels, all keeps everything that was seen, same keeps the size and the
     focal length."""
-    orientation: PixelsTold = "auto"
+    orientation: DescribedPixels = "auto"
     """Which pixels the camera is for where EXIF turns a photo, stored or upright; auto goes by its
     size."""
     workers: Annotated[int, NO_DEFAULT] = 0

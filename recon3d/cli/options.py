@@ -13,7 +13,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from recon3d.cli.display import Display, Style
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
-from recon3d.core.orientation import PixelsTold
+from recon3d.core.orientation import DescribedPixels
 from recon3d.export.export import Outputs
 from recon3d.results import Components, Inputs, Until
 from recon3d.run.device import Device, Runtime
@@ -127,7 +127,7 @@ class PhotoCommand(Computation):
     depth_unit: Annotated[float | None, NO_DEFAULT] = None
     """Short for --ingest.depth-unit: metres of one grey level of the depth maps, 0.001 unless told;
     0.0002 for TUM's."""
-    orientation: Annotated[PixelsTold | None, NO_DEFAULT] = None
+    orientation: Annotated[DescribedPixels | None, NO_DEFAULT] = None
     """Short for --ingest.orientation: which pixels your cameras, masks, depth maps and marks are
     for where EXIF turns a photo, stored or upright; auto goes by their size."""
     scale: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TEXT")] = ()

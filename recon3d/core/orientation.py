@@ -18,7 +18,7 @@ from recon3d.core.transform import Rigid
 
 Size = tuple[int, int]
 Pixels = Literal["stored", "upright"]
-PixelsTold = Literal["auto", "stored", "upright"]
+DescribedPixels = Literal["auto", "stored", "upright"]
 """auto: what size does not decide is taken for what such files usually are for."""
 
 MIRRORED = frozenset({2, 4, 5, 7})
@@ -96,7 +96,7 @@ def as_shown(
     given: Shaped[np.ndarray, "h w"],
     upright: Size,
     orientation: int,
-    told: PixelsTold,
+    described: DescribedPixels,
     usual: Pixels,
 ) -> Shaped[np.ndarray, "i j"]:
     """A mask or depth map, at any size, as the upright photo of that size shows it.
@@ -105,12 +105,12 @@ def as_shown(
         given: As it lies in its own file.
         upright: Width and height of the photo as it is shown.
         orientation: Of the photo.
-        told: Which pixels it is for, by the user.
+        described: Which pixels it is for, by the user.
         usual: What counts where neither the user nor the shape decides.
     """
     height_px, width_px = given.shape
     pixels = described_pixels((width_px, height_px), upright, orientation) or usual
-    chosen = pixels if told == "auto" else told
+    chosen = pixels if described == "auto" else described
     return turn_raster(given, orientation) if chosen == "stored" else given
 
 

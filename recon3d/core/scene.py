@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
-from recon3d.core.orientation import PixelsTold
+from recon3d.core.orientation import DescribedPixels
 from recon3d.core.transform import Rigid
 
 Unit = Literal["scene", "metre"]
@@ -178,7 +178,7 @@ class ImageSet:
     """Ids of good photos that the user leaves out."""
     depth_unit: float = 0.001
     """Metres that one grey level of the depth camera's files was taken for."""
-    orientation: PixelsTold = "auto"
+    orientation: DescribedPixels = "auto"
     """Which pixels of turned photos the user's cameras and marks are for."""
 
     @property

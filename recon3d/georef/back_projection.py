@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from recon3d.core.camera import Intrinsics, project
 from recon3d.core.errors import InputError
-from recon3d.core.orientation import PixelsTold, Size, turn_pixels, turned_size
+from recon3d.core.orientation import DescribedPixels, Size, turn_pixels, turned_size
 from recon3d.core.scene import ImageSet, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.known_scale import PhotoPixel
@@ -68,13 +68,13 @@ def is_outside(pixel: PhotoPixel, size: Size) -> bool:
     return not (0 <= pixel.column <= size[0] and 0 <= pixel.row <= size[1])
 
 
-def upright_pixel(photo: Photo, pixel: PhotoPixel, told: PixelsTold) -> PhotoPixel:
+def upright_pixel(photo: Photo, pixel: PhotoPixel, described: DescribedPixels) -> PhotoPixel:
     """The pixel of the upright photo; what only the stored one holds is one of that."""
     orientation, size = photo.exif.orientation, _size(photo)
     stored = turned_size(size, orientation)
-    if told == "upright" or (told == "auto" and not is_outside(pixel, size)):
+    if described == "upright" or (described == "auto" and not is_outside(pixel, size)):
         return pixel
-    if told == "auto" and is_outside(pixel, stored):
+    if described == "auto" and is_outside(pixel, stored):
         return pixel
     # Viewers count pixels, turning is about the picture's corner.
     corner_px = np.array([pixel.column, pixel.row]) + 0.5

@@ -32,7 +32,7 @@ from recon3d.georef.geodesy import GpsFit
 from recon3d.georef.gravity_alignment import GravityAlignment, find_gravity_alignment
 from recon3d.georef.known_scale import KnownLength, parse_scale
 from recon3d.georef.planes import Plane
-from recon3d.georef.scale import fit_cameras_to_gps, gps_warning, measured_cues, told_cues
+from recon3d.georef.scale import fit_cameras_to_gps, given_cues, gps_warning, measured_cues
 from recon3d.georef.scale_cues import fuse_scales
 from recon3d.georef.upright import upright_from_world
 from recon3d.photos.markers import check_family
@@ -119,43 +119,43 @@ def find_frame(
     task.check()
     gps = fit_cameras_to_gps(posed.scene.views, image_set)
     measured = measured_cues(posed, gps, config.marker_size, config.markers, task)
-    told = told_cues(config.scale, posed, image_set, mesh, measured)
-    scale = fuse_scales([*told, *measured])
+    cues = given_cues(config.scale, posed, image_set, mesh, measured)
+    scale = fuse_scales([*cues, *measured])
     believed = gps if gps is not None and not gps_warning(gps) else None
     given = None if config.up in ("auto", "none") else _direction(config.up)
     is_alone = len(posed.scene.views) == 1
     # The walls and floors of one photo are as true as the guess of its lens and depth.
     is_measured = not is_alone or bool(posed.sensor_depth)
-    standing = find_gravity_alignment(
+    alignment = find_gravity_alignment(
         posed.scene, image_set, mesh if is_measured else None, believed, given
     )
-    upright = _upright(posed, mesh, standing, config, believed)
+    upright = _upright(posed, mesh, alignment, config, believed)
     upright = _with_origin(upright, config.origin, np.array(posed.scene.origin))
     target_from_world = Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0)
     poses_from_model = _shifted(target_from_world.inverse(), np.array(posed.scene.origin))
     stays, is_placed = config.up == "none", config.origin != "auto"
-    ground = "plane" if standing.ground else "lowest points"
+    ground = "plane" if alignment.ground else "lowest points"
     frame = TargetFrame(
         target_from_world,
         "metre" if scale else posed.scene.unit,
         {
-            "scale": describe_scale(scale, [*told, *measured]),
-            "up": describe_up(standing.up),
+            "scale": describe_scale(scale, [*cues, *measured]),
+            "up": describe_up(alignment.up),
             "ground": None if stays or is_placed else ground,
             "origin": poses_from_model.translation.tolist(),
             "poses_from_model": poses_from_model.matrix().tolist(),
             "north_deg": None if stays else _bearing_deg(upright, believed),
             "warnings": [
-                *scale_warnings(scale, told, measured),
-                *(() if config.up != "auto" or is_alone else up_warnings(standing.up)),
+                *scale_warnings(scale, cues, measured),
+                *(() if config.up != "auto" or is_alone else up_warnings(alignment.up)),
                 *(north_warnings() if config.front == "north" and believed is None else ()),
                 *(origin_warnings(posed.scene.origin) if stays and not is_placed else ()),
                 *mark_warnings(config.scale, image_set),
             ],
         },
-        standing.up.up_world,
+        alignment.up.up_world,
     )
-    logger.info("%s", summary(scale, standing.up))
+    logger.info("%s", summary(scale, alignment.up))
     write_json(folder / _FRAME, _plain(frame))
 
 
@@ -180,15 +180,15 @@ def warnings(frame: TargetFrame) -> list[str]:
 def _upright(
     posed: PosedPhotos,
     mesh: Mesh,
-    standing: GravityAlignment,
+    alignment: GravityAlignment,
     config: FrameConfig,
     gps: GpsFit | None,
 ) -> Rigid:
     if config.up == "none":
         return Rigid.identity()
-    upright = upright_from_world(posed.scene.views, mesh.vertices, standing.up.up_world)
-    if standing.ground:
-        upright = _on_ground(upright, standing.ground)
+    upright = upright_from_world(posed.scene.views, mesh.vertices, alignment.up.up_world)
+    if alignment.ground:
+        upright = _on_ground(upright, alignment.ground)
     if config.front == "north" and gps is not None:
         east, north, _ = upright.rotation @ gps.enu_from_world.rotation.T @ np.array([0, 1.0, 0])
         length = np.hypot(east, north)

@@ -56,15 +56,17 @@ def describe_up(up: FusedUp) -> dict[str, object]:
 
 
 def scale_warnings(
-    scale: FusedScale | None, told: Sequence[ScaleCue], measured: Sequence[ScaleCue]
+    scale: FusedScale | None, given: Sequence[ScaleCue], measured: Sequence[ScaleCue]
 ) -> list[str]:
     """Where the size is worse than it looks.
 
-    told: by the user, who must hear why a distance does not count. Of what was measured only the
+    given: by the user, who must hear why a distance does not count. Of what was measured only the
     markers are asked for.
     """
     found = [
-        f'The distance "{cue.detail}" does not count: {cue.warning}.' for cue in told if cue.warning
+        f'The distance "{cue.detail}" does not count: {cue.warning}.'
+        for cue in given
+        if cue.warning
     ]
     found += [
         f"The markers do not count: {cue.warning}. Check --marker-size and --markers, or take "

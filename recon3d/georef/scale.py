@@ -47,7 +47,7 @@ def measured_cues(
     return cues
 
 
-def told_cues(
+def given_cues(
     text: str, posed: PosedPhotos, image_set: ImageSet, mesh: Mesh, measured: Sequence[ScaleCue]
 ) -> list[ScaleCue]:
     """What the user says with --scale.

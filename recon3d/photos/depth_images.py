@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt16
 
 from recon3d.core.errors import InputError
-from recon3d.core.orientation import PixelsTold, Size, as_shown
+from recon3d.core.orientation import DescribedPixels, Size, as_shown
 from recon3d.photos.decoding import opened
 
 
@@ -24,7 +24,7 @@ def read_depth_m(path: Path, unit_m: float) -> Float32[np.ndarray, "h w"]:
 
 
 def read_depth_levels(
-    path: Path, size: Size, orientation: int, told: PixelsTold
+    path: Path, size: Size, orientation: int, described: DescribedPixels
 ) -> UInt16[np.ndarray, "h w"]:
     """The grey levels as the upright photo shows them, at any size; 0 = unknown.
 
@@ -32,13 +32,13 @@ def read_depth_levels(
         path: The depth image.
         size: Width and height of the upright photo.
         orientation: How EXIF turned the photo.
-        told: Which pixels depth is for. Depth cameras know nothing of EXIF: where neither this nor
-            the size decides, it is for the stored ones.
+        described: Which pixels depth is for. Depth cameras know nothing of EXIF: where neither
+            this nor the size decides, it is for the stored ones.
 
     Raises:
         InputError: as `read_depth_m`, or it does not fit the photo.
     """
-    levels = as_shown(_read_levels(path), size, orientation, told, "stored")
+    levels = as_shown(_read_levels(path), size, orientation, described, "stored")
     height_px, width_px = levels.shape
     # Depth sensors have an aspect ratio of their own, a little off the photo's.
     if abs(width_px / height_px * size[1] / size[0] - 1) > 0.02:

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from recon3d.core.camera import Intrinsics
 from recon3d.core.errors import IntrinsicsError
 from recon3d.core.orientation import (
+    DescribedPixels,
     Pixels,
-    PixelsTold,
     Size,
     described_pixels,
     same_shape,
@@ -36,11 +36,11 @@ class FittedCameras:
 
 
 def fit_to_photos(
-    photos: Sequence[Photo], file: CameraFile, source: Path, told: PixelsTold = "auto"
+    photos: Sequence[Photo], file: CameraFile, source: Path, described: DescribedPixels = "auto"
 ) -> FittedCameras:
     """The camera of every photo: of its name, its folder or its size, or the only one.
 
-    told: which pixels of turned photos the cameras are for; where neither this nor a size
+    described: which pixels of turned photos the cameras are for; where neither this nor a size
         decides, it is the stored ones, unless other photos of the file say otherwise.
 
     Raises:
@@ -63,7 +63,7 @@ def fit_to_photos(
         for photo in photos
     }
     sizes = {photo_id: size_of(camera) for photo_id, camera in cameras.items()}
-    pixels, assumed = which_pixels(photos, sizes, told)
+    pixels, assumed = which_pixels(photos, sizes, described)
     return FittedCameras(
         {
             photo.id: fit_to_photo(cameras[photo.id], photo, source, pixels[photo.id])
@@ -106,7 +106,7 @@ def fit_to_photo(
 def which_pixels(
     photos: Sequence[Photo],
     sizes: Mapping[str, Size],
-    told: PixelsTold,
+    described: DescribedPixels,
     like: Mapping[str, Pixels] | None = None,
 ) -> tuple[dict[str, Pixels], tuple[str, ...]]:
     """Which pixels of each photo something is for, and the turned ones of which nothing says it.
@@ -114,8 +114,8 @@ def which_pixels(
     sizes: what it is for, where that is known.
     like: what counts where sizes are not known at all.
     """
-    if told != "auto":
-        return dict.fromkeys((photo.id for photo in photos), told), ()
+    if described != "auto":
+        return dict.fromkeys((photo.id for photo in photos), described), ()
     seen = {
         photo.id: described_pixels(
             sizes.get(photo.id), (photo.width_px, photo.height_px), photo.exif.orientation

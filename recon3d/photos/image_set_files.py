@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from recon3d.core.orientation import PixelsTold
+from recon3d.core.orientation import DescribedPixels
 from recon3d.core.scene import Exif, ImageSet, Photo, Verdict
 from recon3d.photos.depth_images import read_depth_m
 from recon3d.photos.naming import named
@@ -55,7 +55,7 @@ def write_image_set(
     items: Sequence[Item],
     *,
     sequential: bool,
-    orientation: PixelsTold = "auto",
+    orientation: DescribedPixels = "auto",
     depth_unit: float = 0.001,
 ) -> None:
     """Write down which items are photos and which are left out.

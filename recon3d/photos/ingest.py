@@ -19,7 +19,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from recon3d.core.errors import InputError
-from recon3d.core.orientation import PixelsTold, Size, assumption_in_words, size_tells
+from recon3d.core.orientation import DescribedPixels, Size, assumption_in_words, size_tells
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import Exif, ImageSet
 from recon3d.photos.decoding import USUAL_BYTES, decoding_bytes
@@ -65,7 +65,7 @@ class IngestConfig:
     """At most this many frames are picked from a video, sharp ones that overlap well.
     More frames cost time in every later stage."""
 
-    orientation: PixelsTold = "auto"
+    orientation: DescribedPixels = "auto"
     """Which pixels your intrinsics, poses, masks, depth maps and marks are for where EXIF turns a
     photo: stored as they lie in the file, or upright as viewers show them. auto goes by their
     size; where it fits both, cameras and depth are taken for stored, masks and marks for
@@ -153,7 +153,7 @@ def _ingest_photo(
     number: int,
     photo_id: str,
     files: FoundFiles,
-    told: PixelsTold,
+    described: DescribedPixels,
     folder: Path,
     memory: SharedMemory,
 ) -> Item:
@@ -165,7 +165,7 @@ def _ingest_photo(
     )
     try:
         with memory.taken(_decoding_bytes(photo_id, files), f"decode {photo_id}"):
-            return _taken_in(item, files, told, folder)
+            return _taken_in(item, files, described, folder)
     except InputError as error:
         return replace(item, reason=str(error), advice=error.hint)
 
@@ -180,15 +180,15 @@ def _decoding_bytes(photo_id: str, files: FoundFiles) -> int:
     return needed_bytes
 
 
-def _taken_in(item: Item, files: FoundFiles, told: PixelsTold, folder: Path) -> Item:
+def _taken_in(item: Item, files: FoundFiles, described: DescribedPixels, folder: Path) -> Item:
     """The item with its pixels, mask and depth on the disk."""
     number, path = item.number, files.paths[item.id]
     picture = read_picture(path)
     check_is_photo(item.id, picture)
-    keep = _keep(picture, files.masks.get(item.id), told)
+    keep = _keep(picture, files.masks.get(item.id), described)
     if item.id in files.sensor_depth:
         source, orientation = files.sensor_depth[item.id], picture.exif.orientation
-        levels = read_depth_levels(source, _size(picture), orientation, told)
+        levels = read_depth_levels(source, _size(picture), orientation, described)
         with atomic_path(depth_path(folder, number)) as part:
             Image.fromarray(levels).save(part, "PNG")
     with atomic_path(picture_path(folder, number)) as part:
@@ -251,10 +251,12 @@ def _seen(item: Item, rgb: UInt8[np.ndarray, "h w 3"]) -> Item:
     )
 
 
-def _keep(picture: Picture, mask: Path | None, told: PixelsTold) -> Bool[np.ndarray, "h w"] | None:
+def _keep(
+    picture: Picture, mask: Path | None, described: DescribedPixels
+) -> Bool[np.ndarray, "h w"] | None:
     keep = picture.opaque
     if mask:
-        keep = read_mask(mask, _size(picture), picture.exif.orientation, told)
+        keep = read_mask(mask, _size(picture), picture.exif.orientation, described)
     if keep is not None and not keep.any():
         raise InputError("its mask hides all of it", hint="In masks, white means keep.")
     return keep
@@ -265,12 +267,14 @@ def _size(picture: Picture) -> Size:
     return width_px, height_px
 
 
-def _assumptions(items: Sequence[Item], files: FoundFiles, told: PixelsTold) -> Iterator[str]:
+def _assumptions(
+    items: Sequence[Item], files: FoundFiles, described: DescribedPixels
+) -> Iterator[str]:
     """Where nothing says which pixels the masks and depth maps of turned photos are for."""
     unclear = [
         item.id
         for item in items
-        if told == "auto"
+        if described == "auto"
         and not item.reason
         and not size_tells((item.width_px, item.height_px), item.exif.orientation)
     ]

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from PIL import Image
 
 from recon3d.core.errors import InputError
-from recon3d.core.orientation import PixelsTold, Size, as_shown, same_shape, turn_raster
+from recon3d.core.orientation import DescribedPixels, Size, as_shown, same_shape, turn_raster
 from recon3d.photos.decoding import opened
 from recon3d.photos.exif import read_orientation
 from recon3d.photos.pictures import to_8_bits
@@ -22,7 +22,7 @@ _EXPECTED = (
 
 
 def read_mask(
-    path: Path, size: Size, orientation: int = 1, told: PixelsTold = "auto"
+    path: Path, size: Size, orientation: int = 1, described: DescribedPixels = "auto"
 ) -> Bool[np.ndarray, "h w"]:
     """Read a mask, True = keep, at the size of its photo.
 
@@ -32,7 +32,7 @@ def read_mask(
         path: The mask.
         size: Width and height of the upright photo.
         orientation: How EXIF turned the photo; a mask of its stored pixels is turned along.
-        told: Which pixels masks are for; upright where neither this nor the size decides.
+        described: Which pixels masks are for; upright where neither this nor the size decides.
 
     Raises:
         InputError: the mask is broken, does not fit the photo, or hides all of it.
@@ -43,7 +43,7 @@ def read_mask(
             keep = turn_raster(_kept(to_8_bits(image)), read_orientation(image))
     except InputError as error:
         raise InputError(f"its mask {path.name}: {error}", hint=error.hint) from error
-    keep = as_shown(keep, size, orientation, told, "upright")
+    keep = as_shown(keep, size, orientation, described, "upright")
     height_px, width_px = keep.shape
     if not same_shape((width_px, height_px), size):
         raise InputError(

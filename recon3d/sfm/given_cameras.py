@@ -14,8 +14,8 @@ from recon3d.core.errors import PosesError
 from recon3d.core.natural_order import natural_key
 from recon3d.core.orientation import (
     MIRRORED,
+    DescribedPixels,
     Pixels,
-    PixelsTold,
     Size,
     assumption_in_words,
     turn_pose,
@@ -51,21 +51,21 @@ def read_given_cameras(
         IntrinsicsError: a file is unreadable, impossible, or does not fit the photos.
         PosesError: a file is unreadable, impossible, or belongs to no photo.
     """
-    told = image_set.orientation
-    usual_size = _usual_size(image_set.photos, told)
+    described = image_set.orientation
+    usual_size = _usual_size(image_set.photos, described)
     posed, placed = PoseFile(), dict[str, Rigid]()
     fitted = FittedCameras({}, {}, ())
     if intrinsics:
         file = read_camera_file(intrinsics, usual_size)
-        fitted = fit_to_photos(image_set.photos, file, intrinsics, told)
+        fitted = fit_to_photos(image_set.photos, file, intrinsics, described)
     if poses:
         posed = read_pose_file(poses, [photo.id for photo in image_set.photos], usual_size)
         placed, cameras = _place(image_set, posed, poses, warn)
         photos = [photo for photo in image_set.photos if photo.id in placed]
         if cameras and not intrinsics:
-            fitted = fit_to_photos(photos, CameraFile(by_name=cameras), poses, told)
+            fitted = fit_to_photos(photos, CameraFile(by_name=cameras), poses, described)
         sizes = {photo_id: size_of(camera) for photo_id, camera in cameras.items()}
-        pixels, assumed = which_pixels(photos, sizes, told, fitted.pixels)
+        pixels, assumed = which_pixels(photos, sizes, described, fitted.pixels)
         placed = _turned(photos, placed, pixels)
         if assumed:
             what = "cameras and poses" if fitted.assumed else "poses"
@@ -123,11 +123,11 @@ def _moved(cam_from_file: Rigid, origin: Point) -> Rigid:
     return cam_from_file @ Rigid(np.eye(3), np.array(origin))
 
 
-def _usual_size(photos: Sequence[Photo], told: PixelsTold) -> Size:
+def _usual_size(photos: Sequence[Photo], described: DescribedPixels) -> Size:
     """Of most photos, as other programs see them: stored, unless told otherwise."""
     return Counter(
         (photo.width_px, photo.height_px)
-        if told == "upright"
+        if described == "upright"
         else turned_size((photo.width_px, photo.height_px), photo.exif.orientation)
         for photo in photos
     ).most_common(1)[0][0]

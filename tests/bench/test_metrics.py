@@ -167,7 +167,7 @@ def test_a_depth_map_of_another_size_than_its_camera_is_refused() -> None:
         confirmations(*reference, [(other[0][:-1], *other[1:])])
 
 
-def test_trust_bins_count_how_often_each_confidence_is_right() -> None:
+def test_confidence_bins_count_how_often_each_confidence_is_right() -> None:
     truth = np.full(6, 2.0, np.float32)
     depth = np.array([2.0, 2.02, 2.08, 3.0, 0.0, 2.0], np.float32)
     confidence = np.array([0.9, 0.95, 0.1, 0.15, 0.9, 0.1], np.float32)
@@ -180,6 +180,6 @@ def test_trust_bins_count_how_often_each_confidence_is_right() -> None:
     assert low.pixels == pytest.approx(3 / 5)
 
 
-def test_there_are_no_trust_bins_without_truth() -> None:
+def test_there_are_no_confidence_bins_without_truth() -> None:
     nothing = np.zeros(3, np.float32)
     assert confidence_bins(nothing + 1, nothing, nothing) == ()

@@ -33,7 +33,7 @@ from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.back_projection import upright_pixel
 from recon3d.georef.frame import FrameConfig, check_photos, find_frame, read_frame, warnings
 from recon3d.georef.known_scale import PhotoPixel
-from recon3d.georef.scale import told_cues
+from recon3d.georef.scale import given_cues
 from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.undistortion import undistorted_camera
@@ -171,7 +171,7 @@ def test_clicks_that_miss_by_a_pixel_are_covered_by_the_error_bar(
             u, v = np.array([u, v]) + rng.normal(0, 0.7, 2) - 0.5
             places.append(f"{view.photo_id}:{u:.2f},{v:.2f}")
         text = f"{' '.join(places)} = {np.linalg.norm(points[0] - points[1])}"
-        (cue,) = told_cues(text, posed_of(views), image_set_of(views), table, [])
+        (cue,) = given_cues(text, posed_of(views), image_set_of(views), table, [])
         assert not cue.warning
         hits += abs(np.log(cue.metres_per_unit / METRES_PER_UNIT)) < 2 * cue.sigma
     assert hits >= 45

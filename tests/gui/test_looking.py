@@ -39,7 +39,7 @@ from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.back_projection import photo_pixel
 from recon3d.georef.known_scale import PhotoPixel, parse_scale
-from recon3d.georef.scale import told_cues
+from recon3d.georef.scale import given_cues
 from recon3d.sfm.undistortion import distort_pixels, undistort_pixels, undistorted_camera
 from recon3d.surface.mesh import MeshConfig
 
@@ -360,7 +360,7 @@ def test_two_picked_points_set_the_scale_that_the_pipeline_finds(lens: Intrinsic
     assert "a.jpg:" in text
     assert " + b.jpg:" in text
     mesh = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
-    (cue,) = told_cues(text, posed, image_set, mesh, [])
+    (cue,) = given_cues(text, posed, image_set, mesh, [])
     assert not cue.warning
     # Pixels of the text are rounded to six digits.
     assert cue.metres_per_unit == pytest.approx(0.42 / length, rel=1e-4)

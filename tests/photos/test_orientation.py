@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
 from recon3d.core.orientation import (
     MIRRORED,
-    PixelsTold,
+    DescribedPixels,
     described_pixels,
     turn_intrinsics,
     turn_pixels,
@@ -119,22 +119,22 @@ def half_mask() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("orientation", "told", "turned"),
+    ("orientation", "described", "turned"),
     [(6, "auto", True), (8, "auto", True), (3, "auto", False), (3, "stored", True)],
 )
 def test_a_mask_of_the_stored_pixels_is_turned_along(
-    tmp_path: Path, orientation: int, told: PixelsTold, turned: bool
+    tmp_path: Path, orientation: int, described: DescribedPixels, turned: bool
 ) -> None:
     path = save(tmp_path / "m.png", half_mask())
-    keep = read_mask(path, turned_size(STORED, orientation), orientation, told)
+    keep = read_mask(path, turned_size(STORED, orientation), orientation, described)
     expected = turn_raster(half_mask(), orientation) if turned else half_mask()
     np.testing.assert_array_equal(keep, expected > 0)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
-@pytest.mark.parametrize("told", ["auto", "stored"])
+@pytest.mark.parametrize("described", ["auto", "stored"])
 def test_depth_of_the_stored_pixels_is_turned_along_and_what_is_assumed_is_told(
-    tmp_path: Path, orientation: int, told: PixelsTold
+    tmp_path: Path, orientation: int, described: DescribedPixels
 ) -> None:
     levels = (np.arange(STORED[0] * STORED[1]).reshape(STORED[1], STORED[0]) + 1).astype(np.uint16)
     save(tmp_path / "in" / "a.png", stored_picture(), orientation)
@@ -143,15 +143,15 @@ def test_depth_of_the_stored_pixels_is_turned_along_and_what_is_assumed_is_told(
     events: list[Event] = []
     task = Task("ingest", events.append, CancelToken())
     files = find_files(tmp_path / "in", None, tmp_path / "depth", task)
-    ingest(files, IngestConfig(orientation=told, depth_unit=0.0002), tmp_path / "out", task)
+    ingest(files, IngestConfig(orientation=described, depth_unit=0.0002), tmp_path / "out", task)
     image_set = read_image_set(tmp_path / "out")
     assert image_set.photos[0].exif.orientation == orientation
-    assert (image_set.orientation, image_set.depth_unit) == (told, 0.0002)
+    assert (image_set.orientation, image_set.depth_unit) == (described, 0.0002)
     expected = turn_raster(levels, orientation) * 0.0002
     np.testing.assert_allclose(image_set.sensor_depth["a.png"], expected, rtol=1e-6)
     warned = [event.note for event in events if event.kind == "warning"]
     # Upside down it has the same shape.
-    assert len(warned) == (orientation == 3 and told == "auto")
+    assert len(warned) == (orientation == 3 and described == "auto")
     assert all("--orientation upright" in note for note in warned)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError
-from recon3d.core.orientation import PixelsTold, turn_intrinsics, turn_pose, turned_size
+from recon3d.core.orientation import DescribedPixels, turn_intrinsics, turn_pose, turned_size
 from recon3d.core.scene import Exif, GivenCameras, ImageSet, Photo
 from recon3d.core.transform import Rigid
 from recon3d.sfm.given_cameras import read_given_cameras
@@ -22,13 +22,15 @@ POSE = Rigid(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), np.array([1.0, 2, 3
 
 
 def image_set(
-    orientations: Sequence[int], told: PixelsTold = "auto", stored: tuple[int, int] = STORED
+    orientations: Sequence[int],
+    described: DescribedPixels = "auto",
+    stored: tuple[int, int] = STORED,
 ) -> ImageSet:
     photos = tuple(
         Photo(f"{n}.jpg", "", *turned_size(stored, o), Exif(orientation=o), "", "one")
         for n, o in enumerate(orientations)
     )
-    return ImageSet(photos, (), False, {}, {}, {}, orientation=told)
+    return ImageSet(photos, (), False, {}, {}, {}, orientation=described)
 
 
 def write_colmap(folder: Path, count: int, size: tuple[int, int] = STORED) -> Path:
@@ -73,12 +75,12 @@ def test_a_model_of_upright_pixels_stays_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "turned", "warned"), [("auto", 3, 1), ("stored", 3, 0), ("upright", 1, 0)]
+    ("described", "turned", "warned"), [("auto", 3, 1), ("stored", 3, 0), ("upright", 1, 0)]
 )
 def test_what_upside_down_photos_mean_is_assumed_and_said(
-    tmp_path: Path, told: PixelsTold, turned: int, warned: int
+    tmp_path: Path, described: DescribedPixels, turned: int, warned: int
 ) -> None:
-    given, warnings = read(image_set([3, 1], told), None, write_colmap(tmp_path, 2))
+    given, warnings = read(image_set([3, 1], described), None, write_colmap(tmp_path, 2))
     assert_turned(given, "0.jpg", turned)
     assert_turned(given, "1.jpg", 1)
     assert len(warnings) == warned

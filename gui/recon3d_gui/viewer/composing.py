@@ -71,7 +71,7 @@ class Composer:
 
     def __init__(self) -> None:
         self.models: Mapping[Side, Model] = {}
-        self.standing = ModelFrame.of(Content())
+        self.model_frame = ModelFrame.of(Content())
         self._grid: tuple[object, Stroke] | None = None
         self._cameras: tuple[object, Stroke] | None = None
         self._photo: tuple[object, UInt8[np.ndarray, "h w 3"]] | None = None
@@ -80,11 +80,11 @@ class Composer:
         """Show these from now on."""
         main = models.get("a")
         self.models = dict(models)
-        self.standing = ModelFrame.of(main.content if main else Content())
+        self.model_frame = ModelFrame.of(main.content if main else Content())
 
     def shot(self, look: Look, style: Style) -> Shot:
         """The finest picture of side a, or of both; without models of nothing."""
-        main, standing = self.models.get("a"), self.standing
+        main, model_frame = self.models.get("a"), self.model_frame
         up = (0.0, 0.0, 1.0)
         if main is not None:
             x, y, z = main.content.upright_from_model[2].tolist()
@@ -92,31 +92,31 @@ class Composer:
         return Shot(
             look.camera,
             look.cam_from_model,
-            near_far(look, standing),
+            near_far(look, model_frame),
             _parts(style, self.models),
             mode=style.mode,
             wireframe=style.wireframe,
             up_model=up,
             point_px=_POINT_PX * style.pixel_scale,
-            strokes=self._strokes(style, main, standing),
-            backdrop=self._backdrop(look, style, main, standing),
+            strokes=self._strokes(style, main, model_frame),
+            backdrop=self._backdrop(look, style, main, model_frame),
             palette=style.palette,
             focus_distance=look.focus_distance,
         )
 
     def _strokes(
-        self, style: Style, model: Model | None, standing: ModelFrame
+        self, style: Style, model: Model | None, model_frame: ModelFrame
     ) -> tuple[Stroke, ...]:
         strokes, scale = [], style.pixel_scale
         if style.grid and model is not None:
-            key = (standing, style.palette, scale)
+            key = (model_frame, style.palette, scale)
             if self._grid is None or self._grid[0] != key:
-                self._grid = (key, Stroke(_grid(model, standing, style.palette), scale))
+                self._grid = (key, Stroke(_grid(model, model_frame, style.palette), scale))
             strokes.append(self._grid[1])
-        if style.cameras and standing.views:
-            wanted = (standing, style.palette, scale, style.selected, style.hovered)
+        if style.cameras and model_frame.views:
+            wanted = (model_frame, style.palette, scale, style.selected, style.hovered)
             if self._cameras is None or self._cameras[0] != wanted:
-                self._cameras = (wanted, Stroke(_cameras(style, standing), 1.2 * scale))
+                self._cameras = (wanted, Stroke(_cameras(style, model_frame), 1.2 * scale))
             strokes.append(self._cameras[1])
         if style.crop is not None:
             box = box_lines(style.crop, style.palette.accent)
@@ -124,9 +124,9 @@ class Composer:
         return tuple(strokes)
 
     def _backdrop(
-        self, look: Look, style: Style, model: Model | None, standing: ModelFrame
+        self, look: Look, style: Style, model: Model | None, model_frame: ModelFrame
     ) -> Backdrop | None:
-        view = standing.by_id.get(style.selected or "")
+        view = model_frame.by_id.get(style.selected or "")
         if style.backdrop <= 0 or view is None or model is None or model.content.posed is None:
             return None
         key = (model.content.posed, view.photo_id)
@@ -134,18 +134,18 @@ class Composer:
             self._photo = (key, _photo(model.content.posed, view.photo_id))
         eye = look.cam_from_model.inverse().translation
         away = float(np.linalg.norm(eye - view.centre_world))
-        is_over = away < 0.2 * standing.frustum_depth
+        is_over = away < 0.2 * model_frame.frustum_depth
         # From its own camera the picture covers the same pixels at any distance.
-        depth = 2 * near_far(look, standing)[0] if is_over else standing.frustum_depth
+        depth = 2 * near_far(look, model_frame)[0] if is_over else model_frame.frustum_depth
         corners = picture_corners(view, depth)[[0, 1, 3, 2]]
         return Backdrop(view.photo_id, self._photo[1], corners, style.backdrop, is_over)
 
 
-def near_far(look: Look, standing: ModelFrame) -> tuple[float, float]:
+def near_far(look: Look, model_frame: ModelFrame) -> tuple[float, float]:
     """Planes that hold everything, near enough to each other for 24 bits of depth."""
-    middle_z = float((look.cam_from_model @ standing.whole.middle)[2])
+    middle_z = float((look.cam_from_model @ model_frame.whole.middle)[2])
     # The grid reaches further than the model.
-    reach = max(standing.whole.radius, 4 * standing.bounds.radius, 1e-9)
+    reach = max(model_frame.whole.radius, 4 * model_frame.bounds.radius, 1e-9)
     far = max(middle_z + reach, 1.5 * look.focus_distance) * 1.05
     return max(middle_z - reach, 0.004 * look.focus_distance, 1e-6 * far), far
 
@@ -179,19 +179,19 @@ def _parts(style: Style, models: Mapping[Side, Model]) -> tuple[Part, ...]:
     )
 
 
-def _grid(model: Model, standing: ModelFrame, palette: Palette) -> Lines:
+def _grid(model: Model, model_frame: ModelFrame, palette: Palette) -> Lines:
     content = model.content
-    return ground_grid(standing.bounds, content.upright_from_model, content.ground, palette.line)
+    return ground_grid(model_frame.bounds, content.upright_from_model, content.ground, palette.line)
 
 
-def _cameras(style: Style, standing: ModelFrame) -> Lines:
+def _cameras(style: Style, model_frame: ModelFrame) -> Lines:
     marked = {photo_id for photo_id in (style.selected, style.hovered) if photo_id}
-    others = [view for view in standing.views if view.photo_id not in marked]
-    lines = frusta(others, standing.frustum_depth, style.palette.line)
+    others = [view for view in model_frame.views if view.photo_id not in marked]
+    lines = frusta(others, model_frame.frustum_depth, style.palette.line)
     for photo_id in marked:
-        if photo_id in standing.by_id:
-            view = [standing.by_id[photo_id]]
-            lines += frusta(view, standing.frustum_depth, style.palette.accent, 1.0)
+        if photo_id in model_frame.by_id:
+            view = [model_frame.by_id[photo_id]]
+            lines += frusta(view, model_frame.frustum_depth, style.palette.accent, 1.0)
     return lines
 
 

@@ -193,8 +193,8 @@ class Session:
             if isinstance(result, Read):
                 self._models[result.side] = result.model
                 self._renew()
-                standing = ModelFrame.of(result.model.content)
-                self._tell(_told(result.side, result.model, standing))
+                model_frame = ModelFrame.of(result.model.content)
+                self._tell(_told(result.side, result.model, model_frame))
                 self._want_confidence()
             else:
                 self._tell(result)
@@ -291,7 +291,7 @@ class Session:
         return Picked(pick.number, point, photos_of(point, main.content, shot, self._renderer))
 
 
-def _told(side: Side, model: Model, standing: ModelFrame) -> Loaded:
+def _told(side: Side, model: Model, model_frame: ModelFrame) -> Loaded:
     content = model.content
     layers: dict[str, object] = {
         "points": content.sparse,
@@ -306,13 +306,13 @@ def _told(side: Side, model: Model, standing: ModelFrame) -> Loaded:
         frozenset(name for name, found in layers.items() if found is not None),
         clouds[0] if clouds else 0,
         0 if content.surface is None else len(content.surface.faces),
-        standing.bounds,
+        model_frame.bounds,
         content.model_from_world,
         as_rows(content.upright_from_model),
         content.ground,
         content.unit,
         content.has_frame,
-        standing.views,
+        model_frame.views,
         content.scene_key,
     )
 
