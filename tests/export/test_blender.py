@@ -56,7 +56,8 @@ def write(model: Mesh | TexturedMesh, target: Path, config: ExportConfig | None 
     write_mesh(target, moved_model(model, IDENTITY, y_up=y_up), config or ExportConfig())
 
 
-@pytest.mark.parametrize("suffix", sorted(MESH_WRITERS))
+# Blender reads no 3MF by itself.
+@pytest.mark.parametrize("suffix", sorted(MESH_WRITERS.keys() - {".3mf"}))
 def test_every_format_opens_upright_in_metres_with_all_its_faces(
     suffix: str, tmp_path: Path
 ) -> None:
