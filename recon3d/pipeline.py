@@ -48,7 +48,6 @@ def run_stages(
         estimator = make_estimator(model, asdict(config.depth), task.runtime)
         if alone:
             relief.check_estimator(estimator)
-
     read = partial(read_image_set, excluded=inputs.excluded)
     made.image_set = image_set = work.run(INGEST, config.ingest, files, read=read)
     check_excluded(image_set.value, inputs.excluded, task)
@@ -101,13 +100,12 @@ def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) 
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return
-    surface = config.fuse.surface
-    fusing = config.fuse if surface == "poisson" else replace(config.fuse, surface="tsdf")
+    kind = config.fuse.surface
+    fusing = config.fuse if kind == "poisson" else replace(config.fuse, surface="tsdf")
     fusing = within_budget(fusing, work.task(FUSE.name).runtime.memory_bytes)
     made.surface = work.run(FUSE, fusing, posed, made.depth)
     if until >= Until.MESH:
-        settings = cleaning_of(surface, config.mesh)
-        _clean(work, replace(config, mesh=settings), made, CLEAN, CROP)
+        _clean(work, replace(config, mesh=cleaning_of(kind, config.mesh)), made, CLEAN, CROP)
 
 
 def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
@@ -127,23 +125,16 @@ def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Resu
 def _clean(
     work: Workspace, config: Config, made: Results, whole: Stage[Mesh], part: Stage[Mesh]
 ) -> None:
-    assert made.posed
-    assert made.depth
-    assert made.surface
-    surface = (made.posed, made.depth, made.surface)
-    made.mesh = work.run(whole, replace(config.mesh, crop=None), *surface)
+    made.mesh = work.run(whole, replace(config.mesh, crop=None), *made.to_clean)
     if config.mesh.crop is not None:
         crop_mesh(work, config, made, part)
 
 
 def crop_mesh(work: Workspace, config: Config, made: Results, part: Stage[Mesh]) -> None:
     """Clean the raw surface again, so that all faces go into the part inside the box."""
-    assert made.posed
-    assert made.depth
-    assert made.surface
     # The box is given in the frame of the whole model, which stays that of the cropped one.
     frame = _frame(work, config, made)
-    made.mesh = work.run(part, config.mesh, made.posed, made.depth, made.surface, frame)
+    made.mesh = work.run(part, config.mesh, *made.to_clean, frame)
 
 
 def _frame(work: Workspace, config: Config, made: Results) -> StageResult[TargetFrame]:

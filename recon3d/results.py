@@ -92,6 +92,20 @@ class Results:
         return self.image_set
 
     @property
+    def to_clean(
+        self,
+    ) -> tuple[
+        StageResult[PosedPhotos],
+        StageResult[Mapping[str, SceneDepth]],
+        StageResult[tuple[Mesh, PointCloud]],
+    ]:
+        """What the mesh is made of, once there is a surface."""
+        assert self.posed
+        assert self.depth
+        assert self.surface
+        return self.posed, self.depth, self.surface
+
+    @property
     def reached(self) -> dict[str, StageResult[Any]]:
         """What the run has come to, in order, by the names of the fields above."""
         return {name: made for name, made in vars(self).items() if isinstance(made, StageResult)}
