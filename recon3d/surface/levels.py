@@ -53,4 +53,4 @@ def read_levels(folder: Path) -> Sequence[Mesh]:
     return FileSequence(sorted(folder.glob("*.npz")), load_mesh)
 
 
-LEVELS = Stage(name="levels", result="levels", version=1, run=make_levels, read=read_levels)
+LEVELS = Stage(name="levels", result="levels", version=2, run=make_levels, read=read_levels)

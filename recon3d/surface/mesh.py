@@ -349,7 +349,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=9,
+    version=10,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools", "opencv"),

@@ -72,7 +72,7 @@ class ReliefConfig:
     """Drop pieces that cover less than this share of the photo."""
 
     raw_faces: Annotated[int, Range(least=0)] = 1_600_000
-    """At most this many triangles before decimation, which takes about 20 seconds a million. Larger
+    """At most this many triangles before decimation, which takes about 5 seconds a million. Larger
     depth maps give a vertex for every second or third pixel only; 0 takes every pixel."""
 
     def __post_init__(self) -> None:

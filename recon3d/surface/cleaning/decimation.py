@@ -48,19 +48,15 @@ def _collapsed(
     mesh: Mesh, vertices: Float32[np.ndarray, "v 3"], faces: int
 ) -> tuple[Mesh, Float32[np.ndarray, "n 3"]]:
     """The decimated mesh, and about where its vertices were before the lift."""
-    import open3d as o3d
+    # Late, because numba takes a second to import.
+    from recon3d.surface.edge_collapse import collapse
 
-    legacy = o3d.geometry.TriangleMesh(
-        o3d.utility.Vector3dVector(vertices.astype(np.float64)),
-        o3d.utility.Vector3iVector(mesh.faces),
-    )
-    # Open3D averages colours as it merges vertices; here they carry the places.
-    legacy.vertex_colors = o3d.utility.Vector3dVector(mesh.vertices.astype(np.float64))
-    fewer = legacy.simplify_quadric_decimation(faces)
-    return (
-        Mesh(np.asarray(fewer.vertices, np.float32), np.asarray(fewer.triangles, np.int32)),
-        np.asarray(fewer.vertex_colors, np.float32),
-    )
+    places, left, became = collapse(vertices.astype(np.float64), mesh.faces, faces)
+    known = became >= 0
+    count = np.bincount(became[known], minlength=len(places))
+    sums = [np.bincount(became[known], mesh.vertices[known, i], len(places)) for i in range(3)]
+    about = np.stack(sums, axis=1) / count[:, None]
+    return Mesh(places.astype(np.float32), left), about.astype(np.float32)
 
 
 def _let_down(

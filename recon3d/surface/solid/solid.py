@@ -177,7 +177,7 @@ def warnings(folder: Path) -> list[str]:
 SOLID = Stage(
     name="solid",
     result="mesh",
-    version=1,
+    version=2,
     run=make_solid,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "manifold3d"),
