@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from recon3d.core.camera import project
+from recon3d.core.camera import in_picture, project
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 
@@ -62,8 +62,7 @@ def observed(
         rows = np.flatnonzero(~seen)
         camera = sight.view.camera
         uv_px, depth_z = project(sight.view.cam_from_world @ points[rows], camera)
-        size = np.array([camera.width_px, camera.height_px])
-        inside = (depth_z > 0) & ((uv_px >= 0) & (uv_px < size)).all(1)
+        inside = (depth_z > 0) & in_picture(uv_px, camera)
         rows, column_row, depth_z = rows[inside], uv_px[inside].astype(int), depth_z[inside]
         measured = sight.depth_z[column_row[:, 1], column_row[:, 0]]
         seen[rows] = (measured > 0) & (depth_z <= measured + behind)

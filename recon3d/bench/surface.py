@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from recon3d.bench.metrics import SurfaceScores, surface_scores
-from recon3d.core.camera import pixel_rays, project
+from recon3d.core.camera import in_picture, pixel_rays, project
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh, face_areas
 from recon3d.surface.rays import ray_scene
@@ -113,8 +113,7 @@ def visible_count(
     count = np.zeros(len(points))
     for view in views:
         uv_px, depth_z = project(view.cam_from_world @ points, view.camera)
-        size = np.array([view.camera.width_px, view.camera.height_px])
-        rows = np.flatnonzero((depth_z > 0) & ((uv_px >= 0) & (uv_px < size)).all(1))
+        rows = np.flatnonzero((depth_z > 0) & in_picture(uv_px, view.camera))
         rays = np.concatenate(
             [np.tile(view.centre_world, (len(rows), 1)), points[rows] - view.centre_world], axis=1
         )

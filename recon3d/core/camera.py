@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from recon3d.core.errors import ShapeMismatchError
 
@@ -134,3 +134,11 @@ def project(
     u = points_cam[..., 0] / safe * camera.fx_px + camera.cx_px
     v = points_cam[..., 1] / safe * camera.fy_px + camera.cy_px
     return np.stack([u, v], axis=-1), depth_z
+
+
+def in_picture(uv_px: Float[np.ndarray, "*n 2"], camera: PinholeCamera) -> Bool[np.ndarray, "*n"]:
+    """Which places lie on a pixel of the camera; those that are no numbers do not."""
+    with np.errstate(invalid="ignore"):
+        size = (camera.width_px, camera.height_px)
+        inside: np.ndarray = np.all((uv_px >= 0) & (uv_px < size), axis=-1)
+    return inside

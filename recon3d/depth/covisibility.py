@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from recon3d.core.camera import project
+from recon3d.core.camera import in_picture, project
 from recon3d.core.scene import PosedScene, SparsePoints, View
 
 BEST_ANGLE_DEG = 8.0
@@ -58,12 +58,8 @@ def depth_range(
     observations = scene.points.observations
     rows = np.isin(observations[:, 1], [view_index, *neighbours])
     points_cam = view.cam_from_world @ scene.points.xyz_world[np.unique(observations[rows, 0])]
-    depth_z = points_cam[points_cam[:, 2] > 0, 2]
-    points_cam = points_cam[points_cam[:, 2] > 0]
-    camera = view.camera
-    u = points_cam[:, 0] / depth_z * camera.fx_px + camera.cx_px
-    v = points_cam[:, 1] / depth_z * camera.fy_px + camera.cy_px
-    inside = (u >= 0) & (v >= 0) & (u < camera.width_px) & (v < camera.height_px)
+    uv_px, depth_z = project(points_cam, view.camera)
+    inside = in_picture(uv_px, view.camera)
     if inside.sum() < 8:
         return None
     near, far = np.percentile(depth_z[inside], [1, 99])
@@ -125,11 +121,9 @@ def _gains(
     gains = np.zeros((len(others), len(xyz)))
     for row, index in enumerate(others):
         other = views[index]
-        uv_px, depth_z = project(other.cam_from_world @ xyz, other.camera)
-        size = (other.camera.width_px, other.camera.height_px)
+        uv_px, _ = project(other.cam_from_world @ xyz, other.camera)
         angle = _angle_deg(view.centre_world - xyz, other.centre_world - xyz)
-        # Behind a camera uv is NaN, which is inside of nothing.
-        inside = (uv_px >= 0).all(1) & (uv_px < size).all(1) & (depth_z > 0)
+        inside = in_picture(uv_px, other.camera)
         gains[row] = np.where(inside & (angle > _LEAST_ANGLE_DEG), _gain(angle), 0)
     return gains.reshape(len(others), len(depths), -1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from recon3d.core.camera import PinholeCamera, pixel_rays, project
+from recon3d.core.camera import PinholeCamera, in_picture, pixel_rays, project
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.depth.consistency import (
@@ -128,8 +128,7 @@ def _is_seen_through(
     behind = on = 0
     for other, theirs in others:
         uv_px, expected = project(other.cam_from_world @ points_world, theirs.camera)
-        size = (theirs.camera.width_px, theirs.camera.height_px)
-        inside = (uv_px >= 0).all(1) & (uv_px < size).all(1)
+        inside = in_picture(uv_px, theirs.camera)
         u, v = uv_px[inside].astype(int).T
         ratio = theirs.values[v, u] / expected[inside]
         sure = theirs.confidence[v, u] >= _SURE

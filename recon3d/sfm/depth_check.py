@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.core.camera import PinholeCamera, pixel_rays, project
+from recon3d.core.camera import PinholeCamera, in_picture, pixel_rays, project
 from recon3d.core.errors import PosesError
 from recon3d.core.scene import GivenCameras, ImageSet, Photo
 from recon3d.core.transform import Rigid
@@ -119,9 +119,7 @@ def _agreement(
         second_from_first = cam_from_world[pair.second] @ cam_from_world[pair.first].inverse()
         points = second_from_first @ (scales[:, None, None] * pair.points_first)
         uv_px, depth_z = project(points, pair.camera_second)
-        height, width = pair.depth_second.shape
-        with np.errstate(invalid="ignore"):
-            inside = np.all((uv_px >= 0) & (uv_px < (width, height)), axis=-1)
+        inside = in_picture(uv_px, pair.camera_second)
         columns, rows = np.where(inside[..., None], uv_px, 0).astype(int).T
         there = scales[:, None] * pair.depth_second[rows, columns].T
         agreeing += (inside & (np.abs(depth_z - there) < _SAME_DEPTH * there)).sum(axis=1)

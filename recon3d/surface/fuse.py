@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from recon3d.core.camera import backproject, project
+from recon3d.core.camera import backproject, in_picture, project
 from recon3d.core.canonical_order import in_order
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooLittleDepthError
@@ -192,7 +192,7 @@ def depth_noise(posed: PosedPhotos, depth: Mapping[str, SceneDepth], task: Task)
         points = backproject(mine.depth_z, mine.camera)[::_NOISE_STEP_PX, ::_NOISE_STEP_PX]
         points = points[np.isfinite(points[..., 2])]
         uv_px, expected_z = project(other_from_mine @ points, camera)
-        inside = ((uv_px >= 0) & (uv_px < [camera.width_px, camera.height_px])).all(1)
+        inside = in_picture(uv_px, camera)
         u, v = uv_px[inside].astype(np.int64).T
         found_z = theirs.depth_z[v, u]
         difference = np.abs(found_z - expected_z[inside])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64
 
-from recon3d.core.camera import project
+from recon3d.core.camera import in_picture, project
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, median_edge
 from recon3d.run.task import Task
 from recon3d.surface.closing.bridging import bridged
-from recon3d.surface.closing.sightings import in_frame
 from recon3d.surface.rays import MeshRays
 from recon3d.surface.topology import edge_uses, half_edges
 
@@ -103,7 +102,7 @@ def _sights(
         facing = np.flatnonzero(np.einsum("ij,ij->i", normals, points[0] - centre) < 0)
         for places in points:
             uv_px, z = project(view.cam_from_world @ places[facing].astype(np.float64), view.camera)
-            within = in_frame(uv_px, view.camera) & (z > 0)
+            within = in_picture(uv_px, view.camera) & (z > 0)
             rows, pixels = facing[within], np.floor(uv_px[within]).astype(np.int64)
             visible = ~rays.hidden(centre, places[rows], tolerance)
             kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
-from recon3d.core.camera import PinholeCamera, backproject, project
+from recon3d.core.camera import backproject, in_picture, project
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh
@@ -47,7 +47,7 @@ def seen_vertices(
         task.check()
         there = depth[view.photo_id]
         uv_px, z = project(view.cam_from_world @ points, there.camera)
-        within = np.flatnonzero(in_frame(uv_px, there.camera))
+        within = np.flatnonzero(in_picture(uv_px, there.camera))
         column, row = np.floor(uv_px[within]).astype(np.int64).T
         known_z = there.depth_z[row, column]
         same = (known_z > 0) & (np.abs(known_z - z[within]) < _SAME_DEPTH * z[within])
@@ -55,18 +55,6 @@ def seen_vertices(
         numbers.append(np.full(int(same.sum()), number))
     point = np.concatenate(found)
     return Sightings(point, np.concatenate(numbers), np.ones(len(point)))
-
-
-def in_frame(uv_px: Float64[np.ndarray, "n 2"], camera: PinholeCamera) -> Bool[np.ndarray, "n"]:
-    """Which pixels a camera has; those that are no numbers are outside."""
-    with np.errstate(invalid="ignore"):
-        inside: np.ndarray = (
-            np.isfinite(uv_px).all(axis=1)
-            & (uv_px >= 0).all(axis=1)
-            & (uv_px[:, 0] < camera.width_px)
-            & (uv_px[:, 1] < camera.height_px)
-        )
-    return inside
 
 
 def loose_points(
