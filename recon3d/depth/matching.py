@@ -54,6 +54,8 @@ class Matcher:
         self, grey: Tensor, sources: Sequence[SourceView], radius: int, noise_grey: float
     ) -> None:
         self._sources = sources
+        self._drop = len(sources) - max(min(2, len(sources)), round(0.4 * len(sources)))
+        """Sources whose costs, the largest, do not count."""
         self._radius = radius
         self._count = float((2 * radius + 1) ** 2)
         self._noise_variance = noise_grey * noise_grey
@@ -67,21 +69,20 @@ class Matcher:
         The mean over the best two fifths of the sources, two at least: from the others the
         surface may be hidden.
         """
-        drop = len(self._sources) - max(min(2, len(self._sources)), round(0.4 * len(self._sources)))
         total: Tensor | None = None
         worst: list[Tensor] = []
         for source in self._sources:
             cost = self._cost(source, inverse_depth)
             total = cost.clone() if total is None else total.add_(cost)
-            # Keep the `drop` largest by insertion: many times faster than a sort over sources.
+            # Keep the largest by insertion: many times faster than a sort over sources.
             for rank, larger in enumerate(worst):
                 worst[rank], cost = torch.maximum(larger, cost), torch.minimum(larger, cost)
-            if len(worst) < drop:
+            if len(worst) < self._drop:
                 worst.append(cost)
         assert total is not None
         for cost in worst:
             total.sub_(cost)
-        return total.div_(len(self._sources) - drop)
+        return total.div_(len(self._sources) - self._drop)
 
     def _cost(self, source: SourceView, inverse_depth: Tensor) -> Tensor:
         values = source.sample(inverse_depth)

@@ -28,9 +28,16 @@ class PlaneSweep:
         self._runtime = runtime
         method = method_digest(
             Path(__file__).parent,
-            ("planesweep.py", "sweep.py", "aggregation.py", "matching.py", "warp.py"),
+            (
+                "planesweep.py",
+                "sweep.py",
+                "aggregation.py",
+                "matching.py",
+                "matching_cpu.py",
+                "warp.py",
+            ),
             {"planes": self._planes},
-            ("torch", "opencv", "numpy"),
+            ("torch", "opencv", "numpy", "numba"),
         )
         self.digest = f"planesweep-{method}"
 

@@ -14,6 +14,7 @@ from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import DepthRequest, PredictedDepth
 from recon3d.depth.aggregation import Penalties, aggregate
 from recon3d.depth.matching import Matcher
+from recon3d.depth.matching_cpu import CpuMatcher
 from recon3d.depth.warp import grey_tensor, source_view
 
 Check = Callable[[], None]
@@ -130,7 +131,8 @@ class _Level:
         self._sources = [
             source_view(request.reference, camera, source, device) for source in request.sources
         ]
-        self._matcher = Matcher(self._grey, self._sources, settings.radius_px, settings.noise_grey)
+        make = CpuMatcher if device.type == "cpu" else Matcher
+        self._matcher = make(self._grey, self._sources, settings.radius_px, settings.noise_grey)
 
     def inverse_depth_planes(self, near: float, far: float) -> Tensor:
         """Inverse depths, near to far, a pixel apart in the source that moves most."""

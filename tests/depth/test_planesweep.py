@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plane_scene
 import pytest
@@ -10,8 +12,10 @@ import torch
 from recon3d.core.camera import backproject, project
 from recon3d.core.depth import DepthEstimator, DepthRequest
 from recon3d.core.errors import Cancelled, EstimatorError
+from recon3d.core.transform import Rigid
 from recon3d.depth.aggregation import Penalties, aggregate
 from recon3d.depth.matching import Matcher, box_sum
+from recon3d.depth.matching_cpu import CpuMatcher
 from recon3d.depth.planesweep import PlaneSweep
 from recon3d.depth.registry import estimator_names, make_estimator
 from recon3d.depth.warp import grey_tensor, source_view
@@ -118,6 +122,25 @@ def test_a_source_looks_alike_at_the_true_depth() -> None:
     right, wrong = matcher.cost(1 / truth), matcher.cost(1 / (1.5 * truth))
     assert right[10:-10, 10:-10].median() < 0.02
     assert wrong[10:-10, 10:-10].median() > 0.15
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("radius", [1, 3])
+def test_the_compiled_cost_is_that_of_torch(count: int, radius: int) -> None:
+    request = plane_scene.request()
+    frames = [*request.sources, *request.sources][:count]
+    camera = request.reference.camera
+    # Of other sizes, and one that looks elsewhere: much of it falls outside, or behind.
+    elsewhere = replace(frames[0], cam_from_world=Rigid(np.diag([-1.0, 1, -1]), np.zeros(3)))
+    sources = [source_view(request.reference, camera, f, CPU) for f in [*frames, elsewhere]]
+    grey = grey_tensor(request.reference.rgb, 160, 120, CPU)
+    plane = torch.tensor([[1 / 4.0]])
+    y, x = torch.meshgrid(torch.arange(120.0), torch.arange(160.0), indexing="ij")
+    waves = 0.25 + 0.1 * torch.sin(x / 9) * torch.cos(y / 7)
+    for inverse_depth in (plane, waves, waves.T.contiguous().T):
+        expected = Matcher(grey, sources, radius, 2.0).cost(inverse_depth)
+        found = CpuMatcher(grey, sources, radius, 2.0).cost(inverse_depth)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3, 4, 7])

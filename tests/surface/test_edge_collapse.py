@@ -7,8 +7,8 @@ import pytest
 import trimesh
 
 from recon3d.core.surface import Mesh, face_areas
-from recon3d.surface.edge_collapse import collapse
 from recon3d.surface.cleaning.repair import count_faulty_edges
+from recon3d.surface.edge_collapse import collapse
 
 
 def wavy_plate(cells: int, height: float = 0.0) -> Mesh:

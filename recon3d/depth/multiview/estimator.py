@@ -59,7 +59,10 @@ class MultiView:
         settings = {"network_px": self._longest_px, "speed": sorted(self._speed)}
         learned = method_digest(here, files, settings, ("torch", "opencv", "numpy"))
         sharpened = method_digest(
-            here.parent, ("sweep.py", "aggregation.py", "matching.py", "warp.py"), {}, ()
+            here.parent,
+            ("sweep.py", "aggregation.py", "matching.py", "matching_cpu.py", "warp.py"),
+            {},
+            (),
         )
         self.digest = f"{KIND}-{learned}-{sharpened}-{self._checkpoint.sha256}"
 
