@@ -133,7 +133,9 @@ class Browser:
 
     def touch(self, *moments: list[tuple[float, float]]) -> None:
         """Fingers down at the first moment's places, moved through the others, then lifted."""
-        for kind, places in zip(("touchStart", *["touchMove"] * len(moments[1:])), moments, strict=True):
+        for kind, places in zip(
+            ("touchStart", *["touchMove"] * len(moments[1:])), moments, strict=True
+        ):
             points = [{"x": x, "y": y, "id": n} for n, (x, y) in enumerate(places)]
             self._ask("Input.dispatchTouchEvent", type=kind, touchPoints=points)
         self._ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])

@@ -229,7 +229,8 @@ def export(
         write_blender(outputs.blender, there, made.posed, writer, steps.next)
     if outputs.page:
         there = moved_scene(made.posed.scene, near_frame, y_up=True)
-        write_page(outputs.page, there, made.posed.rgb, write_model, steps.next, task.check)
+        pictures = made.posed.rgb if config.page_photos else {}
+        write_page(outputs.page, there, pictures, write_model, steps.next, task.check)
     steps.finish()
     written = (*outputs.meshes, *(target for target, _ in coarser))
     return (*written, *filter(None, (outputs.cloud, *folders, outputs.page)))

@@ -67,9 +67,11 @@ def _gltf(path: Path) -> Mapping[str, Any]:
         if path.suffix.lower() == ".gltf":
             text = stream.read(_MOST_JSON_BYTES + 1)
         else:
-            magic, _, _, size, kind = struct.unpack("<4sIIII", stream.read(20))
+            magic, _, whole, size, kind = struct.unpack("<4sIIII", stream.read(20))
             if magic != b"glTF" or kind != 0x4E4F534A:
                 raise ValueError("it does not begin as a GLB file does")
+            if whole > path.stat().st_size:
+                raise ValueError(f"of its {whole:,} bytes only {path.stat().st_size:,} are there")
             text = stream.read(min(size, _MOST_JSON_BYTES + 1))
     if len(text) > _MOST_JSON_BYTES:
         raise ValueError("its description is larger than any we know")

@@ -63,4 +63,7 @@ async function open() {
   document.documentElement.dataset.state = "ready";
 }
 
-open().catch((error) => fail("This page is damaged, or was cut short on its way.", error));
+// The model is the page's end: where that was cut off, this still runs and can say so.
+addEventListener("DOMContentLoaded", () => {
+  open().catch((error) => fail("This page is damaged, or was cut short on its way.", error));
+});

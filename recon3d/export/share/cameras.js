@@ -1,6 +1,6 @@
 /** Where the photos were taken: small pictures in space, each a place to look from. */
 
-const LINES = 0x2f6fde;
+const LINES = "#2f6fde";
 
 class Cameras {
   /** told = the page's list: name, size, focal lengths, principal point, cam_from_model, photo. */
@@ -25,12 +25,13 @@ class Cameras {
   }
 
   build() {
+    const color = new THREE.Color(LINES).convertSRGBToLinear();
     const lines = this.all.flatMap((photo) => photo.outline(this.depth));
-    const material = new THREE.LineBasicMaterial({ color: LINES });
+    const material = new THREE.LineBasicMaterial({ color });
     this.group.add(new THREE.LineSegments(new THREE.BufferGeometry().setFromPoints(lines), material));
     this.marks = this.all.map((photo, index) => {
       const mark = new THREE.Mesh(photo.quad(this.depth), new THREE.MeshBasicMaterial({
-        color: LINES, transparent: true, opacity: 0.25, side: THREE.DoubleSide,
+        color, transparent: true, opacity: 0.25, side: THREE.DoubleSide,
       }));
       mark.userData.index = index;
       photo.texture(this.changed, (map) => {

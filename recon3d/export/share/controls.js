@@ -48,6 +48,7 @@ class Controls {
   toggleCameras() {
     this.viewer.camerasShown = !this.viewer.camerasShown;
     if (this.viewer.photo >= 0) this.viewer.leavePhoto();
+    if (this.viewer.camerasShown) this.viewer.seeCameras();
     this.refresh();
   }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from recon3d.core.errors import InputError
 from recon3d.surface.mesh_file_sizes import gltf_description
@@ -27,13 +29,19 @@ def check_stands_alone(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path} is not there, or is not a file.")
     content = gltf_description(path)
-    if any("uri" in part for kind in ("buffers", "images") for part in content.get(kind, ())):
+    named = [part for kind in ("buffers", "images") for part in _listed(content, kind)]
+    if any("uri" in part for part in named if isinstance(part, dict)):
         raise InputError(
             f"{path} takes parts of the model from elsewhere.",
             hint="Save it again with everything in one file, or share the workspace.",
         )
-    if unknown := set(content.get("extensionsRequired", ())) - _SHOWN:
+    if unknown := set(map(str, _listed(content, "extensionsRequired"))) - _SHOWN:
         raise InputError(
             f"{path} is packed in a way that pages cannot show ({', '.join(sorted(unknown))}).",
             hint="Save it again without compression, or share the workspace.",
         )
+
+
+def _listed(content: Mapping[str, Any], kind: str) -> list[Any]:
+    found = content.get(kind)
+    return found if isinstance(found, list) else []

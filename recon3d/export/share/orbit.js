@@ -37,7 +37,6 @@ function radians(degrees) {
 
 class Orbit {
   constructor(points) {
-    this.points = points;
     this.box = new THREE.Box3().setFromPoints(points);
     this.radius = this.box.getBoundingSphere(new THREE.Sphere()).radius;
     this.target = this.box.getCenter(new THREE.Vector3());
@@ -70,13 +69,13 @@ class Orbit {
     );
   }
 
-  /** Fill the window with the model from a side, but for `bars` pixels above and below. */
-  frame(azimuth, elevation, bars) {
+  /** Fill the window with points from a side, but for `bars` pixels above and below. */
+  frame(points, azimuth, elevation, bars) {
     Object.assign(this, { azimuth, elevation });
     const axes = this.axes;
     const middle = this.box.getCenter(new THREE.Vector3());
     const inView = axes.clone().transpose();
-    const seen = this.points.map((point) => point.clone().sub(middle).applyMatrix4(inView));
+    const seen = points.map((point) => point.clone().sub(middle).applyMatrix4(inView));
     const centre = new THREE.Box3().setFromPoints(seen).getCenter(new THREE.Vector3()).setZ(0);
     const free = Math.max(0.4, 1 - (2 * bars) / this.size.height);
     const [x, y] = [0.9 * this.half.x, 0.9 * this.half.y * free];

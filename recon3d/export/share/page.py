@@ -23,8 +23,8 @@ from recon3d.run.files import atomic_files
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("model", "orbit", "gestures", "cameras", "ruler", "viewer", "controls", "boot")
-_MODEL = "<!--model-->"
-"""Where the model goes; nothing that is escaped can look like it."""
+_SCENE, _MODEL = "<!--scene-->", "<!--model-->"
+"""Where what is told and the model go; nothing that is escaped can look like them."""
 _ROOM_BYTES, _ROOM_PER_BYTE = 700_000, 0.03
 """For all but the model, and for each byte of that. Base64 makes 4 letters of 3 bytes, so a page
 takes at most 1.37 times as much as the model, and these 0.7 MB."""
@@ -44,7 +44,7 @@ def write_page(
     Args:
         target: Ends in .html; its name is the page's title.
         scene: The cameras, y-up.
-        pictures: By photo id, the undistorted pictures.
+        pictures: By photo id, the undistorted pictures; empty for a page without photos.
         write_model: Writes the model of the same scene, y-up, to a .glb.
         step: Told of each photo; raises Cancelled when the user wants to stop.
         check: Called often meanwhile, likewise.
@@ -83,27 +83,24 @@ def _write(
     step: Callable[[str], None],
     check: Callable[[], None],
 ) -> None:
-    library = three_js()
-
-    def page_with(photos: Mapping[str, str]) -> str:
-        cameras = [_camera(view, photos) for view in views]
-        return _page(target.stem, {"unit": unit, "cameras": cameras}, library)
-
-    room_bytes = _ROOM_BYTES + round(_ROOM_PER_BYTE * glb.stat().st_size)
-    room_bytes -= len(page_with({}).encode())
-    ids = [view.photo_id for view in views]
-    photos = small_photos(ids, pictures, room_bytes, step)
-    before, _, after = page_with(photos).partition(_MODEL)
-    with target.open("w", encoding="utf-8", newline="\n") as page:
-        page.write(before)
+    page = _page(target.stem)
+    taken = len(page.encode()) + len(_scene(unit, views, {}))
+    room_bytes = _ROOM_BYTES + round(_ROOM_PER_BYTE * glb.stat().st_size) - taken
+    ids = [view.photo_id for view in views] if pictures else []
+    photos = small_photos(ids, pictures, max(0, room_bytes), step)
+    before, rest = page.split(_SCENE)
+    between, after = rest.split(_MODEL)
+    with target.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(before + _scene(unit, views, photos) + between)
         for piece in _packed(_chunks(glb)):
-            page.write(piece)
+            stream.write(piece)
             check()
-        page.write(after)
+        stream.write(after)
 
 
-def _page(title: str, scene: Mapping[str, object], library: str) -> str:
-    """All but the model. What came from files is escaped, and no script runs that is not ours."""
+def _page(title: str) -> str:
+    """All but scene and model; the title is escaped, and no script runs that is not ours."""
+    library = three_js()
     # Always: names of files may hold markup.
     environment = Environment(
         autoescape=True, loader=FileSystemLoader(_HERE), undefined=StrictUndefined
@@ -121,8 +118,6 @@ def _page(title: str, scene: Mapping[str, object], library: str) -> str:
         licence=Markup(LICENCE),
         style=Markup(style),
         script=Markup(script),
-        # Otherwise a name could end the script that it lies in.
-        scene=Markup(json.dumps(scene).replace("<", "\\u003c")),
         three="".join(_packed([library.encode()])),
     )
 
@@ -136,8 +131,14 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def _scene(unit: Unit, views: Sequence[View], photos: Mapping[str, str]) -> str:
+    """What the viewer is told besides the model, as JSON that ends no element it lies in."""
+    scene = {"unit": unit, "cameras": [_camera(view, photos) for view in views]}
+    return json.dumps(scene, separators=(",", ":")).replace("<", "\\u003c")
+
+
 def _camera(view: View, photos: Mapping[str, str]) -> dict[str, object]:
-    """What cameras.js knows of one; six digits are a thousandth of a pixel."""
+    """What cameras.js knows of one; seven digits are finer than a pixel."""
     camera = view.camera
     numbers = view.cam_from_world.matrix()[:3].ravel().tolist()
     told = {

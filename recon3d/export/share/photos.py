@@ -32,15 +32,18 @@ def small_photos(
     """
     kept = _spread(photo_ids, room_bytes // _LEAST_BYTES)
     found = dict[str, str]()
-    first = 0
+    size = 0
     for photo_id in kept:
         step(f"photo of {photo_id}")
         picture = Image.fromarray(pictures[photo_id])
-        for first in range(max(0, first - 1), len(_SIDES_PX)):
-            uri = _uri(picture, _SIDES_PX[first])
-            if len(uri) <= room_bytes // len(kept):
-                found[photo_id] = uri
-                break
+        # The next photo will be about as small as this one.
+        size = max(0, size - 1)
+        uri = _uri(picture, _SIDES_PX[size])
+        while len(uri) > room_bytes // len(kept) and size + 1 < len(_SIDES_PX):
+            size += 1
+            uri = _uri(picture, _SIDES_PX[size])
+        if len(uri) <= room_bytes // len(kept):
+            found[photo_id] = uri
     return found
 
 

@@ -63,5 +63,5 @@ function lengthInWords(length, unit) {
 }
 
 function threeDigits(value) {
-  return Number(value.toPrecision(value < 1000 ? 3 : Math.ceil(Math.log10(value)))).toString();
+  return value < 999.5 ? value.toPrecision(3) : value.toFixed(0);
 }

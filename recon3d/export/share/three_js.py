@@ -55,7 +55,7 @@ def three_js() -> str:
     return library
 
 
-def _is_missing(version: str) -> OutputError:
+def _is_missing(version: str | None) -> OutputError:
     return OutputError(
         f"Web pages need three.js, which the installed trimesh {version} does not bring along.",
         hint='Install one that does: pip install "trimesh==5.2.0"',

@@ -66,8 +66,21 @@ class Viewer {
   /** The whole model from the front. */
   home() {
     const elevation = this.inside ? 45 : this.cameras.all.length === 1 ? 8 : 20;
-    this.orbit.frame(0, radians(elevation), BARS.top);
+    this.orbit.frame(this.model.points, 0, radians(elevation), BARS.top);
     this.leavePhoto();
+  }
+
+  /** Go back until the cameras are in sight, unless most of them are. */
+  seeCameras() {
+    const places = this.cameras.all.map((photo) => photo.centre);
+    const inSight = places.filter((place) => {
+      const { x, y, z } = place.clone().project(this.camera);
+      return Math.max(Math.abs(x), Math.abs(y), Math.abs(z)) < 1;
+    });
+    if (inSight.length > places.length / 2) return;
+    const { azimuth, elevation } = this.orbit;
+    this.orbit.frame([...this.model.points, ...places], azimuth, elevation, BARS.top);
+    this.fly();
   }
 
   turn(dx, dy) { this.moveFreely(() => this.orbit.turn(dx, dy)); }
