@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import PROGRAM, Browser
-from shared_pages import CAMERA, box_scene, share_box
+from shared_pages import CAMERA, DISTANCE, box_scene, share_box
 from textured_box import CORNERS, RESTS, one_page_box, textured_box
 
 from recon3d.core.surface import Mesh
@@ -21,8 +21,8 @@ pytestmark = [
 WIDTH, HEIGHT = 800, 600
 MIDDLE = (WIDTH / 2, HEIGHT / 2)
 BACKGROUND = (236, 238, 241)
-BARS_TOP, BARS_BOTTOM = 64, 150
-"""viewer.js: BARS."""
+TOP = 64
+"""Pixels above a photo that is looked at (viewer.js)."""
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +58,21 @@ def near(picture: np.ndarray, colour: np.ndarray) -> float:
     return float((np.abs(picture.astype(int) - colour).max(-1) < 16).mean())
 
 
-def pixel_of(u_px: float, v_px: float) -> tuple[float, float]:
+def pixel_of(u_px: float, v_px: float, dock_px: float) -> tuple[float, float]:
     """Where a pixel of a photo is in the window, while it is looked at from its camera."""
-    free = HEIGHT - BARS_TOP - BARS_BOTTOM
+    free = HEIGHT - TOP - dock_px - 32
     scale = min((WIDTH - 24) / CAMERA.width_px, free / CAMERA.height_px)
     left = (WIDTH - scale * CAMERA.width_px) / 2
-    top = BARS_TOP + (free - scale * CAMERA.height_px) / 2
+    top = TOP + (free - scale * CAMERA.height_px) / 2
     return left + scale * u_px, top + scale * v_px
 
 
 def front(x: float, z: float) -> tuple[float, float]:
     """Where a point of the box's front, half a metre before its middle, is in the first photo."""
-    depth = 6 - 0.5
-    return pixel_of(
-        CAMERA.fx_px * x / depth + CAMERA.cx_px, CAMERA.fy_px * (1.5 - z) / depth + CAMERA.cy_px
+    depth = DISTANCE - 0.5
+    return (
+        CAMERA.fx_px * x / depth + CAMERA.cx_px,
+        CAMERA.fy_px * (1.5 - z) / depth + CAMERA.cy_px,
     )
 
 
@@ -117,26 +118,27 @@ def test_a_camera_is_looked_through_and_lengths_are_measured_in_metres(opened: B
     assert opened.evaluate("document.getElementById('name').textContent") == "photo 0.jpg"
     opened.wait_for("document.getElementById('photo').hidden === false")
     green = opened.picture()
-    corners = [pixel_of(1, 1), pixel_of(63, 1), pixel_of(1, 40), pixel_of(63, 40)]
-    for x, y in corners:
+    dock_px = opened.evaluate("document.getElementById('dock').offsetHeight")
+    for u, v in ((1, 1), (63, 1), (1, 47), (63, 47)):
+        x, y = pixel_of(u, v, dock_px)
         assert np.abs(green[int(y), int(x)].astype(int) - (30, 200, 60)).max() < 16
-    x, y = pixel_of(-1, 1)
+    x, y = pixel_of(-1, 1, dock_px)
     assert tuple(green[int(y), int(x)]) == BACKGROUND
 
     opened.evaluate("(o => {o.value = 0; o.dispatchEvent(new Event('input'))})"
                     "(document.getElementById('opacity'))")  # fmt: skip
     picture = opened.picture()
     for x, z, colour in ((-0.5, 0.7, CORNERS[2]), (0.5, 0.7, RESTS[2]), (-0.5, 2.2, RESTS[2])):
-        column, row = front(x, z)
+        column, row = pixel_of(*front(x, z), dock_px)
         assert np.abs(picture[int(row), int(column)].astype(int) - colour).max() < 16
 
     opened.press("m")
-    opened.click(*front(-0.8, 1.0))
-    opened.click(*front(0.8, 1.0))
+    opened.click(*pixel_of(*front(-0.8, 1.0), dock_px))
+    opened.click(*pixel_of(*front(0.8, 1.0), dock_px))
     assert opened.state()["length"] == "1.60 m"
-    opened.click(*front(0, 0.5))
+    opened.click(*pixel_of(*front(0, 0.5), dock_px))
     assert opened.state()["length"] == ""
-    opened.click(*front(0, 0.75))
+    opened.click(*pixel_of(*front(0, 0.75), dock_px))
     assert opened.state()["length"] == "25.0 cm"
     opened.drawn()
     assert opened.evaluate("document.getElementById('length').hidden") is False

@@ -75,6 +75,8 @@ class ExportPanel:
                 dpg.add_text("", tag="export.saved", wrap=0)
                 dpg.add_button(label="Show in folder", tag="export.show", height=px(_BUTTON),
                                callback=self._show, width=-1)  # fmt: skip
+        for tag, text in _EXPLAINED.items():
+            self._ui.explain(tag, text)
         self._primary.build()
         dpg.bind_item_theme("export.save", self._primary.tag)
         dpg.bind_item_font("export.purpose", self._ui.font("small"))
@@ -113,8 +115,6 @@ class ExportPanel:
                          callback=self._set_unlit)  # fmt: skip
         dpg.add_checkbox(label="With small pictures of the photos", tag="export.photos",
                          callback=self._set_photos)  # fmt: skip
-        for tag, text in _EXPLAINED.items():
-            self._ui.explain(tag, text)
 
     def _show_options(self) -> None:
         form, content, config = self._saving.form, self._saving.content, self._studio.project.config

@@ -1,6 +1,6 @@
 /** The viewer: what is shown, and what buttons, keys and pointers do to it. */
 
-const BARS = { top: 64, bottom: 150 };
+const TOP = 64; // pixels of the title
 const FLIGHT_MS = 500;
 const INSIDE = 0.6; // share of the cameras in the model's box, from which it is a room
 
@@ -8,6 +8,7 @@ class Viewer {
   constructor(scene, model, renderer) {
     Object.assign(this, { model, renderer });
     this.canvas = renderer.domElement;
+    this.dock = document.getElementById("dock");
     this.camera = new THREE.PerspectiveCamera();
     this.orbit = new Orbit(model.points);
     this.ruler = new Ruler(scene.unit);
@@ -60,13 +61,13 @@ class Viewer {
   /** The view that is meant to be shown, once a flight to it has ended. */
   get goal() {
     const photo = this.cameras.all[this.photo];
-    return photo ? photo.view(this.size, BARS) : this.orbit.view;
+    return photo ? photo.view(this.size, { top: TOP, bottom: this.dock.offsetHeight + 32 }) : this.orbit.view;
   }
 
   /** The whole model from the front. */
   home() {
     const elevation = this.inside ? 45 : this.cameras.all.length === 1 ? 8 : 20;
-    this.orbit.frame(this.model.points, 0, radians(elevation), BARS.top);
+    this.orbit.frame(this.model.points, 0, radians(elevation), TOP);
     this.leavePhoto();
   }
 
@@ -79,7 +80,7 @@ class Viewer {
     });
     if (inSight.length > places.length / 2) return;
     const { azimuth, elevation } = this.orbit;
-    this.orbit.frame([...this.model.points, ...places], azimuth, elevation, BARS.top);
+    this.orbit.frame([...this.model.points, ...places], azimuth, elevation, TOP);
     this.fly();
   }
 
