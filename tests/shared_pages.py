@@ -23,15 +23,15 @@ HEIGHT, DISTANCE = 1.5, 6.0
 STAYS = Similarity(1.0, np.eye(3), np.zeros(3))
 
 
-def box_scene(count: int = 5) -> PosedScene:
-    """Cameras around the box, in metres and z-up; the first one looks along +y."""
+def box_scene(count: int = 5, distance: float = DISTANCE) -> PosedScene:
+    """Cameras around the z axis, in metres and z-up; the first one looks along +y."""
     views = []
     for number in range(count):
         angle = 2 * np.pi * number / count
         forward = np.array([-np.sin(angle), np.cos(angle), 0])
         right = np.array([np.cos(angle), np.sin(angle), 0])
         rotation = np.stack([right, [0, 0, -1], forward])
-        centre = -DISTANCE * forward + [0, 0, HEIGHT]
+        centre = -distance * forward + [0, 0, HEIGHT]
         views.append(View(f"photo {number}.jpg", CAMERA, Rigid(rotation, -rotation @ centre)))
     return PosedScene(tuple(views), SparsePoints.empty(), "metre")
 

@@ -230,6 +230,19 @@ def test_models_of_every_kind_are_shown(
     assert browser.logged == []
 
 
+@pytest.mark.parametrize("distance", [0.1, DISTANCE], ids=["room", "thing"])
+def test_the_walls_of_a_room_are_seen_through_from_outside(
+    browser: Browser, tmp_path: Path, distance: float
+) -> None:
+    solid = textured_box()
+    hollow = replace(solid.mesh, faces=np.ascontiguousarray(solid.mesh.faces[:, ::-1]))
+    walls = replace(solid, mesh=hollow, uv=np.ascontiguousarray(solid.uv[:, ::-1]))
+    page = share_box(tmp_path / "page.html", box_scene(distance=distance), model=walls)
+    browser.open(page, WIDTH, HEIGHT)
+    front, back = (near(browser.picture(), RESTS[side]) > 0.01 for side in (2, 3))
+    assert (front, back) == ((False, True) if distance < 1 else (True, False))
+
+
 @pytest.mark.parametrize("lost", [slice(200, None), slice(200, 400)], ids=["end", "middle"])
 def test_a_page_that_was_damaged_on_its_way_says_so(
     browser: Browser, box: Path, tmp_path: Path, lost: slice
