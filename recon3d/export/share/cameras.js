@@ -52,9 +52,10 @@ class Cameras {
   /** Lay a photo over the model, as its camera sees it from `distance`; -1 takes it away. */
   show(index, distance) {
     this.shown.visible = false;
+    this.wanted = index;
     const photo = this.all[index];
-    if (!photo) return;
-    photo.texture(this.changed, (map) => {
+    photo?.texture(this.changed, (map) => {
+      if (this.wanted !== index) return; // another one was asked for while this was decoded
       this.shown.geometry.dispose();
       this.shown.geometry = photo.quad(distance);
       this.shown.material.map = map;
