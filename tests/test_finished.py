@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from recon3d_gui.project.file import save_project
+from recon3d_gui.project.project import Project
 from solids import is_closed
 
 from recon3d.api import ADJUSTED, adjust, forecast, reconstruct
 from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
+from recon3d.cli.share import Share
 from recon3d.config import Config, updated
 from recon3d.core.errors import InputError
 from recon3d.export.export import Outputs
 from recon3d.export.meshes import read_mesh
+from recon3d.export.textures import ExportConfig
 from recon3d.finished import gather, reopen
 from recon3d.results import Inputs, Until
 from recon3d.run.task import CancelToken
@@ -46,6 +50,12 @@ def perform(workspace: Path, output: Path | None, *to: str) -> None:
         Export(workspace=workspace, to=to, output=output).run(display, CancelToken())
 
 
+def share(model: Path, output: Path, config: ExportConfig = ExportConfig()) -> None:  # noqa: B008
+    """`recon3d share`, likewise."""
+    with make_display("quiet") as display:
+        Share(model=model, output=output, export=config).run(display, CancelToken())
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose photos are gone."""
@@ -72,6 +82,31 @@ def test_the_command_writes_what_the_run_would_have(finished: Path, tmp_path: Pa
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"again.ply", "again.glb"}
     first, again = read_mesh(finished.parent / "first.ply"), read_mesh(tmp_path / "out/again.ply")
     np.testing.assert_array_equal(again.vertices, first.vertices)
+
+
+def test_a_finished_run_is_shared_as_a_page_without_its_photos_being_there(
+    finished: Path, tmp_path: Path
+) -> None:
+    share(finished, tmp_path / "ü.html")
+    text = (tmp_path / "ü.html").read_text(encoding="utf-8")
+    assert text.count("data:image/webp") == 1
+    assert '"unit":"metre"' in text
+    share(finished, tmp_path / "bare.html", ExportConfig(page_photos=False))
+    assert "data:image/webp" not in (tmp_path / "bare.html").read_text(encoding="utf-8")
+    assert {path.name for path in tmp_path.iterdir()} == {"ü.html", "bare.html"}
+
+    project = tmp_path / "somewhere" / "else.r3d"
+    project.parent.mkdir()
+    save_project(Project(workspace=finished), project)
+    share(project, tmp_path / "project.html")
+    assert (tmp_path / "project.html").read_text(encoding="utf-8").count("data:image/webp") == 1
+
+
+def test_a_run_without_a_surface_cannot_be_shared(tmp_path: Path) -> None:
+    workspace = run(tmp_path, Until.DEPTH)
+    with pytest.raises(InputError, match="before there was a surface"):
+        share(workspace, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_one_kind_of_folder_fills_the_folder_and_several_get_one_each(

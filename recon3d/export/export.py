@@ -26,6 +26,7 @@ from recon3d.export.meshes import (
     write_cloud,
     write_mesh,
 )
+from recon3d.export.share import write_page
 from recon3d.export.textures import ExportConfig
 from recon3d.export.transformed import moved_cloud, moved_model, moved_scene, near_origin
 from recon3d.run.files import explain_write_errors
@@ -34,7 +35,7 @@ from recon3d.surface.topology import edge_uses
 
 _MILLIMETRES_PER_METRE = Similarity(1000.0, np.eye(3), np.zeros(3))
 
-_FILES = ("cloud", "transforms", "report")
+_FILES = ("cloud", "transforms", "page", "report")
 _FOLDERS = ("depth_maps", "colmap", "blender")
 
 
@@ -54,6 +55,8 @@ class Outputs:
     """nerfstudio transforms.json; its pictures are put in a folder beside it."""
     blender: Path | None = None
     """Folder for model, cameras, pictures, points and a script that opens them in Blender."""
+    page: Path | None = None
+    """.html that shows model, cameras and photos in any browser, offline."""
     report: Path | None = None
     """report.html; report.json is written beside it."""
 
@@ -61,7 +64,8 @@ class Outputs:
     def hold_texture(self) -> bool:
         """Whether a texture is worth making: some of these would have it."""
         suffixes = {mesh.suffix.lower() for mesh in self.meshes}
-        return self.blender is not None or not suffixes.isdisjoint(TEXTURE_SUFFIXES)
+        others = (self.blender, self.page)
+        return any(others) or not suffixes.isdisjoint(TEXTURE_SUFFIXES)
 
     def numbered(self, number: int) -> Outputs:
         """The same for another scene of the photos: scene.glb becomes scene_2.glb beside it."""
@@ -105,13 +109,17 @@ def check_outputs(outputs: Outputs) -> None:
         check_mesh_suffix(mesh)
     if outputs.cloud:
         check_cloud_suffix(outputs.cloud)
-    for target, suffix in ((outputs.transforms, ".json"), (outputs.report, ".html")):
+    for target, suffix in (
+        (outputs.transforms, ".json"),
+        (outputs.page, ".html"),
+        (outputs.report, ".html"),
+    ):
         if target and target.suffix.lower() != suffix:
             raise OutputError(
                 f"Cannot write {target}: its name must end in {suffix}.",
                 hint=f"For example {target.stem or 'out'}{suffix}.",
             )
-    files = [*outputs.meshes, outputs.cloud, outputs.transforms, outputs.report]
+    files = [*outputs.meshes, outputs.cloud, outputs.transforms, outputs.page, outputs.report]
     folders = [outputs.depth_maps, outputs.colmap, outputs.blender]
     taken: set[Path] = set()
     for target in filter(None, [*files, *folders]):
@@ -153,13 +161,13 @@ def _try_folder(folder: Path) -> None:
 def export(
     made: Exportable, outputs: Outputs, config: ExportConfig, task: Task
 ) -> tuple[Path, ...]:
-    """Write every output, all in one frame (turned y-up for GLB and USDZ), and return their paths.
+    """Write every output, all in one frame (turned y-up for some), and return their paths.
 
     Raises:
         TooLittleDepthError: the mesh is empty.
         OutputError: a place cannot be written.
     """
-    if outputs.meshes and len(made.mesh.faces) == 0:
+    if (outputs.meshes or outputs.page) and len(made.mesh.faces) == 0:
         raise TooLittleDepthError(
             "No surface is left to write.",
             hint="The report shows how much depth each photo got and what to try.",
@@ -167,8 +175,9 @@ def export(
     scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
     near, origin = near_origin(moved, made.mesh.vertices)
     narrow = [path for path in outputs.meshes if path.suffix.lower() not in WIDE_SUFFIXES]
-    if origin.any() and (narrow or outputs.blender):
-        names = ", ".join(path.name for path in filter(None, [*narrow, outputs.blender]))
+    narrow += filter(None, [outputs.blender, outputs.page])
+    if origin.any() and narrow:
+        names = ", ".join(path.name for path in narrow)
         place = ", ".join(f"{value:.0f}" for value in origin)
         task.warn(
             f"{names} cannot hold coordinates so large: 0,0,0 in there is at {place} of the other "
@@ -196,7 +205,8 @@ def export(
         for number in range(1, len(made.levels) + 1)
     ]
     singles = len(outputs.meshes) + len(coarser) + bool(outputs.cloud)
-    steps = _Steps(task, singles + len(scene.views) * sum(map(bool, folders)))
+    with_pictures = sum(map(bool, (*folders, outputs.page)))
+    steps = _Steps(task, singles + len(scene.views) * with_pictures)
     for target in outputs.meshes:
         steps.next(target.name)
         write_model(target)
@@ -212,13 +222,18 @@ def export(
         write_colmap(outputs.colmap, scene, made.posed, steps.next)
     if outputs.transforms:
         write_nerfstudio(outputs.transforms, scene, made.posed, steps.next)
+    near_frame = replace(made.frame, target_from_world=near)
     if outputs.blender:
         writer = write_model if len(made.mesh.faces) else None
-        there = moved_scene(made.posed.scene, replace(made.frame, target_from_world=near))
+        there = moved_scene(made.posed.scene, near_frame)
         write_blender(outputs.blender, there, made.posed, writer, steps.next)
+    if outputs.page:
+        there = moved_scene(made.posed.scene, near_frame, y_up=True)
+        pictures = made.posed.rgb if config.page_photos else {}
+        write_page(outputs.page, there, pictures, write_model, steps.next, task.check)
     steps.finish()
     written = (*outputs.meshes, *(target for target, _ in coarser))
-    return (*written, *filter(None, (outputs.cloud, *folders)))
+    return (*written, *filter(None, (outputs.cloud, *folders, outputs.page)))
 
 
 def _warn_of_prints(name: str, made: Exportable, task: Task) -> None:

@@ -34,6 +34,10 @@ class ExportConfig:
     """Show the photos' colours as they are, whatever lights there are (GLB only). Without it lights
     shine on the model, so that it can be lit anew."""
 
+    page_photos: bool = True
+    """Put small pictures of the photos into web pages (`recon3d share`); without them only the
+    places of the cameras are shown."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_ranges(self, "export")

@@ -15,9 +15,9 @@ from recon3d.core.transform import Similarity
 _Y_UP_FROM_Z_UP = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
 
 
-def moved_scene(scene: PosedScene, frame: TargetFrame) -> PosedScene:
-    """The cameras and points in the frame's axes and unit."""
-    moved = frame.target_from_world
+def moved_scene(scene: PosedScene, frame: TargetFrame, *, y_up: bool = False) -> PosedScene:
+    """The cameras and points in the frame's axes and unit, or turned as `moved_model` does."""
+    moved = _Y_UP_FROM_Z_UP @ frame.target_from_world if y_up else frame.target_from_world
     views = tuple(
         replace(view, cam_from_world=moved.move_camera(view.cam_from_world)) for view in scene.views
     )

@@ -42,11 +42,24 @@ def _geometry_bytes(path: Path) -> int:
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise _damaged(path, str(error)) from error
     if suffix in (".glb", ".gltf"):
+        content = gltf_description(path)
         try:
-            return _gltf_bytes(_gltf(path))
-        except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+            return _gltf_bytes(content)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise _damaged(path, str(error)) from error
     return path.stat().st_size
+
+
+def gltf_description(path: Path) -> Mapping[str, Any]:
+    """What a .glb or .gltf says of itself; nothing in it can be relied on but that it is an object.
+
+    Raises:
+        InputError: it is no such file, or cut short.
+    """
+    try:
+        return _gltf(path)
+    except (ValueError, struct.error) as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _gltf(path: Path) -> Mapping[str, Any]:
@@ -54,13 +67,17 @@ def _gltf(path: Path) -> Mapping[str, Any]:
         if path.suffix.lower() == ".gltf":
             text = stream.read(_MOST_JSON_BYTES + 1)
         else:
-            magic, _, _, size, kind = struct.unpack("<4sIIII", stream.read(20))
+            magic, _, whole, size, kind = struct.unpack("<4sIIII", stream.read(20))
             if magic != b"glTF" or kind != 0x4E4F534A:
                 raise ValueError("it does not begin as a GLB file does")
+            if whole > path.stat().st_size:
+                raise ValueError(f"of its {whole:,} bytes only {path.stat().st_size:,} are there")
             text = stream.read(min(size, _MOST_JSON_BYTES + 1))
     if len(text) > _MOST_JSON_BYTES:
         raise ValueError("its description is larger than any we know")
-    content: Mapping[str, Any] = parse_json(text.decode("utf-8"))
+    content = parse_json(text.decode("utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("its description is no object")
     return content
 
 

@@ -25,6 +25,7 @@ from recon3d_gui.job.saving import Saving
 from recon3d_gui.job.sizes import Content, content_of, expected_bytes, size_words
 from recon3d_gui.job.state import Job
 from recon3d_gui.project.project import Project
+from shared_pages import box_scene, share_box
 
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.surface import Mesh, TexturedMesh
@@ -57,7 +58,7 @@ def written_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("form", [form for form in available_formats() if form.suffix])
+@pytest.mark.parametrize("form", [form for form in available_formats() if form.takes_levels])
 def test_the_size_that_is_foretold_is_about_the_size_that_is_written(
     form: Format, tmp_path: Path
 ) -> None:
@@ -111,17 +112,34 @@ def test_levels_and_pictures_add_to_the_size() -> None:
     assert expected_bytes(Format.STL, one, config) == 84 + 50 * 2000
 
 
+def test_a_page_weighs_its_model_its_scripts_and_its_photos(tmp_path: Path) -> None:
+    mesh = bumpy_sheet(120)
+    # A grid of whole numbers would pack better than any surface that was measured.
+    jitter = np.random.default_rng(4).normal(0, 0.02, mesh.vertices.shape).astype(np.float32)
+    mesh = replace(mesh, vertices=mesh.vertices + jitter)
+    scene = box_scene()
+    pictures = dict.fromkeys((view.photo_id for view in scene.views), photo_like(512))
+    page = share_box(tmp_path / "page.html", scene, pictures, mesh)
+    content = replace(content_of_mesh(mesh), photos=len(scene.views))
+    foretold = expected_bytes(Format.PAGE, content, ExportConfig())
+    assert foretold == pytest.approx(page.stat().st_size, rel=WITHIN)
+    without = expected_bytes(Format.PAGE, content, ExportConfig(page_photos=False))
+    bare = share_box(tmp_path / "bare.html", scene, {}, mesh)
+    assert without == pytest.approx(bare.stat().st_size, rel=WITHIN)
+
+
 def test_sizes_are_said_no_finer_than_they_are_known() -> None:
     sizes = [size_words(count) for count in (300, 12_345_678, 1_234_567, 2.5e9)]  # type: ignore[arg-type]
     assert sizes == ["about 1 kB", "about 12 MB", "about 1.2 MB", "about 2.5 GB"]
 
 
 def test_every_mesh_format_of_the_program_can_be_chosen() -> None:
-    assert {form.suffix for form in Format if form.suffix} == set(MESH_WRITERS)
+    assert {form.suffix for form in Format if form.takes_levels} == set(MESH_WRITERS)
     outputs = {form: form.outputs(Path("scene")) for form in Format}
     assert all(made != Outputs() for made in outputs.values())
     assert Format.GLB.outputs(Path("a.b/scene.v2")).meshes == (Path("a.b/scene.v2.glb"),)
     assert Format.GLB.outputs(Path("scene.GLB")).meshes == (Path("scene.GLB"),)
+    assert Format.PAGE.outputs(Path("scene")) == Outputs(page=Path("scene.html"))
     assert Format.COLMAP.suggested_name("church") == "church_colmap"
 
 

@@ -102,6 +102,14 @@ def test_photos_become_a_model_that_is_measured_changed_and_saved(
     assert 1_000 < len(mesh.faces) <= 20_000
     assert np.isfinite(mesh.vertices).all()
 
+    program.click("export.share")
+    program.wait_for("paths.text")
+    program.key("Control_L", "a")
+    program.type(str(tmp_path / "ruin.html"))
+    program.click("paths.ok")
+    program.wait(lambda known: known["saving"] == "done" and (tmp_path / "ruin.html").exists(), 120)
+    assert "data:image/webp" in (tmp_path / "ruin.html").read_text(encoding="utf-8")
+
     program.key("Control_L", "s")
     program.wait_for("paths.text")
     program.key("Control_L", "a")

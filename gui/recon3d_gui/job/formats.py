@@ -19,6 +19,7 @@ class Format(Enum):
     STL = "STL", "Shape only, for 3D printing", ".stl"
     THREE_MF = "3MF", "Shape, size and colours, for 3D printing", ".3mf"
     USDZ = "USDZ", "For iPhone, iPad and Apple Vision", ".usdz"
+    PAGE = "Web page", "One file to send by mail: any browser opens it, offline", ".html"
     BLENDER = "Blender folder", "Model, cameras, photos and a script that opens them", ""
     COLMAP = "COLMAP folder", "Cameras, points and pictures for other reconstruction programs", ""
     NERFSTUDIO = "nerfstudio folder", "Cameras and pictures for radiance fields and splats", ""
@@ -41,12 +42,17 @@ class Format(Enum):
     @property
     def takes_texture(self) -> bool:
         """Whether it holds a texture where there is one."""
-        return self is Format.BLENDER or self.suffix in TEXTURE_SUFFIXES
+        return self in (Format.BLENDER, Format.PAGE) or self.suffix in TEXTURE_SUFFIXES
 
     @property
     def needs_mesh(self) -> bool:
         """Whether there is nothing to save without a surface."""
         return bool(self.suffix) or self is Format.BLENDER
+
+    @property
+    def takes_levels(self) -> bool:
+        """Whether coarser levels of detail are written beside it."""
+        return bool(self.suffix) and self is not Format.PAGE
 
     def outputs(self, target: Path) -> Outputs:
         """What to ask for to get it at a place; a file's suffix is put right."""
@@ -59,7 +65,7 @@ class Format(Enum):
                 return Outputs(transforms=target / "transforms.json")
         if target.suffix.lower() != self.suffix:
             target = target.with_name(target.name + self.suffix)
-        return Outputs(meshes=(target,))
+        return Outputs(page=target) if self is Format.PAGE else Outputs(meshes=(target,))
 
     def suggested_name(self, project: str) -> str:
         """A name for a project's file or folder; never that of its folder of photos."""

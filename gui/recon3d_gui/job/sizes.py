@@ -32,6 +32,11 @@ _QUALITY_SHARES = {
 _PICTURE_SHARE = 1.5
 """Bytes of an undistorted picture that goes out, for each in the workspace."""
 _CLOUD_POINT, _COLMAP_POINT = 27, 200
+_PAGE_PACKED, _LETTERS = 0.8, 4 / 3
+"""Letters in a web page for each byte of a GLB's surface, which packs well, and of its pictures,
+which do not."""
+_PAGE_BYTES, _PAGE_PHOTOS, _PAGE_PHOTO = 280_000, 450_000, 60_000
+"""Of a web page besides: its scripts, all photos at most, and one of a few."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,19 @@ def expected_bytes(form: Format, content: Content, config: ExportConfig) -> int:
     if form is Format.NERFSTUDIO:
         return round(pictures + _CLOUD_POINT * content.points)
     total = _model_bytes(form, content.faces, content.vertices, content.has_texture)
-    for faces in content.level_faces:
+    levels = content.level_faces if form.takes_levels else ()
+    for faces in levels:
         vertices = round(content.vertices * faces / max(1, content.faces))
         total += _model_bytes(form, faces, vertices, content.has_texture)
     if form.takes_texture and content.has_texture:
         # Each level's pages are half as wide as those of the one before.
-        pages = sum(0.25**level for level in range(len(content.level_faces) + 1))
+        pages = sum(0.25**level for level in range(len(levels) + 1))
         total += pages * _texture_bytes(form, content.page_bytes, config)
     if form is Format.BLENDER:
         total += pictures + _CLOUD_POINT * content.points
+    if form is Format.PAGE:
+        photos = min(_PAGE_PHOTOS, _PAGE_PHOTO * content.photos)
+        total += _PAGE_BYTES + config.page_photos * photos
     return round(total)
 
 
@@ -110,8 +119,8 @@ def _model_bytes(form: Format, faces: int, vertices: int, textured: bool) -> flo
             return faces * (107 if textured else 87)
         case Format.USDZ:
             return faces * (29 if textured else 23.5)
-        case _:
-            return 32 * vertices * (_SPLIT if textured else 1) + 12 * faces
+    glb = 32 * vertices * (_SPLIT if textured else 1) + 12 * faces
+    return _PAGE_PACKED * glb if form is Format.PAGE else glb
 
 
 def _texture_bytes(form: Format, page_bytes: int, config: ExportConfig) -> float:
@@ -119,7 +128,8 @@ def _texture_bytes(form: Format, page_bytes: int, config: ExportConfig) -> float
     if form is Format.USDZ and kind == "webp":
         kind = "jpeg"
     quality = np.interp(config.texture_quality, _QUALITIES, _QUALITY_SHARES[kind])
-    return page_bytes * _PAGE_SHARE[kind] * float(quality)
+    letters = _LETTERS if form is Format.PAGE else 1
+    return page_bytes * _PAGE_SHARE[kind] * float(quality) * letters
 
 
 def size_words(size_bytes: int) -> str:

@@ -30,6 +30,8 @@ _EXPLAINED = {
     "export.quality": "Of the texture's pictures. Below 85 fine grain turns to blocks.",
     "export.levels": "The model once more, coarser and coarser, for games and the web. "
     "They are made by the next run and saved as files beside the model.",
+    "export.share": "One file to send by mail: whoever gets it turns the model, measures it and "
+    "looks through its photos in any browser, offline.",
     "export.unlit": "The photos' own light stays as it is, whatever lights there are (GLB only).",
 }
 
@@ -63,6 +65,8 @@ class ExportPanel:
                 dpg.add_text("", tag="export.size", wrap=0)
                 dpg.add_button(label="Save...", tag="export.save", width=-1, height=px(_BUTTON),
                                callback=self._ask)  # fmt: skip
+                dpg.add_button(label="Share...", tag="export.share", height=px(_BUTTON),
+                               callback=self._share, width=-1)  # fmt: skip
                 dpg.add_button(label="Open in Blender", tag="export.blender", height=px(_BUTTON),
                                callback=self._blender, width=-1)  # fmt: skip
                 dpg.add_progress_bar(tag="export.progress", width=-1, height=px(_BUTTON))
@@ -71,6 +75,8 @@ class ExportPanel:
                 dpg.add_text("", tag="export.saved", wrap=0)
                 dpg.add_button(label="Show in folder", tag="export.show", height=px(_BUTTON),
                                callback=self._show, width=-1)  # fmt: skip
+        for tag, text in _EXPLAINED.items():
+            self._ui.explain(tag, text)
         self._primary.build()
         dpg.bind_item_theme("export.save", self._primary.tag)
         dpg.bind_item_font("export.purpose", self._ui.font("small"))
@@ -107,8 +113,8 @@ class ExportPanel:
                       callback=self._set_levels, width=-1)  # fmt: skip
         dpg.add_checkbox(label="Show colours without lights", tag="export.unlit",
                          callback=self._set_unlit)  # fmt: skip
-        for tag, text in _EXPLAINED.items():
-            self._ui.explain(tag, text)
+        dpg.add_checkbox(label="With small pictures of the photos", tag="export.photos",
+                         callback=self._set_photos)  # fmt: skip
 
     def _show_options(self) -> None:
         form, content, config = self._saving.form, self._saving.content, self._studio.project.config
@@ -124,7 +130,9 @@ class ExportPanel:
         dpg.set_value("export.quality", _word(_QUALITIES, quality))
         dpg.configure_item("export.unlit", show=form in (Format.GLB, Format.BLENDER))
         dpg.set_value("export.unlit", config.export.unlit)
-        dpg.configure_item("export.levels.row", show=bool(form.suffix))
+        dpg.configure_item("export.photos", show=form is Format.PAGE)
+        dpg.set_value("export.photos", config.export.page_photos)
+        dpg.configure_item("export.levels.row", show=form.takes_levels)
         dpg.set_value("export.levels", _word(_LEVELS, config.levels.count))
 
     def _show_size(self) -> None:
@@ -139,7 +147,7 @@ class ExportPanel:
             parts.append(f"{content.photos} photos")
         words = ", ".join(parts)
         made, wanted = len(content.level_faces) + 1, self._studio.project.config.levels.count
-        if saving.form.suffix and made != wanted:
+        if saving.form.takes_levels and made != wanted:
             words += f".\nPress Start to make {wanted} level{'s' if wanted > 1 else ''}; "
             words += f"now there {'is' if made == 1 else 'are'} {made}."
         if self._jobs.run.busy:
@@ -152,9 +160,10 @@ class ExportPanel:
         job = self._jobs.saving
         dpg.configure_item("export.save", show=not job.busy, enabled=self._saving.ready)
         blender = self._saving.blender is not None and Format.BLENDER.title in self._formats
-        dpg.configure_item("export.blender", show=blender and not job.busy,
-                           enabled=bool(self._saving.content and self._saving.content.faces)
-                           and not self._jobs.busy)  # fmt: skip
+        has_faces = bool(self._saving.content and self._saving.content.faces)
+        has_model = has_faces and not self._jobs.busy
+        dpg.configure_item("export.share", show=not job.busy, enabled=has_model)
+        dpg.configure_item("export.blender", show=blender and not job.busy, enabled=has_model)
         dpg.configure_item("export.progress", show=job.busy, overlay=job.note or "Saving")
         dpg.set_value("export.progress", job.done / job.total if job.total else 0.0)
         dpg.configure_item("export.cancel", show=job.busy, enabled=job.state != "cancelling")
@@ -169,6 +178,10 @@ class ExportPanel:
 
     def _choose(self, _: object, title: str) -> None:
         self._saving.choose(self._formats[title])
+
+    def _share(self) -> None:
+        self._saving.choose(Format.PAGE)
+        self._ask()
 
     def _ask(self) -> None:
         saving = self._saving
@@ -195,6 +208,9 @@ class ExportPanel:
 
     def _set_unlit(self, _: object, unlit: bool) -> None:
         self._set("Change lighting", "export", unlit=unlit)
+
+    def _set_photos(self, _: object, wanted: bool) -> None:
+        self._set("Change photos in the page", "export", page_photos=wanted)
 
     def _set_levels(self, _: object, word: str) -> None:
         self._set("Change levels of detail", "levels", count=_LEVELS[word])

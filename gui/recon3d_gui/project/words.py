@@ -155,6 +155,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         ),
         "export.texture_quality": _everyday("Quality"),
         "export.unlit": _everyday("Without lighting"),
+        "export.page_photos": _everyday("Photos in web pages"),
     },
 }
 
