@@ -39,6 +39,7 @@ _TITLES = {
     "ingest": "Read the photos",
     "pose": "Place the photos",
     "scene": "Take the next scene",
+    "control": "Fit the ground control points",
     "depth": "Estimate depth",
     "align": "Align the depth",
     "planes": "Fit planes to plain regions",
