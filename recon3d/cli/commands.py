@@ -67,7 +67,7 @@ class Mesh(DepthCommand):
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb, .stl, .3mf or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
-    """Point cloud to write (.ply)."""
+    """Point cloud to write: .ply, or .las or .laz in the coordinates of the earth (--crs)."""
     depth_maps: OptionalPath = None
     """Folder to write depth maps to."""
     colmap: OptionalPath = None
@@ -182,7 +182,7 @@ class Fuse(DepthCommand):
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb, .stl, .3mf or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
-    """Point cloud to write (.ply)."""
+    """Point cloud to write: .ply, or .las or .laz in the coordinates of the earth (--crs)."""
 
     @property
     def until(self) -> Until:

@@ -143,6 +143,8 @@ class PhotoCommand(Computation):
     """Their marks, where another file has them: a table with the columns name,photo,x,y."""
     check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="POINT")] = ()
     """A ground control point to measure and not to use; may be given several times."""
+    crs: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --export.crs: coordinate reference system of .las and .laz, such as EPSG:25832."""
     up: Annotated[str | None, NO_DEFAULT] = None
     """Short for --frame.up: auto, none, or an axis of your poses such as +z (write --up=-y)."""
     components: Components = "largest"
@@ -199,7 +201,10 @@ class PhotoCommand(Computation):
             frame = replace(frame, marker_size=self.marker_size)
         if self.up is not None:
             frame = replace(frame, up=self.up)
-        return replace(self.settings, ingest=ingest, control=control, frame=frame)
+        export = self.settings.export
+        if self.crs is not None:
+            export = replace(export, crs=self.crs)
+        return replace(self.settings, ingest=ingest, control=control, frame=frame, export=export)
 
     @property
     def workspace_folder(self) -> Path:
