@@ -30,6 +30,7 @@ from recon3d.cli.options import (
     PhotoCommand,
     Settings,
 )
+from recon3d.cli.ortho import Ortho
 from recon3d.cli.print_board import PrintBoard
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
@@ -302,6 +303,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
         "export": Export(workspace=tyro.MISSING),
+        "ortho": Ortho(workspace=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
         "calibrate": Calibrate(photos=tyro.MISSING),

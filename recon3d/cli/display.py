@@ -56,6 +56,7 @@ _TITLES = {
     "levels": "Make levels of detail",
     "level textures": "Texture the levels",
     "frame": "Find up and scale",
+    "ortho": "Draw the orthophoto",
     "export": "Write the files",
 }
 _SECONDS_BETWEEN_LINES = 5.0
