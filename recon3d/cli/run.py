@@ -125,13 +125,13 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
         lines.append(f"Photos:   {content['placed']} of {content['given']} placed")
     if "control" in content:
         lines.append(f"Control:  {content['control']['summary']}")
-        lines += _control_lines(content["control"]["points"])
+        lines += control_lines(content["control"]["points"])
     if "faces" in content:
         lines.append(f"Mesh:     {content['faces']:,} triangles")
     if place := content.get("georeference"):
         at = ", ".join(f"{value:.3f}" for value in place["origin"])
         system = f" of {place['crs']}" if place["crs"] else ""
-        lines.append(f"Origin:   0,0,0 of the model is at {at}{system}, by {place['source']}")
+        lines.append(f"Origin:   0,0,0 of the model is at {at}{system} (by {place['source']})")
     lines += [f"Written:  {path}{_size(Path(path))}" for path in content["written"]]
     if content["report"]:
         lines.append(f"Report:   {content['report']}")
@@ -141,7 +141,7 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _control_lines(points: list[dict[str, Any]]) -> list[str]:
+def control_lines(points: list[dict[str, Any]]) -> list[str]:
     """How ground control points fit, in millimetres; of many only those that fit worst."""
     measured = [point for point in points if "residual_m" in point]
     shown = sorted(measured, key=lambda point: -point["error_m"])[:_POINTS_SHOWN]

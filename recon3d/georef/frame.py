@@ -31,7 +31,7 @@ from recon3d.georef.frame_words import (
     up_warnings,
 )
 from recon3d.georef.geodesy import GpsFit
-from recon3d.georef.georeference import find_georeference, in_survey, told
+from recon3d.georef.georeference import far_from_gps, find_georeference, in_survey, told
 from recon3d.georef.gravity_alignment import GravityAlignment, find_gravity_alignment
 from recon3d.georef.known_scale import parse_scale, pixels_in
 from recon3d.georef.planes import Plane
@@ -170,6 +170,7 @@ def find_frame(
                 *(() if given is not None or stays or is_alone else up_warnings(alignment.up)),
                 *(north_warnings() if config.front == "north" and not (survey or believed) else ()),
                 *(origin_warnings(posed.scene.origin) if stays and not is_placed else ()),
+                *filter(None, [far_from_gps(survey, gps) if survey and gps else ""]),
                 *(up_unused_warnings() if survey and config.up != "auto" else ()),
                 *mark_warnings(pixels_in(config.scale), image_set),
             ],

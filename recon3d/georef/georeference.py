@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.core.errors import ConfigError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, is_far
 from recon3d.core.target_frame import Georeference
@@ -16,6 +17,9 @@ from recon3d.georef.crs import check_metres, parse_crs, transform, utm_zone
 from recon3d.georef.geodesy import GpsFit
 
 NOWHERE = "nothing says where on the earth it lies; --gcp or photos with GPS would."
+
+# GPS never errs by so much.
+_ELSEWHERE_M = 1000.0
 
 
 def in_survey(enh_from_world: Similarity, mesh: Mesh, origin: str) -> Similarity:
@@ -60,12 +64,39 @@ def find_georeference(
         return Georeference("poses", "", shift @ world_from_target)
     if gps is not None and gps.about_deg_m is not None:
         latitude, longitude, altitude = gps.about_deg_m.tolist()
-        raised = Similarity(1.0, np.eye(3), np.array([0, 0, altitude]))
-        crs = _around(latitude, longitude)
-        found = Georeference("gps", crs, raised @ gps.enu_from_world @ world_from_target)
+        enu_from_target = gps.enu_from_world @ world_from_target
+        # About GPS's own 0,0,0 the model keeps its size, which may be known better than by GPS.
+        turn, middle = enu_from_target.rotation, enu_from_target.inverse().translation
+        placed = Similarity(1.0, turn, np.array([0, 0, altitude]) - turn @ middle)
+        found = Georeference("gps", _around(latitude, longitude), placed)
         model = target_from_world @ mesh.vertices.astype(np.float64)
         return in_crs(found, utm_zone(longitude, latitude), model)
     return None
+
+
+def far_from_gps(survey: FittedControl, gps: GpsFit) -> str:
+    """A warning where the photos' GPS is far from where the survey's system puts the model.
+
+    A wrong zone or datum shows nowhere else; empty where all is well or nobody can tell.
+    """
+    if not survey.crs or gps.about_deg_m is None:
+        return ""
+    latitude, longitude, altitude = gps.about_deg_m.tolist()
+    place = np.array([[longitude, latitude, altitude]])
+    # GPS has its 0,0,0 among the cameras.
+    middle = survey.enh_from_world @ gps.enu_from_world.inverse() @ np.zeros(3)
+    try:
+        away = (transform(place, "EPSG:4326", survey.crs)[0] - middle)[:2]
+    except ConfigError:  # it does not reach there
+        away = np.full(2, np.inf)
+    distance = float(np.linalg.norm(away))
+    if distance < _ELSEWHERE_M:
+        return ""
+    far = f"{distance / 1000:.3g} km" if np.isfinite(distance) else "far"
+    return (
+        f"The photos' GPS lies {far} from where {survey.crs} puts the ground control points: check "
+        "the system of coordinates that their file names."
+    )
 
 
 def in_crs(found: Georeference, crs: str, points_target: Float[np.ndarray, "n 3"]) -> Georeference:
@@ -85,7 +116,8 @@ def in_crs(found: Georeference, crs: str, points_target: Float[np.ndarray, "n 3"
         return found
     if not found.crs:
         return replace(found, crs=crs)
-    enh = found.crs_from_target @ points_target.astype(np.float64)
+    here = points_target if len(points_target) else np.zeros((1, 3))
+    enh = found.crs_from_target @ here.astype(np.float64)
     low, high = enh.min(axis=0), enh.max(axis=0)
     corners = np.array([(x, y, 0.0) for x in (-0.5, 0.5) for y in (-0.5, 0.5)])
     around = (low + high) / 2 + corners * max(float((high - low).max()), 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from survey_scene import (
     write_survey,
 )
 
+from recon3d.cli.run import control_lines
 from recon3d.core.scene import Exif, ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh
 from recon3d.georef.control.fit import fit_survey, locate, suspects
@@ -31,6 +33,7 @@ from recon3d.georef.control.stage import (
     read_control,
 )
 from recon3d.georef.frame import FrameConfig, find_frame, read_frame, warnings
+from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent
 
 RNG = np.random.default_rng
@@ -304,3 +307,25 @@ def test_without_control_points_nothing_changes(
     frame = read_frame(tmp_path)
     assert frame.georeference is None
     assert frame.unit == "scene"
+
+
+def test_console_and_report_tell_every_point(
+    tmp_path: Path, cameras: tuple[PosedPhotos, ImageSet]
+) -> None:
+    noise = np.zeros((6, 3))
+    noise[1] = [0.5, 0, 0]
+    files = write_survey(tmp_path, cameras[0], scattered(6, RNG(7)), enh_noise_m=noise)
+    without(files[1], "P6,")
+    control = fitted(tmp_path, cameras, files, ControlConfig(check="P5"))
+    lines = control_lines(control.report["points"])
+    assert [line.split()[0] for line in lines[1:6]] == ["P1", "P2", "P3", "P4", "P5"]
+    assert lines[2].endswith("perhaps mis-marked")
+    assert lines[5].endswith("check")
+    assert lines[6].endswith("not measured: P6")
+    write_report(tmp_path / "report.html", Run(control=control.report))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("perhaps mis-marked") == 1
+    assert "not measured: 0 placed photos show it" in page
+    assert "4 hold the model, 1 only check it" in page
+    facts = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert facts["control"]["rmse_m"]["check"]["points"] == 1

@@ -9,8 +9,10 @@ from recon3d.core.errors import ConfigError
 from recon3d.core.target_frame import Georeference
 from recon3d.core.transform import Similarity
 from recon3d.export.textures import ExportConfig
+from recon3d.georef.control.stage import FittedControl
 from recon3d.georef.crs import is_geographic, parse_crs, transform, utm_zone
-from recon3d.georef.georeference import in_crs
+from recon3d.georef.geodesy import GpsFit
+from recon3d.georef.georeference import far_from_gps, in_crs
 
 SHIFT = Similarity(1.0, np.eye(3), np.array([391390.0, 5817855.0, 40.0]))
 MODEL = np.random.default_rng(0).uniform(-200, 200, (100, 3)) * [1, 1, 0.1]
@@ -58,3 +60,17 @@ def test_a_plane_that_touches_the_earth_lies_in_its_utm_zone_and_a_name_moves_no
     unnamed = Georeference("poses", "", SHIFT)
     assert in_crs(unnamed, "", MODEL) is unnamed
     assert in_crs(unnamed, "EPSG:25832", MODEL).crs_from_target is SHIFT
+
+
+@pytest.mark.parametrize(
+    ("crs", "is_told"), [("EPSG:25833", False), ("EPSG:25832", True), ("", False)]
+)
+def test_a_wrong_zone_shows_against_the_photos_gps(crs: str, is_told: bool) -> None:
+    nobody = Similarity(1.0, np.eye(3), np.zeros(3))
+    none = np.zeros(0)
+    gps = GpsFit(
+        nobody, 0.1, 4.0, np.eye(3), none.astype(bool), none.reshape(0, 3), 50.0,
+        np.array([52.5, 13.4, 40.0]),
+    )  # fmt: skip
+    warning = far_from_gps(FittedControl(SHIFT, crs, 0.01, {}, ()), gps)
+    assert ("km from where EPSG:25832" in warning) == (crs == "EPSG:25832")
