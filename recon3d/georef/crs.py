@@ -51,11 +51,11 @@ def check_metres(crs: str, said_by: str) -> None:
         ConfigError: it does not count metres east, north and up.
     """
     found = _crs(crs, said_by)
-    units = {axis.unit_name for axis in found.axis_info}
-    if found.is_geocentric or units - {"metre"}:
+    units = sorted({axis.unit_name for axis in found.axis_info})
+    if found.is_geocentric or units != ["metre"]:
+        how = "from the middle of the earth" if found.is_geocentric else "in " + ", ".join(units)
         raise ConfigError(
-            f"{said_by} names {name_of(crs)}, which counts "
-            f"{'from the middle of the earth' if found.is_geocentric else ' and '.join(units)}.",
+            f"{said_by} names {name_of(crs)}, which counts {how}.",
             hint="Choose a projected system in metres, such as the UTM zone.",
         )
 
