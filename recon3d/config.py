@@ -22,6 +22,7 @@ from recon3d.depth.align import AlignConfig
 from recon3d.depth.consistency import RefineConfig
 from recon3d.depth.estimate import DepthConfig
 from recon3d.export.textures import ExportConfig
+from recon3d.georef.control.stage import ControlConfig
 from recon3d.georef.frame import FrameConfig
 from recon3d.photos.ingest import IngestConfig
 from recon3d.run.documents import parse_toml
@@ -42,6 +43,7 @@ class Config:
 
     ingest: IngestConfig = field(default_factory=IngestConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)

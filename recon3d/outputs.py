@@ -56,6 +56,7 @@ def report_run(
         textured=made.textured.value if made.textured else None,
         texturing=texture.read_numbers(made.textured.folder) if made.textured else None,
         frame=made.frame.value if made.frame else None,
+        control=made.control.value.report if made.control else None,
         cleaning=mesh.read_effects(made.mesh.folder) if made.mesh else None,
         costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},
         warnings=made.warnings,

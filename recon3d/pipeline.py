@@ -16,6 +16,7 @@ from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.patchmatch.stages import passes
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
+from recon3d.georef.control.stage import CONTROL, given_control
 from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
@@ -43,8 +44,7 @@ def run_stages(
     alone = files.is_one_photo and until >= Until.DEPTH
     if until >= Until.DEPTH:
         # Early: a wrong name or missing weights must not cost an hour of placing photos.
-        measured = inputs.sensor_depth is not None
-        model = choose_model(config.depth, measured=measured, one_photo=alone)
+        model = choose_model(config.depth, measured=bool(inputs.sensor_depth), one_photo=alone)
         estimator = make_estimator(model, asdict(config.depth), task.runtime)
         if alone:
             relief.check_estimator(estimator)
@@ -54,15 +54,15 @@ def run_stages(
     if until < Until.POSE:
         return
     check_photos(config.frame, image_set.value)
+    ground = given_control(image_set.value, inputs.gcp, inputs.gcp_marks, config.control)
     given = read_given_cameras(
         image_set.value, inputs.intrinsics, inputs.poses, work.task(REGISTER.name).warn
     )
     left_out = image_set.value.excluded
-    if alone:
-        cameras = (image_set, given, estimator)
-        made.posed = work.run(REGISTER_ONE, config.pose, *cameras, depends_on=left_out)
-    else:
-        made.posed = work.run(REGISTER, config.pose, image_set, given, depends_on=left_out)
+    register, cameras = (REGISTER_ONE, (given, estimator)) if alone else (REGISTER, (given,))
+    made.posed = work.run(register, config.pose, image_set, *cameras, depends_on=left_out)
+    if ground:
+        made.control = work.run(CONTROL, config.control, made.posed, image_set, ground)
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else depth_to_mesh)(work, config, until, made)
@@ -145,5 +145,5 @@ def _frame(work: Workspace, config: Config, made: Results) -> StageResult[Target
     assert made.posed
     latest: StageResult[Any] = made.mesh or made.surface or made.posed
     surface = latest.map(lambda _: latest_surface(made)[0])
-    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, surface)
+    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, surface, made.survey)
     return made.frame

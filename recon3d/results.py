@@ -12,6 +12,7 @@ from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
+from recon3d.georef.control.stage import FittedControl, NoControl
 from recon3d.run.stage import StageResult
 from recon3d.surface import relief
 
@@ -30,7 +31,7 @@ class Until(IntEnum):
 Components = Literal["largest", "all"]
 """Which of the scenes that the photos show become models."""
 
-OPTIONAL_FILES = ("intrinsics", "poses", "masks", "sensor_depth")
+OPTIONAL_FILES = ("intrinsics", "poses", "masks", "sensor_depth", "gcp", "gcp_marks")
 """The fields of Inputs that hold a file or folder, or nothing."""
 
 
@@ -48,6 +49,10 @@ class Inputs:
     """Folder of masks named like the photos, white = keep."""
     sensor_depth: Path | None = None
     """Folder of a depth camera's maps (`ingest.depth_unit`); needs poses and intrinsics."""
+    gcp: Path | None = None
+    """File of ground control points: their coordinates, perhaps with their marks in photos."""
+    gcp_marks: Path | None = None
+    """File of marks, where they are not in the former."""
     excluded: frozenset[str] = frozenset()
     """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
     `blurred/*`."""
@@ -68,6 +73,8 @@ class Results:
     workspace: Path
     image_set: StageResult[ImageSet] | None = None
     posed: StageResult[PosedPhotos] | None = None
+    control: StageResult[FittedControl] | None = None
+    """How ground control points fit the cameras, where there are some."""
     predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
     aligned: StageResult[Mapping[str, PredictedDepth]] | None = None
     """The predictions in scene units, with planes in plain regions; themselves, where neither is
@@ -90,6 +97,11 @@ class Results:
     def album(self) -> StageResult[ImageSet] | None:
         """The name of `image_set` until version 0.1."""
         return self.image_set
+
+    @property
+    def survey(self) -> StageResult[FittedControl] | NoControl:
+        """What ground control points say of the frame."""
+        return self.control or NoControl()
 
     @property
     def to_clean(

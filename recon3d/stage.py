@@ -10,6 +10,7 @@ from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE
 from recon3d.depth.patchmatch.stages import GEOMETRIC, PATCHMATCH
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
+from recon3d.georef.control.stage import CONTROL
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
 from recon3d.run.stage import Stage
@@ -28,6 +29,7 @@ STAGES: Mapping[str, Stage[Any]] = {
         INGEST,
         REGISTER,
         OTHER_SCENE,
+        CONTROL,
         ESTIMATE,
         ALIGN,
         COMPLETE_PLAIN_REGIONS,

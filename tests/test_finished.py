@@ -109,6 +109,21 @@ def test_a_run_without_a_surface_cannot_be_shared(tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
+def test_a_finished_run_becomes_an_orthophoto_and_a_cloud_without_a_place_on_earth(
+    finished: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ortho, dem, cloud = (tmp_path / name for name in ("o.tif", "d.tif", "c.laz"))
+    command = ["ortho", str(finished), "-o", str(ortho), "--dem", str(dem), "--gsd", "0.05"]
+    assert main([*command, "--json"]) == 0
+    perform(finished, tmp_path, "c.laz")
+    assert "nothing says where on the earth it lies" in capfd.readouterr().out
+    assert ortho.exists()
+    assert dem.exists()
+    assert cloud.exists()
+    assert main([*command, "--plane", "0", "0", "0", "1", "0", "0", "2", "0", "0"]) == 1
+    assert "lie on a line" in capfd.readouterr().err
+
+
 def test_one_kind_of_folder_fills_the_folder_and_several_get_one_each(
     finished: Path, tmp_path: Path
 ) -> None:

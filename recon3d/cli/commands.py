@@ -30,6 +30,7 @@ from recon3d.cli.options import (
     PhotoCommand,
     Settings,
 )
+from recon3d.cli.ortho import Ortho
 from recon3d.cli.print_board import PrintBoard
 from recon3d.cli.share import Share
 from recon3d.cli.train import train_group
@@ -68,7 +69,7 @@ class Mesh(DepthCommand):
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb, .stl, .3mf or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
-    """Point cloud to write (.ply)."""
+    """Point cloud to write: .ply, or .las or .laz in the coordinates of the earth (--crs)."""
     depth_maps: OptionalPath = None
     """Folder to write depth maps to."""
     colmap: OptionalPath = None
@@ -183,7 +184,7 @@ class Fuse(DepthCommand):
     output: Annotated[UseAppendAction[tuple[Path, ...]], arg(aliases=["-o"])] = ()
     """Mesh to write: .ply, .obj, .glb, .stl, .3mf or .usdz. Default: the photos' name and .ply."""
     cloud: OptionalPath = None
-    """Point cloud to write (.ply)."""
+    """Point cloud to write: .ply, or .las or .laz in the coordinates of the earth (--crs)."""
 
     @property
     def until(self) -> Until:
@@ -304,6 +305,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "clean": Clean(workspace=tyro.MISSING),
         "export": Export(workspace=tyro.MISSING),
         "share": Share(model=tyro.MISSING),
+        "ortho": Ortho(workspace=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
         "calibrate": Calibrate(photos=tyro.MISSING),

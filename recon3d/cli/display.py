@@ -39,6 +39,7 @@ _TITLES = {
     "ingest": "Read the photos",
     "pose": "Place the photos",
     "scene": "Take the next scene",
+    "control": "Fit the ground control points",
     "depth": "Estimate depth",
     "align": "Align the depth",
     "planes": "Fit planes to plain regions",
@@ -55,6 +56,7 @@ _TITLES = {
     "levels": "Make levels of detail",
     "level textures": "Texture the levels",
     "frame": "Find up and scale",
+    "ortho": "Draw the orthophoto",
     "export": "Write the files",
 }
 _SECONDS_BETWEEN_LINES = 5.0

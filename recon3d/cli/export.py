@@ -10,9 +10,10 @@ from typing import Annotated, Any, ClassVar
 from tyro.conf import Positional, UseAppendAction, arg
 
 from recon3d.cli.display import Display
-from recon3d.cli.options import Command, OptionalPath
+from recon3d.cli.options import NO_DEFAULT, Command, OptionalPath
 from recon3d.core.errors import InputError
 from recon3d.export.export import Outputs, check_outputs
+from recon3d.export.meshes import LAS_SUFFIXES
 from recon3d.export.textures import ExportConfig
 from recon3d.run.task import CancelToken, Task
 
@@ -37,11 +38,14 @@ class Export(Command):
     workspace: Positional[Path]
     """The folder ending in .recon3d."""
     to: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="WHAT")] = ()
-    """blender (a folder that opens with cameras and photos), colmap, nerfstudio, depth, or a mesh
-    to write, such as scene.glb. Repeat it for more than one."""
+    """blender (a folder that opens with cameras and photos), colmap, nerfstudio, depth, a mesh to
+    write, such as scene.glb, or a point cloud, cloud.las or cloud.laz. Repeat it for more than
+    one."""
     output: Annotated[OptionalPath, arg(aliases=["-o"])] = None
     """Folder to write to; of several kinds of folder each gets one of its own in it. Default: files
     go here, folders are called after the workspace and the kind, such as church_blender."""
+    crs: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --export.crs: coordinate reference system of .las and .laz, such as EPSG:25832."""
     export: ExportConfig = field(default_factory=ExportConfig)
 
     def run(self, display: Display, cancel: CancelToken) -> None:
@@ -52,7 +56,7 @@ class Export(Command):
         results = reopen(self.workspace)
         outputs = self.outputs
         for wanted, made, what in (
-            (outputs.meshes, results.surface, "a surface"),
+            (outputs.meshes or outputs.cloud, results.surface, "a surface"),
             (outputs.depth_maps, results.depth, "depth"),
         ):
             if wanted and not made:
@@ -69,7 +73,8 @@ class Export(Command):
                 "The run made no texture, so the model gets the colours of its vertices; "
                 "`recon3d mesh` with -o scene.glb makes one."
             )
-        written = [str(path) for path in write_outputs(results, outputs, self.export, task)]
+        config = self.export if self.crs is None else replace(self.export, crs=self.crs)
+        written = [str(path) for path in write_outputs(results, outputs, config, task)]
         lines = [f"Written:  {path}" for path in written]
         display.result({"written": written}, "\n".join(lines))
 
@@ -85,7 +90,10 @@ class Export(Command):
                 "Nothing to write was named.",
                 hint=f"Add --to with {', '.join(_FOLDERS)}, or a file, such as scene.glb.",
             )
-        meshes = [(self.output or Path()) / name for name in self.to if Path(name).suffix]
+        files = [(self.output or Path()) / name for name in self.to if Path(name).suffix]
+        clouds = [path for path in files if path.suffix.lower() in LAS_SUFFIXES]
+        if len(clouds) > 1:
+            raise InputError("--to names two point clouds.", hint="Write one at a time.")
         kinds = [name for name in self.to if not Path(name).suffix]
         for kind in kinds:
             if kind not in _FOLDERS:
@@ -101,4 +109,5 @@ class Export(Command):
             else:
                 place = self.output if len(kinds) == 1 else self.output / kind
             folders[_FOLDERS[kind]] = place / "transforms.json" if kind == "nerfstudio" else place
-        return replace(Outputs(meshes=tuple(meshes)), **folders)
+        meshes = tuple(path for path in files if path not in clouds)
+        return replace(Outputs(meshes=meshes, cloud=next(iter(clouds), None)), **folders)

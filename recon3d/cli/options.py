@@ -135,6 +135,16 @@ class PhotoCommand(Computation):
     "a.jpg:812,440 a.jpg:1210,455 = 0.42"; may be given several times. --frame.scale says more."""
     marker_size: Annotated[float | None, NO_DEFAULT] = None
     """Short for --frame.marker-size: edge in metres of ArUco or AprilTag markers in the scene."""
+    gcp: OptionalPath = None
+    """Ground control points, which say where the model lies, how large it is and what is up: a
+    table with the columns name,E,N,H[,accuracy] and their marks in photos (photo,x,y), or
+    OpenDroneMap's gcp_list.txt."""
+    gcp_marks: OptionalPath = None
+    """Their marks, where another file has them: a table with the columns name,photo,x,y."""
+    check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="POINT")] = ()
+    """A ground control point to measure and not to use; may be given several times."""
+    crs: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --export.crs: coordinate reference system of .las and .laz, such as EPSG:25832."""
     up: Annotated[str | None, NO_DEFAULT] = None
     """Short for --frame.up: auto, none, or an axis of your poses such as +z (write --up=-y)."""
     components: Components = "largest"
@@ -159,6 +169,8 @@ class PhotoCommand(Computation):
             poses=self.poses,
             masks=self.masks,
             sensor_depth=self.depth,
+            gcp=self.gcp,
+            gcp_marks=self.gcp_marks,
             excluded=frozenset(self.exclude),
         )
 
@@ -176,6 +188,9 @@ class PhotoCommand(Computation):
     def effective(self) -> Config:
         """The settings after the command's short options."""
         ingest, frame = self.settings.ingest, self.settings.frame
+        control = self.settings.control
+        if self.check:
+            control = replace(control, check=",".join(self.check))
         if self.depth_unit is not None:
             ingest = replace(ingest, depth_unit=self.depth_unit)
         if self.orientation is not None:
@@ -186,7 +201,10 @@ class PhotoCommand(Computation):
             frame = replace(frame, marker_size=self.marker_size)
         if self.up is not None:
             frame = replace(frame, up=self.up)
-        return replace(self.settings, ingest=ingest, frame=frame)
+        export = self.settings.export
+        if self.crs is not None:
+            export = replace(export, crs=self.crs)
+        return replace(self.settings, ingest=ingest, control=control, frame=frame, export=export)
 
     @property
     def workspace_folder(self) -> Path:

@@ -15,6 +15,8 @@ from recon3d.results import Components, Inputs, Results, Until
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken
 
+_POINTS_SHOWN = 12
+
 
 class PhotosToRun(Protocol):
     """What a command knows of its run."""
@@ -97,6 +99,10 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
         content["given"] = len({photo.id for photo in image_set.photos} | left_out)
     if results.posed:
         content["placed"] = len(results.posed.value.scene.views)
+    if results.control:
+        content["control"] = results.control.value.report
+    if results.frame and (place := results.frame.value.report.get("georeference")):
+        content["georeference"] = place
     if results.surface:
         mesh = results.mesh.value if results.mesh else results.surface.value[0]
         content["faces"] = len(mesh.faces)
@@ -117,14 +123,39 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
     lines = []
     if "placed" in content:
         lines.append(f"Photos:   {content['placed']} of {content['given']} placed")
+    if "control" in content:
+        lines.append(f"Control:  {content['control']['summary']}")
+        lines += control_lines(content["control"]["points"])
     if "faces" in content:
         lines.append(f"Mesh:     {content['faces']:,} triangles")
+    if place := content.get("georeference"):
+        at = ", ".join(f"{value:.3f}" for value in place["origin"])
+        system = f" of {place['crs']}" if place["crs"] else ""
+        lines.append(f"Origin:   0,0,0 of the model is at {at}{system} (by {place['source']})")
     lines += [f"Written:  {path}{_size(Path(path))}" for path in content["written"]]
     if content["report"]:
         lines.append(f"Report:   {content['report']}")
     if content["warnings"]:
         lines.append("Warnings:")
         lines += [f"  {warning}" for warning in content["warnings"]]
+    return lines
+
+
+def control_lines(points: list[dict[str, Any]]) -> list[str]:
+    """How ground control points fit, in millimetres; of many only those that fit worst."""
+    measured = [point for point in points if "residual_m" in point]
+    shown = sorted(measured, key=lambda point: -point["error_m"])[:_POINTS_SHOWN]
+    lines = [f"  {'mm':<14}{'east':>9}{'north':>9}{'height':>9}{'marks, px':>11}"]
+    for point in filter(lambda point: point in shown, measured):
+        gaps = "".join(f"{1000 * gap:>+9.1f}" for gap in point["residual_m"])
+        role = "  check" if point["role"] == "check" else ""
+        doubt = "  perhaps mis-marked" if point["suspect"] else ""
+        lines.append(f"  {point['name']:<14}{gaps}{point['error_px']:>11.2f}{role}{doubt}")
+    left_out = [point["name"] for point in points if point not in measured]
+    if left_out:
+        lines.append(f"  not measured: {', '.join(left_out[:_POINTS_SHOWN])}")
+    if len(measured) > len(shown):
+        lines.append(f"  {len(measured) - len(shown)} more fit better; the report has them")
     return lines
 
 

@@ -5,9 +5,9 @@ point_a = a_from_b @ point_b        a_from_c = a_from_b @ b_from_c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float
@@ -100,6 +100,20 @@ class Similarity:
         """source_from_target."""
         rotation, scale = self.rotation.T, 1.0 / self.scale
         return Similarity(scale, rotation, -scale * rotation @ self.translation)
+
+    def plain(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "scale": self.scale,
+            "rotation": self.rotation.tolist(),
+            "translation": self.translation.tolist(),
+        }
+
+    @staticmethod
+    def from_plain(stored: Mapping[str, Any]) -> Similarity:
+        """What `plain` gave."""
+        rotation, translation = np.array(stored["rotation"]), np.array(stored["translation"])
+        return Similarity(stored["scale"], rotation, translation)
 
     def move_camera(self, cam_from_source: Rigid) -> Rigid:
         """The same camera seen from the target frame; its camera frame is scaled along."""

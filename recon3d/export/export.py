@@ -17,6 +17,7 @@ from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
 from recon3d.export.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
 from recon3d.export.meshes import (
+    LAS_SUFFIXES,
     PRINT_SUFFIXES,
     TEXTURE_SUFFIXES,
     WIDE_SUFFIXES,
@@ -29,6 +30,7 @@ from recon3d.export.meshes import (
 from recon3d.export.share import write_page
 from recon3d.export.textures import ExportConfig
 from recon3d.export.transformed import moved_cloud, moved_model, moved_scene, near_origin
+from recon3d.georef.georeference import NOWHERE, in_crs
 from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
 from recon3d.surface.topology import edge_uses
@@ -46,7 +48,7 @@ class Outputs:
     meshes: tuple[Path, ...] = ()
     """.ply, .obj, .glb, .stl, .3mf or .usdz; the extension decides."""
     cloud: Path | None = None
-    """.ply point cloud."""
+    """.ply, .las or .laz point cloud; the last two in the coordinates of the earth, where known."""
     depth_maps: Path | None = None
     """Folder for depth maps: 16-bit PNG, float NPY, and an index that says what they mean."""
     colmap: Path | None = None
@@ -215,7 +217,7 @@ def export(
         write_model(target, number)
     if outputs.cloud:
         steps.next(outputs.cloud.name)
-        write_cloud(outputs.cloud, moved_cloud(made.cloud, moved))
+        _write_cloud(outputs.cloud, made, config.crs, task)
     if outputs.depth_maps:
         write_depth_maps(outputs.depth_maps, scene, made.depth, moved.scale, steps.next)
     if outputs.colmap:
@@ -234,6 +236,21 @@ def export(
     steps.finish()
     written = (*outputs.meshes, *(target for target, _ in coarser))
     return (*written, *filter(None, (outputs.cloud, *folders, outputs.page)))
+
+
+def _write_cloud(target: Path, made: Exportable, crs: str, task: Task) -> None:
+    """In the model's frame; LAS and LAZ in the coordinates of the earth, where they are known."""
+    moved, is_metric = made.frame.target_from_world, made.frame.unit == "metre"
+    known = made.frame.georeference
+    if target.suffix.lower() not in LAS_SUFFIXES or not known:
+        if target.suffix.lower() in LAS_SUFFIXES:
+            task.warn(f"{target.name} has the model's own coordinates: {NOWHERE}")
+        write_cloud(target, moved_cloud(made.cloud, moved), is_metric=is_metric)
+        return
+    known = in_crs(known, crs, moved @ made.cloud.points)
+    if not known.crs:
+        task.warn(f"{target.name} does not say what its coordinates are of: --crs names it.")
+    write_cloud(target, moved_cloud(made.cloud, known.crs_from_target @ moved), known.crs)
 
 
 def _warn_of_prints(name: str, made: Exportable, task: Task) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, normals_of
 from recon3d.export.gltf import write_glb
+from recon3d.export.las import check_las, write_las
 from recon3d.export.obj import write_obj
 from recon3d.export.ply import write_ply
 from recon3d.export.stl import write_stl
@@ -86,26 +87,34 @@ def read_mesh(path: Path) -> Mesh:
     return Mesh(vertices, faces, normals if len(normals) else None, rgb if len(rgb) else None)
 
 
-def write_cloud(target: Path, cloud: PointCloud) -> None:
-    """Write a binary .ply of points, normals and colours.
+def write_cloud(target: Path, cloud: PointCloud, crs: str = "", *, is_metric: bool = True) -> None:
+    """Write .ply with points, normals and colours, or .las or .laz with points and colours.
+
+    crs: of the coordinates, for .las and .laz; empty for local ones.
 
     Raises:
         OutputError: another extension, or the place cannot be written.
     """
     check_cloud_suffix(target)
     with atomic_path(target) as part:
-        write_ply(part, cloud.points, cloud.normals, cloud.rgb, None)
+        if target.suffix.lower() in LAS_SUFFIXES:
+            write_las(part, cloud.points.astype(np.float64), cloud.rgb, crs, is_metric=is_metric)
+        else:
+            write_ply(part, cloud.points, cloud.normals, cloud.rgb, None)
 
 
 def check_cloud_suffix(target: Path) -> None:
     """Refuse a point cloud format that nobody here writes.
 
     Raises:
-        OutputError: the extension is not .ply.
+        OutputError: the extension is not .ply, .las or .laz, or what to install.
     """
-    if target.suffix.lower() != ".ply":
+    if target.suffix.lower() in LAS_SUFFIXES:
+        check_las()
+    elif target.suffix.lower() != ".ply":
         raise OutputError(
-            f'Cannot write {target}: point clouds are written as .ply, not "{target.suffix}".',
+            f"Cannot write {target}: point clouds are written as .ply, .las or .laz, not "
+            f'"{target.suffix}".',
             hint="Let the name end in .ply, for example cloud.ply.",
         )
 
@@ -177,6 +186,9 @@ TEXTURE_SUFFIXES = frozenset({".obj", ".glb", ".usdz"})
 
 Y_UP_SUFFIXES = frozenset({".glb", ".obj", ".usdz"})
 """Of the formats whose up axis is y, or whose readers (Blender among them) take it for that."""
+
+LAS_SUFFIXES = frozenset({".las", ".laz"})
+"""Of the formats of surveyors' point clouds."""
 
 PRINT_SUFFIXES = frozenset({".stl", ".3mf"})
 """Of the formats for printing programs, whose lengths are millimetres."""

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from recon3d.core.errors import OutputError
 from recon3d.core.ranges import Range, check_ranges
+from recon3d.georef.crs import check_metres, parse_crs
 
 TextureFormat = Literal["jpeg", "png", "webp"]
 
@@ -38,9 +39,16 @@ class ExportConfig:
     """Put small pictures of the photos into web pages (`recon3d share`); without them only the
     places of the cameras are shown."""
 
+    crs: str = ""
+    """Coordinate reference system of .las and .laz files, such as EPSG:25832; needs ground control
+    points, poses far from their origin, or GPS. Without it that of the points is taken, and for GPS
+    the UTM zone. Meshes keep 0,0,0 near themselves; the report says where that is."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         check_ranges(self, "export")
+        if self.crs:
+            check_metres(parse_crs(self.crs, "--crs"), "--crs")
 
 
 def encode_page(rgb: UInt8[np.ndarray, "h w 3"], form: TextureFormat, quality: int) -> bytes:

@@ -103,6 +103,26 @@ def photo_pixel(
     return pixel
 
 
+def view_pixel(
+    scene: PosedScene, image_set: ImageSet, pixel: PhotoPixel
+) -> tuple[View, Float[np.ndarray, "2"]]:
+    """The undistorted view of a photo, and where it shows what the photo shows at a pixel.
+
+    Raises:
+        NoPlaceError: the photo was not placed.
+        InputError: there is no such photo, or the pixel lies outside.
+    """
+    photo = find_photo(image_set, pixel)
+    try:
+        view = scene.view(photo.id)
+    except KeyError:
+        raise NoPlaceError(f"{photo.id} was not placed") from None
+    pixel = upright_pixel(photo, pixel, image_set.orientation)
+    # Viewers count pixels, we measure from the picture's corner.
+    uv_px = np.array([[pixel.column + 0.5, pixel.row + 0.5]])
+    return view, undistort_pixels(uv_px, _intrinsics(scene, photo, view), view.camera)[0]
+
+
 def _intrinsics(scene: PosedScene, photo: Photo, view: View) -> Intrinsics:
     """Of the photo as it was taken; a group may hold several lenses that the user gave."""
     for key, estimate in scene.cameras.items():
@@ -119,7 +139,6 @@ class BackProjector:
     def __init__(self, scene: PosedScene, image_set: ImageSet, mesh: Mesh) -> None:
         """Mesh: of the surface, or the sparse points without faces before there is one."""
         self._scene, self._image_set, self._mesh = scene, image_set, mesh
-        self._views = {view.photo_id: view for view in scene.views}
 
     def back_project(self, pixels: tuple[PhotoPixel, ...]) -> LocatedPoint:
         """Triangulate a point that several photos show; one photo's ray ends on the surface.
@@ -127,7 +146,7 @@ class BackProjector:
         Raises:
             NoPlaceError: a photo was not placed, or there is nothing where the ray goes.
         """
-        sightings = [self._in_view(pixel) for pixel in pixels]
+        sightings = [view_pixel(self._scene, self._image_set, pixel) for pixel in pixels]
         if len(sightings) == 1:
             return self._on_surface(*sightings[0], pixels[0])
         views = [view for view, _ in sightings]
@@ -137,17 +156,6 @@ class BackProjector:
             names = " and ".join(pixel.photo for pixel in pixels)
             raise NoPlaceError(f"the pixels in {names} do not show the same point")
         return point
-
-    def _in_view(self, pixel: PhotoPixel) -> tuple[View, Float[np.ndarray, "2"]]:
-        photo = find_photo(self._image_set, pixel)
-        view = self._views.get(photo.id)
-        if view is None:
-            raise NoPlaceError(f"{photo.id} was not placed")
-        pixel = upright_pixel(photo, pixel, self._image_set.orientation)
-        # Viewers count pixels, we measure from the picture's corner.
-        uv_px = np.array([[pixel.column + 0.5, pixel.row + 0.5]])
-        taken_with = _intrinsics(self._scene, photo, view)
-        return view, undistort_pixels(uv_px, taken_with, view.camera)[0]
 
     def _on_surface(self, view: View, uv_px: np.ndarray, pixel: PhotoPixel) -> LocatedPoint:
         if len(self._mesh.faces) == 0:

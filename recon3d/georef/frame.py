@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,9 +15,10 @@ from recon3d.core.errors import ConfigError
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh
-from recon3d.core.target_frame import TargetFrame
+from recon3d.core.target_frame import Georeference, TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.back_projection import find_photo
+from recon3d.georef.control.stage import FittedControl, NoControl
 from recon3d.georef.frame_words import (
     describe_scale,
     describe_up,
@@ -26,13 +27,21 @@ from recon3d.georef.frame_words import (
     origin_warnings,
     scale_warnings,
     summary,
+    up_unused_warnings,
     up_warnings,
 )
 from recon3d.georef.geodesy import GpsFit
+from recon3d.georef.georeference import far_from_gps, find_georeference, in_survey, told
 from recon3d.georef.gravity_alignment import GravityAlignment, find_gravity_alignment
-from recon3d.georef.known_scale import KnownLength, parse_scale
+from recon3d.georef.known_scale import parse_scale, pixels_in
 from recon3d.georef.planes import Plane
-from recon3d.georef.scale import fit_cameras_to_gps, given_cues, gps_warning, measured_cues
+from recon3d.georef.scale import (
+    control_cue,
+    fit_cameras_to_gps,
+    given_cues,
+    gps_warning,
+    measured_cues,
+)
 from recon3d.georef.scale_cues import fuse_scales
 from recon3d.georef.upright import upright_from_world
 from recon3d.photos.markers import check_family
@@ -72,9 +81,10 @@ class FrameConfig:
 
     origin: str = "auto"
     """Where 0,0,0 of the model lies. auto is on the ground below it or, where the model keeps the
-    frame of the cameras, where your poses have it, unless that is too far away for the seven digits
-    of most mesh files. poses insists on the latter. Three numbers are a point in the frame of
-    your poses, such as 431200,5432100,300. The report tells where it is."""
+    frame of the cameras or of ground control points, where your poses or points have it, unless
+    that is too far away for the seven digits of most mesh files. poses insists on the latter. Three
+    numbers are a point in the frame of your poses or points, such as 431200,5432100,300. The
+    report tells where it is."""
 
     front: Literal["cameras", "north"] = "cameras"
     """What +y points to: cameras is the way the photos look on average, so that Blender's front
@@ -97,17 +107,15 @@ def check_photos(config: FrameConfig, image_set: ImageSet) -> None:
     Raises:
         InputError: no such photo, or the pixel lies outside it.
     """
-    for known in parse_scale(config.scale):
-        if isinstance(known, KnownLength):
-            for place in (known.start, known.end):
-                for pixel in place if isinstance(place, tuple) else ():
-                    find_photo(image_set, pixel)
+    for pixel in pixels_in(config.scale):
+        find_photo(image_set, pixel)
 
 
 def find_frame(
     posed: PosedPhotos,
     image_set: ImageSet,
     mesh: Mesh,
+    control: FittedControl | NoControl,
     config: FrameConfig,
     folder: Path,
     task: Task,
@@ -115,25 +123,36 @@ def find_frame(
     """Write the frame to export in into `folder`.
 
     mesh: of the surface, or the sparse points without faces before there is one.
+    control: where ground control points put the model; nothing outweighs them.
     """
     task.check()
+    survey = control if isinstance(control, FittedControl) else None
     gps = fit_cameras_to_gps(posed.scene.views, image_set)
     measured = measured_cues(posed, gps, config.marker_size, config.markers, task)
+    if survey:
+        measured.insert(0, control_cue(survey))
     cues = given_cues(config.scale, posed, image_set, mesh, measured)
     scale = fuse_scales([*cues, *measured])
     believed = gps if gps is not None and not gps_warning(gps) else None
     given = None if config.up in ("auto", "none") else _direction(config.up)
+    given_by = "--up"
+    if survey:
+        given, given_by = survey.enh_from_world.rotation[2], "ground control points"
     is_alone = len(posed.scene.views) == 1
     # The walls and floors of one photo are as true as the guess of its lens and depth.
     is_measured = not is_alone or bool(posed.sensor_depth)
     alignment = find_gravity_alignment(
-        posed.scene, image_set, mesh if is_measured else None, believed, given
+        posed.scene, image_set, mesh if is_measured else None, believed, given, given_by
     )
-    upright = _upright(posed, mesh, alignment, config, believed)
-    upright = _with_origin(upright, config.origin, np.array(posed.scene.origin))
-    target_from_world = Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0)
+    if survey:
+        target_from_world = in_survey(survey.enh_from_world, mesh, config.origin)
+    else:
+        upright = _upright(posed, mesh, alignment, config, believed)
+        upright = _with_origin(upright, config.origin, np.array(posed.scene.origin))
+        target_from_world = Similarity.from_rigid(upright, scale.metres_per_unit if scale else 1.0)
     poses_from_model = _shifted(target_from_world.inverse(), np.array(posed.scene.origin))
-    stays, is_placed = config.up == "none", config.origin != "auto"
+    stays, is_placed = config.up == "none", config.origin != "auto" or survey is not None
+    georeference = find_georeference(posed, survey, believed, target_from_world, mesh)
     ground = "plane" if alignment.ground else "lowest points"
     frame = TargetFrame(
         target_from_world,
@@ -144,16 +163,20 @@ def find_frame(
             "ground": None if stays or is_placed else ground,
             "origin": poses_from_model.translation.tolist(),
             "poses_from_model": poses_from_model.matrix().tolist(),
-            "north_deg": None if stays else _bearing_deg(upright, believed),
+            "north_deg": None if stays else _bearing_deg(target_from_world, believed),
+            "georeference": georeference and told(georeference),
             "warnings": [
                 *scale_warnings(scale, cues, measured),
-                *(() if config.up != "auto" or is_alone else up_warnings(alignment.up)),
-                *(north_warnings() if config.front == "north" and believed is None else ()),
+                *(() if given is not None or stays or is_alone else up_warnings(alignment.up)),
+                *(north_warnings() if config.front == "north" and not (survey or believed) else ()),
                 *(origin_warnings(posed.scene.origin) if stays and not is_placed else ()),
-                *mark_warnings(config.scale, image_set),
+                *filter(None, [far_from_gps(survey, gps) if survey and gps else ""]),
+                *(up_unused_warnings() if survey and config.up != "auto" else ()),
+                *mark_warnings(pixels_in(config.scale), image_set),
             ],
         },
         alignment.up.up_world,
+        georeference,
     )
     logger.info("%s", summary(scale, alignment.up))
     write_json(folder / _FRAME, _plain(frame))
@@ -162,12 +185,18 @@ def find_frame(
 def read_frame(folder: Path) -> TargetFrame:
     """Read what `find_frame` wrote."""
     stored: dict[str, Any] = json.loads((folder / _FRAME).read_text(encoding="utf-8"))
-    moved, up_world = stored["target_from_world"], stored.get("up_world")
+    up_world, on_earth = stored.get("up_world"), stored.get("georeference")
     return TargetFrame(
-        Similarity(moved["scale"], np.array(moved["rotation"]), np.array(moved["translation"])),
+        Similarity.from_plain(stored["target_from_world"]),
         stored["unit"],
         stored["report"],
         None if up_world is None else np.array(up_world),
+        on_earth
+        and Georeference(
+            on_earth["source"],
+            on_earth["crs"],
+            Similarity.from_plain(on_earth["crs_from_target"]),
+        ),
     )
 
 
@@ -236,11 +265,11 @@ def _origin(text: str) -> Float[np.ndarray, "3"]:
     return point
 
 
-def _bearing_deg(upright: Rigid, gps: GpsFit | None) -> float | None:
+def _bearing_deg(target_from_world: Similarity, gps: GpsFit | None) -> float | None:
     """Of the model's +y, clockwise from north."""
     if gps is None:
         return None
-    east, north, _ = gps.enu_from_world.rotation @ upright.rotation[1]
+    east, north, _ = gps.enu_from_world.rotation @ target_from_world.rotation[1]
     return round(float(np.degrees(np.arctan2(east, north))) % 360, 1)
 
 
@@ -263,21 +292,25 @@ def _direction(text: str) -> Float[np.ndarray, "3"]:
 
 
 def _plain(frame: TargetFrame) -> dict[str, object]:
-    moved = {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in asdict(frame.target_from_world).items()
-    }
-    up_world = None if frame.up_world is None else frame.up_world.tolist()
-    report = dict(frame.report)
+    on_earth = frame.georeference
     return {
-        "target_from_world": moved, "unit": frame.unit, "report": report, "up_world": up_world,
-    }  # fmt: skip
+        "target_from_world": frame.target_from_world.plain(),
+        "unit": frame.unit,
+        "report": dict(frame.report),
+        "up_world": None if frame.up_world is None else frame.up_world.tolist(),
+        "georeference": on_earth
+        and {
+            "source": on_earth.source,
+            "crs": on_earth.crs,
+            "crs_from_target": on_earth.crs_from_target.plain(),
+        },
+    }
 
 
 FRAME = Stage(
     name="frame",
     result="frame",
-    version=5,
+    version=6,
     run=find_frame,
     read=read_frame,
     warnings=lambda folder: warnings(read_frame(folder)),

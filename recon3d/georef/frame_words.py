@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from recon3d.core.orientation import assumption_in_words
 from recon3d.core.scene import ImageSet, Point
 from recon3d.georef.back_projection import find_photo, is_outside
-from recon3d.georef.known_scale import KnownLength, parse_scale
+from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.scale_cues import FusedScale, JudgedCue, ScaleCue, contradictions
 from recon3d.georef.up_cues import FusedUp, JudgedUp, sigma_deg
 
@@ -104,6 +104,11 @@ def up_warnings(up: FusedUp) -> list[str]:
     return []
 
 
+def up_unused_warnings() -> list[str]:
+    """Where the user says what is up, and a survey says it too."""
+    return ["--up does not count: ground control points say what is up."]
+
+
 def north_warnings() -> list[str]:
     """Where north was asked for and nobody knows it."""
     return ["North is not known: the photos say too little of where they were taken."]
@@ -120,15 +125,13 @@ def origin_warnings(origin: Point) -> list[str]:
     ]
 
 
-def mark_warnings(text: str, image_set: ImageSet) -> list[str]:
+def mark_warnings(pixels: Iterable[PhotoPixel], image_set: ImageSet) -> list[str]:
     """Where nothing says which pixels of turned photos the marks are for."""
     found = [
         photo.id
-        for known in parse_scale(text)
-        if isinstance(known, KnownLength) and image_set.orientation == "auto"
-        for place in (known.start, known.end)
-        for pixel in (place if isinstance(place, tuple) else ())
-        if (photo := find_photo(image_set, pixel)).exif.orientation != 1
+        for pixel in pixels
+        if image_set.orientation == "auto"
+        and (photo := find_photo(image_set, pixel)).exif.orientation != 1
         and not is_outside(pixel, (photo.width_px, photo.height_px))
     ]
     return [assumption_in_words("marks", [*dict.fromkeys(found)], "upright")] if found else []
@@ -142,7 +145,7 @@ def summary(scale: FusedScale | None, up: FusedUp) -> str:
         return f"the scale is not known; {stands}"
     used = ", ".join(f"{one.cue.source} {one.cue.detail}" for one in scale.cues if one.used)
     rejected = "".join(
-        f"; {one.cue.source} rejected: {one.reason}" for one in scale.cues if not one.used
+        f"; {one.cue.source} not used: {one.reason}" for one in scale.cues if not one.used
     )
     size = f"1 unit = {scale.metres_per_unit:.4g} m ± {100 * scale.sigma:.2g} %"
     return f"{size} ({used}{rejected}); {stands}"

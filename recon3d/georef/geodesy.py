@@ -38,6 +38,8 @@ class GpsFit:
     """Reading minus fit."""
     spread_m: float
     """How far apart the cameras that are used stand, as two standard deviations."""
+    about_deg_m: Float[np.ndarray, "3"] | None = None
+    """Latitude, longitude and altitude of 0,0,0; None where only the shape counts."""
 
     @property
     def turn_covariance_world(self) -> Float[np.ndarray, "3 3"]:
@@ -48,13 +50,24 @@ class GpsFit:
 
 
 def enu_from_geodetic(
-    latitude_longitude_altitude: Float[np.ndarray, "n 3"],
+    latitude_longitude_altitude: Float[np.ndarray, "n 3"], about: Float[np.ndarray, "3"]
 ) -> Float[np.ndarray, "n 3"]:
-    """East, north and up in metres about the median place; degrees and metres come in."""
-    latitude, longitude = np.radians(latitude_longitude_altitude[:, :2]).T
-    altitude = latitude_longitude_altitude[:, 2]
+    """East, north and up in metres about a place; degrees and metres come in."""
+    lat, lon = np.radians(about[:2])
+    east = [-np.sin(lon), np.cos(lon), 0]
+    north = [-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)]
+    up = [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]
+    away = _earth_from_geodetic(latitude_longitude_altitude) - _earth_from_geodetic(about[None])
+    enu: np.ndarray = away @ np.array([east, north, up]).T
+    return enu
+
+
+def _earth_from_geodetic(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the middle of the earth."""
+    latitude, longitude = np.radians(places[:, :2]).T
+    altitude = places[:, 2]
     radius = _EQUATOR_M / np.sqrt(1 - _ECCENTRICITY_2 * np.sin(latitude) ** 2)
-    earth = np.stack(
+    return np.stack(
         [
             (radius + altitude) * np.cos(latitude) * np.cos(longitude),
             (radius + altitude) * np.cos(latitude) * np.sin(longitude),
@@ -62,12 +75,6 @@ def enu_from_geodetic(
         ],
         axis=1,
     )
-    lat, lon = np.median(latitude), np.median(longitude)
-    east = [-np.sin(lon), np.cos(lon), 0]
-    north = [-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)]
-    up = [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]
-    enu: np.ndarray = (earth - np.median(earth, axis=0)) @ np.array([east, north, up]).T
-    return enu
 
 
 def fit_gps(
@@ -144,24 +151,33 @@ def _step(
     sigma_m: float,
 ) -> tuple[Similarity, NDArray[np.float64]]:
     """One Gauss-Newton step, and the covariance of (log scale, turn about e, n, u, shift)."""
-    arm = fit.scale * centres @ fit.rotation.T
-    x, y, z = arm.T
-    zero = np.zeros_like(x)
-    turn = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], axis=1).reshape(-1, 3, 3)
-    jacobian = np.concatenate(
-        [arm[:, :, None], turn, np.broadcast_to(np.eye(3), turn.shape)], axis=2
-    )
+    jacobian = similarity_slopes(fit, centres)
     per_row = weights[:, None] * np.array([1, 1, _VERTICAL**-2]) / sigma_m**2
     normal = np.einsum("nri,nr,nrj->ij", jacobian, per_row, jacobian)
     # Cameras in a row say nothing about turning around it; half a turn is all it can be.
     normal[1:4, 1:4] += np.eye(3) / np.pi**2
     covariance = np.linalg.pinv(normal, rcond=1e-15, hermitian=True)
     change = covariance @ np.einsum("nri,nr,nr->i", jacobian, per_row, residuals)
-    log_scale = float(np.clip(change[0], -0.5, 0.5))
+    return changed_similarity(fit, change), covariance
+
+
+def similarity_slopes(
+    fit: Similarity, points: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "n 3 7"]:
+    """What small changes of log scale, turn about x, y and z, and shift do to each moved point."""
+    arm = fit.scale * points @ fit.rotation.T
+    x, y, z = arm.T
+    zero = np.zeros_like(x)
+    turn = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], axis=1).reshape(-1, 3, 3)
+    shift = np.broadcast_to(np.eye(3), turn.shape)
+    return np.concatenate([arm[:, :, None], turn, shift], axis=2)
+
+
+def changed_similarity(fit: Similarity, change: Float[np.ndarray, "7"]) -> Similarity:
+    """After a step in what `similarity_slopes` derives by."""
+    growth = float(np.exp(np.clip(change[0], -0.5, 0.5)))
     rotation = _rotation(change[1:4]) @ fit.rotation
-    return Similarity(
-        fit.scale * float(np.exp(log_scale)), rotation, fit.translation + change[4:]
-    ), covariance
+    return Similarity(fit.scale * growth, rotation, fit.translation + change[4:])
 
 
 def _rotation(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,14 +45,16 @@ def find_gravity_alignment(
     mesh: Mesh | None,
     gps: GpsFit | None,
     given: Float[np.ndarray, "3"] | None,
+    given_by: str = "--up",
 ) -> GravityAlignment:
     """Ask the user, the photos' sensors, the model's walls and ground, and the cameras.
 
     mesh: of the surface, or the sparse points without faces; None where it is bent by guesses.
     gps: how the cameras fit their readings, where they may be believed.
     given: the direction that the user says is up, in the world frame.
+    given_by: by which option, or by what else.
     """
-    sure = [] if given is None else [given_up(given, "--up")]
+    sure = [] if given is None else [given_up(given, given_by)]
     if len(felt := _felt_ups(scene.views, image_set)):
         sure.append(gravity_up(felt))
     if gps is not None:

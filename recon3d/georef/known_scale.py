@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recon3d.core.errors import ConfigError
@@ -70,6 +71,14 @@ def parse_scale(text: str) -> tuple[KnownLength | KnownFactor, ...]:
         ConfigError: says which part cannot be read and how it is written.
     """
     return tuple(_parse_one(part.strip()) for part in text.split(";") if part.strip())
+
+
+def pixels_in(text: str) -> Iterator[PhotoPixel]:
+    """All that `--scale` names."""
+    for known in parse_scale(text):
+        if isinstance(known, KnownLength):
+            for place in (known.start, known.end):
+                yield from place if isinstance(place, tuple) else ()
 
 
 def _parse_one(text: str) -> KnownLength | KnownFactor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from recon3d.core.scene import ImageSet, PosedPhotos, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.back_projection import BackProjector, NoPlaceError
+from recon3d.georef.control.stage import FittedControl
 from recon3d.georef.geodesy import GpsFit, enu_from_geodetic, fit_gps
 from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, Place, parse_scale
 from recon3d.georef.scale_cues import ScaleCue, fuse_scales
@@ -47,6 +49,12 @@ def measured_cues(
     return cues
 
 
+def control_cue(control: FittedControl) -> ScaleCue:
+    """What ground control points say."""
+    scale, summary = control.enh_from_world.scale, control.report["summary"]
+    return ScaleCue("control points", summary, scale, control.scale_sigma)
+
+
 def given_cues(
     text: str, posed: PosedPhotos, image_set: ImageSet, mesh: Mesh, measured: Sequence[ScaleCue]
 ) -> list[ScaleCue]:
@@ -72,8 +80,10 @@ def fit_cameras_to_gps(views: Sequence[View], image_set: ImageSet) -> GpsFit | N
     if len(found) < 3:
         return None
     centres = np.stack([view.centre_world for view, _ in found])
-    enu_m = enu_from_geodetic(np.array([place for _, place in found], np.float64))
-    return fit_gps(centres, enu_m, np.random.default_rng(0))
+    places = np.array([place for _, place in found], np.float64)
+    about = np.median(places, axis=0)
+    fit = fit_gps(centres, enu_from_geodetic(places, about), np.random.default_rng(0))
+    return fit and replace(fit, about_deg_m=about)
 
 
 def gps_warning(gps: GpsFit) -> str:

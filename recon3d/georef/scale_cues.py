@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-ScaleSource = Literal["distance", "factor", "markers", "metric poses", "gps", "depth network"]
+ScaleSource = Literal[
+    "control points", "distance", "factor", "markers", "metric poses", "gps", "depth network"
+]
 
 _TRUST: dict[ScaleSource, int] = {
-    "distance": 0, "factor": 0, "markers": 0, "metric poses": 1, "gps": 2,
-    "depth network": 3,
+    "control points": 0, "distance": 1, "factor": 1, "markers": 1, "metric poses": 2, "gps": 3,
+    "depth network": 4,
 }  # fmt: skip
-"""Lower is believed first: what the user measured, then instruments, then guesses."""
+"""Lower is believed first: a survey, what the user measured, then instruments, then guesses."""
 
 # Where two cues are further apart than this many of their joint error bars, one of them is wrong.
 _CONTRADICTION = 3.0
@@ -41,6 +43,8 @@ class JudgedCue:
     cue: ScaleCue
     used: bool
     reason: str = ""
+    contradicts: bool = False
+    """The cues that counted, although it is sound in itself."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def fuse_scales(cues: Sequence[ScaleCue]) -> FusedScale | None:
     The cues of the most trusted kind are asked first: the one of them that most cues of any kind
     agree with (the surer one where that is a draw) leads, and what contradicts it is rejected.
     Where the cues used differ by more than their error bars, the joint bar is widened by the ratio
-    (Birge 1932).
+    (Birge 1932). Ground control points count alone: the model must keep their coordinates.
     """
     good = [cue for cue in cues if not cue.warning]
     if not good:
@@ -72,19 +76,28 @@ def fuse_scales(cues: Sequence[ScaleCue]) -> FusedScale | None:
         return len(agreeing), sum(_weight(cue) for cue in agreeing)
 
     leader = max(leaders, key=support)
-    used = [cue for cue in good if _agree(cue, leader)]
+    agreeing = [cue for cue in good if _agree(cue, leader)]
+    used = [leader] if leader.source == "control points" else agreeing
     total = sum(map(_weight, used))
     mean = sum(_weight(cue) * math.log(cue.metres_per_unit) for cue in used) / total
     chi2 = sum(_weight(cue) * (math.log(cue.metres_per_unit) - mean) ** 2 for cue in used)
     birge = math.sqrt(chi2 / (len(used) - 1)) if len(used) > 1 else 1.0
     scale = math.exp(mean)
-    judged = tuple(JudgedCue(cue, cue in used, _reason(cue, cue in used, scale)) for cue in cues)
+    judged = tuple(
+        JudgedCue(
+            cue,
+            cue in used,
+            "" if cue in used else _reason(cue, cue in agreeing, scale),
+            cue in good and cue not in agreeing,
+        )
+        for cue in cues
+    )
     return FusedScale(scale, max(1.0, birge) / math.sqrt(total), judged)
 
 
 def contradictions(fused: FusedScale) -> list[JudgedCue]:
     """Cues that were rejected although they are sound in themselves."""
-    return [judged for judged in fused.cues if not judged.used and not judged.cue.warning]
+    return [judged for judged in fused.cues if judged.contradicts]
 
 
 def difference(cue: ScaleCue, metres_per_unit: float) -> float:
@@ -105,9 +118,9 @@ def _weight(cue: ScaleCue) -> float:
     return _sigma(cue) ** -2
 
 
-def _reason(cue: ScaleCue, used: bool, scale: float) -> str:
-    if used:
-        return ""
+def _reason(cue: ScaleCue, agrees: bool, scale: float) -> str:
+    if agrees:
+        return "it agrees with the ground control points, which count alone"
     return cue.warning or (
         f"it makes the scene {100 * abs(difference(cue, scale)):.1f} % "
         f"{'larger' if difference(cue, scale) > 0 else 'smaller'} than the others, its error bar "

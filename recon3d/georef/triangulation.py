@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +13,8 @@ from recon3d.core.camera import PinholeCamera, project
 from recon3d.core.scene import View
 
 _STEPS = 10
+# Pairs of views that are asked which of many sightings are of the same point.
+_MOST_PAIRS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,42 @@ def triangulate(
     error, jacobian = linear
     variance = max(sigma_px**2, float(error @ error) / max(1, len(error) - 3))
     return LocatedPoint(point, variance * np.linalg.pinv(jacobian.T @ jacobian))
+
+
+def triangulate_agreeing(
+    views: Sequence[View], uv_px: Float[np.ndarray, "n 2"], sigma_px: float, limit_px: float
+) -> tuple[LocatedPoint, Float[np.ndarray, "n"]] | None:
+    """The point that most of the pixels show, and how far each of them is from it, in pixels.
+
+    Pixels further off than limit_px do not count; of two, both do. None as in `triangulate`.
+    """
+    good = list(range(len(views)))
+    if len(views) > 2:
+        centres = np.stack([view.centre_world for view in views])
+        rays = np.stack([ray_in_world(view, uv) for view, uv in zip(views, uv_px, strict=True)])
+        pairs = np.array([*combinations(range(len(views)), 2)])
+        least = np.inf
+        for pair in pairs[:: -(-len(pairs) // _MOST_PAIRS)]:
+            if (met := nearest_to_rays(centres[pair], rays[pair])) is None:
+                continue
+            off_px = distances_px(views, uv_px, met)
+            cost = float((np.minimum(off_px, limit_px) ** 2).sum())
+            if cost < least:
+                good, least = np.flatnonzero(off_px <= limit_px).tolist(), cost
+    found = triangulate([views[i] for i in good], uv_px[good], sigma_px) if good[1:] else None
+    return None if found is None else (found, distances_px(views, uv_px, found.xyz_world))
+
+
+def distances_px(
+    views: Sequence[View], uv_px: Float[np.ndarray, "n 2"], point: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "n"]:
+    """From where each view shows a point to its pixel; infinite behind the view."""
+    points_cam = np.stack([view.cam_from_world @ point for view in views])
+    matrices = np.stack([view.camera.matrix for view in views])
+    shown = np.einsum("nij,nj->ni", matrices, points_cam)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off_px = np.linalg.norm(shown[:, :2] / shown[:, 2:] - uv_px, axis=1)
+    return np.where(shown[:, 2] > 0, off_px, np.inf)
 
 
 def nearest_to_rays(

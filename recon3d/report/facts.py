@@ -39,6 +39,8 @@ class Run:
     texturing: Mapping[str, Any] | None = None
     """Numbers of making the texture: size, charts, what each photo gave."""
     frame: TargetFrame | None = None
+    control: Mapping[str, Any] | None = None
+    """How every ground control point fits."""
     costs: Mapping[str, tuple[Cost, bool]] = field(default_factory=dict)
     """By stage name: what computing it took, and whether it came from the cache."""
     warnings: Sequence[str] = ()
@@ -69,6 +71,7 @@ def collect_facts(run: Run) -> Facts:
         "cleaning": run.cleaning,
         "solid": run.cleaning and _solid(run.cleaning.get("solid"), run.frame),
         "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
+        "control": run.control,
         "texture": run.textured and {**(run.texturing or {}), **_texture(run.textured)},
         "stages": {
             stage: {**asdict(cost), "cached": cached} for stage, (cost, cached) in run.costs.items()

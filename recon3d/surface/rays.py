@@ -86,9 +86,11 @@ class MeshRays:
         return share, face
 
     def first_hits(
-        self, origin: Float[np.ndarray, "3"], directions: Float[np.ndarray, "n 3"]
+        self,
+        origins: Float[np.ndarray, "3"] | Float[np.ndarray, "n 3"],
+        directions: Float[np.ndarray, "n 3"],
     ) -> tuple[Float32[np.ndarray, "n"], Int32[np.ndarray, "n"], Float32[np.ndarray, "n 2"]]:
-        """What rays meet first.
+        """What rays from one place, or each from its own, meet first.
 
         Returns:
             How often the direction goes into the distance (infinite where nothing is met), the
@@ -97,9 +99,9 @@ class MeshRays:
         times = np.full(len(directions), np.inf, np.float32)
         face = np.full(len(directions), -1, np.int32)
         weights = np.zeros((len(directions), 2), np.float32)
+        starts = np.broadcast_to(origins, directions.shape)
         for rows in _slices(len(directions)):
-            starts = np.broadcast_to(origin, directions[rows].shape)
-            rays = np.hstack([starts, directions[rows]]).astype(np.float32)
+            rays = np.hstack([starts[rows], directions[rows]]).astype(np.float32)
             found = self._scene.cast_rays(self._tensor(rays))
             times[rows] = found["t_hit"].numpy()
             met = np.isfinite(times[rows])

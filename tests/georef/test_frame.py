@@ -31,6 +31,7 @@ from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.back_projection import upright_pixel
+from recon3d.georef.control.stage import NoControl
 from recon3d.georef.frame import FrameConfig, check_photos, find_frame, read_frame, warnings
 from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.scale import given_cues
@@ -103,6 +104,7 @@ def frame_of(
         posed,
         image_set,
         mesh,
+        NoControl(),
         config or FrameConfig(),
         folder,
         Task("frame", silent, CancelToken()),
@@ -311,6 +313,11 @@ def test_gps_gives_metres_and_north_where_the_cameras_moved_far(
     # The truth's y points 30 degrees east of north.
     assert np.degrees(np.arctan2(turned[0, 1], turned[1, 1])) == pytest.approx(30, abs=2)
     assert frame.report["north_deg"] in (0.0, 360.0)
+    # The field lies where Greenwich meets the equator.
+    assert frame.georeference
+    assert (frame.georeference.source, frame.georeference.crs) == ("gps", "EPSG:32631")
+    middle = frame.georeference.crs_from_target @ frame.target_from_world @ WORLD_FROM_TRUTH
+    np.testing.assert_allclose((middle @ np.zeros(3))[:2], [166021.4, 0], atol=5)
 
 
 def test_gps_of_a_small_scene_is_rejected_with_the_reason(tmp_path: Path, table: Mesh) -> None:
@@ -434,6 +441,7 @@ def test_a_cancelled_search_leaves_nothing(tmp_path: Path, views: list[View], ta
             posed_of(views),
             image_set_of(views),
             table,
+            NoControl(),
             FrameConfig(),
             tmp_path,
             Task("frame", silent, token),

@@ -332,7 +332,7 @@ def geodetic(enu: np.ndarray) -> np.ndarray:
 
 def test_latitude_and_longitude_become_metres() -> None:
     enu = np.array([[0.0, 0, 0], [100, 0, 0], [0, 100, 0], [-100, -100, 50], [0, 0, 5]])
-    found = enu_from_geodetic(geodetic(enu))
+    found = enu_from_geodetic(geodetic(enu), BERLIN)
     np.testing.assert_allclose(found - found[0], enu - enu[0], atol=0.02)
 
 

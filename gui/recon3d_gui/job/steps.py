@@ -45,6 +45,7 @@ COSTS: Mapping[str, Cost] = {
     "ingest": Cost(Step.PHOTOS, 0.05, "megapixel", is_even=True, is_usual=True),
     "pose": Cost(Step.CAMERAS, 0.09, "pair of photos", is_usual=True),
     "scene": Cost(Step.CAMERAS, 0.01, "pair of photos"),
+    "control": Cost(None, 0.0),
     "depth": Cost(Step.DEPTH, 4.5, "look at a megapixel of depth", is_even=True, is_usual=True),
     "align": Cost(Step.DEPTH, 0.3, is_even=True),
     "planes": Cost(Step.DEPTH, 0.4, is_even=True, is_usual=True),

@@ -138,6 +138,11 @@ def _from_workspace(workspace: Path) -> Opened:
     ):
         # Of a workspace that does not say which file that was.
         notes.append("This run was given a camera file: add it again before you start another.")
+    if "gcp" in given:
+        notes.append(
+            "This run was given ground control points. What you change here keeps their frame, "
+            "but a new run of the window goes without them."
+        )
     project = Project(
         sources=sources,
         named_below=named_below,

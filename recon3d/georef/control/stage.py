@@ -1,0 +1,279 @@
+"""The stage that brings the placed cameras onto surveyed points, and tells how well they fit."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.scene import ImageSet, PosedPhotos
+from recon3d.core.transform import Similarity
+from recon3d.georef.control.files import read_ground_control
+from recon3d.georef.control.fit import (
+    SeenPoint,
+    SurveyFit,
+    fit_survey,
+    is_surprising,
+    locate,
+    suspects,
+)
+from recon3d.georef.control.points import (
+    ControlError,
+    GroundControl,
+    check_control,
+    require_enough,
+)
+from recon3d.georef.control.words import (
+    BADLY,
+    metres,
+    root_mean_square,
+    summary,
+    warn_of_fit,
+    warn_of_marks,
+)
+from recon3d.georef.upright import up_in_world
+from recon3d.run.files import write_json
+from recon3d.run.stage import Stage
+from recon3d.run.task import Task
+
+_CONTROL = "control.json"
+# Swapped columns are told where they fit so much better.
+_MUCH_BETTER = 0.2
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlConfig:
+    """How ground control points (--gcp) are weighed, and which only check."""
+
+    check: str = ""
+    """Names of points that are not used but measured, separated by commas: what they are off by is
+    how true the model is elsewhere. Points whose role column says check, or whose name begins with
+    check, are check points without this."""
+
+    accuracy: Annotated[float, Range(above=0, most=100)] = 0.02
+    """Metres that the coordinates of a point may be wrong by (one standard deviation), where its
+    file does not say. Larger ones weigh less."""
+
+    mark_px: Annotated[float, Range(above=0, most=100)] = 1.0
+    """Pixels that a mark in a photo may be wrong by (one standard deviation). Marks of one point
+    that disagree by much more are left out and named."""
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        check_ranges(self, "control")
+
+    @property
+    def check_names(self) -> list[str]:
+        """Of the points that `check` names."""
+        return [name.strip() for name in self.check.split(",") if name.strip()]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedControl:
+    """Where the survey puts the model."""
+
+    enh_from_world: Similarity
+    """East, north and height in metres."""
+    crs: str
+    """Of these, as pyproj reads it; empty where nobody said."""
+    scale_sigma: float
+    """One standard deviation of the scale, as a share of it."""
+    report: Mapping[str, Any]
+    """Every point with its residuals, and the errors together."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NoControl:
+    """What the frame is made from where there are no ground control points."""
+
+    digest: str = ""
+
+
+def given_control(
+    image_set: ImageSet, points: Path | None, marks: Path | None, config: ControlConfig
+) -> GroundControl | None:
+    """Read ground control points and fail in the first minute where they cannot be enough.
+
+    points: the file of their coordinates, perhaps with their marks; None without any.
+
+    Raises:
+        InputError: a file is unreadable, or its points or marks do not fit the photos.
+        ConfigError: a system of coordinates is unknown or does not count metres.
+    """
+    if points is None:
+        for option, value in (("--gcp-marks", marks), ("--check", config.check)):
+            if value:
+                raise ControlError(f"{option} needs the points' coordinates.", hint="Add --gcp.")
+        return None
+    control = read_ground_control(points, marks)
+    check_control(control, config.check_names, image_set)
+    return control
+
+
+def fit_control(
+    posed: PosedPhotos,
+    image_set: ImageSet,
+    control: GroundControl,
+    config: ControlConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    """Write where the survey puts the model, and how well it fits, into `folder`.
+
+    Raises:
+        ControlError: too few points are left in the placed photos, or they contradict each other.
+    """
+    scene = posed.scene
+    here = control.with_checks(config.check_names).in_photos([v.photo_id for v in scene.views])
+    require_enough(here.points, "the placed photos")
+    marked = [point for point in here.points if len(point.marks) >= 2]
+    seen = [
+        found
+        for point in task.each(marked, len(marked), lambda point: point.name)
+        if (found := locate(point, scene, image_set, config.mark_px))
+    ]
+    require_enough([one.point for one in seen], "the placed photos")
+    held = [one for one in seen if not one.point.is_check]
+    checks = [one for one in seen if one.point.is_check]
+    accuracy = [one.point.accuracy_m or config.accuracy for one in held]
+    fit = fit_survey(held, accuracy)
+    _refuse_swapped_columns(fit, held, accuracy, posed)
+    wrong = [held[i] for i in suspects(held, accuracy)]
+    gaps: dict[str, np.ndarray] = {
+        one.point.name: gap for one, gap in zip(held, fit.residuals_m, strict=True)
+    }
+    for one in checks:
+        gap, surprise = fit.difference(one, one.point.accuracy_m or config.accuracy)
+        gaps[one.point.name] = gap
+        if is_surprising(surprise, fit, len(checks)):
+            wrong.append(one)
+    warnings = [
+        *control.notes,
+        *warn_of_marks(control, image_set, seen),
+        *warn_of_fit(fit, held, accuracy, wrong, gaps),
+    ]
+    rmse_m = {
+        "control": _rmse([gaps[one.point.name] for one in held]),
+        "check": _rmse([gaps[one.point.name] for one in checks]) if checks else None,
+    }
+    content = {
+        "enh_from_world": fit.enh_from_world.plain(),
+        "crs": control.crs,
+        "scale_sigma": float(np.sqrt(fit.covariance[0, 0] * max(1.0, fit.variance_factor))),
+        "report": {
+            "crs": control.crs,
+            "points": _table(here, seen, gaps, wrong),
+            "rmse_m": rmse_m,
+            "summary": summary(rmse_m),
+        },
+        "warnings": warnings,
+    }
+    write_json(folder / _CONTROL, content)
+    logger.info("ground control: %s", summary(rmse_m))
+
+
+def read_control(folder: Path) -> FittedControl:
+    """Read what `fit_control` wrote."""
+    stored: dict[str, Any] = json.loads((folder / _CONTROL).read_text(encoding="utf-8"))
+    return FittedControl(
+        Similarity.from_plain(stored["enh_from_world"]),
+        stored["crs"],
+        stored["scale_sigma"],
+        stored["report"],
+        tuple(stored["warnings"]),
+    )
+
+
+def _refuse_swapped_columns(
+    fit: SurveyFit, held: Sequence[SeenPoint], accuracy: Sequence[float], posed: PosedPhotos
+) -> None:
+    """Raise where east and north are surely each other.
+
+    Points in space then fit badly, points on the ground fit as well but upside down.
+    """
+    swapped = fit_survey(
+        [
+            replace(one, point=replace(one.point, enh_m=(north, east, height)))
+            for one in held
+            for east, north, height in [one.point.enh_m]
+        ],
+        accuracy,
+    )
+    up_world = up_in_world(np.stack([v.cam_from_world.rotation for v in posed.scene.views]))
+    ways = [float(one.enh_from_world.rotation[2] @ up_world) for one in (fit, swapped)]
+    before, after = (root_mean_square(one.residuals_m) for one in (fit, swapped))
+    fits_worse = fit.variance_factor > BADLY**2 and after < _MUCH_BETTER * before
+    is_upside_down = ways[0] < -0.5 and ways[1] > 0.5 and after < 1 / _MUCH_BETTER * before
+    if fits_worse or is_upside_down:
+        raise ControlError(
+            f"The ground control points fit to {metres(before)}"
+            f"{' but upside down' if is_upside_down else ''}, and to {metres(after)} with east and "
+            "north swapped.",
+            hint="Check the order of the columns: east (X, Rechtswert) is the one with fewer "
+            "digits in most of Europe. A header such as name,N,E,H says which is which.",
+        )
+
+
+def _table(
+    control: GroundControl,
+    seen: Sequence[SeenPoint],
+    gaps: Mapping[str, np.ndarray],
+    wrong: Sequence[SeenPoint],
+) -> list[dict[str, object]]:
+    """A row for each point, used or not."""
+    by_name = {one.point.name: one for one in seen}
+    rows = []
+    for point in control.points:
+        row: dict[str, object] = {
+            "name": point.name,
+            "role": "check" if point.is_check else "control",
+            "enh_m": list(point.enh_m),
+            "marks": len(point.marks),
+        }
+        if one := by_name.get(point.name):
+            gap = gaps[point.name]
+            errors = np.array([*one.errors_px.values()])
+            row |= {
+                "residual_m": gap.tolist(),
+                "error_m": float(np.linalg.norm(gap)),
+                "error_px": float(np.sqrt((errors**2).mean())),
+                "photos": sorted(one.errors_px),
+                "wrong_marks_px": dict(one.wrong_px),
+                "suspect": one in wrong,
+            }
+        else:
+            row["why_not"] = (
+                "its marks do not meet in one point"
+                if len(point.marks) >= 2
+                else f"{len(point.marks)} placed photos show it, 2 are needed"
+            )
+        rows.append(row)
+    return rows
+
+
+def _rmse(gaps: Sequence[np.ndarray]) -> dict[str, float]:
+    """Root mean square of each coordinate and of the distance."""
+    east, north, height = np.sqrt((np.stack(gaps) ** 2).mean(axis=0)).tolist()
+    return {
+        "east": east, "north": north, "height": height,
+        "total": root_mean_square(np.stack(gaps)), "points": len(gaps),
+    }  # fmt: skip
+
+
+CONTROL = Stage(
+    name="control",
+    result="control",
+    version=1,
+    run=fit_control,
+    read=read_control,
+    warnings=lambda folder: read_control(folder).warnings,
+)

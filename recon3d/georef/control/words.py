@@ -1,0 +1,90 @@
+"""What ground control points are told to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from recon3d.core.scene import ImageSet
+from recon3d.georef.control.fit import SeenPoint, SurveyFit, fit_survey
+from recon3d.georef.control.points import GroundControl, in_words, pixels_of
+from recon3d.georef.frame_words import mark_warnings
+
+BADLY = 3.0
+"""Points that fit worse than so many of their error bars deserve a warning."""
+
+
+def metres(value: float) -> str:
+    """A length as people say it."""
+    if value < 1:
+        return f"{1000 * value:.3g} mm" if value < 0.01 else f"{100 * value:.3g} cm"
+    return f"{value:.3g} m" if value < 1000 else f"{value:.0f} m"
+
+
+def summary(rmse_m: Mapping[str, Mapping[str, float] | None]) -> str:
+    """How well control and check points fit, in one line."""
+    told = [
+        f"{rmse['points']:.0f} {'points fit' if role == 'control' else 'to check'} to "
+        f"{metres(rmse['total'])}"
+        for role, rmse in rmse_m.items()
+        if rmse
+    ]
+    return "; ".join(told)
+
+
+def warn_of_marks(
+    control: GroundControl, image_set: ImageSet, seen: Sequence[SeenPoint]
+) -> list[str]:
+    """Where marks do not count, or their pixels had to be guessed."""
+    ids = [photo.id for photo in image_set.photos]
+    found = mark_warnings(pixels_of(control.in_photos(ids)), image_set)
+    if left_out := control.photos_left_out(ids):
+        found.append(f"Marks in photos that are not here do not count: {in_words(left_out)}.")
+    found += [
+        f"The mark of {one.point.name} in {photo} does not count: it is {off_px:.0f} pixels from "
+        "where the other photos show the point."
+        for one in seen
+        for photo, off_px in one.wrong_px.items()
+    ]
+    return found
+
+
+def warn_of_fit(
+    fit: SurveyFit,
+    held: Sequence[SeenPoint],
+    accuracy: Sequence[float],
+    wrong: Sequence[SeenPoint],
+    gaps: Mapping[str, np.ndarray],
+) -> list[str]:
+    """Where points look wrong: `wrong` names them, `gaps` says by how much each misses."""
+    found = [
+        f"{one.point.name} is {metres(float(np.linalg.norm(gaps[one.point.name])))} off, which "
+        "chance does not explain: it is perhaps marked in the wrong place "
+        f"({in_words(sorted(one.errors_px))}), or its coordinates are wrong."
+        for one in wrong
+    ]
+    fits = root_mean_square(fit.residuals_m)
+    names = [one.point.name for one in wrong if not one.point.is_check]
+    if names:
+        good = [i for i, one in enumerate(held) if one.point.name not in names]
+        rest = fit_survey([held[i] for i in good], [accuracy[i] for i in good])
+        found.append(
+            f"All ground control points are used as they are, and fit to {metres(fits)}; without "
+            f"{in_words(names)} the others fit to {metres(root_mean_square(rest.residuals_m))}. "
+            f'Correct them, or say --check "{",".join(names)}".'
+        )
+    elif fit.variance_factor > BADLY**2:
+        promised = fits / float(np.sqrt(fit.variance_factor))
+        found.append(
+            f"The ground control points fit only to {metres(fits)}, where their accuracies promise "
+            f"{metres(promised)}, and no single one explains it: check the marks and the "
+            "accuracies, or take more overlapping photos."
+        )
+    return found
+
+
+def root_mean_square(gaps: Float[np.ndarray, "n 3"]) -> float:
+    """Of their lengths."""
+    return float(np.sqrt((gaps**2).sum(axis=1).mean()))
