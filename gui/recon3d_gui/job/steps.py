@@ -33,7 +33,7 @@ class Cost:
     """None: it takes no time and is not shown."""
     seconds: float
     """Per unit, at the usual settings. Measured with 2 cores without a GPU, balanced, on 24 photos
-    of 0.6 megapixels and 11 of 1.6; the two agree within a third, but for depth (5.9 and 4.2)."""
+    of 0.6 megapixels and 11 of 1.6; the two agree within a third, but for depth (3.2 and 2.1)."""
     unit: Unit = "megapixel of depth"
     is_even: bool = False
     """Its items take about the same time each; other stages work in unlike parts."""
@@ -46,7 +46,7 @@ COSTS: Mapping[str, Cost] = {
     "pose": Cost(Step.CAMERAS, 0.09, "pair of photos", is_usual=True),
     "scene": Cost(Step.CAMERAS, 0.01, "pair of photos"),
     "control": Cost(None, 0.0),
-    "depth": Cost(Step.DEPTH, 4.5, "look at a megapixel of depth", is_even=True, is_usual=True),
+    "depth": Cost(Step.DEPTH, 2.4, "look at a megapixel of depth", is_even=True, is_usual=True),
     "align": Cost(Step.DEPTH, 0.3, is_even=True),
     "planes": Cost(Step.DEPTH, 0.4, is_even=True, is_usual=True),
     "patchmatch": Cost(Step.DEPTH, 1.9, is_usual=True),
