@@ -20,6 +20,7 @@ from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, vertex_normals
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.run.task import Task
+from recon3d.surface.cleaning.crossings import crossing_faces
 from recon3d.surface.photometric.agreement import Push, carry_over, correlate, derivative, push
 from recon3d.surface.photometric.looks import Look, Recent, look_at, rays_world, read_grey
 from recon3d.surface.photometric.plate import Plate
@@ -78,6 +79,7 @@ def refine_by_photos(posed: PosedPhotos, mesh: Mesh, task: Task) -> Mesh:
         for _ in range(steps):
             move = _step(level, Mesh(vertices, mesh.faces), held, task)
             vertices = vertices + _without_folds(vertices, move, mesh.faces, first_normals)
+    vertices = _without_crossings(vertices, mesh)
     return replace(mesh, vertices=vertices.astype(mesh.vertices.dtype), normals=None)
 
 
@@ -197,6 +199,21 @@ def _without_folds(
     else:
         move[moving] = 0
     return move
+
+
+def _without_crossings(
+    vertices: Float64[np.ndarray, "v 3"], before: Mesh
+) -> Float64[np.ndarray, "v 3"]:
+    """Vertices of faces that pass through others only since they moved go half of the way back.
+
+    What still crosses then goes back all the way.
+    """
+    crossed = crossing_faces(before)
+    for way_left in (0.5, 0.0):
+        now = crossing_faces(replace(before, vertices=vertices.astype(np.float32)))
+        back = np.unique(before.faces[np.setdiff1d(now, crossed)])
+        vertices[back] = before.vertices[back] + way_left * (vertices[back] - before.vertices[back])
+    return vertices
 
 
 def _face_normals(
