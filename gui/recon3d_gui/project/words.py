@@ -146,6 +146,9 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             label="Front",
             options={"cameras": "as photos look", "north": "north (GPS)"},
         ),
+        "control.check": _expert("Check points"),
+        "control.accuracy": _expert("Control points' error", "m"),
+        "control.mark_px": _expert("Marks' error", "px"),
     },
     "Export": {
         "export.texture_format": Words(
@@ -156,6 +159,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "export.texture_quality": _everyday("Quality"),
         "export.unlit": _everyday("Without lighting"),
         "export.page_photos": _everyday("Photos in web pages"),
+        "export.crs": _expert("Coordinate system"),
     },
 }
 
