@@ -11,9 +11,9 @@ from recon3d.config import Config
 from recon3d.core.errors import OutputError, ReconError
 from recon3d.export import export
 from recon3d.export.export import Outputs
-from recon3d.finished import gather
+from recon3d.finished import gather, reopen
 from recon3d.outputs import report_run, write_outputs
-from recon3d.partial_runs import adjust_stages, run_other_scene
+from recon3d.partial_runs import adjust_stages, paint_file, run_other_scene
 from recon3d.pipeline import run_stages
 from recon3d.results import Components, Forecast, Inputs, Results, Until
 from recon3d.run.device import Runtime
@@ -162,6 +162,57 @@ def adjust(
         adjust_stages(work, config, made, has_texture="texture" in reached)
         work.remember_run(made.reached, files)
         report_run(made, config, Outputs())
+    return made
+
+
+def paint(
+    mesh: Path,
+    workspace: Path,
+    config: Config = Config(),  # noqa: B008 - frozen
+    *,
+    keep_uv: bool = False,
+    outputs: Outputs = Outputs(),  # noqa: B008 - frozen
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> Results:
+    """Put the photos of a finished run onto a mesh from elsewhere, such as an edited one.
+
+    The mesh stands where recon3d wrote the run's own; photos are taken from the workspace, their
+    exposure as the run has found it. The run itself stays as it is.
+
+    Args:
+        mesh: PLY, OBJ, GLB, glTF, STL, OFF or 3MF; its own textures are not looked at.
+        workspace: Where the run has worked.
+        config: Of which `texture` and `export` count.
+        keep_uv: Keep the mesh's own UV layout; without, one is made.
+        outputs: Files to write.
+        runtime: Device, threads and memory; never changes what is computed.
+        listener: Told of every step.
+        cancel: Set it from any thread to stop within about a second.
+
+    Returns:
+        The run's results with the mesh and its texture in the place of its own.
+
+    Raises:
+        InputError: no run has finished there, or the mesh cannot be read, does not lie on the
+            run's own, or has no layout that could be kept.
+        OutputError: a place cannot be written, or it is that of the mesh.
+        TooLittleDepthError: no photo sees the mesh.
+        Cancelled: `cancel` was set.
+    """
+    export.check_outputs(outputs)
+    for target in outputs.meshes:
+        if target.resolve() == mesh.resolve():
+            raise OutputError(
+                f"{target} is the mesh that is to be painted, and would be lost.",
+                hint="Give the result another name with -o.",
+            )
+    made = reopen(workspace)
+    tell, token = _telling(made, listener), cancel or CancelToken()
+    with explain_missing_libraries(), open_workspace(workspace, tell, token, runtime) as work:
+        paint_file(work, mesh, config, made, keep_uv=keep_uv)
+        made.written = write_outputs(made, outputs, config.export, work.task("export"))
     return made
 
 

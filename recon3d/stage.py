@@ -20,6 +20,7 @@ from recon3d.surface.levels import LEVELS
 from recon3d.surface.mesh import CLEAN, CROP
 from recon3d.surface.relief import RELIEF, SETTLE
 from recon3d.surface.solid.solid import SOLID
+from recon3d.texture.own_mesh import PAINT
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
 STAGES: Mapping[str, Stage[Any]] = {
@@ -41,6 +42,7 @@ STAGES: Mapping[str, Stage[Any]] = {
         CROP,
         SOLID,
         LEVELS,
+        PAINT,
         TEXTURE,
         TEXTURE_LEVELS,
         FRAME,

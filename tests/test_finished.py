@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from solids import is_closed
 
-from recon3d.api import ADJUSTED, adjust, forecast, reconstruct
+from recon3d.api import ADJUSTED, adjust, forecast, paint, reconstruct
 from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
 from recon3d.config import Config, updated
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, OutputError
 from recon3d.export.export import Outputs
 from recon3d.export.meshes import read_mesh
 from recon3d.finished import gather, reopen
@@ -215,3 +215,29 @@ def test_any_run_is_gathered_from_the_folders_of_its_stages(finished: Path) -> N
     assert gather(finished, reached).mesh is None  # as of a run that was stopped
     with pytest.raises(InputError, match="gone"):
         gather(finished, {"mesh": finished / "mesh" / "0123456789abcdef"})
+
+
+def test_a_mesh_of_ones_own_is_painted_and_the_run_stays(tmp_path: Path) -> None:
+    workspace = run(tmp_path)
+    before = reopen(workspace)
+    assert before.mesh
+    model = tmp_path / "model.obj"
+    perform(workspace, tmp_path, model.name)
+    command = ["texture", str(workspace), str(model), "--quiet"]
+    assert main([*command, "-o", str(tmp_path / "a.glb"), "-o", str(tmp_path / "a.ply")]) == 0
+    painted = read_mesh(tmp_path / "a.ply")
+    assert len(painted.faces) == len(before.mesh.value.faces)
+    perform(workspace, tmp_path, "plain.ply")
+    plain = read_mesh(tmp_path / "plain.ply")
+    np.testing.assert_allclose(
+        np.sort(painted.vertices, axis=0), np.sort(plain.vertices, axis=0), atol=1e-5
+    )
+    assert reopen(workspace).mesh.key == before.mesh.key  # type: ignore[union-attr]
+    told: list[str] = []
+    made = paint(model, workspace, keep_uv=False, listener=lambda event: told.append(event.kind))
+    assert "stage_cached" in told
+    assert made.textured
+    with pytest.raises(InputError, match="no UV layout"):
+        paint(model, workspace, keep_uv=True)
+    with pytest.raises(OutputError, match="would be lost"):
+        paint(model, workspace, outputs=Outputs(meshes=(model,)))

@@ -31,6 +31,7 @@ from recon3d.cli.options import (
     Settings,
 )
 from recon3d.cli.print_board import PrintBoard
+from recon3d.cli.texture import Texture
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.export.export import Outputs
@@ -302,6 +303,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "doctor": Doctor(),
         "clean": Clean(workspace=tyro.MISSING),
         "export": Export(workspace=tyro.MISSING),
+        "texture": Texture(workspace=tyro.MISSING, mesh=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
         "calibrate": Calibrate(photos=tyro.MISSING),

@@ -51,6 +51,7 @@ _TITLES = {
     "mesh": "Clean the mesh",
     "crop": "Crop and clean",
     "solid": "Make it a solid",
+    "own mesh": "Texture your mesh",
     "texture": "Texture the mesh",
     "levels": "Make levels of detail",
     "level textures": "Texture the levels",

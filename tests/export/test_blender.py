@@ -26,9 +26,9 @@ from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.export.export import Exportable, Outputs, export
-from recon3d.export.meshes import MESH_WRITERS, TEXTURE_SUFFIXES, Y_UP_SUFFIXES, write_mesh
+from recon3d.export.meshes import MESH_WRITERS, TEXTURE_SUFFIXES, write_mesh
 from recon3d.export.textures import ExportConfig
-from recon3d.export.transformed import moved_model
+from recon3d.export.transformed import file_from_world, moved_model
 from recon3d.results import Inputs
 from recon3d.run.task import CancelToken, Task, silent
 
@@ -52,8 +52,8 @@ def blender(job: str, *arguments: object) -> dict[str, Any]:
 
 def write(model: Mesh | TexturedMesh, target: Path, config: ExportConfig | None = None) -> None:
     suffix = target.suffix
-    y_up = suffix in Y_UP_SUFFIXES
-    write_mesh(target, moved_model(model, IDENTITY, y_up=y_up), config or ExportConfig())
+    there = file_from_world(suffix, TargetFrame(IDENTITY, "scene"), IDENTITY)
+    write_mesh(target, moved_model(model, there), config or ExportConfig())
 
 
 # Blender reads no 3MF by itself.

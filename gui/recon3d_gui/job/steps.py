@@ -58,6 +58,7 @@ COSTS: Mapping[str, Cost] = {
     "crop": Cost(Step.MESH, 1.0),
     "solid": Cost(Step.MESH, 2.0),
     "levels": Cost(Step.TEXTURE, 0.3),
+    "own mesh": Cost(Step.TEXTURE, 2.5, "megapixel", is_even=True),
     "texture": Cost(Step.TEXTURE, 2.5, "megapixel", is_even=True, is_usual=True),
     "level textures": Cost(Step.TEXTURE, 1.0, "megapixel", is_even=True),
     "frame": Cost(None, 0.1),
