@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from recon3d.run.notes import files_of_run
 from recon3d.run.task import CancelToken, Event, Listener, silent
 from recon3d.run.workspace import DryRun, NotComputedError, Workspace, open_workspace
 from recon3d.stage import STAGES
+from recon3d.texture.maps import BakeConfig
 
 
 def reconstruct(
@@ -61,14 +63,18 @@ def reconstruct(
     last = _last_stage(outputs, until)
     token = cancel or CancelToken()
 
+    wanted = _possible(config, last)
+
     def run_largest(work: Workspace) -> None:
-        run_stages(work, given, config, last, results)
+        if config.bake.is_wanted and not wanted.bake.is_wanted:
+            work.task("bake").warn("No maps are made: they lie beside a texture, in .glb and .obj.")
+        run_stages(work, given, wanted, last, results)
 
     with (
         explain_missing_libraries(),
         open_workspace(workspace, _telling(results, listener), token, runtime) as work,
     ):
-        _run(work, run_largest, results, config, outputs, given.files)
+        _run(work, run_largest, results, wanted, outputs, given.files)
         others = results.posed.value.others if results.posed and components == "all" else ()
         for number in range(2, len(others) + 2):
             made = Results(workspace / f"scene_{number}")
@@ -76,7 +82,7 @@ def reconstruct(
                 run_other_scene,
                 number=number,
                 largest=results,
-                config=config,
+                config=wanted,
                 until=last,
                 made=made,
             )
@@ -84,7 +90,7 @@ def reconstruct(
             tell = _telling(made, listener)
             with open_workspace(made.workspace, tell, token, runtime) as part:
                 try:
-                    _run(part, run_other, made, config, outputs.numbered(number), {})
+                    _run(part, run_other, made, wanted, outputs.numbered(number), {})
                 except ReconError as error:
                     # The largest scene is finished and stays so.
                     part.task("scene").warn(f"There is no model of scene {number}: {error}")
@@ -123,7 +129,7 @@ def _telling(results: Results, listener: Listener) -> Listener:
     return tell
 
 
-ADJUSTED = ("crop", "solid", "levels", "texture", "level textures", "frame")
+ADJUSTED = ("crop", "solid", "levels", "texture", "bake", "level textures", "frame")
 """The stages that `adjust` makes anew."""
 
 
@@ -240,7 +246,7 @@ def forecast(
     with explain_missing_libraries():
         try:
             last = _last_stage(outputs, until)
-            run_stages(work, given, config, last, made)
+            run_stages(work, given, _possible(config, last), last, made)
         except NotComputedError:
             complete = False
     kept, missing = tuple(work.kept), tuple(work.missing)
@@ -252,3 +258,8 @@ def forecast(
 
 def _last_stage(outputs: Outputs, until: Until | None) -> Until:
     return until or (Until.TEXTURE if outputs.hold_texture else Until.MESH)
+
+
+def _possible(config: Config, last: Until) -> Config:
+    """Without maps where there will be no texture that they could lie beside."""
+    return config if last >= Until.TEXTURE else replace(config, bake=BakeConfig())

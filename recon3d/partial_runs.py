@@ -75,4 +75,4 @@ def paint_file(
     own = own_mesh(mesh.name, found, there, gains, task, keep_uv=keep_uv)
     painted = work.run(PAINT, config.texture, made.posed, own)
     made.mesh, made.textured = painted.map(lambda model: model.mesh), painted
-    made.levels = made.textured_levels = None
+    made.maps = made.levels = made.textured_levels = None

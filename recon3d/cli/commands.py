@@ -88,6 +88,9 @@ class Mesh(DepthCommand):
     lod: Annotated[int | None, NO_DEFAULT] = None
     """Short for --levels.count: also write scene_lod1.ply and so on, up to this many meshes, each
     with a quarter of the faces."""
+    bake: Annotated[Literal["normal", "ao", "normal,ao"] | None, NO_DEFAULT] = None
+    """Short for --bake.normal and --bake.ao: maps that let few --faces look like many, in .glb and
+    beside .obj."""
     watertight: bool = False
     """Short for --solid.watertight: make a closed solid, for 3D printing; -o scene.3mf or .stl."""
     base: Annotated[Literal["ground", "plate"] | None, NO_DEFAULT] = None
@@ -130,6 +133,9 @@ class Mesh(DepthCommand):
             config = replace(config, solid=replace(config.solid, watertight=True))
         if self.base is not None:
             config = replace(config, solid=replace(config.solid, base=self.base))
+        if self.bake is not None:
+            kinds = {kind: True for kind in self.bake.split(",")}
+            config = replace(config, bake=replace(config.bake, **kinds))
         if self.lod is not None:
             config = replace(config, levels=replace(config.levels, count=self.lod))
         return config

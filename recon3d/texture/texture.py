@@ -24,7 +24,7 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.topology import face_neighbours
-from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot
+from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot, write_page
 from recon3d.texture.exposure import find_outliers, solve_gains
 from recon3d.texture.packing import Atlas, PageTooSmallError, pack
 from recon3d.texture.paint import choose_photos, node_colours, vertex_colours
@@ -378,8 +378,6 @@ def _bake(
     folder: Path,
     task: Task,
 ) -> None:
-    import cv2
-
     views = posed.scene.views
 
     def make(number: int) -> SourcePhoto:
@@ -387,13 +385,10 @@ def _bake(
         return make_shot(pixels, views[number], gains[number], float(per_texel[number]))
 
     shot = _Cache(make)
-    total, done = blocks(paint.atlas), count()
+    total, done = paint.atlas.pages * len(blocks(paint.atlas.page_px)), count()
     for page in range(paint.atlas.pages):
         picture = bake_page(paint, page, shot, lambda: _step(task, "painting", next(done) / total))
-        # Encoded apart from writing: imwrite knows neither umlauts on Windows nor full disks.
-        _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        with atomic_path(_page_path(folder, page)) as part:
-            part.write_bytes(encoded.tobytes())
+        write_page(_page_path(folder, page), picture)
     task.step(100, 100)
 
 
