@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recon3d.api import reconstruct
+    from recon3d.api import paint, reconstruct
     from recon3d.config import Config, preset
     from recon3d.core.errors import Cancelled, ReconError
     from recon3d.export.export import Outputs
@@ -25,6 +25,7 @@ __all__ = [
     "Results",
     "Runtime",
     "Stage",
+    "paint",
     "preset",
     "reconstruct",
     "reopen",
@@ -43,6 +44,7 @@ _HOMES = {
     "Results": "recon3d.results:Results",
     "Runtime": "recon3d.run.device:Runtime",
     "Stage": "recon3d.results:Until",
+    "paint": "recon3d.api:paint",
     "preset": "recon3d.config:preset",
     "reconstruct": "recon3d.api:reconstruct",
     "reopen": "recon3d.finished:reopen",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from recon3d.config import Config
 from recon3d.core.errors import OutputError, ReconError
 from recon3d.export import export
 from recon3d.export.export import Outputs
-from recon3d.finished import gather
+from recon3d.finished import gather, reopen
 from recon3d.outputs import report_run, write_outputs
-from recon3d.partial_runs import adjust_stages, run_other_scene
+from recon3d.partial_runs import adjust_stages, paint_file, run_other_scene
 from recon3d.pipeline import run_stages
 from recon3d.results import Components, Forecast, Inputs, Results, Until
 from recon3d.run.device import Runtime
@@ -22,6 +23,7 @@ from recon3d.run.notes import files_of_run
 from recon3d.run.task import CancelToken, Event, Listener, silent
 from recon3d.run.workspace import DryRun, NotComputedError, Workspace, open_workspace
 from recon3d.stage import STAGES
+from recon3d.texture.maps import BakeConfig
 
 
 def reconstruct(
@@ -61,14 +63,18 @@ def reconstruct(
     last = _last_stage(outputs, until)
     token = cancel or CancelToken()
 
+    wanted = _possible(config, last)
+
     def run_largest(work: Workspace) -> None:
-        run_stages(work, given, config, last, results)
+        if config.bake.is_wanted and not wanted.bake.is_wanted:
+            work.task("bake").warn("No maps are made: they lie beside a texture, in .glb and .obj.")
+        run_stages(work, given, wanted, last, results)
 
     with (
         explain_missing_libraries(),
         open_workspace(workspace, _telling(results, listener), token, runtime) as work,
     ):
-        _run(work, run_largest, results, config, outputs, given.files)
+        _run(work, run_largest, results, wanted, outputs, given.files)
         others = results.posed.value.others if results.posed and components == "all" else ()
         for number in range(2, len(others) + 2):
             made = Results(workspace / f"scene_{number}")
@@ -76,7 +82,7 @@ def reconstruct(
                 run_other_scene,
                 number=number,
                 largest=results,
-                config=config,
+                config=wanted,
                 until=last,
                 made=made,
             )
@@ -84,7 +90,7 @@ def reconstruct(
             tell = _telling(made, listener)
             with open_workspace(made.workspace, tell, token, runtime) as part:
                 try:
-                    _run(part, run_other, made, config, outputs.numbered(number), {})
+                    _run(part, run_other, made, wanted, outputs.numbered(number), {})
                 except ReconError as error:
                     # The largest scene is finished and stays so.
                     part.task("scene").warn(f"There is no model of scene {number}: {error}")
@@ -123,7 +129,7 @@ def _telling(results: Results, listener: Listener) -> Listener:
     return tell
 
 
-ADJUSTED = ("crop", "solid", "levels", "texture", "level textures", "frame")
+ADJUSTED = ("crop", "solid", "levels", "texture", "bake", "level textures", "frame")
 """The stages that `adjust` makes anew."""
 
 
@@ -165,6 +171,57 @@ def adjust(
     return made
 
 
+def paint(
+    mesh: Path,
+    workspace: Path,
+    config: Config = Config(),  # noqa: B008 - frozen
+    *,
+    keep_uv: bool = False,
+    outputs: Outputs = Outputs(),  # noqa: B008 - frozen
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> Results:
+    """Put the photos of a finished run onto a mesh from elsewhere, such as an edited one.
+
+    The mesh stands where recon3d wrote the run's own; photos are taken from the workspace, their
+    exposure as the run has found it. The run itself stays as it is.
+
+    Args:
+        mesh: PLY, OBJ, GLB, glTF, STL, OFF or 3MF; its own textures are not looked at.
+        workspace: Where the run has worked.
+        config: Of which `texture` and `export` count.
+        keep_uv: Keep the mesh's own UV layout; without, one is made.
+        outputs: Files to write.
+        runtime: Device, threads and memory; never changes what is computed.
+        listener: Told of every step.
+        cancel: Set it from any thread to stop within about a second.
+
+    Returns:
+        The run's results with the mesh and its texture in the place of its own.
+
+    Raises:
+        InputError: no run has finished there, or the mesh cannot be read, does not lie on the
+            run's own, or has no layout that could be kept.
+        OutputError: a place cannot be written, or it is that of the mesh.
+        TooLittleDepthError: no photo sees the mesh.
+        Cancelled: `cancel` was set.
+    """
+    export.check_outputs(outputs)
+    for target in outputs.meshes:
+        if target.resolve() == mesh.resolve():
+            raise OutputError(
+                f"{target} is the mesh that is to be painted, and would be lost.",
+                hint="Give the result another name with -o.",
+            )
+    made = reopen(workspace)
+    tell, token = _telling(made, listener), cancel or CancelToken()
+    with explain_missing_libraries(), open_workspace(workspace, tell, token, runtime) as work:
+        paint_file(work, mesh, config, made, keep_uv=keep_uv)
+        made.written = write_outputs(made, outputs, config.export, work.task("export"))
+    return made
+
+
 def forecast(
     inputs: Inputs | Path,
     workspace: Path,
@@ -189,7 +246,7 @@ def forecast(
     with explain_missing_libraries():
         try:
             last = _last_stage(outputs, until)
-            run_stages(work, given, config, last, made)
+            run_stages(work, given, _possible(config, last), last, made)
         except NotComputedError:
             complete = False
     kept, missing = tuple(work.kept), tuple(work.missing)
@@ -201,3 +258,8 @@ def forecast(
 
 def _last_stage(outputs: Outputs, until: Until | None) -> Until:
     return until or (Until.TEXTURE if outputs.hold_texture else Until.MESH)
+
+
+def _possible(config: Config, last: Until) -> Config:
+    """Without maps where there will be no texture that they could lie beside."""
+    return config if last >= Until.TEXTURE else replace(config, bake=BakeConfig())

@@ -32,6 +32,7 @@ from recon3d.surface.levels import LevelsConfig
 from recon3d.surface.mesh import MeshConfig
 from recon3d.surface.relief import ReliefConfig
 from recon3d.surface.solid.solid import SolidConfig
+from recon3d.texture.maps import BakeConfig
 from recon3d.texture.texture import TextureConfig
 
 Preset = Literal["draft", "balanced", "fine"]
@@ -53,6 +54,7 @@ class Config:
     solid: SolidConfig = field(default_factory=SolidConfig)
     levels: LevelsConfig = field(default_factory=LevelsConfig)
     texture: TextureConfig = field(default_factory=TextureConfig)
+    bake: BakeConfig = field(default_factory=BakeConfig)
     frame: FrameConfig = field(default_factory=FrameConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
 

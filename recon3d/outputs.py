@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from recon3d import report
@@ -31,6 +31,9 @@ def write_outputs(
     depth_maps = made.depth.value if made.depth else {}
     surface, cloud = latest_surface(made)
     textured = made.textured.value if made.textured else None
+    if textured and made.maps:
+        maps = made.maps.value
+        textured = replace(textured, normal_pages=maps.normals, occlusion_pages=maps.occlusion)
     exportable = export.Exportable(
         made.posed.value,
         surface,

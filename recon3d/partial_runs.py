@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from recon3d.config import Config
+from recon3d.core.errors import InputError
 from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.registry import make_estimator
+from recon3d.export.reimport import world_from_file
 from recon3d.pipeline import crop_mesh, depth_to_mesh, finish
-from recon3d.results import Results, Until
+from recon3d.results import Results, Until, latest_surface
 from recon3d.run.workspace import Workspace
 from recon3d.sfm.other_scenes import OTHER_SCENE, OtherSceneConfig, photos_of
+from recon3d.surface.foreign_meshes import read_usable_mesh
 from recon3d.surface.mesh import CROP, CROP_RELIEF, cleaning_of
 from recon3d.surface.relief import RELIEF
+from recon3d.texture.own_mesh import PAINT, own_mesh
+from recon3d.texture.texture import read_gains
 
 
 def run_other_scene(
@@ -45,3 +51,28 @@ def adjust_stages(work: Workspace, config: Config, made: Results, *, has_texture
         settings = cleaning_of(config.fuse.surface, config.mesh)
         crop_mesh(work, replace(config, mesh=settings), made, part)
     finish(work, config, made, has_texture=has_texture)
+
+
+def paint_file(
+    work: Workspace, mesh: Path, config: Config, made: Results, *, keep_uv: bool
+) -> None:
+    """The photos of a finished run on a mesh of a file, which takes the place of the run's own.
+
+    Raises:
+        InputError: the run made no surface, or the mesh cannot be read or does not lie on it.
+        TooLittleDepthError: no photo sees it.
+    """
+    if not (made.posed and made.surface and made.frame):
+        raise InputError(
+            f"The latest run in {made.workspace} ended before there was a surface.",
+            hint="Run `recon3d mesh` with this --workspace; what is finished stays.",
+        )
+    task = work.task(PAINT.name)
+    found = read_usable_mesh(mesh, task.runtime)
+    there = world_from_file(mesh, found, made.frame.value, latest_surface(made), task)
+    textured = made.textured
+    gains = read_gains(textured.folder, made.posed.value) if textured else None
+    own = own_mesh(mesh.name, found, there, gains, task, keep_uv=keep_uv)
+    painted = work.run(PAINT, config.texture, made.posed, own)
+    made.mesh, made.textured = painted.map(lambda model: model.mesh), painted
+    made.maps = made.levels = made.textured_levels = None

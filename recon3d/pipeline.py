@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
 
 from recon3d.config import Config
 from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.depth import align, plain_regions
-from recon3d.depth.align import ALIGN
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.patchmatch.stages import passes
@@ -20,7 +18,7 @@ from recon3d.georef.control.stage import CONTROL, given_control
 from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
-from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_surface
+from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_result
 from recon3d.run.stage import Stage, StageResult
 from recon3d.run.workspace import Workspace
 from recon3d.sfm.given_cameras import read_given_cameras
@@ -28,9 +26,10 @@ from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
 from recon3d.surface.levels import LEVELS
-from recon3d.surface.mesh import CLEAN, CLEAN_RELIEF, CROP, CROP_RELIEF, cleaning_of, read_effects
+from recon3d.surface.mesh import CLEANING, CLEANING_RELIEF, LIGHT, cleaning_of, with_effects
 from recon3d.surface.relief import RELIEF, SETTLE
 from recon3d.surface.solid.solid import SOLID
+from recon3d.texture.maps import BAKE
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
 
@@ -73,11 +72,12 @@ def finish(work: Workspace, config: Config, made: Results, *, has_texture: bool)
     """Everything from the mesh on."""
     assert made.posed
     if config.solid.watertight and made.mesh:
-        frame, mesh = _frame(work, config, made), made.mesh
-        surface = mesh.map(lambda open_: (open_, read_effects(mesh.folder)))
-        made.mesh = work.run(SOLID, config.solid, surface, frame)
+        frame = _frame(work, config, made)
+        made.mesh = work.run(SOLID, config.solid, with_effects(made.mesh), frame)
     if has_texture and made.mesh:
         made.textured = work.run(TEXTURE, config.texture, made.posed, made.mesh)
+        if config.bake.is_wanted:
+            made.maps = work.run(BAKE, config.bake, made.textured, made.detailed or made.mesh)
     if config.levels.count > 1 and made.mesh:
         made.levels = work.run(LEVELS, config.levels, made.mesh)
         if made.textured:
@@ -92,7 +92,7 @@ def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) 
     assert made.predictions
     posed, made.aligned = made.posed, made.predictions
     if align.is_needed(made.predictions.value):
-        made.aligned = work.run(ALIGN, config.align, posed, made.predictions)
+        made.aligned = work.run(align.ALIGN, config.align, posed, made.predictions)
     if plain_regions.is_needed(posed.value, config.refine):
         made.aligned = work.run(COMPLETE_PLAIN_REGIONS, config.refine, posed, made.aligned)
     for each in passes(posed.value, config.refine):
@@ -105,7 +105,7 @@ def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) 
     fusing = within_budget(fusing, work.task(FUSE.name).runtime.memory_bytes)
     made.surface = work.run(FUSE, fusing, posed, made.depth)
     if until >= Until.MESH:
-        _clean(work, replace(config, mesh=cleaning_of(kind, config.mesh)), made, CLEAN, CROP)
+        _clean(work, replace(config, mesh=cleaning_of(kind, config.mesh)), made, CLEANING)
 
 
 def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
@@ -119,13 +119,17 @@ def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Resu
         return
     made.surface = work.run(RELIEF, config.relief, posed, made.depth)
     if until >= Until.MESH:
-        _clean(work, config, made, CLEAN_RELIEF, CROP_RELIEF)
+        _clean(work, config, made, CLEANING_RELIEF)
 
 
-def _clean(
-    work: Workspace, config: Config, made: Results, whole: Stage[Mesh], part: Stage[Mesh]
-) -> None:
-    made.mesh = work.run(whole, replace(config.mesh, crop=None), *made.to_clean)
+def _clean(work: Workspace, config: Config, made: Results, stages: tuple[Stage[Mesh], ...]) -> None:
+    (whole, part, detail), uncropped = stages, replace(config.mesh, crop=None)
+    if config.bake.is_wanted:
+        fine = replace(uncropped, faces=config.bake.detail_faces)
+        made.detailed = work.run(detail, fine, *made.to_clean)
+        made.mesh = work.run(LIGHT, uncropped, with_effects(made.detailed))
+    else:
+        made.mesh = work.run(whole, uncropped, *made.to_clean)
     if config.mesh.crop is not None:
         crop_mesh(work, config, made, part)
 
@@ -143,7 +147,6 @@ def _frame(work: Workspace, config: Config, made: Results) -> StageResult[Target
         return made.frame
     assert made.image_set
     assert made.posed
-    latest: StageResult[Any] = made.mesh or made.surface or made.posed
-    surface = latest.map(lambda _: latest_surface(made)[0])
-    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, surface, made.survey)
+    latest = latest_result(made)
+    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, latest, made.survey)
     return made.frame

@@ -15,6 +15,7 @@ from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.control.stage import FittedControl, NoControl
 from recon3d.run.stage import StageResult
 from recon3d.surface import relief
+from recon3d.texture.maps import Maps
 
 
 class Until(IntEnum):
@@ -83,6 +84,10 @@ class Results:
     surface: StageResult[tuple[Mesh, PointCloud]] | None = None
     mesh: StageResult[Mesh] | None = None
     textured: StageResult[TexturedMesh] | None = None
+    detailed: StageResult[Mesh] | None = None
+    """The mesh with more faces, where maps are to be made of them."""
+    maps: StageResult[Maps] | None = None
+    """Beside the texture, where they are wanted."""
     levels: StageResult[Sequence[Mesh]] | None = None
     """Coarser versions of the mesh, where there are to be some."""
     textured_levels: StageResult[Sequence[TexturedMesh]] | None = None
@@ -158,3 +163,10 @@ def latest_surface(made: Results) -> tuple[Mesh, PointCloud]:
     points = made.posed.value.scene.points
     surface, cloud = made.surface.value if made.surface else sparse_surface(points)
     return (made.mesh.value if made.mesh else surface), cloud
+
+
+def latest_result(made: Results) -> StageResult[Mesh]:
+    """The same without its points, as a stage's result."""
+    latest: StageResult[Any] | None = made.mesh or made.surface or made.posed
+    assert latest
+    return latest.map(lambda _: latest_surface(made)[0])

@@ -18,9 +18,11 @@ from recon3d.sfm.other_scenes import OTHER_SCENE
 from recon3d.sfm.register import REGISTER
 from recon3d.surface.fuse import FUSE
 from recon3d.surface.levels import LEVELS
-from recon3d.surface.mesh import CLEAN, CROP
+from recon3d.surface.mesh import CLEAN, CROP, DETAIL, LIGHT
 from recon3d.surface.relief import RELIEF, SETTLE
 from recon3d.surface.solid.solid import SOLID
+from recon3d.texture.maps import BAKE
+from recon3d.texture.own_mesh import PAINT
 from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 
 STAGES: Mapping[str, Stage[Any]] = {
@@ -39,11 +41,15 @@ STAGES: Mapping[str, Stage[Any]] = {
         SETTLE,
         FUSE,
         RELIEF,
+        DETAIL,
         CLEAN,
+        LIGHT,
         CROP,
         SOLID,
         LEVELS,
+        PAINT,
         TEXTURE,
+        BAKE,
         TEXTURE_LEVELS,
         FRAME,
     )

@@ -15,7 +15,7 @@ from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.export.meshes import write_mesh
 from recon3d.export.share import write_page
-from recon3d.export.transformed import moved_model, moved_scene
+from recon3d.export.transformed import Y_UP_FROM_Z_UP, moved_model, moved_scene
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 33.0, 22.0)
 HEIGHT, DISTANCE = 1.5, 6.0
@@ -55,7 +55,7 @@ def share_box(
 ) -> Path:
     """The page of textured_box(), or of another model, with its cameras; returns where it is."""
     scene = scene or box_scene()
-    model = moved_model(model or textured_box(), STAYS, y_up=True)
+    model = moved_model(model or textured_box(), Y_UP_FROM_Z_UP)
     y_up = moved_scene(scene, TargetFrame(STAYS, scene.unit), y_up=True)
     pictures = plain_pictures(scene) if pictures is None else pictures
     write_model = write_model or (lambda glb: write_mesh(glb, model))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from recon3d.api import reconstruct
+from recon3d.api import paint, reconstruct
 from recon3d.bench import SETS, BenchRow
 from recon3d.bench.measure import measure
 from recon3d.config import Config, preset
@@ -103,6 +103,25 @@ def test_the_example_is_rebuilt_to_one_percent_of_its_size(example: Path, tmp_pa
     at_one_percent = row.surface.scores[1]
     assert at_one_percent.threshold == pytest.approx(0.01 * row.surface.diagonal)
     assert at_one_percent.f_score >= 0.95
+
+
+@pytest.mark.slow
+def test_its_own_mesh_painted_again_has_the_colours_of_the_run(
+    example: Path, tmp_path: Path
+) -> None:
+    target, bench_set, folder = tmp_path / "ruin.glb", SETS["example"], example.parent
+    inputs, outputs = bench_set.inputs(folder), Outputs(meshes=(target,))
+    run = reconstruct(inputs, tmp_path / "work", preset("draft"), outputs=outputs)
+
+    def colour(results: Results) -> float:
+        texture = measure("example", bench_set, folder, results).texture
+        assert texture is not None
+        assert texture.colour_error is not None
+        return texture.colour_error
+
+    for keep_uv in (False, True):
+        again = paint(target, tmp_path / "work", keep_uv=keep_uv)
+        assert colour(again) == pytest.approx(colour(run), rel=0.02)
 
 
 @pytest.mark.slow

@@ -12,13 +12,13 @@ from recon3d_gui.project.file import save_project
 from recon3d_gui.project.project import Project
 from solids import is_closed
 
-from recon3d.api import ADJUSTED, adjust, forecast, reconstruct
+from recon3d.api import ADJUSTED, adjust, forecast, paint, reconstruct
 from recon3d.cli import main
 from recon3d.cli.display import make_display
 from recon3d.cli.export import Export
 from recon3d.cli.share import Share
 from recon3d.config import Config, updated
-from recon3d.core.errors import InputError
+from recon3d.core.errors import InputError, OutputError
 from recon3d.export.export import Outputs
 from recon3d.export.meshes import read_mesh
 from recon3d.export.textures import ExportConfig
@@ -265,3 +265,61 @@ def test_any_run_is_gathered_from_the_folders_of_its_stages(finished: Path) -> N
     assert gather(finished, reached).mesh is None  # as of a run that was stopped
     with pytest.raises(InputError, match="gone"):
         gather(finished, {"mesh": finished / "mesh" / "0123456789abcdef"})
+
+
+def test_a_mesh_of_ones_own_is_painted_and_the_run_stays(tmp_path: Path) -> None:
+    workspace = run(tmp_path)
+    before = reopen(workspace)
+    assert before.mesh
+    model = tmp_path / "model.obj"
+    perform(workspace, tmp_path, model.name)
+    command = ["texture", str(workspace), str(model), "--quiet", "--texture.size-px", "256"]
+    assert main([*command, "-o", str(tmp_path / "a.glb"), "-o", str(tmp_path / "a.ply")]) == 0
+    painted = read_mesh(tmp_path / "a.ply")
+    assert len(painted.faces) == len(before.mesh.value.faces)
+    perform(workspace, tmp_path, "plain.ply")
+    plain = read_mesh(tmp_path / "plain.ply")
+    np.testing.assert_allclose(
+        np.sort(painted.vertices, axis=0), np.sort(plain.vertices, axis=0), atol=1e-5
+    )
+    assert reopen(workspace).mesh.key == before.mesh.key  # type: ignore[union-attr]
+    told: list[str] = []
+    config = updated(Config(), {"texture": {"size_px": 256}})
+    made = paint(model, workspace, config, listener=lambda event: told.append(event.kind))
+    assert "stage_cached" in told
+    assert made.textured
+    with pytest.raises(InputError, match="no UV layout"):
+        paint(model, workspace, keep_uv=True)
+    with pytest.raises(OutputError, match="would be lost"):
+        paint(model, workspace, outputs=Outputs(meshes=(model,)))
+
+
+def test_maps_are_kept_with_the_run_and_written_again(tmp_path: Path) -> None:
+    run(tmp_path)
+    inputs = Inputs(photos=tmp_path / "photos/ü.png", sensor_depth=tmp_path / "depth")
+    settings = {"mesh": {"faces": 300}, "texture": {"size_px": 256}, "bake": {"detail_faces": 2000}}
+    config = updated(Config(), settings)
+    config = updated(config, {"bake": {"normal": True, "ao": True}})
+    workspace, model = tmp_path / "work.recon3d", tmp_path / "a.obj"
+    plain = reconstruct(inputs, workspace, config, outputs=Outputs(meshes=(tmp_path / "a.ply",)))
+    assert plain.maps is None
+    assert any("No maps are made" in warning for warning in plain.warnings)
+    made = reconstruct(inputs, workspace, config, outputs=Outputs(meshes=(model,)))
+    assert made.mesh
+    assert made.detailed
+    assert len(made.detailed.value.faces) > 3 * len(made.mesh.value.faces)
+    again = reopen(workspace)
+    assert again.maps
+    assert again.mesh
+    assert again.mesh.key == made.mesh.key
+    assert (tmp_path / "a_0_normal.png").is_file()
+    assert (tmp_path / "a_0_ao.png").is_file()
+    perform(workspace, tmp_path, "b.glb")
+    assert b"occlusionTexture" in (tmp_path / "b.glb").read_bytes()
+    assert b"TANGENT" in (tmp_path / "b.glb").read_bytes()
+    # Another scale makes them anew, of the same fine mesh.
+    reached = {stage.stage: stage.folder for stage in again.stages}
+    bigger = updated(config, {"frame": {"scale": "2"}})
+    adjusted = adjust(workspace, reached, bigger)
+    assert adjusted.maps
+    assert adjusted.maps.key == made.maps.key  # type: ignore[union-attr]

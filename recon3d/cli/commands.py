@@ -33,6 +33,7 @@ from recon3d.cli.options import (
 from recon3d.cli.ortho import Ortho
 from recon3d.cli.print_board import PrintBoard
 from recon3d.cli.share import Share
+from recon3d.cli.texture import Texture
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.export.export import Outputs
@@ -89,6 +90,9 @@ class Mesh(DepthCommand):
     lod: Annotated[int | None, NO_DEFAULT] = None
     """Short for --levels.count: also write scene_lod1.ply and so on, up to this many meshes, each
     with a quarter of the faces."""
+    bake: Annotated[Literal["normal", "ao", "normal,ao"] | None, NO_DEFAULT] = None
+    """Short for --bake.normal and --bake.ao: maps that let few --faces look like many, in .glb and
+    beside .obj."""
     watertight: bool = False
     """Short for --solid.watertight: make a closed solid, for 3D printing; -o scene.3mf or .stl."""
     base: Annotated[Literal["ground", "plate"] | None, NO_DEFAULT] = None
@@ -131,6 +135,9 @@ class Mesh(DepthCommand):
             config = replace(config, solid=replace(config.solid, watertight=True))
         if self.base is not None:
             config = replace(config, solid=replace(config.solid, base=self.base))
+        if self.bake is not None:
+            kinds = {kind: True for kind in self.bake.split(",")}
+            config = replace(config, bake=replace(config.bake, **kinds))
         if self.lod is not None:
             config = replace(config, levels=replace(config.levels, count=self.lod))
         return config
@@ -306,6 +313,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "export": Export(workspace=tyro.MISSING),
         "share": Share(model=tyro.MISSING),
         "ortho": Ortho(workspace=tyro.MISSING),
+        "texture": Texture(workspace=tyro.MISSING, mesh=tyro.MISSING),
         "bench": Bench(settings=base),
         "eval": Evaluate(data=tyro.MISSING),
         "calibrate": Calibrate(photos=tyro.MISSING),

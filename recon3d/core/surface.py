@@ -41,6 +41,11 @@ class TexturedMesh:
     """sRGB; each read from its file when asked, because together they may not fit in memory."""
     seen: Bool[np.ndarray, "f"]
     """False where no photo saw the face and its colour was made up from its neighbours'."""
+    normal_pages: Sequence[UInt8[np.ndarray, "h w 3"]] = ()
+    """Normal maps in the axes of `core.tangents`, 0 to 255 for -1 to 1: one for each page, or
+    none."""
+    occlusion_pages: Sequence[UInt8[np.ndarray, "h w 3"]] = ()
+    """The share of light from all around, grey, 255 = all of it: one for each page, or none."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,8 @@ class PageMesh:
     """The faces of one page, their vertices doubled where charts part, as a GPU draws them."""
 
     page: int
+    face: Int[np.ndarray, "f"]
+    """Each one's index in the mesh."""
     vertex: Int[np.ndarray, "n"]
     """Each one's index in the mesh."""
     uv: Float32[np.ndarray, "n 2"]
@@ -30,7 +32,7 @@ def split_by_page(textured: TexturedMesh) -> Iterator[PageMesh]:
         vertex = textured.mesh.faces[on_page].astype(np.int64)
         pairs, corner = np.unique(vertex * len(uv) + uv_index, return_inverse=True)
         faces = corner.reshape(-1, 3).astype(np.int32)
-        yield PageMesh(page, pairs // len(uv), uv[pairs % len(uv)], faces)
+        yield PageMesh(page, np.flatnonzero(on_page), pairs // len(uv), uv[pairs % len(uv)], faces)
 
 
 def distinct_uv(

@@ -7,21 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import OutputError, TooLittleDepthError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
-from recon3d.core.transform import Similarity
 from recon3d.export.folders import write_blender, write_colmap, write_depth_maps, write_nerfstudio
 from recon3d.export.meshes import (
     LAS_SUFFIXES,
     PRINT_SUFFIXES,
     TEXTURE_SUFFIXES,
     WIDE_SUFFIXES,
-    Y_UP_SUFFIXES,
     check_cloud_suffix,
     check_mesh_suffix,
     write_cloud,
@@ -29,13 +25,17 @@ from recon3d.export.meshes import (
 )
 from recon3d.export.share import write_page
 from recon3d.export.textures import ExportConfig
-from recon3d.export.transformed import moved_cloud, moved_model, moved_scene, near_origin
+from recon3d.export.transformed import (
+    file_from_world,
+    moved_cloud,
+    moved_model,
+    moved_scene,
+    near_origin,
+)
 from recon3d.georef.georeference import NOWHERE, in_crs
 from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
 from recon3d.surface.topology import edge_uses
-
-_MILLIMETRES_PER_METRE = Similarity(1000.0, np.eye(3), np.zeros(3))
 
 _FILES = ("cloud", "transforms", "page", "report")
 _FOLDERS = ("depth_maps", "colmap", "blender")
@@ -175,7 +175,7 @@ def export(
             hint="The report shows how much depth each photo got and what to try.",
         )
     scene, moved = moved_scene(made.posed.scene, made.frame), made.frame.target_from_world
-    near, origin = near_origin(moved, made.mesh.vertices)
+    near, origin = near_origin(moved, made.cloud.points)
     narrow = [path for path in outputs.meshes if path.suffix.lower() not in WIDE_SUFFIXES]
     narrow += filter(None, [outputs.blender, outputs.page])
     if origin.any() and narrow:
@@ -195,10 +195,8 @@ def export(
         model: Mesh | TexturedMesh = made.levels[level - 1] if level else made.mesh
         if suffix in TEXTURE_SUFFIXES and made.textured:
             model = made.textured_levels[level - 1] if level else made.textured
-        frame = moved if suffix in WIDE_SUFFIXES else near
-        if suffix in PRINT_SUFFIXES and made.frame.unit == "metre":
-            frame = _MILLIMETRES_PER_METRE @ frame
-        write_mesh(target, moved_model(model, frame, y_up=suffix in Y_UP_SUFFIXES), config)
+        there = file_from_world(suffix, made.frame, near)
+        write_mesh(target, moved_model(model, there), config)
 
     folders = (outputs.depth_maps, outputs.colmap, outputs.transforms, outputs.blender)
     coarser = [

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from recon3d.core.errors import OutputError
 from recon3d.core.surface import Mesh, TexturedMesh, normals_of
-from recon3d.export.charts import split_by_page
-from recon3d.export.textures import ExportConfig, encode_page, linear_from_srgb
+from recon3d.core.tangents import corner_tangents
+from recon3d.export.charts import PageMesh, split_by_page
+from recon3d.export.textures import ExportConfig, TextureFormat, encode_page, linear_from_srgb
 
 _FLOAT, _UNSIGNED_SHORT, _UNSIGNED_INT = 5126, 5123, 5125
 _VERTICES, _INDICES = 34962, 34963
@@ -82,13 +83,21 @@ class _Writer:
         """One for each page, which is the only one in memory."""
         mesh = model.mesh
         normals = normals_of(mesh)
+        tangents = corner_tangents(mesh, model.uv) if model.normal_pages else None
         for part in split_by_page(model):
             attributes = self._surface(mesh.vertices[part.vertex], normals[part.vertex])
+            if tangents:
+                attributes["TANGENT"] = self._tangents(part, *tangents)
             # glTF's origin is the upper left corner.
             upper_left = np.stack([part.uv[:, 0], 1 - part.uv[:, 1]], axis=1)
             attributes["TEXCOORD_0"] = self._array(upper_left, "VEC2", _FLOAT, _VERTICES)
             texture = self._picture(model.pages[part.page])
-            material = self._material({"baseColorTexture": {"index": texture}})
+            maps: _Object = {}
+            if model.normal_pages:
+                maps["normalTexture"] = {"index": self._map(model.normal_pages[part.page])}
+            if model.occlusion_pages:
+                maps["occlusionTexture"] = {"index": self._map(model.occlusion_pages[part.page])}
+            material = self._material({"baseColorTexture": {"index": texture}}, maps)
             yield self._primitive(attributes, part.faces, material)
 
     def document(self, primitives: list[_Object]) -> _Object:
@@ -115,7 +124,9 @@ class _Writer:
                 used, required = [*used, webp], [webp]
                 textures = [
                     {"sampler": 0, "extensions": {webp: {"source": n}}}
-                    for n in range(len(self._images))
+                    if image["mimeType"] == "image/webp"
+                    else {"sampler": 0, "source": n}
+                    for n, image in enumerate(self._images)
                 ]
             document["textures"], document["images"] = textures, self._images
             document["samplers"] = [
@@ -142,12 +153,22 @@ class _Writer:
         index = self._array(indices, "SCALAR", component, _INDICES)
         return {"attributes": attributes, "indices": index, "material": material}
 
-    def _material(self, colour: _Object) -> int:
+    def _tangents(
+        self, part: PageMesh, tangents: NDArray[np.float32], sign: NDArray[np.int32]
+    ) -> int:
+        """Corners that share a vertex and uv share their tangent, but for mirrored charts."""
+        four = np.zeros((len(part.vertex), 4), np.float32)
+        four[part.faces, :3] = tangents[part.face]
+        four[part.faces, 3] = sign[part.face, None]
+        return self._array(four, "VEC4", _FLOAT, _VERTICES)
+
+    def _material(self, colour: _Object, maps: _Object | None = None) -> int:
         surface = {**colour, "metallicFactor": 0.0, "roughnessFactor": 1.0}
         material: _Object = {
             "name": f"recon3d_{len(self._materials)}",
             "doubleSided": True,
             "pbrMetallicRoughness": surface,
+            **(maps or {}),
         }
         if self._config.unlit:
             material["extensions"] = {"KHR_materials_unlit": {}}
@@ -155,14 +176,22 @@ class _Writer:
         return len(self._materials) - 1
 
     def _picture(self, rgb: NDArray[np.uint8]) -> int:
-        config, start = self._config, self.size
+        config = self._config
         encoded = encode_page(rgb, config.texture_format, config.texture_quality)
+        return self._image(encoded, config.texture_format)
+
+    def _map(self, values: NDArray[np.uint8]) -> int:
+        """Numbers, of which lossy formats would make others."""
+        return self._image(encode_page(values, "png", 100), "png")
+
+    def _image(self, encoded: bytes, form: TextureFormat) -> int:
+        start = self.size
         self._body.write(encoded)
         number = len(self._images)
         self._images.append(
             {
                 "name": f"recon3d_{number}",
-                "mimeType": f"image/{config.texture_format}",
+                "mimeType": f"image/{form}",
                 "bufferView": self._view(start, len(encoded)),
             }
         )

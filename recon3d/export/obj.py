@@ -72,7 +72,15 @@ def _write_materials(target: Path, model: TexturedMesh, config: ExportConfig) ->
         encoded = encode_page(model.pages[page], config.texture_format, config.texture_quality)
         target.with_name(name).write_bytes(encoded)
         lines += [f"newmtl texture_{page}", "Ka 1 1 1", "Kd 1 1 1", "Ks 0 0 0", "illum 1"]
-        lines += [f"map_Kd {name}", ""]
+        lines += [f"map_Kd {name}"]
+        for kind, pages in (("normal", model.normal_pages), ("ao", model.occlusion_pages)):
+            if pages:
+                beside = f"{target.stem}_{page}_{kind}.png"
+                target.with_name(beside).write_bytes(encode_page(pages[page], "png", 100))
+                # As map_Bump Blender would read it, but take its numbers for colours. MTL has no
+                # word for ambient occlusion.
+                lines += [f"norm {beside}"] if kind == "normal" else []
+        lines += [""]
     target.write_text("\n".join(lines), encoding="utf-8")
 
 

@@ -11,13 +11,15 @@ from recon3d.core.scene import PosedScene
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, as_vertices, is_far
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
+from recon3d.export.meshes import PRINT_SUFFIXES, WIDE_SUFFIXES, Y_UP_SUFFIXES
 
-_Y_UP_FROM_Z_UP = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
+MILLIMETRES_PER_METRE = Similarity(1000.0, np.eye(3), np.zeros(3))
+Y_UP_FROM_Z_UP = Similarity(1.0, np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3))
 
 
 def moved_scene(scene: PosedScene, frame: TargetFrame, *, y_up: bool = False) -> PosedScene:
-    """The cameras and points in the frame's axes and unit, or turned as `moved_model` does."""
-    moved = _Y_UP_FROM_Z_UP @ frame.target_from_world if y_up else frame.target_from_world
+    """The cameras and points in the frame's axes and unit, or turned as y-up files have them."""
+    moved = Y_UP_FROM_Z_UP @ frame.target_from_world if y_up else frame.target_from_world
     views = tuple(
         replace(view, cam_from_world=moved.move_camera(view.cam_from_world)) for view in scene.views
     )
@@ -25,11 +27,19 @@ def moved_scene(scene: PosedScene, frame: TargetFrame, *, y_up: bool = False) ->
     return replace(scene, views=views, points=points, unit=frame.unit)
 
 
-def moved_model(
-    model: Mesh | TexturedMesh, target_from_world: Similarity, *, y_up: bool
-) -> Mesh | TexturedMesh:
-    """The mesh with or without its texture; y_up turns a z-up target to its formats' up axis."""
-    moved = _Y_UP_FROM_Z_UP @ target_from_world if y_up else target_from_world
+def file_from_world(suffix: str, frame: TargetFrame, near: Similarity) -> Similarity:
+    """How models stand in files of a format: in its axes, its unit, and where its digits suffice.
+
+    near: the frame as `near_origin` gives it.
+    """
+    moved = frame.target_from_world if suffix in WIDE_SUFFIXES else near
+    if suffix in PRINT_SUFFIXES and frame.unit == "metre":
+        moved = MILLIMETRES_PER_METRE @ moved
+    return Y_UP_FROM_Z_UP @ moved if suffix in Y_UP_SUFFIXES else moved
+
+
+def moved_model(model: Mesh | TexturedMesh, moved: Similarity) -> Mesh | TexturedMesh:
+    """The mesh with or without its texture."""
     if isinstance(model, TexturedMesh):
         return replace(model, mesh=_moved_mesh(model.mesh, moved))
     return _moved_mesh(model, moved)

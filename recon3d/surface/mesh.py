@@ -20,7 +20,7 @@ from recon3d.core.surface import Mesh, PointCloud, median_edge, vertex_normals
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid
 from recon3d.run.files import write_json
-from recon3d.run.stage import Stage
+from recon3d.run.stage import Stage, StageResult
 from recon3d.run.task import Task
 from recon3d.surface.cleaning.chain import Link, run_chain
 from recon3d.surface.cleaning.crossings import count_crossing_faces
@@ -193,9 +193,27 @@ def clean_relief(
     _write_cleaned(raw, [link for link in wanted if link], folder, task)
 
 
+def lighten(
+    cleaned: tuple[Mesh, Mapping[str, Any]], config: MeshConfig, folder: Path, task: Task
+) -> None:
+    """Write a cleaned mesh with fewer faces into `folder`.
+
+    cleaned: The mesh, and what its cleaning did, as `read_effects` gives it.
+    """
+    mesh, before = cleaned
+    chain = [Link("decimate for the maps", lambda mesh: decimate(mesh, config.faces)), _REPAIR]
+    lighter, effects = run_chain(mesh, chain, task)
+    write_cleaned(lighter, [*before["links"], *effects], folder)
+
+
 def read_mesh(folder: Path) -> Mesh:
     """Read what `clean_mesh` wrote."""
     return load_mesh(folder / _MESH)
+
+
+def with_effects(cleaned: StageResult[Mesh]) -> StageResult[tuple[Mesh, Mapping[str, Any]]]:
+    """A cleaned mesh, and what each link of its chain did."""
+    return cleaned.map(lambda mesh: (mesh, read_effects(cleaned.folder)))
 
 
 def read_effects(folder: Path) -> Mapping[str, Any]:
@@ -356,5 +374,13 @@ CLEAN = Stage(
     warnings=warnings,
 )
 CROP = replace(CLEAN, name="crop", run=_clean_part)
+DETAIL = replace(CLEAN, name="detail", result="detailed", run=_clean)
 CLEAN_RELIEF = replace(CLEAN, run=_clean_relief)
 CROP_RELIEF = replace(CROP, run=_clean_part_of_relief)
+DETAIL_RELIEF = replace(DETAIL, run=_clean_relief)
+LIGHT = Stage(
+    name="light", result="mesh", version=1, run=lighten, read=read_mesh, libraries=("open3d",)
+)
+CLEANING = (CLEAN, CROP, DETAIL)
+CLEANING_RELIEF = (CLEAN_RELIEF, CROP_RELIEF, DETAIL_RELIEF)
+"""For the whole mesh, a part of it, and the finer one that maps are made of."""

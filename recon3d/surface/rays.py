@@ -56,6 +56,16 @@ class MeshRays:
             blocked[rows] = self._scene.test_occlusions(self._tensor(rays), tfar=1.0).numpy()
         return blocked
 
+    def blocked(
+        self, starts: Float32[np.ndarray, "n 3"], ends: Float32[np.ndarray, "n 3"]
+    ) -> Bool[np.ndarray, "n"]:
+        """Whether the mesh stands between two points."""
+        found = np.zeros(len(starts), bool)
+        for rows in _slices(len(starts)):
+            rays = np.hstack([starts[rows], ends[rows] - starts[rows]])
+            found[rows] = self._scene.test_occlusions(self._tensor(rays), tfar=1.0).numpy()
+        return found
+
     def distances(
         self, origin: Float[np.ndarray, "3"], directions: Float[np.ndarray, "n 3"]
     ) -> Float32[np.ndarray, "n"]:

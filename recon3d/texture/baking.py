@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int32, UInt8
 
 from recon3d.core.camera import PinholeCamera, project
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
+from recon3d.run.files import atomic_path
 from recon3d.surface.rays import ray_scene
 from recon3d.texture.packing import Atlas
 from recon3d.texture.seams import Blend
@@ -108,34 +111,49 @@ def bake_page(
     size = paint.atlas.page_px
     picture = np.zeros((size, size, 3), np.uint8)
     covered = np.zeros((size, size), bool)
-    raster = _Raster(paint.atlas, page)
-    for top in range(0, size, _BLOCK_PX):
-        for left in range(0, size, _BLOCK_PX):
-            step()
-            rows = slice(top, min(top + _BLOCK_PX, size))
-            columns = slice(left, min(left + _BLOCK_PX, size))
-            face, weights, inside = raster.texels(rows, columns)
-            if len(face):
-                block = picture[rows, columns]
-                block[inside] = _colours(paint, face, weights, shot)
-                covered[rows, columns] = inside
+    raster = Raster(paint.atlas.uv, paint.atlas.page_of_face, page, size)
+    for rows, columns in blocks(size):
+        step()
+        face, weights, inside = raster.texels(rows, columns)
+        if len(face):
+            block = picture[rows, columns]
+            block[inside] = _colours(paint, face, weights, shot)
+            covered[rows, columns] = inside
     fill_uncovered(picture, covered)
     return picture
 
 
-def blocks(atlas: Atlas) -> int:
-    """How often `bake_page` steps, for all pages together."""
-    return int(atlas.pages * (-(-atlas.page_px // _BLOCK_PX)) ** 2)
+def blocks(page_px: int) -> list[tuple[slice, slice]]:
+    """The rows and columns of parts of a page that fit into memory; `bake_page` steps for each."""
+    starts = range(0, page_px, _BLOCK_PX)
+    sides = [slice(start, min(start + _BLOCK_PX, page_px)) for start in starts]
+    return [*product(sides, sides)]
 
 
-class _Raster:
+def write_page(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Write a page as PNG."""
+    import cv2
+
+    # Encoded apart from writing: imwrite knows neither umlauts on Windows nor full disks.
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    with atomic_path(target) as part:
+        part.write_bytes(encoded.tobytes())
+
+
+class Raster:
     """The faces of one page, asked by rays which of them covers a texel."""
 
-    def __init__(self, atlas: Atlas, page: int) -> None:
-        self._faces = np.flatnonzero(atlas.page_of_face == page)
-        self._size = atlas.page_px
+    def __init__(
+        self,
+        uv: Float32[np.ndarray, "f 3 2"],
+        page_of_face: Int32[np.ndarray, "f"],
+        page: int,
+        page_px: int,
+    ) -> None:
+        self._faces = np.flatnonzero(page_of_face == page)
+        self._size = page_px
         corners = np.zeros((len(self._faces) * 3, 3), np.float32)
-        corners[:, :2] = atlas.uv[self._faces].reshape(-1, 2) * atlas.page_px
+        corners[:, :2] = uv[self._faces].reshape(-1, 2) * page_px
         self._scene, self._tensor = ray_scene(corners, np.arange(len(corners)).reshape(-1, 3))
 
     def texels(

@@ -24,7 +24,7 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.topology import face_neighbours
-from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot
+from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot, write_page
 from recon3d.texture.exposure import find_outliers, solve_gains
 from recon3d.texture.packing import Atlas, PageTooSmallError, pack
 from recon3d.texture.paint import choose_photos, node_colours, vertex_colours
@@ -89,11 +89,7 @@ def texture_mesh(
     Raises:
         TooLittleDepthError: the mesh has no faces, or no photo sees any of them.
     """
-    made = _texture(posed, mesh, config, folder, task)
-    logger.info(
-        "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
-        made["page_px"], made["page_px"], made["page_count"], made["charts"], 100 * made["seen"],
-    )  # fmt: skip
+    _texture(posed, mesh, config, folder, task)
 
 
 def warnings(folder: Path) -> list[str]:
@@ -154,21 +150,74 @@ def read_photo_of_face(folder: Path) -> Int32[np.ndarray, "f"]:
     return photo
 
 
+def read_gains(folder: Path, posed: PosedPhotos) -> Float32[np.ndarray, "n 3"]:
+    """By what each photo was multiplied, by its place in the scene."""
+    photos = read_numbers(folder)["photos"]
+    gains = [photos[view.photo_id]["gain"] for view in posed.scene.views]
+    return np.array(gains, np.float32)
+
+
 def read_numbers(folder: Path) -> dict[str, Any]:
     """Numbers for people about what `texture_mesh` wrote."""
     numbers: dict[str, Any] = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))
     return numbers
 
 
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A mesh whose pages are in their files, and what else was found."""
+
+    atlas: Atlas
+    photo_of_face: Int32[np.ndarray, "f"]
+    """By its place in the scene; -1 = none."""
+    vertex_rgb: Float32[np.ndarray, "v 3"]
+    numbers: dict[str, Any]
+    """For people."""
+
+
+LayOut = Callable[[Int32[np.ndarray, "f"], Float32[np.ndarray, "f"]], tuple[Atlas, int]]
+"""From the photo of each face and the pixels that it covers there to a place for every face, and
+the number of charts."""
+
+
 def _texture(
     posed: PosedPhotos, mesh: Mesh, config: TextureConfig, folder: Path, task: Task
-) -> dict[str, Any]:
+) -> None:
+    def lay_out(
+        chosen: Int32[np.ndarray, "f"], area_px: Float32[np.ndarray, "f"]
+    ) -> tuple[Atlas, int]:
+        charts = unwrap(mesh, task.check)
+        return pack_for_photos(charts, mesh, chosen, area_px, config, task), charts.count
+
+    made = paint_faces(posed, mesh, lay_out, config, folder, task)
+    save_texture(
+        folder, mesh, made.atlas.uv, made.atlas.page_of_face, made.photo_of_face, made.numbers
+    )
+
+
+def paint_faces(
+    posed: PosedPhotos,
+    mesh: Mesh,
+    lay_out: LayOut,
+    config: TextureConfig,
+    folder: Path,
+    task: Task,
+    gains: Float32[np.ndarray, "n 3"] | None = None,
+) -> Painted:
+    """Choose a photo for each face and write the pages into `folder`.
+
+    gains: Of each photo; None: they are found from this mesh.
+
+    Raises:
+        TooLittleDepthError: the mesh has no faces, or no photo sees any of them.
+    """
     if len(mesh.faces) == 0:
         raise TooLittleDepthError("The mesh has no faces to put a texture on.")
     views = posed.scene.views
     found = _look(posed, mesh, task)
-    gains = np.ones((len(views), 3), np.float32)
-    if config.exposure:
+    if not config.exposure:
+        gains = np.ones((len(views), 3), np.float32)
+    elif gains is None:
         gains = solve_gains(found, len(views))
     outliers = find_outliers(found, gains, face_neighbours(mesh.faces))
     found.reject(outliers)
@@ -181,7 +230,7 @@ def _texture(
     chosen = choose_photos(mesh, found, task.check)
     _step(task, "unwrapping")
     area_px = _area_in_chosen(found, chosen)
-    atlas, charts = _lay_out(mesh, chosen, area_px, config, task)
+    atlas, chart_count = lay_out(chosen, area_px)
     _step(task, "levelling seams")
     blend = soften(mesh.faces, chosen, found, len(mesh.vertices), spread=6 if config.seams else 0)
     texel_area = _doubled_area(atlas.uv) / 2 * atlas.page_px**2
@@ -198,13 +247,33 @@ def _texture(
     vertex_rgb, _ = vertex_colours(blend, mesh, rgb + offset)
     paint = Paint(mesh, atlas, blend, offset, vertex_rgb)
     _bake(paint, posed, gains, per_texel, folder, task)
-    seen = chosen >= 0
+    numbers = _describe(mesh, atlas, chart_count, chosen, outliers, gains, posed)
+    logger.info(
+        "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
+        atlas.page_px, atlas.page_px, atlas.pages, chart_count, 100 * numbers["seen"],
+    )  # fmt: skip
+    return Painted(atlas, chosen, vertex_rgb, numbers)
+
+
+def save_texture(
+    folder: Path,
+    mesh: Mesh,
+    uv: Float32[np.ndarray, "f 3 2"],
+    page_of_face: Int32[np.ndarray, "f"],
+    photo_of_face: Int32[np.ndarray, "f"],
+    numbers: dict[str, Any],
+) -> None:
+    """Write what `read_texture` reads besides the pages."""
     save_mesh(folder / _MESH, mesh)
     with atomic_path(folder / _ATLAS) as part, part.open("wb") as stream:
-        np.savez(stream, uv=atlas.uv, page_of_face=atlas.page_of_face, seen=seen, photo=chosen)
-    numbers = _describe(mesh, atlas, charts, chosen, outliers, gains, posed)
+        np.savez(
+            stream,
+            uv=uv,
+            page_of_face=page_of_face,
+            seen=photo_of_face >= 0,
+            photo=photo_of_face,
+        )
     write_json(folder / _NUMBERS, numbers)
-    return numbers
 
 
 def _page_path(folder: Path, page: int) -> Path:
@@ -239,14 +308,18 @@ def _area_in_chosen(found: Candidates, chosen: Int32[np.ndarray, "f"]) -> Float3
     )
 
 
-def _lay_out(
+def pack_for_photos(
+    charts: Charts,
     mesh: Mesh,
     chosen: Int32[np.ndarray, "f"],
     area_px: Float32[np.ndarray, "f"],
     config: TextureConfig,
     task: Task,
-) -> tuple[Atlas, Charts]:
-    charts = unwrap(mesh, task.check)
+) -> Atlas:
+    """Pack charts on pages, each as large as its photos' resolution is worth.
+
+    area_px: what each face covers in its photo.
+    """
     area = face_areas(mesh)
     seen = chosen >= 0
     chart, count = charts.chart_of_face[seen], charts.count
@@ -258,19 +331,28 @@ def _lay_out(
     typical = float(np.sqrt(area_px[seen].sum() / area[seen].sum()))
     low, high = _DENSITY_RANGE
     density = np.clip(np.where(known, density, low * typical), low * typical, high * typical)
-    size_px = config.size_px
-    if size_px == 0:
-        wanted = np.sqrt(_TEXELS_PER_PIXEL * float(area_px[seen].sum()) / _FILL / config.pages)
-        enough = (size for size in _AUTO_SIZES_PX if size >= wanted)
-        size_px = next(enough, _AUTO_SIZES_PX[-1])
+    size_px = page_size_px(config, area_px[seen], _FILL * config.pages)
     while True:
         try:
-            return pack(charts, density, size_px, config.pages, task.check), charts
+            return pack(charts, density, size_px, config.pages, task.check)
         except PageTooSmallError as error:
             size_px *= 2
             if size_px > _LARGEST_PX:
                 raise
             task.warn(f"{error} Pages of {size_px} px are made instead.")
+
+
+def page_size_px(
+    config: TextureConfig, area_px: Float32[np.ndarray, "f"], pages_filled: float
+) -> int:
+    """The side of a page: what is wanted, or what faces that cover so many pixels are worth.
+
+    pages_filled: how much of the area of one page these faces take.
+    """
+    if config.size_px:
+        return config.size_px
+    wanted = np.sqrt(_TEXELS_PER_PIXEL * float(area_px.sum()) / max(pages_filled, 1e-9))
+    return next((size for size in _AUTO_SIZES_PX if size >= wanted), _AUTO_SIZES_PX[-1])
 
 
 def _doubled_area(xy: Float32[np.ndarray, "f 3 2"]) -> np.ndarray:
@@ -296,8 +378,6 @@ def _bake(
     folder: Path,
     task: Task,
 ) -> None:
-    import cv2
-
     views = posed.scene.views
 
     def make(number: int) -> SourcePhoto:
@@ -305,13 +385,10 @@ def _bake(
         return make_shot(pixels, views[number], gains[number], float(per_texel[number]))
 
     shot = _Cache(make)
-    total, done = blocks(paint.atlas), count()
+    total, done = paint.atlas.pages * len(blocks(paint.atlas.page_px)), count()
     for page in range(paint.atlas.pages):
         picture = bake_page(paint, page, shot, lambda: _step(task, "painting", next(done) / total))
-        # Encoded apart from writing: imwrite knows neither umlauts on Windows nor full disks.
-        _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        with atomic_path(_page_path(folder, page)) as part:
-            part.write_bytes(encoded.tobytes())
+        write_page(_page_path(folder, page), picture)
     task.step(100, 100)
 
 
@@ -346,7 +423,7 @@ class _Cache:
 def _describe(
     mesh: Mesh,
     atlas: Atlas,
-    charts: Charts,
+    chart_count: int,
     chosen: Int32[np.ndarray, "f"],
     outliers: np.ndarray,
     gains: Float32[np.ndarray, "v 3"],
@@ -359,7 +436,7 @@ def _describe(
     return {
         "page_px": atlas.page_px,
         "page_count": atlas.pages,
-        "charts": charts.count,
+        "charts": chart_count,
         "fill": atlas.fill,
         "scale": atlas.scale,
         "texels_per_scene_unit": float(np.sqrt(texels.sum() / max(area.sum(), 1e-30))),

@@ -105,6 +105,54 @@ def render(blend: str, camera: str, picture: str) -> dict[str, object]:
     return {"written": Path(picture).exists()}
 
 
+def shade(model: str, folder: str, framing: str) -> dict[str, object]:
+    """Render a model from six sides in grazing sunlight, with its normal map and without."""
+    from mathutils import Vector
+
+    middle, away = json.loads(framing)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.gltf(filepath=model)
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.device = "CPU"
+    scene.cycles.samples, scene.cycles.max_bounces = 8, 0
+    scene.cycles.use_denoising = False
+    scene.render.film_transparent = True
+    scene.view_settings.view_transform = "Standard"
+    scene.render.resolution_x = scene.render.resolution_y = 256
+    scene.render.image_settings.color_mode = "RGBA"
+    sun = bpy.data.objects.new("sun", bpy.data.lights.new("sun", "SUN"))
+    sun.data.energy = 3
+    sun.data.use_shadow = False
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    camera.data.type, camera.data.ortho_scale = "ORTHO", away
+    for thing in (sun, camera):
+        scene.collection.objects.link(thing)
+    scene.camera = camera
+    links = [
+        (material.node_tree, link)
+        for material in bpy.data.materials
+        if material.node_tree
+        for link in material.node_tree.links
+        if link.from_node.bl_idname == "ShaderNodeNormalMap"
+    ]
+    mapped = len(links)
+    for name in ("with", "without"):
+        for side in range(6):
+            turn = side * np.pi / 3
+            way = Vector((np.cos(turn), np.sin(turn), 0.8)).normalized()
+            camera.location = Vector(middle) + 2 * away * way
+            camera.rotation_euler = way.to_track_quat("Z", "Y").to_euler()
+            light = Vector((np.cos(turn + 1.2), np.sin(turn + 1.2), 0.4))
+            sun.rotation_euler = light.to_track_quat("Z", "Y").to_euler()
+            scene.render.filepath = str(Path(folder) / f"{name}_{side}.png")
+            bpy.ops.render.render(write_still=True)
+        for tree, link in links:
+            tree.links.remove(link)
+        links = []
+    return {"normal_maps": mapped}
+
+
 def _vertex_colours(mesh: object) -> list[tuple[float, float, float]]:
     if not mesh.color_attributes:
         return []
@@ -152,6 +200,6 @@ def _srgb(linear: tuple[float, float, float]) -> list[int]:
 
 
 if __name__ == "__main__":
-    job = {"look": look, "open_folder": open_folder, "render": render}[sys.argv[1]]
+    job = {"look": look, "open_folder": open_folder, "render": render, "shade": shade}[sys.argv[1]]
     answer = job(*sys.argv[2:])
     sys.stdout.write("\n" + json.dumps(answer) + "\n")

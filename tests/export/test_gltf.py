@@ -24,6 +24,8 @@ from recon3d.export.textures import ExportConfig
 ROOT = Path(__file__).resolve().parents[2]
 BOX = textured_box()
 COLOURED = BOX.mesh
+MAPS = [np.full((64, 64, 3), value, np.uint8) for value in ([128, 128, 255], [90, 90, 90])]
+MAPPED = replace(BOX, normal_pages=MAPS[:1] * 2, occlusion_pages=MAPS[1:] * 2)
 PLAIN = Mesh(COLOURED.vertices, COLOURED.faces)
 
 
@@ -64,8 +66,20 @@ def parts_of(path: Path) -> list[dict[str, Any]]:
         (BOX, ExportConfig()),
         (BOX, ExportConfig(texture_format="png")),
         (BOX, ExportConfig(texture_format="webp", unlit=True)),
+        (MAPPED, ExportConfig()),
+        (MAPPED, ExportConfig(texture_format="webp")),
     ],
-    ids=["plain", "coloured", "unlit", "one page", "two pages", "png", "webp unlit"],
+    ids=[
+        "plain",
+        "coloured",
+        "unlit",
+        "one page",
+        "two pages",
+        "png",
+        "webp unlit",
+        "maps",
+        "webp maps",
+    ],
 )
 def test_the_khronos_validator_finds_nothing_wrong(
     model: Mesh | TexturedMesh, config: ExportConfig, tmp_path: Path
@@ -96,6 +110,29 @@ def test_a_mesh_is_double_sided_rough_and_has_linear_colours(tmp_path: Path) -> 
     (part,) = parts_of(tmp_path / "box.glb")
     # sRGB 188 of 255 is half of full light: 0.503 x 65535.
     np.testing.assert_allclose(part["COLOR_0"][:, :3], 0.503 * 65535, rtol=0.002)
+
+
+def test_maps_lie_beside_the_texture_without_loss_and_tangents_run_along_u(tmp_path: Path) -> None:
+    write_mesh(tmp_path / "box.glb", MAPPED)
+    document, _ = read_glb(tmp_path / "box.glb")
+    for material in document["materials"]:
+        for kind in ("normalTexture", "occlusionTexture"):
+            texture = document["textures"][material[kind]["index"]]
+            assert document["images"][texture["source"]]["mimeType"] == "image/png"
+    for part in parts_of(tmp_path / "box.glb"):
+        tangent, sign = part["TANGENT"][:, :3], part["TANGENT"][:, 3]
+        np.testing.assert_allclose(np.linalg.norm(tangent, axis=1), 1, atol=1e-5)
+        assert set(sign.tolist()) <= {1.0, -1.0}
+        across = np.einsum("ij,ij->i", tangent, part["NORMAL"])
+        np.testing.assert_allclose(across, 0, atol=1e-5)
+        corners, uv = part["POSITION"][part["faces"]], part["TEXCOORD_0"][part["faces"]]
+        for first, second in ((0, 1), (1, 2), (2, 0)):
+            way = corners[:, second] - corners[:, first]
+            step = uv[:, second, 0] - uv[:, first, 0]
+            along = np.einsum("ij,ij->i", way, tangent[part["faces"][:, 0]])
+            assert (along * step >= -1e-6).all()
+    write_mesh(tmp_path / "plain.glb", BOX)
+    assert all("TANGENT" not in part for part in parts_of(tmp_path / "plain.glb"))
 
 
 def test_vertices_are_split_only_where_charts_part(tmp_path: Path) -> None:

@@ -40,9 +40,12 @@ def solid_of(folder: Path, mesh: Mesh, *, ground: float = 0.0, **settings: Any) 
     body = manifold3d.Manifold(manifold3d.Mesh(solid.vertices, faces))
     assert body.status() == manifold3d.Error.NoError
     assert body.volume() == pytest.approx(read_effects(folder)["solid"]["volume"], rel=1e-6)
-    none = np.zeros((len(solid.vertices), 2))
-    pages = np.full(len(faces), -1)
-    numbers = survey(ForeignMesh(solid.vertices.astype(float), solid.faces, none, pages, [], None))
+    points, nowhere = solid.vertices.astype(float), np.full((len(solid.vertices), 2), np.nan)
+    pages, materials = np.full(len(faces), -1), np.zeros(len(faces), int)
+    found = ForeignMesh(
+        points, solid.faces, np.full(points.shape, np.nan), nowhere, pages, materials, [], None
+    )
+    numbers = survey(found)
     assert numbers.watertight
     assert numbers.consistently_oriented
     assert numbers.vertex_manifold

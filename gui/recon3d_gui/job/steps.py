@@ -55,18 +55,22 @@ COSTS: Mapping[str, Cost] = {
     "scale": Cost(Step.DEPTH, 0.3),
     "fuse": Cost(Step.SURFACE, 0.6, is_even=True, is_usual=True),
     "relief": Cost(Step.SURFACE, 0.5),
+    "detail": Cost(Step.MESH, 2.0),
     "mesh": Cost(Step.MESH, 2.0, is_usual=True),
+    "light": Cost(Step.MESH, 0.3),
     "crop": Cost(Step.MESH, 1.0),
     "solid": Cost(Step.MESH, 2.0),
     "levels": Cost(Step.TEXTURE, 0.3),
+    "own mesh": Cost(Step.TEXTURE, 2.5, "megapixel", is_even=True),
     "texture": Cost(Step.TEXTURE, 2.5, "megapixel", is_even=True, is_usual=True),
+    "bake": Cost(Step.TEXTURE, 1.0, "megapixel"),
     "level textures": Cost(Step.TEXTURE, 1.0, "megapixel", is_even=True),
     "frame": Cost(None, 0.1),
 }
 """By stage, in the order of `recon3d.stage.STAGES`."""
 
 
-ADJUSTED = frozenset({"crop", "solid", "levels", "texture", "level textures", "frame"})
+ADJUSTED = frozenset({"crop", "solid", "levels", "texture", "bake", "level textures", "frame"})
 """The stages that another scale, up or crop makes anew, as `recon3d.api.ADJUSTED`, which takes a
 second to import."""
 

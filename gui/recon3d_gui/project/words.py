@@ -128,6 +128,10 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "texture.pages": _expert("Pages"),
         "texture.exposure": _everyday("Even out exposure"),
         "texture.seams": _everyday("Blend seams"),
+        "bake.normal": _everyday("Normal map"),
+        "bake.ao": _everyday("Ambient occlusion map"),
+        "bake.detail_faces": _expert("Maps: triangles", zero="all"),
+        "bake.reach": _expert("Maps: occlusion reach", "of size"),
     },
     "Frame": {
         "frame.scale": _everyday("Known distances", zero="none"),

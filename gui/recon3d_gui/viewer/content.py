@@ -126,7 +126,7 @@ def read_content(
 
 def _latest_mesh(reached: Mapping[str, Path]) -> str | None:
     """The last stage that has made a mesh."""
-    return next((stage for stage in ("solid", "crop", "mesh") if stage in reached), None)
+    return next((stage for stage in ("solid", "crop", "light", "mesh") if stage in reached), None)
 
 
 def _with_surfaces(

@@ -11,7 +11,7 @@ from recon3d.core.surface import Mesh, face_areas, inferred_share
 from recon3d.surface.cleaning.crossings import count_crossing_faces
 from recon3d.surface.cleaning.pieces import count_pieces
 from recon3d.surface.cleaning.repair import fans_too_many
-from recon3d.surface.foreign_meshes import ForeignMesh
+from recon3d.surface.foreign_meshes import ForeignMesh, same_places
 from recon3d.surface.topology import border_loops, edge_uses, half_edges, same_way_round
 
 
@@ -92,13 +92,8 @@ def _welded(found: ForeignMesh) -> tuple[Mesh, Int[np.ndarray, "k"]]:
     middle = found.vertices[finite].mean(0) if finite.any() else np.zeros(3)
     # Around its middle a survey in metres from the equator keeps its millimetres in float32.
     vertices = np.where(finite[:, None], found.vertices - middle, 0).astype(np.float32)
-    # + 0: minus zero is the same place.
-    rows = np.ascontiguousarray(vertices + np.float32(0)).view(np.uint32).astype(np.uint64)
-    order = np.lexsort(rows.T)
-    first = np.r_[True, (np.diff(vertices[order], axis=0) != 0).any(1)]
-    index = np.empty(len(order), np.int32)
-    index[order] = np.cumsum(first) - 1
-    mesh = Mesh(vertices[order[first]], index[found.faces])
+    first, index = same_places(vertices)
+    mesh = Mesh(vertices[first], index[found.faces])
     good = finite[found.faces].all(1) & (face_areas(mesh) > 0)
     inferred = None if found.inferred is None else found.inferred[good]
     return replace(mesh, faces=mesh.faces[good], inferred=inferred), np.flatnonzero(good)
