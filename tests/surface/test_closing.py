@@ -17,6 +17,7 @@ from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.cleaning.holes import count_holes
 from recon3d.surface.cleaning.repair import make_manifold
+from recon3d.surface.closing.background import shown
 from recon3d.surface.closing.bridging import bridged
 from recon3d.surface.closing.closing import close_surface
 from recon3d.surface.closing.cut import free_cells
@@ -108,6 +109,42 @@ def test_what_masks_call_background_stays_open() -> None:
     assert closed.inferred is not None
     tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
     assert not (tops[:, 2] > 0.85).any()
+
+
+def test_what_looks_like_the_sky_stays_open() -> None:
+    posed, maps = sphere_photos()
+    maps = blind_above(maps, posed, 0.8)
+    rng = np.random.default_rng(0)
+    grain = {photo_id: rng.integers(0, 255, (120, 120, 3), np.uint8) for photo_id in maps}
+    for photo_id, there in maps.items():
+        # The cap has the colour of what is behind it, as a hole in a roof does.
+        grain[photo_id][there.depth_z == 0] = (120, 160, 210)
+    closed = close_surface(replace(posed, rgb=grain), maps, unit_sphere(0.8), 1.0, task())
+    assert closed.inferred is not None
+    tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
+    assert not (tops[:, 2] > 0.85).any()
+
+
+def test_only_what_is_even_unconfirmed_large_and_at_the_border_is_background() -> None:
+    posed, maps = sphere_photos()
+    view = posed.scene.views[0]
+    rgb = np.random.default_rng(0).integers(0, 255, (120, 120, 3), np.uint8)
+    known = np.full((120, 120), 2.0, np.float32)
+    sky, wall, patch, chip = (np.zeros((120, 120), bool) for _ in range(4))
+    sky[:30], wall[60:90, :40], patch[60:90, 60:100], chip[110:, 110:] = True, True, True, True
+    for part in (sky, wall, patch, chip):
+        rgb[part] = (120, 160, 210)
+    known[sky | patch | chip] = 0
+    depth = {view.photo_id: replace(maps[view.photo_id], depth_z=known)}
+    things = shown(view, replace(posed, rgb={view.photo_id: rgb}), depth)
+    assert things is not None
+    assert not things[:25].any()
+    assert things[40:].all()
+    masked = replace(posed, rgb={view.photo_id: rgb}, masks={view.photo_id: ~patch})
+    things = shown(view, masked, depth)
+    assert things is not None
+    assert not things[patch].any()
+    assert not things[:25].any()
 
 
 def test_a_mesh_too_large_to_close_stays_open_with_a_warning_on_every_run(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int32, Int64
 
-from recon3d.core.camera import in_picture, project
-from recon3d.core.scene import PosedPhotos
+from recon3d.core.camera import PinholeCamera, in_picture, project
+from recon3d.core.scene import View
 from recon3d.core.surface import Mesh, median_edge
 from recon3d.run.task import Task
 from recon3d.surface.closing.bridging import bridged
 from recon3d.surface.rays import MeshRays
 from recon3d.surface.topology import edge_uses, half_edges
+
+Shows = Callable[[View], Bool[np.ndarray, "h w"] | None]
+"""Where a photo shows things, at any size; None = everywhere."""
 
 # In median edges of the mesh.
 _SAME_SURFACE = 0.3
@@ -24,7 +29,8 @@ def closing_faces(
     vertices: Float64[np.ndarray, "p 3"],
     own: Int32[np.ndarray, "f 3"],
     cut: Int32[np.ndarray, "g 3"],
-    posed: PosedPhotos,
+    views: Sequence[View],
+    shows: Shows,
     longest_edge: float,
     bridge: float,
     task: Task,
@@ -35,7 +41,8 @@ def closing_faces(
         vertices: Of both.
         own: Faces of the mesh.
         cut: Faces of the surface between free and solid.
-        posed: The photos; what their masks leave out counts against a face.
+        views: Where photos were taken.
+        shows: Where each shows things; elsewhere it counts against a face.
         longest_edge: Of a closing face, in scene units.
         bridge: What a border's length weighs against unseen area, in scene units; see `bridged`.
         task: Asked whether to stop.
@@ -50,7 +57,7 @@ def closing_faces(
     task.check()
     whole = Mesh(mesh.vertices, np.concatenate([own, cut]))
     numbers = np.arange(len(own), len(whole.faces))
-    balance = _sights(whole, numbers, posed, _SAME_PLACE * edge, task)
+    balance = _sights(whole, numbers, views, shows, _SAME_PLACE * edge, task)
     return cut[bridged(vertices, own, cut, balance > 0, balance < 0, bridge)]
 
 
@@ -82,29 +89,40 @@ def _points_of(corners: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "4 f 3"
 def _sights(
     surface: Mesh,
     wanted: Int64[np.ndarray, "n"],
-    posed: PosedPhotos,
+    views: Sequence[View],
+    shows: Shows,
     tolerance: float,
     task: Task,
 ) -> Int64[np.ndarray, "n"]:
     """How often cameras see some faces from the front, nothing before them.
 
-    By four points of each: rays through pixels would slip between small faces. Where masks leave
-    something out, a sight of it counts against the face.
+    By four points of each: rays through pixels would slip between small faces. Where a photo shows
+    no thing, a sight of it counts against the face.
     """
     rays = MeshRays(surface)
     corners = surface.vertices[surface.faces[wanted]]
     points = _points_of(corners)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     balance = np.zeros(len(wanted), np.int64)
-    for view in posed.scene.views:
+    for view in views:
         task.check()
-        centre, mask = view.centre_world, posed.masks.get(view.photo_id)
+        centre, things = view.centre_world, shows(view)
         facing = np.flatnonzero(np.einsum("ij,ij->i", normals, points[0] - centre) < 0)
         for places in points:
             uv_px, z = project(view.cam_from_world @ places[facing].astype(np.float64), view.camera)
             within = in_picture(uv_px, view.camera) & (z > 0)
-            rows, pixels = facing[within], np.floor(uv_px[within]).astype(np.int64)
+            rows, seen_px = facing[within], uv_px[within]
             visible = ~rays.hidden(centre, places[rows], tolerance)
-            kept = True if mask is None else mask[pixels[:, 1], pixels[:, 0]]
-            balance[rows] += visible * np.where(kept, 1, -1)
+            is_thing = True if things is None else _at(things, seen_px, view.camera)
+            balance[rows] += visible * np.where(is_thing, 1, -1)
     return balance
+
+
+def _at(
+    things: Bool[np.ndarray, "h w"], uv_px: Float[np.ndarray, "n 2"], camera: PinholeCamera
+) -> Bool[np.ndarray, "n"]:
+    """The mask, of any size, at places in the picture."""
+    height, width = things.shape
+    share = np.array([width / camera.width_px, height / camera.height_px])
+    column, row = np.floor(uv_px * share).astype(np.int64).T
+    return things[np.minimum(row, height - 1), np.minimum(column, width - 1)]

@@ -8,6 +8,7 @@ space on the way to it and for matter behind it, and a minimal cut parts the two
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float64, Int32, Int64
@@ -17,6 +18,7 @@ from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, median_edge
 from recon3d.run.task import Task
+from recon3d.surface.closing.background import shown
 from recon3d.surface.closing.choosing import closing_faces
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.sightings import (
@@ -100,8 +102,9 @@ def close_surface(
     vertices[: len(merged)] = merged
     own = of_vertex[mesh.faces].astype(np.int32)
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
+    shows = partial(shown, posed=posed, depth=depth)
     longest, bridge = reach * typical_z, _BRIDGE * typical_z
-    closing = closing_faces(vertices, own, faces, posed, longest, bridge, task)
+    closing = closing_faces(vertices, own, faces, posed.scene.views, shows, longest, bridge, task)
     return _joined(vertices, own, closing, mesh)
 
 
