@@ -141,10 +141,11 @@ def outcome_of(job: Job, seconds: float, error: ReconError | None) -> Outcome:
 
 def _facts_of_run(workspace: Path, error: ReconError | None) -> Mapping[str, Any]:
     """report.json, unless it is of an earlier run: one that ends early leaves none."""
+    from recon3d.report.facts import plain
+
     try:
         facts: Mapping[str, Any] = parse_json((workspace / "report.json").read_text("utf-8"))
-        failure = facts["failure"]
+        told = facts["failure"] and facts["failure"]["message"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    of_this_run = (failure["message"] if failure else None) == (str(error) if error else None)
-    return facts if of_this_run else {}
+    return facts if told == (plain(str(error)) if error else None) else {}

@@ -65,7 +65,7 @@ def find_objects(
     loose = sum(_is_photo(path) for path in _shown(parent) if path.is_file())
     if loose and all(each.problem for each in objects):
         raise InputError(
-            f"{parent} holds {loose} photos itself, and no folders of photos: it is one object.",
+            f"{parent} holds {_photos(loose)} itself, and no folders of photos: it is one object.",
             hint=f"Did you mean `recon3d mesh {parent}`? A batch takes the folder around it.",
         )
     if not objects:
@@ -74,7 +74,7 @@ def find_objects(
             hint="Put the photos of each object into a folder of its own in there.",
         )
     if loose:
-        note(f"{loose} photos lie directly in {parent} and belong to no object: they are left out")
+        note(f"{_photos(loose)} directly in {parent} belong to no object: left out")
     return objects
 
 
@@ -87,7 +87,8 @@ def list_sources(parent: Path, results: Path, note: Note) -> dict[str, Path]:
     """
     _check_parent(parent)
     home, target = Path(realpath(parent)), Path(realpath(results))
-    if target.is_relative_to(home) and target.parent != home:
+    among_objects = target.is_relative_to(home) and target.parent != home
+    if among_objects or (target.is_dir() and any(map(_is_photo, _shown(target)))):
         raise OutputError(
             f"The results would lie among the photos, in {results}.",
             hint="Choose another folder for -o.",
@@ -199,3 +200,7 @@ def _is_photo(path: Path) -> bool:
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _photos(number: int) -> str:
+    return f"{number} photo{'' if number == 1 else 's'}"

@@ -35,7 +35,7 @@ class Pace:
 def in_words(left: tuple[float, float] | None) -> str:
     """The time left as a person says it: to the minute, and a range where objects differ."""
     if left is None:
-        return "time left unknown until one is done"
+        return "time left unknown until one was computed in full"
     low, high = (max(1, round(seconds / 60)) for seconds in left)
     if high == 1:
         return "about a minute left" if left[1] > 45 else "less than a minute left"

@@ -93,8 +93,15 @@ class BatchRun:
         """The table for spreadsheets."""
         return self._recipe.results / TABLE
 
-    def run(self, objects: Sequence[BatchObject], cancel: CancelToken) -> None:
+    def run(
+        self,
+        objects: Sequence[BatchObject],
+        cancel: CancelToken,
+        is_ready: Callable[[BatchObject], bool] = lambda each: True,
+    ) -> None:
         """Run objects that are new, or have changed; the rest of the outcomes stays.
+
+        is_ready: asked when an object's turn has come; it is passed over where not.
 
         Raises:
             Cancelled: `cancel` was set; everything finished so far is kept.
@@ -103,6 +110,8 @@ class BatchRun:
         task, total = Task("batch", silent, cancel), len(objects)
         for number, each in enumerate(objects, start=1):
             task.check()
+            if not is_ready(each):
+                continue
             self._tell(Started(object=each.name, number=number, total=total, photos=each.photos))
             outcome = self._run_one(each)
             self._outcomes[each.name] = outcome

@@ -35,32 +35,43 @@ class Watcher:
     def __init__(self, settle_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """settle_seconds: files must stay as they are for so long."""
         self._settle_seconds, self._clock = settle_seconds, clock
-        self._seen: dict[Path, tuple[_State, float]] = {}
-        self._run: dict[Path, _State] = {}
+        self._sources: Mapping[str, Path] = {}
+        self._seen: dict[str, tuple[_State, float]] = {}
+        self._run: dict[str, _State] = {}
 
     def look(self, sources: Mapping[str, Path]) -> tuple[list[str], list[str]]:
         """Look at the files of objects: names of those to run, and of those that still change.
 
         An object is to be run when it has files, they have been the same for long enough, and they
-        are not those of its last run. Which ones are named first counts as run from then on; what
-        changes during the run shows at the next look.
+        are not those of its last run.
         """
-        due, changing = [], []
+        self._sources, now = sources, self._clock()
+        due: list[str] = []
+        changing: list[str] = []
         for name, source in sources.items():
-            state, now = _state_of(source), self._clock()
-            before, since = self._seen.get(source, (None, now))
+            state = _state_of(source)
+            before, since = self._seen.get(name, (None, now))
             if state != before:
                 since = now
-            self._seen[source] = state, since
-            if not state.files or state == self._run.get(source):
+            self._seen[name] = state, since
+            if not state.files or state == self._run.get(name):
                 continue
             patience = PATIENCE if state.looks_half_copied else 1
-            if now - since >= self._settle_seconds * patience:
-                self._run[source] = state
-                due.append(name)
-            else:
-                changing.append(name)
+            settled = now - since >= self._settle_seconds * patience
+            (due if settled else changing).append(name)
         return due, changing
+
+    def claim(self, name: str) -> bool:
+        """Count an object as run with its files as they are, unless they changed since the look.
+
+        Others may have run for hours in between. What changes during its own run shows at the next
+        look.
+        """
+        state = _state_of(self._sources[name])
+        if state != self._seen[name][0]:
+            return False
+        self._run[name] = state
+        return True
 
 
 def _state_of(source: Path) -> _State:

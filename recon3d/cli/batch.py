@@ -137,6 +137,7 @@ class Batch(MeshSettings):
             batch.run(
                 [look_at(name, sources[name], self.intrinsics, _logger.warning) for name in due],
                 cancel,
+                is_ready=lambda each: watcher.claim(each.name),
             )
             if not (due or changing or idle):
                 text = f"Watching {self.parent} for new photos; Ctrl-C ends."
