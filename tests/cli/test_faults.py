@@ -18,7 +18,7 @@ import pytest
 from recon3d.cli import main
 from recon3d.cli.exit_codes import CANCELLED
 from recon3d.cli.perform import perform
-from recon3d.cli.supervisor import Ending, run_apart
+from recon3d.cli.supervisor import Ending, run_apart, why_it_died
 from recon3d.run.task import CancelToken
 
 ROOT = Path(__file__).resolve().parents[2]
