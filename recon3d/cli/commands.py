@@ -6,14 +6,15 @@ import argparse
 import inspect
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args
+from typing import Annotated, Any, Union, get_args
 
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
 from tyro.extras import subcommand_type_from_defaults
 
+from recon3d.cli.batch import Batch
 from recon3d.cli.calibrate import Calibrate
 from recon3d.cli.cameras import Undistort, intrinsics_group
 from recon3d.cli.display import Display
@@ -23,9 +24,10 @@ from recon3d.cli.gui import Gui
 from recon3d.cli.mesh_info import MeshInfo
 from recon3d.cli.models import models_group
 from recon3d.cli.options import (
-    NO_DEFAULT,
     Command,
     Computation,
+    DepthSettings,
+    MeshSettings,
     OptionalPath,
     PhotoCommand,
     Settings,
@@ -39,29 +41,15 @@ from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.export.export import Outputs
 from recon3d.results import Until
 from recon3d.run.task import CancelToken
-from recon3d.surface.fuse import SurfaceKind
-from recon3d.surface.mesh import Crop
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthCommand(PhotoCommand):
+class DepthCommand(DepthSettings, PhotoCommand):
     """A run that estimates depth."""
 
-    depth_model: Annotated[str | None, NO_DEFAULT] = None
-    """Short for --depth.model: a depth estimator, a network on the hub (owner/name), a folder with
-    one, or A+B; `recon3d models` lists them."""
-
-    @property
-    def effective(self) -> Config:
-        """The settings with --depth-model."""
-        config = super().effective
-        if self.depth_model is None:
-            return config
-        return replace(config, depth=replace(config.depth, model=self.depth_model))
-
 
 @dataclass(frozen=True, kw_only=True)
-class Mesh(DepthCommand):
+class Mesh(MeshSettings, DepthCommand):
     """Turn photos into a mesh.
 
     recon3d mesh imgs/ --intrinsics K.json -o scene.ply; a single photo becomes a relief.
@@ -82,31 +70,6 @@ class Mesh(DepthCommand):
     them in Blender."""
     report: OptionalPath = None
     """Where to write a copy of the report (.html); one always lies in the workspace."""
-    surface: Annotated[SurfaceKind | None, NO_DEFAULT] = None
-    """Short for --fuse.surface: auto closes holes that no camera looked through, seen leaves out
-    all that was not seen, tsdf closes only small holes, poisson closes everything."""
-    faces: Annotated[int | None, NO_DEFAULT] = None
-    """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
-    lod: Annotated[int | None, NO_DEFAULT] = None
-    """Short for --levels.count: also write scene_lod1.ply and so on, up to this many meshes, each
-    with a quarter of the faces."""
-    bake: Annotated[Literal["normal", "ao", "normal,ao"] | None, NO_DEFAULT] = None
-    """Short for --bake.normal and --bake.ao: maps that let few --faces look like many, in .glb and
-    beside .obj."""
-    watertight: bool = False
-    """Short for --solid.watertight: make a closed solid, for 3D printing; -o scene.3mf or .stl."""
-    base: Annotated[Literal["ground", "plate"] | None, NO_DEFAULT] = None
-    """Short for --watertight --solid.base: stand the solid flat on the ground, or on a plate."""
-    crop: Annotated[Crop | None, NO_DEFAULT] = None
-    """Short for --mesh.crop: keep only a box, xmin ymin zmin xmax ymax zmax in the exported model
-    (the z-up formats)."""
-    no_texture: bool = False
-    """Leave .glb, .obj and .usdz with the colours of their vertices."""
-
-    @property
-    def until(self) -> Until | None:
-        """Last stage to run; None: as far as the outputs need."""
-        return Until.MESH if self.no_texture else None
 
     @property
     def outputs(self) -> Outputs:
@@ -120,27 +83,6 @@ class Mesh(DepthCommand):
             blender=self.blender,
             report=self.report,
         )
-
-    @property
-    def effective(self) -> Config:
-        """The settings with the short options above."""
-        config = super().effective
-        if self.surface is not None:
-            config = replace(config, fuse=replace(config.fuse, surface=self.surface))
-        if self.faces is not None:
-            config = replace(config, mesh=replace(config.mesh, faces=self.faces))
-        if self.crop is not None:
-            config = replace(config, mesh=replace(config.mesh, crop=self.crop))
-        if self.watertight or self.base is not None:
-            config = replace(config, solid=replace(config.solid, watertight=True))
-        if self.base is not None:
-            config = replace(config, solid=replace(config.solid, base=self.base))
-        if self.bake is not None:
-            kinds = {kind: True for kind in self.bake.split(",")}
-            config = replace(config, bake=replace(config.bake, **kinds))
-        if self.lod is not None:
-            config = replace(config, levels=replace(config.levels, count=self.lod))
-        return config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,6 +244,7 @@ def parse(arguments: Sequence[str]) -> Command:
     base = _base_settings(arguments)
     defaults: dict[str, Command] = {
         "mesh": Mesh(photos=tyro.MISSING, settings=base),
+        "batch": Batch(parent=tyro.MISSING, settings=base),
         "gui": Gui(),
         "poses": Poses(photos=tyro.MISSING, settings=base),
         "depth": Depth(photos=tyro.MISSING, settings=base),

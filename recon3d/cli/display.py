@@ -88,6 +88,12 @@ class Display:
         if level in ("error", "critical"):
             self._errors.print(printable_lines(message), markup=False, highlight=False)
 
+    def announce(self, event: str, content: Mapping[str, Any], text: str, place: str = "") -> None:
+        """Show where work of several parts has come: `content` to programs, `text` to people.
+
+        place: What stands before the stages of the part that follows, such as "2/5 vase".
+        """
+
     def result(self, content: Mapping[str, Any], text: str) -> None:
         """Show the outcome: `content` to programs, `text` to people."""
 
@@ -122,6 +128,10 @@ class PlainLines(Display):
     @override
     def log(self, level: str, message: str) -> None:
         self._line(message if level in ("info", "debug") else f"{level.capitalize()}: {message}")
+
+    @override
+    def announce(self, event: str, content: Mapping[str, Any], text: str, place: str = "") -> None:
+        self._line(text)
 
     @override
     def result(self, content: Mapping[str, Any], text: str) -> None:
@@ -160,6 +170,7 @@ class ProgressBar(PlainLines):
             transient=True,
         )
         self._stage = ""
+        self._place = ""
         self._task: TaskID | None = None
         self._bar.start()
 
@@ -181,6 +192,12 @@ class ProgressBar(PlainLines):
                 super().__call__(event)
 
     @override
+    def announce(self, event: str, content: Mapping[str, Any], text: str, place: str = "") -> None:
+        self._remove()
+        self._place = f"{printable(place)}: " if place else ""
+        super().announce(event, content, text)
+
+    @override
     def close(self) -> None:
         self._remove()
         self._bar.stop()
@@ -188,7 +205,7 @@ class ProgressBar(PlainLines):
     def _restart(self, stage: str) -> None:
         self._remove()
         self._stage = stage
-        self._task = self._bar.add_task(_title(stage), total=None, note="")
+        self._task = self._bar.add_task(self._place + _title(stage), total=None, note="")
 
     def _remove(self) -> None:
         if self._task is not None:
@@ -203,6 +220,10 @@ class JsonLines(Display):
     def __call__(self, event: Event) -> None:
         fields = dataclasses.asdict(event)
         self._write({"event": fields.pop("kind"), **fields})
+
+    @override
+    def announce(self, event: str, content: Mapping[str, Any], text: str, place: str = "") -> None:
+        self._write({"event": event, **content})
 
     @override
     def log(self, level: str, message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction, arg
@@ -18,6 +18,8 @@ from recon3d.export.export import Outputs
 from recon3d.results import Components, Inputs, Until
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken
+from recon3d.surface.fuse import SurfaceKind
+from recon3d.surface.mesh import Crop
 
 NO_DEFAULT = arg(help_behavior_hint="")
 OptionalPath = Annotated[Path | None, NO_DEFAULT]
@@ -106,7 +108,106 @@ class Computation(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoCommand(Computation):
+class ShortSettings(Computation):
+    """Short options for settings of any photos."""
+
+    depth_unit: Annotated[float | None, NO_DEFAULT] = None
+    """Short for --ingest.depth-unit: metres of one grey level of the depth maps, 0.001 unless told;
+    0.0002 for TUM's."""
+    orientation: Annotated[DescribedPixels | None, NO_DEFAULT] = None
+    """Short for --ingest.orientation: which pixels your cameras, masks, depth maps and marks are
+    for where EXIF turns a photo, stored or upright; auto goes by their size."""
+    marker_size: Annotated[float | None, NO_DEFAULT] = None
+    """Short for --frame.marker-size: edge in metres of ArUco or AprilTag markers in the scene."""
+    up: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --frame.up: auto, none, or an axis of your poses such as +z (write --up=-y)."""
+
+    @property
+    def effective(self) -> Config:
+        """The settings after the command's short options."""
+        ingest, frame = self.settings.ingest, self.settings.frame
+        if self.depth_unit is not None:
+            ingest = replace(ingest, depth_unit=self.depth_unit)
+        if self.orientation is not None:
+            ingest = replace(ingest, orientation=self.orientation)
+        if self.marker_size is not None:
+            frame = replace(frame, marker_size=self.marker_size)
+        if self.up is not None:
+            frame = replace(frame, up=self.up)
+        return replace(self.settings, ingest=ingest, frame=frame)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthSettings(ShortSettings):
+    """Short options for settings of depth."""
+
+    depth_model: Annotated[str | None, NO_DEFAULT] = None
+    """Short for --depth.model: a depth estimator, a network on the hub (owner/name), a folder with
+    one, or A+B; `recon3d models` lists them."""
+
+    @property
+    def effective(self) -> Config:
+        """The settings with --depth-model."""
+        config = super().effective
+        if self.depth_model is None:
+            return config
+        return replace(config, depth=replace(config.depth, model=self.depth_model))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshSettings(DepthSettings):
+    """Short options for settings of meshes."""
+
+    surface: Annotated[SurfaceKind | None, NO_DEFAULT] = None
+    """Short for --fuse.surface: auto closes holes that no camera looked through, seen leaves out
+    all that was not seen, tsdf closes only small holes, poisson closes everything."""
+    faces: Annotated[int | None, NO_DEFAULT] = None
+    """Short for --mesh.faces: at most this many triangles; 0 keeps all."""
+    lod: Annotated[int | None, NO_DEFAULT] = None
+    """Short for --levels.count: also write scene_lod1.ply and so on, up to this many meshes, each
+    with a quarter of the faces."""
+    bake: Annotated[Literal["normal", "ao", "normal,ao"] | None, NO_DEFAULT] = None
+    """Short for --bake.normal and --bake.ao: maps that let few --faces look like many, in .glb and
+    beside .obj."""
+    watertight: bool = False
+    """Short for --solid.watertight: make a closed solid, for 3D printing; -o scene.3mf or .stl."""
+    base: Annotated[Literal["ground", "plate"] | None, NO_DEFAULT] = None
+    """Short for --watertight --solid.base: stand the solid flat on the ground, or on a plate."""
+    crop: Annotated[Crop | None, NO_DEFAULT] = None
+    """Short for --mesh.crop: keep only a box, xmin ymin zmin xmax ymax zmax in the exported model
+    (the z-up formats)."""
+    no_texture: bool = False
+    """Leave .glb, .obj and .usdz with the colours of their vertices."""
+
+    @property
+    def until(self) -> Until | None:
+        """Last stage to run; None: as far as the outputs need."""
+        return Until.MESH if self.no_texture else None
+
+    @property
+    def effective(self) -> Config:
+        """The settings with the short options above."""
+        config = super().effective
+        if self.surface is not None:
+            config = replace(config, fuse=replace(config.fuse, surface=self.surface))
+        if self.faces is not None:
+            config = replace(config, mesh=replace(config.mesh, faces=self.faces))
+        if self.crop is not None:
+            config = replace(config, mesh=replace(config.mesh, crop=self.crop))
+        if self.watertight or self.base is not None:
+            config = replace(config, solid=replace(config.solid, watertight=True))
+        if self.base is not None:
+            config = replace(config, solid=replace(config.solid, base=self.base))
+        if self.bake is not None:
+            kinds = {kind: True for kind in self.bake.split(",")}
+            config = replace(config, bake=replace(config.bake, **kinds))
+        if self.lod is not None:
+            config = replace(config, levels=replace(config.levels, count=self.lod))
+        return config
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoCommand(ShortSettings):
     """A run of the pipeline, or of its first stages."""
 
     photos: Annotated[Positional[tuple[Path, ...]], arg(metavar="PHOTOS", help_behavior_hint="")]
@@ -124,17 +225,9 @@ class PhotoCommand(Computation):
     """Folder of masks named like the photos, white = keep."""
     depth: OptionalPath = None
     """Folder of a depth camera's maps, named like the photos; needs --poses and --intrinsics."""
-    depth_unit: Annotated[float | None, NO_DEFAULT] = None
-    """Short for --ingest.depth-unit: metres of one grey level of the depth maps, 0.001 unless told;
-    0.0002 for TUM's."""
-    orientation: Annotated[DescribedPixels | None, NO_DEFAULT] = None
-    """Short for --ingest.orientation: which pixels your cameras, masks, depth maps and marks are
-    for where EXIF turns a photo, stored or upright; auto goes by their size."""
     scale: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TEXT")] = ()
     """A known distance: two pixels of your photos and the metres between them, for example
     "a.jpg:812,440 a.jpg:1210,455 = 0.42"; may be given several times. --frame.scale says more."""
-    marker_size: Annotated[float | None, NO_DEFAULT] = None
-    """Short for --frame.marker-size: edge in metres of ArUco or AprilTag markers in the scene."""
     gcp: OptionalPath = None
     """Ground control points, which say where the model lies, how large it is and what is up: a
     table with the columns name,E,N,H[,accuracy] and their marks in photos (photo,x,y), or
@@ -145,8 +238,6 @@ class PhotoCommand(Computation):
     """A ground control point to measure and not to use; may be given several times."""
     crs: Annotated[str | None, NO_DEFAULT] = None
     """Short for --export.crs: coordinate reference system of .las and .laz, such as EPSG:25832."""
-    up: Annotated[str | None, NO_DEFAULT] = None
-    """Short for --frame.up: auto, none, or an axis of your poses such as +z (write --up=-y)."""
     components: Components = "largest"
     """Photos of things that do not hang together, such as two rooms, are several scenes: make a
     model of the largest only, or of all (scene_2.ply beside scene.ply, and so on)."""
@@ -187,24 +278,15 @@ class PhotoCommand(Computation):
     @property
     def effective(self) -> Config:
         """The settings after the command's short options."""
-        ingest, frame = self.settings.ingest, self.settings.frame
-        control = self.settings.control
+        config = super().effective
         if self.check:
-            control = replace(control, check=",".join(self.check))
-        if self.depth_unit is not None:
-            ingest = replace(ingest, depth_unit=self.depth_unit)
-        if self.orientation is not None:
-            ingest = replace(ingest, orientation=self.orientation)
+            control = replace(config.control, check=",".join(self.check))
+            config = replace(config, control=control)
         if self.scale:
-            frame = replace(frame, scale="; ".join(self.scale))
-        if self.marker_size is not None:
-            frame = replace(frame, marker_size=self.marker_size)
-        if self.up is not None:
-            frame = replace(frame, up=self.up)
-        export = self.settings.export
+            config = replace(config, frame=replace(config.frame, scale="; ".join(self.scale)))
         if self.crs is not None:
-            export = replace(export, crs=self.crs)
-        return replace(self.settings, ingest=ingest, control=control, frame=frame, export=export)
+            config = replace(config, export=replace(config.export, crs=self.crs))
+        return config
 
     @property
     def workspace_folder(self) -> Path:

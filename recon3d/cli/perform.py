@@ -24,24 +24,29 @@ if TYPE_CHECKING:
 def perform(command: Command, cancel: CancelToken) -> int:
     """Run a command and return its exit code; nothing is raised."""
     try:
-        with make_display(command.style) as display, _logging_to(display):
+        with make_display(command.style) as display, logging_to(display):
             command.run(display, cancel)
     except Cancelled:
         return CANCELLED
-    except ReconError as error:
-        tell_error(command.style, error)
-        return FAILED
     except BrokenPipeError:
         reader_left()
         return FAILED
     except Exception as error:
-        place = command.log_folder
-        fault = fault_of_the_machine(error, place or Path.cwd())
-        tell_error(command.style, fault or _unexpected(error, place))
-        if command.style == "verbose":
+        tell_error(command.style, told(error, command.log_folder))
+        if command.style == "verbose" and not isinstance(error, ReconError):
             traceback.print_exc()
         return FAILED
     return DONE
+
+
+def told(error: Exception, folder: Path | None) -> ReconError:
+    """Any error as one for a person.
+
+    folder: where the work was writing; a log of what nobody has foreseen goes there.
+    """
+    if isinstance(error, ReconError):
+        return error
+    return fault_of_the_machine(error, folder or Path.cwd()) or _unexpected(error, folder)
 
 
 def _unexpected(error: Exception, folder: Path | None) -> ReconError:
@@ -60,7 +65,8 @@ def _unexpected(error: Exception, folder: Path | None) -> ReconError:
 
 
 @contextlib.contextmanager
-def _logging_to(display: Display) -> Iterator[None]:
+def logging_to(display: Display) -> Iterator[None]:
+    """Show what our rooms log, and warnings of libraries; theirs in full with --verbose only."""
     handler = _DisplayHandler(display)
     ours, root = logging.getLogger("recon3d"), logging.getLogger()
     # Other libraries' loggers are for debugging; a handler on the root keeps them off stderr.

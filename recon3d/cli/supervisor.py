@@ -20,10 +20,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import FrameType, MappingProxyType
 
 import psutil
 
+from recon3d.core.errors import ReconError, not_enough_memory
+from recon3d.run.device import is_address_space_limited
+from recon3d.run.files import full_place, no_space
 from recon3d.run.task import CancelToken
 
 GRACE_SECONDS = 1.0
@@ -75,8 +79,7 @@ def run_apart(
         with suppress(OSError):  # read as soon as the process has started
             ours.send("stop")
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling_signals(stop):
         # A library reads its variables when the process starts; a child inherits them from here.
         with _environment(environment), _ctrl_c_held_back():
             process.start()
@@ -86,10 +89,51 @@ def run_apart(
             process.join(0.1)
             if time.monotonic() > end_at:
                 _kill(process.pid)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return Ending(process.exitcode, end_at < math.inf)
+
+
+def why_it_died(ending: Ending, place: Path) -> ReconError:
+    """The error for a person, of work that ended without a word.
+
+    place: where it was writing.
+    """
+    full = full_place(place)
+    if full:  # libraries that cannot write end the process
+        return no_space(full)
+    if ending.exitcode == -getattr(signal, "SIGKILL", 9):
+        return ReconError(
+            "The operating system ended the run, most likely because memory ran out.",
+            hint="Close other programs, or use --preset draft or a smaller --memory-gib. What was "
+            "finished is kept; the same command goes on from there.",
+        )
+    if is_address_space_limited():
+        return not_enough_memory("go on")
+    return ReconError(
+        f"A library crashed (exit code {ending.exitcode}).",
+        hint="Run the same command again: it goes on from where it was. If it crashes again, "
+        "please report it together with what `recon3d doctor` says.",
+    )
+
+
+@contextmanager
+def cancelling(cancel: CancelToken) -> Iterator[None]:
+    """Set the token at SIGINT or SIGTERM, for light work that looks at it often."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        cancel.cancel()
+
+    with _handling_signals(stop):
+        yield
+
+
+@contextmanager
+def _handling_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, each in before.items():
+            signal.signal(number, each)
 
 
 @contextmanager

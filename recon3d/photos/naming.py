@@ -30,6 +30,11 @@ OTHER_PICTURE_SUFFIXES = frozenset({
     ".psd", ".psb", ".xcf", ".kra", ".jxl", ".exr", ".hdr", ".tga", ".svg", ".eps",
 })  # fmt: skip
 """Pictures that nothing here reads; whoever gives them learns it by name."""
+CAMERA_FILE_NAMES = (
+    "K.json", "K.txt", "K.yaml", "intrinsics.json", "intrinsics.txt", "intrinsics.yaml",
+    "cameras.txt",
+)  # fmt: skip
+"""What a camera file beside photos is called, where nobody names it; the first counts."""
 
 _SUFFIXES = PHOTO_SUFFIXES | {".txt", ".json"}
 _ROLES = {

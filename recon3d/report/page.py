@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,3 +140,15 @@ def _seconds(value: float) -> str:
         return f"{value:.1f}\u202fs"
     minutes, seconds = divmod(round(value), 60)
     return f"{minutes}\u202fmin {seconds}\u202fs"
+
+
+def first_still(page: Path) -> str:
+    """The first picture of the mesh in a report, as a data URI; empty where it shows none."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+    found = re.search(
+        r'<div class="card stills">\s*<img src="(data:image/jpeg;base64,[^"]+)"', text
+    )
+    return found[1] if found else ""

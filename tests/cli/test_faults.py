@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from recon3d.cli import main
-from recon3d.cli.dispatch import why_it_died
 from recon3d.cli.exit_codes import CANCELLED
 from recon3d.cli.perform import perform
-from recon3d.cli.supervisor import Ending, run_apart
+from recon3d.cli.supervisor import Ending, run_apart, why_it_died
 from recon3d.run.task import CancelToken
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,12 +141,12 @@ def test_too_little_address_space_at_the_start_is_called_that(kib: int, tmp_path
 
 
 def test_a_crash_on_a_full_disk_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    command: Any = SimpleNamespace(log_folder=Path("w.recon3d"))
+    workspace = Path("w.recon3d")
     crash = Ending(-signal.SIGABRT, asked=False)
     monkeypatch.setattr("recon3d.run.files.free_bytes", lambda place: 1000)
-    assert "w.recon3d: the disk is full" in str(why_it_died(command, crash))
+    assert "w.recon3d: the disk is full" in str(why_it_died(crash, workspace))
     monkeypatch.setattr("recon3d.run.files.free_bytes", lambda place: 1e12)
-    assert "crashed" in str(why_it_died(command, crash))
+    assert "crashed" in str(why_it_died(crash, workspace))
 
 
 # Ctrl-C while the process of the work starts

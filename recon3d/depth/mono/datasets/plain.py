@@ -16,12 +16,11 @@ from recon3d.core.errors import InputError
 from recon3d.depth.mono.datasets.files import frame_of, photos_in, read_depth, read_rgb
 from recon3d.depth.mono.frames import Frame, FrameSet
 from recon3d.photos.intrinsics import read_camera_file
-from recon3d.photos.naming import match_by_name
+from recon3d.photos.naming import CAMERA_FILE_NAMES, match_by_name
 
 _log = logging.getLogger(__name__)
 
 _PHOTO_FOLDERS = ("rgb", "images", "image", "color", "colour")
-_CAMERA_FILES = ("K.json", "K.txt", "intrinsics.json", "intrinsics.txt", "K.yaml", "cameras.txt")
 
 
 def find_plain(folder: Path) -> FrameSet | None:
@@ -58,7 +57,7 @@ def find_plain(folder: Path) -> FrameSet | None:
 
 def _camera_reader(folder: Path) -> Callable[[str, int, int], PinholeCamera | None]:
     """The camera of a photo by its name, width and height."""
-    path = next((folder / name for name in _CAMERA_FILES if (folder / name).is_file()), None)
+    path = next((folder / name for name in CAMERA_FILE_NAMES if (folder / name).is_file()), None)
     if path is None:
         _log.warning("%s has no K.json or K.txt: a view of 60 degrees is assumed", folder)
         return lambda name, width_px, height_px: None
