@@ -109,6 +109,7 @@ def test_a_run_without_a_surface_cannot_be_shared(tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_becomes_an_orthophoto_and_a_cloud_without_a_place_on_earth(
     finished: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,6 +190,7 @@ def test_another_scale_and_crop_need_no_photo_and_are_what_a_whole_run_would_mak
     assert {stage.stage for stage in back.stages} & set(ADJUSTED) == {"texture", "frame"}
 
 
+@pytest.mark.slow
 def test_a_finished_run_becomes_a_solid_and_a_mesh_again(tmp_path: Path) -> None:
     workspace = run(tmp_path)
     reached = {made.stage: made.folder for made in reopen(workspace).stages}
@@ -267,6 +269,7 @@ def test_any_run_is_gathered_from_the_folders_of_its_stages(finished: Path) -> N
         gather(finished, {"mesh": finished / "mesh" / "0123456789abcdef"})
 
 
+@pytest.mark.slow
 def test_a_mesh_of_ones_own_is_painted_and_the_run_stays(tmp_path: Path) -> None:
     workspace = run(tmp_path)
     before = reopen(workspace)
@@ -294,6 +297,7 @@ def test_a_mesh_of_ones_own_is_painted_and_the_run_stays(tmp_path: Path) -> None
         paint(model, workspace, outputs=Outputs(meshes=(model,)))
 
 
+@pytest.mark.slow
 def test_maps_are_kept_with_the_run_and_written_again(tmp_path: Path) -> None:
     run(tmp_path)
     inputs = Inputs(photos=tmp_path / "photos/ü.png", sensor_depth=tmp_path / "depth")

@@ -92,6 +92,7 @@ def test_three_cameras_are_found_where_they_stand(three: Seen) -> None:
     assert rig.cameras[0].baseline == rig.cameras[0].baseline_std == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_never_sees_what_the_first_sees_is_reached_over_others() -> None:
     shots = shoot(CHAIN, 40, np.random.default_rng(5), NOISE_PX)
     cameras = shots.calibrated()

@@ -276,6 +276,7 @@ def trained(folder: Path, stop_at: int = -1) -> dict[str, torch.Tensor]:
     return {**content["model"], **{f"mean {k}": v for k, v in content["mean_model"].items()}}
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     straight = trained(tmp_path / "straight")
     resumed = trained(tmp_path / "resumed", stop_at=5)

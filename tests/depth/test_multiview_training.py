@@ -166,6 +166,7 @@ def test_training_starts_from_given_weights_and_remembers_which(
         read_start(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_a_few_seconds_end_in_time_with_weights_that_can_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

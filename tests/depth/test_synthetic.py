@@ -135,6 +135,7 @@ def test_a_gpu_sees_the_same_depth_as_a_cpu() -> None:
     assert faulty.shape == clean.shape
 
 
+@pytest.mark.slow
 def test_a_seed_is_a_scene() -> None:
     first, again, other = (
         render_scene(seed, width_px=64, height_px=48, views=2) for seed in (5, 5, 6)

@@ -231,6 +231,7 @@ def test_an_unreadable_file_gets_a_verdict(imgs: Path, out: Path) -> None:
     assert list(reasons(make_image_set(imgs, out))) == ["b.jpg"]
 
 
+@pytest.mark.slow
 def test_the_real_kitchen_keeps_nearly_all_its_photos(real_photos: Path, out: Path) -> None:
     image_set = make_image_set(
         real_photos / "kitchen_rgbd", out, depth=real_photos / "kitchen_rgbd"

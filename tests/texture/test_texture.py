@@ -176,6 +176,7 @@ def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
     assert np.abs(found - true).mean() < 1.5
 
 
+@pytest.mark.slow
 def test_a_page_too_small_for_all_charts_grows_and_says_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     crumpled = grid(64, lambda x, y: rng.uniform(-0.2, 0.2, x.shape))
