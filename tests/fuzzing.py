@@ -279,6 +279,26 @@ def read_meshes(folder: Path) -> None:
     _every(folder.iterdir(), lambda p: p.suffix in SUFFIXES and survey(read_foreign_mesh(p)))
 
 
+def ground_control(folder: Path) -> None:
+    points = (
+        "name;E;N;H;accuracy\nP1;689123,45;5335123,4;521,3;0,02\nP2;689150,1;5335101;523;0,03\n"
+    )
+    (folder / "points.csv").write_text(points, encoding="utf-8")
+    marks = "name,photo,x,y\nP1,a.jpg,12.5,30\nP1,b.jpg,14,31.5\nP2,a.jpg,40,20\n"
+    (folder / "marks.csv").write_text(marks, encoding="utf-8")
+    rows = "47.1 8.2 521.3 12.5 30 a.jpg P1\n47.1001 8.2003 523 40 20 b.jpg P2\n"
+    (folder / "gcp_list.txt").write_text(f"EPSG:4326\n{rows}", encoding="utf-8")
+    (folder / "utm.txt").write_text(f"WGS84 UTM 32N\n{rows}", encoding="utf-8")
+
+
+def read_control(folder: Path) -> None:
+    from recon3d.georef.control.files import read_ground_control
+
+    with suppress(ReconError):
+        read_ground_control(folder / "points.csv", folder / "marks.csv")
+    _every(folder.glob("*.txt"), read_ground_control)
+
+
 def read_settings(folder: Path) -> None:
     from recon3d.config import read_config
 
@@ -340,6 +360,7 @@ READERS = {
     "transforms.json": Reader(transforms, read_pose_folder),
     "COLMAP text": Reader(lambda folder: colmap(folder, ".txt"), read_pose_folder),
     "COLMAP binary": Reader(lambda folder: colmap(folder, ".bin"), read_pose_folder),
+    "ground control": Reader(ground_control, read_control),
     "mesh-info": Reader(meshes, read_meshes),
     "TOML": Reader(settings, read_settings),
     ".r3d": Reader(projects, read_projects),
