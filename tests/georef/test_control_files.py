@@ -140,3 +140,10 @@ def test_any_text_is_read_or_refused(text: str, tmp_path_factory: pytest.TempPat
     path.write_text(text)
     with suppress(ReconError):
         read_ground_control(path)
+
+
+@pytest.mark.parametrize("length", [100_000, 200_000])
+def test_brackets_that_never_end_are_refused_at_once(tmp_path: Path, length: int) -> None:
+    # Found by tests/fuzzing.py: twice as many took four times as long, 20,000 thirteen seconds.
+    with pytest.raises(UnreadableTableError):
+        read(tmp_path, f"name,E,N,H\nP1,1,2,3\nP2,4 {'[' * length},5,6\n")

@@ -16,7 +16,8 @@ _MAX_BYTES = 16 << 20
 _DELIMITERS = ("\t", ";", ",", " ")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _PERHAPS_THOUSANDS = re.compile(r"[+-]?\d{1,3},\d{3}")
-_UNIT = re.compile(r"\[.*?\]|\(.*?\)")
+# No bracket within brackets: what never ends would be looked through from each of them.
+_UNIT = re.compile(r"\[[^\[\]]*\]|\([^()]*\)")
 _ROWS_ASKED = 50
 
 
