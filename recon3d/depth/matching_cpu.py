@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recon3d.depth.matching import Matcher
 from recon3d.depth.warp import SourceView
-from recon3d.run.compiled import compiled_in_any_order
+from recon3d.run.compiled import compiled
 
 
 class CpuMatcher(Matcher):
@@ -53,7 +53,7 @@ class CpuMatcher(Matcher):
         return torch.from_numpy(cost)
 
 
-@compiled_in_any_order
+@compiled
 def _look_up(source, start, stride, height, width, m, y, inverse_depth, u, v, row):
     """Grey of a source, 0 outside of it, at a row of reference pixels at inverse depths."""
     down = np.float32(y + 0.5)
@@ -80,7 +80,7 @@ def _look_up(source, start, stride, height, width, m, y, inverse_depth, u, v, ro
         row[x] = upper + at_v * (lower - upper)
 
 
-@compiled_in_any_order
+@compiled
 def _window_sums(columns, radius, sums):
     """Sums over the columns around each; beyond the ends those repeat."""
     width = len(sums)
@@ -96,7 +96,7 @@ def _window_sums(columns, radius, sums):
             sums[x] += shifted[x]
 
 
-@compiled_in_any_order
+@compiled
 def _matching_cost(
     reference, mean, inverse_deviation, packed, starts, sizes, source_from_px, inverse_depth,
     radius, noise_variance, drop, cost,
