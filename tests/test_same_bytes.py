@@ -180,3 +180,18 @@ def test_two_runs_write_the_same_files_whatever_the_threads_the_folder_and_the_o
         written.append({path.name: path.read_bytes() for path in every})
     for name, content in written[0].items():
         assert content == written[1][name], name
+
+
+@pytest.mark.slow
+def test_the_first_run_after_an_installation_writes_what_all_others_do(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parent.parent
+    photos = [str(path) for path in sorted((root / "examples" / "photos").glob("*.jpg"))[:6]]
+    # Nothing is compiled yet.
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+    written = []
+    for name in ("first.ply", "second.ply"):
+        command = [sys.executable, "-m", "recon3d", "mesh", *photos, "-o", str(tmp_path / name)]
+        command += ["--depth.resolution-px", "320", "--faces", "20000", "--quiet"]
+        subprocess.run(command, check=True, env=environment, cwd=tmp_path)
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from recon3d.depth.patchmatch.kernel_types import WORST
-from recon3d.run.compiled import compiled, compiled_in_any_order
+from recon3d.run.compiled import compiled
 
 _SIDE = 6
 """Samples across a window, every second pixel: 11 pixels."""
@@ -35,7 +35,7 @@ _TURN = 0.02
 _TILT = 0.5
 
 
-@compiled_in_any_order
+@compiled
 def _window(reference, x, y, edge, weights, deviations):
     """Weights of the samples around a pixel, and weighted differences of their grey from the mean.
 
@@ -63,13 +63,10 @@ def _window(reference, x, y, edge, weights, deviations):
     return max(second / total - mean * mean, np.float32(0)), total
 
 
-@compiled_in_any_order
+@compiled
 def _sums(source, stride, height, width, u, v, u_right, u_down, v_right, v_down, weights,
           deviations):  # fmt: skip
-    """Weighted sums of a source's grey, its square and its product with the reference's.
-
-    One flat loop over float32 alone: the compiler then takes eight samples at once.
-    """
+    """Weighted sums of a source's grey, its square and its product with the reference's."""
     last_u, last_v = width - np.float32(1.001), height - np.float32(1.001)
     first, second, both = np.float32(0), np.float32(0), np.float32(0)
     one, zero = np.uintp(1), np.float32(0)

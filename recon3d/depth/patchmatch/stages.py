@@ -143,7 +143,7 @@ def _inside(
 PATCHMATCH = Stage(
     name="patchmatch",
     result="aligned",
-    version=1,
+    version=2,
     run=partial(search_unconfirmed, geometric=False),
     read=read_predictions,
     libraries=("numpy", "opencv", "scipy", "numba"),
