@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from recon3d.batch.jobs import Outcome
 from recon3d.run.files import atomic_path
+from recon3d.run.templates import page_template
 
 _COLUMNS = (
     "object", "status", "photos", "placed", "left_out", "triangles", "seconds", "warnings",
@@ -41,23 +42,13 @@ def write_page(target: Path, outcomes: Sequence[Outcome], waiting: Sequence[str]
     Raises:
         OutputError: it cannot be written.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        # Always: names and messages may hold markup.
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    template = page_template(
+        Path(__file__).with_name("page.html.j2"),
+        seconds=duration,
+        link=lambda path: quote(os.fsencode(_relative(path, target.parent))),
+        suffix=lambda path: Path(path).suffix.lstrip(".").upper(),
     )
-    environment.filters |= {
-        "count": lambda value: f"{value:,}".replace(",", "\u202f"),
-        "seconds": duration,
-        "link": lambda path: quote(os.fsencode(_relative(path, target.parent))),
-        "suffix": lambda path: Path(path).suffix.lstrip(".").upper(),
-    }
-    page = environment.get_template("page.html.j2").render(
+    page = template.render(
         outcomes=outcomes, waiting=waiting, failed=sum(each.failed for each in outcomes)
     )
     with atomic_path(target) as part:

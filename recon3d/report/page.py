@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from recon3d.report.camera_map import draw_map
 from recon3d.report.facts import Facts, Run, plain
 from recon3d.report.pictures import depth_previews, mesh_stills, thumbnails
+from recon3d.run.templates import page_template
 
 Grade = Literal["good", "fair", "poor", "failed", "stopped"]
 # A few unseen crevices are in every model.
@@ -30,24 +29,16 @@ class Judgement:
 
 def draw_page(run: Run, facts: Facts) -> str:
     """Fill the template; everything in it that came from files is escaped."""
-    environment = Environment(
-        # Always: file names and messages may hold markup.
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    template = page_template(
+        Path(__file__).with_name("page.html.j2"),
+        percent=lambda value: f"{100 * value:.0f}\u202f%",
+        gibibytes=lambda value: f"{value / 2**30:.1f}\u202fGiB",
+        seconds=_seconds,
+        length_in_units=lambda value: f"{value:.{2 if value < 1 else 1 if value < 100 else 0}f}",
     )
-    environment.filters |= {
-        "count": lambda value: f"{value:,}".replace(",", "\u202f"),
-        "percent": lambda value: f"{100 * value:.0f}\u202f%",
-        "gibibytes": lambda value: f"{value / 2**30:.1f}\u202fGiB",
-        "seconds": _seconds,
-        "length_in_units": lambda value: f"{value:.{2 if value < 1 else 1 if value < 100 else 0}f}",
-    }
     placed = run.posed if run.posed and run.posed.scene.views else None
     model = run.textured or run.mesh
-    return environment.get_template("page.html.j2").render(
+    return template.render(
         facts=facts,
         judgement=judge(facts),
         thumbnails=_by_plain_id(thumbnails(run.image_set.pictures)) if run.image_set else {},

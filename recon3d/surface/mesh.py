@@ -379,7 +379,12 @@ CLEAN_RELIEF = replace(CLEAN, run=_clean_relief)
 CROP_RELIEF = replace(CROP, run=_clean_part_of_relief)
 DETAIL_RELIEF = replace(DETAIL, run=_clean_relief)
 LIGHT = Stage(
-    name="light", result="mesh", version=1, run=lighten, read=read_mesh, libraries=("open3d",)
+    name="light",
+    result="mesh",
+    version=1,
+    run=lighten,
+    read=read_mesh,
+    libraries=("open3d", "scipy", "numba"),
 )
 CLEANING = (CLEAN, CROP, DETAIL)
 CLEANING_RELIEF = (CLEAN_RELIEF, CROP_RELIEF, DETAIL_RELIEF)

@@ -140,6 +140,9 @@ def test_only_what_is_even_unconfirmed_large_and_at_the_border_is_background() -
     assert things is not None
     assert not things[:25].any()
     assert things[40:].all()
+    # A depth camera has holes in walls as well.
+    measured = replace(posed, rgb={view.photo_id: rgb}, sensor_depth={view.photo_id: known})
+    assert shown(view, measured, depth) is None
     masked = replace(posed, rgb={view.photo_id: rgb}, masks={view.photo_id: ~patch})
     things = shown(view, masked, depth)
     assert things is not None

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recon3d.run.files import atomic_path
+from recon3d.run.templates import page_template
 
 BADGES = {"good": "trustworthy", "fair": "usable", "poor": "not yet"}
 _WORDS = {
@@ -24,16 +24,8 @@ def write_page(target: Path, template: str, parts: Mapping[str, object]) -> None
     Raises:
         OutputError: the place cannot be written.
     """
-    environment = Environment(
-        # Always: file names may hold markup.
-        autoescape=True,
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["strokes"] = _strokes
-    page = environment.get_template(template).render(parts)
+    filled = page_template(Path(__file__).with_name(template), strokes=_strokes)
+    page = filled.render(parts)
     with atomic_path(target) as part:
         # File names may hold bytes that are no text.
         part.write_bytes(page.encode("utf-8", "replace"))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recon3d.core.printable import printable
@@ -20,6 +19,7 @@ from recon3d.export.share.glb_files import check_stands_alone
 from recon3d.export.share.photos import small_photos
 from recon3d.export.share.three_js import LICENCE, three_js
 from recon3d.run.files import atomic_files
+from recon3d.run.templates import page_template
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("model", "orbit", "gestures", "cameras", "ruler", "viewer", "controls", "boot")
@@ -101,10 +101,6 @@ def _write(
 def _page(title: str) -> str:
     """All but scene and model; the title is escaped, and no script runs that is not ours."""
     library = three_js()
-    # Always: names of files may hold markup.
-    environment = Environment(
-        autoescape=True, loader=FileSystemLoader(_HERE), undefined=StrictUndefined
-    )
     style = _own("page.css")
     script = "\n".join(['"use strict";', *(_own(f"{name}.js") for name in _SCRIPTS)])
     policy = (
@@ -112,7 +108,7 @@ def _page(title: str) -> str:
         f"style-src {_digest(style)}; img-src data: blob:; connect-src blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return environment.get_template("page.html.j2").render(
+    return page_template(_HERE / "page.html.j2").render(
         title=printable(title),
         policy=policy,
         licence=Markup(LICENCE),

@@ -24,12 +24,12 @@ def shown(
     """Where a photo shows things, at any size; None = everywhere.
 
     Neither what its mask leaves out, nor the sky or a backdrop: an even part as far as the photo's
-    border, in which no depth was confirmed.
+    border, in which no depth was confirmed. What a depth camera has not seen may be anything.
     """
     import cv2
 
     mask, found = posed.masks.get(view.photo_id), depth.get(view.photo_id)
-    if found is None:
+    if found is None or posed.sensor_depth:
         return mask
     known = found.depth_z > 0
     size = known.shape[::-1]

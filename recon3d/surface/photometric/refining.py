@@ -79,7 +79,7 @@ def refine_by_photos(posed: PosedPhotos, mesh: Mesh, task: Task) -> Mesh:
         for _ in range(steps):
             move = _step(level, Mesh(vertices, mesh.faces), held, task)
             vertices = vertices + _without_folds(vertices, move, mesh.faces, first_normals)
-    vertices = _without_crossings(vertices, mesh)
+    vertices = _without_crossings(vertices, mesh, task)
     return replace(mesh, vertices=vertices.astype(mesh.vertices.dtype), normals=None)
 
 
@@ -202,7 +202,7 @@ def _without_folds(
 
 
 def _without_crossings(
-    vertices: Float64[np.ndarray, "v 3"], before: Mesh
+    vertices: Float64[np.ndarray, "v 3"], before: Mesh, task: Task
 ) -> Float64[np.ndarray, "v 3"]:
     """Vertices of faces that pass through others only since they moved go half of the way back.
 
@@ -210,6 +210,7 @@ def _without_crossings(
     """
     crossed = crossing_faces(before)
     for way_left in (0.5, 0.0):
+        task.check()
         now = crossing_faces(replace(before, vertices=vertices.astype(np.float32)))
         back = np.unique(before.faces[np.setdiff1d(now, crossed)])
         vertices[back] = before.vertices[back] + way_left * (vertices[back] - before.vertices[back])
