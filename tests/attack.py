@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from breaking import ROOT, Subject, Tried, damages, full_disks, interruptions, kills
-from fuzzing import READERS, Found, fuzzed
+from fuzz_readers import READERS
+from fuzzing import Found, fuzzed
 from hostile import all_tried
 
 _MARK = "<!-- attack -->"

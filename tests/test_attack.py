@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from breaking import Subject, Tried, damages, full_disks, interruptions, kills
-from fuzzing import READERS, fuzzed
+from fuzz_readers import READERS
+from fuzzing import fuzzed
 from hostile import all_tried
 
 pytestmark = [
