@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32, UInt8
 
-from recon3d.core.camera import project
+from recon3d.core.camera import in_picture, project
 from recon3d.core.errors import InputError
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, face_areas, vertex_normals
@@ -233,8 +233,7 @@ def _pixel_size(posed: PosedPhotos, mesh: Mesh) -> float:
     for view in posed.scene.views:
         camera = view.camera
         uv_px, depth_z = project(view.cam_from_world @ middle, camera)
-        inside = (uv_px > 0).all(1) & (uv_px < (camera.width_px, camera.height_px)).all(1)
-        found.append(depth_z[inside & (depth_z > 0)] / camera.fx_px)
+        found.append(depth_z[in_picture(uv_px, camera)] / camera.fx_px)
     return float(np.median(np.concatenate(found)))
 
 
