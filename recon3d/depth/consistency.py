@@ -17,6 +17,7 @@ from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.transform import Rigid
 from recon3d.depth import files as depth_files
+from recon3d.depth.background import without_background
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.depth.per_view import write_per_view
 from recon3d.run.files import FileMapping
@@ -81,8 +82,8 @@ def refine_depth(
 
     A pixel is confirmed by a view whose depth map, looked up where the pixel's point falls, gives
     the same depth and leads back to the same pixel (Schoenberger et al. 2016, geometric
-    consistency). Its depth becomes the mean inverse depth of all that agree. Sensor depth is
-    already a measurement and passes with one agreeing view.
+    consistency). Its depth becomes the mean inverse depth of all that agree. The sky and backdrops
+    get none. Sensor depth is already a measurement and passes with one agreeing view.
 
     Raises:
         TooLittleDepthError: no view confirms any pixel of another.
@@ -103,6 +104,7 @@ def refine_depth(
         else:
             view = views[photo_id]
             refined = confirm(view, prediction, judges[photo_id], predictions, config, task)
+            refined = without_background(posed.rgb[photo_id], refined)
         depth_files.write_scene_depth(path, refined)
 
     paths = depth_files.depth_file_paths(folder, list(views))
@@ -245,8 +247,8 @@ def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.
 CHECK_CONSISTENCY = Stage(
     name="refine",
     result="depth",
-    version=2,
+    version=3,
     run=refine_depth,
     read=read_scene_depth,
-    libraries=("numpy", "opencv"),
+    libraries=("numpy", "opencv", "scipy"),
 )

@@ -17,9 +17,8 @@ from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.cleaning.holes import count_holes
 from recon3d.surface.cleaning.repair import make_manifold
-from recon3d.surface.closing.background import shown
 from recon3d.surface.closing.bridging import bridged
-from recon3d.surface.closing.closing import close_surface
+from recon3d.surface.closing.closing import close_surface, shown
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.tetrahedra import Votes, surface_of, tetrahedra, vote
 from recon3d.surface.mesh import CLEAN, MeshConfig, close_seams

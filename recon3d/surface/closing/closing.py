@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64
 
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooLittleDepthError
-from recon3d.core.scene import PosedPhotos
+from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh, median_edge
+from recon3d.depth.background import background
 from recon3d.run.task import Task
-from recon3d.surface.closing.background import shown
 from recon3d.surface.closing.choosing import closing_faces
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.sightings import (
@@ -106,6 +106,26 @@ def close_surface(
     longest, bridge = reach * typical_z, _BRIDGE * typical_z
     closing = closing_faces(vertices, own, faces, posed.scene.views, shows, longest, bridge, task)
     return _joined(vertices, own, closing, mesh)
+
+
+def shown(
+    view: View, posed: PosedPhotos, depth: Mapping[str, SceneDepth]
+) -> Bool[np.ndarray, "h w"] | None:
+    """Where a photo shows things, at any size; None = everywhere.
+
+    Neither what its mask leaves out, nor its background. What a depth camera has not seen may be
+    anything.
+    """
+    import cv2
+
+    mask, found = posed.masks.get(view.photo_id), depth.get(view.photo_id)
+    if found is None or posed.sensor_depth:
+        return mask
+    things = ~background(posed.rgb[view.photo_id], found)
+    if mask is not None:
+        size = things.shape[::-1]
+        things &= cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return things
 
 
 def _median_depth(depth: Mapping[str, SceneDepth]) -> float:
