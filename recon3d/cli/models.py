@@ -38,7 +38,8 @@ class ListModels(Command):
         lines += [
             "",
             "recon3d models get NAME              downloads one, of this list or another",
-            "recon3d mesh imgs/ --depth-model X   uses X: a name of these lists, or a folder",
+            "recon3d mesh imgs/ --depth-model X   uses X: a name of these lists, or a folder;",
+            "                                     best: the best of the hub that is here",
             "recon3d mesh imgs/ --depth-model A+B uses A, and B where A is not sure",
         ]
         known = [

@@ -25,6 +25,7 @@ from recon3d.depth.files import (
     write_prediction,
     write_warnings,
 )
+from recon3d.depth.hub.catalog import best_on_this_computer
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
@@ -37,8 +38,8 @@ class DepthConfig:
     model: str = "auto"
     """Name of a depth estimator, a depth network on the hub (owner/name), or a folder with one;
     `recon3d models` lists them. A+B fills what A is not sure of from B. auto: the depth camera's
-    own maps where there are some, resnet for a single photo, else planesweep. multiview is
-    better in rooms and on plain surfaces, planesweep cuts out objects more sharply."""
+    own maps where there are some, resnet for a single photo, else planesweep. best: the best
+    network from the hub that is on this computer, where planesweep is not sure."""
 
     resolution_px: Annotated[int, Range(least=64)] = 1600
     """Longest side of the depth maps in pixels. Halving it is about four times faster and
@@ -64,10 +65,21 @@ class DepthConfig:
 
 
 def choose_model(config: DepthConfig, *, measured: bool, one_photo: bool) -> str:
-    """The estimator's name, with "auto" decided; measured: a depth camera's maps are given."""
-    if config.model != "auto":
+    """The estimator's name, with "auto" and "best" decided.
+
+    measured: A depth camera's maps are given.
+
+    Raises:
+        EstimatorError: "best", and no network is on this computer.
+    """
+    if config.model not in ("auto", "best"):
         return config.model
-    return "sensor" if measured else "resnet" if one_photo else "planesweep"
+    if measured:
+        return "sensor"
+    if config.model == "auto":
+        return "resnet" if one_photo else "planesweep"
+    found = best_on_this_computer()
+    return found if one_photo else f"planesweep+{found}"
 
 
 def estimate_depth(

@@ -19,6 +19,7 @@ from recon3d.core.camera import PinholeCamera, backproject
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
 from recon3d.core.errors import Cancelled, EstimatorError
 from recon3d.core.transform import Rigid
+from recon3d.depth.estimate import DepthConfig, choose_model
 from recon3d.depth.hub.estimator import HubDepth
 from recon3d.depth.hub.families import family_of
 from recon3d.depth.hub.files import cached_names, digest_of, find_folder, own_folder
@@ -401,6 +402,24 @@ def test_files_put_by_hand_are_found_by_the_models_name(
     shutil.copytree(networks("anything"), own_folder(NAME))
     assert predict(NAME).kind == "relative"
     assert cached_names() == [NAME]
+
+
+def test_the_best_network_here_fills_what_the_sweep_is_not_sure_of(
+    hub: Path, networks: Callable[[str], Path]
+) -> None:
+    def chosen(*, measured: bool = False, one_photo: bool = False) -> str:
+        return choose_model(DepthConfig(model="best"), measured=measured, one_photo=one_photo)
+
+    best = "depth-anything/Depth-Anything-V2-Small-hf"
+    with pytest.raises(EstimatorError, match="is on this computer") as caught:
+        chosen()
+    assert "recon3d models get" in caught.value.hint
+    shutil.copytree(networks("anything"), own_folder("LiheYoung/depth-anything-small-hf"))
+    shutil.copytree(networks("anything"), own_folder(best))
+    assert chosen() == f"planesweep+{best}"
+    assert chosen(one_photo=True) == best
+    assert chosen(measured=True) == "sensor"
+    assert make_estimator(chosen(), {}, Runtime()).name == chosen()
 
 
 def test_the_cache_that_other_programs_fill_is_used(

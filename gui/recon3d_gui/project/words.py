@@ -63,7 +63,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "depth.model": Words(
             label="Method",
             everyday=True,
-            suggestions=("auto", "planesweep", "multiview", "planesweep+multiview", "resnet"),
+            suggestions=("auto", "planesweep", "multiview", "best", "resnet"),
         ),
         "depth.resolution_px": _everyday("Size of depth maps", "px"),
         "depth.source_views": _expert("Photos compared"),

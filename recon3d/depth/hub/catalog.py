@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from recon3d.core.errors import EstimatorError
+from recon3d.depth.hub.files import cached_folder
+
 
 @dataclass(frozen=True)
 class KnownModel:
@@ -66,3 +69,36 @@ KNOWN_MODELS = (
     KnownModel("vinvino02/glpn-nyu", 245, _FREE, "metric", "rooms, to 10 m"),
     KnownModel("vinvino02/glpn-kitti", 245, _FREE, "metric", "streets, from a car"),
 )  # fmt: skip
+
+_BEST_FIRST = (
+    "depth-anything/Depth-Anything-V2-Large-hf",
+    "apple/DepthPro-hf",
+    "depth-anything/Depth-Anything-V2-Base-hf",
+    "LiheYoung/depth-anything-large-hf",
+    "depth-anything/prompt-depth-anything-vitl-hf",
+    "depth-anything/Depth-Anything-V2-Small-hf",
+    "depth-anything/prompt-depth-anything-vits-hf",
+    "LiheYoung/depth-anything-small-hf",
+    "Intel/dpt-large",
+    "Intel/zoedepth-nyu-kitti",
+    "Intel/dpt-swinv2-tiny-256",
+)
+"""By their authors' figures on data they had not learned from. Those for one kind of place only are
+left to who names them."""
+
+
+def best_on_this_computer() -> str:
+    """The name of the best known network that is here.
+
+    Raises:
+        EstimatorError: there is none.
+    """
+    for name in _BEST_FIRST:
+        if cached_folder(name):
+            return name
+    first = KNOWN_MODELS[0]
+    raise EstimatorError(
+        "No depth network that recon3d knows is on this computer.",
+        hint=f"`recon3d models get {first.name}` downloads one ({first.megabytes} MB, "
+        f"{first.licence}); `recon3d models` lists more.",
+    )
