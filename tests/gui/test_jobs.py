@@ -150,12 +150,13 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
         Told(desk.number, Event("stage_finished", "pose", seconds=2.0, folder="w/pose/b"))
     )
     assert said == [StageReached("pose", Path("w/pose/b"))]
-    summary = Summary(given=20, placed=19, faces=1234)
+    summary = Summary(given=20, placed=19, faces=1234, inferred=0.168)
     (ended,) = desk.say(Done(desk.number, summary))
     assert isinstance(ended, RunEnded)
     assert ended.state == "done"
     assert ended.reached == {"ingest": Path("w/ingest/a"), "pose": Path("w/pose/b")}
-    assert result_words(summary, 0) == "1,234 triangles, 19 of 20 photos placed"
+    words = "1,234 triangles, 17% of the surface inferred, 19 of 20 photos placed"
+    assert result_words(summary, 0) == words
     assert desk.jobs.outlook is None  # what it said of the workspace is no longer so
 
 

@@ -94,6 +94,8 @@ class Summary:
     given: int = 0
     placed: int = 0
     faces: int = 0
+    inferred: float | None = None
+    """The share of the surface that no photo measured; None where nobody knows."""
     report: Path | None = None
     written: tuple[Path, ...] = ()
 

@@ -39,6 +39,8 @@ def result_words(summary: Summary, warnings: int) -> str:
     parts = []
     if summary.faces:
         parts.append(f"{summary.faces:,} triangles")
+    if summary.inferred:
+        parts.append(f"{summary.inferred:.0%} of the surface inferred")
     if summary.given:
         parts.append(f"{summary.placed} of {summary.given} photos placed")
     if warnings:

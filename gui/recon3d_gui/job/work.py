@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recon3d.core.errors import ReconError
+from recon3d.core.surface import inferred_share
 from recon3d.photos.finding import list_photos
 from recon3d.photos.naming import VIDEO_SUFFIXES, named
 from recon3d.results import Forecast, Results
@@ -92,6 +93,7 @@ def _adjust(request: AdjustRequest, listener: Listener, cancel: CancelToken) -> 
 
 def _summary(made: Results) -> Summary:
     given = placed = faces = 0
+    inferred = None
     if made.image_set:
         image_set = made.image_set.value
         left_out = {verdict.photo_id for verdict in image_set.verdicts if not verdict.used}
@@ -99,9 +101,10 @@ def _summary(made: Results) -> Summary:
     if made.posed:
         placed = len(made.posed.value.scene.views)
     if made.mesh:
-        faces = len(made.mesh.value.faces)
+        mesh = made.mesh.value
+        faces, inferred = len(mesh.faces), inferred_share(mesh)
     report = made.workspace / "report.html"
-    return Summary(given, placed, faces, report if report.exists() else None)
+    return Summary(given, placed, faces, inferred, report if report.exists() else None)
 
 
 def _export(request: ExportRequest, task: Task) -> Summary:
