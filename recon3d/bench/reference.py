@@ -41,7 +41,7 @@ def fuse_sensor(maps: Sequence[DepthSight]) -> Mesh:
 
     volume = Volume(_VOXEL, _TRUNCATION / _VOXEL, _BLOCKS, "cpu")
     for sight in maps:
-        grey = np.zeros((*sight.depth_z.shape, 3), np.uint8)
+        grey = np.zeros((*sight.depth_z.shape, 3), np.float32)
         volume.integrate(
             sight.depth_z.astype(np.float32), grey, sight.view.camera, sight.view.cam_from_world
         )

@@ -22,6 +22,7 @@ from recon3d.core.surface import Mesh, PointCloud
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
+from recon3d.surface.exposure import exposure_gains
 from recon3d.surface.files import load_cloud, load_mesh, save_cloud, save_mesh
 
 logger = logging.getLogger(__name__)
@@ -116,11 +117,12 @@ def fuse_depth(
     blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
     voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
     volume = Volume(voxel_size, truncation, blocks, task.runtime.device)
+    gains = exposure_gains(posed, depth, task)
     # Sorted: voxels hold rounded means, so that the order of photos leaves its traces.
     for photo_id in task.each(sorted(farthest), len(farthest)):
         scene_depth = depth[photo_id]
         near = np.where(scene_depth.depth_z < farthest[photo_id], scene_depth.depth_z, 0)
-        rgb = _resized(posed.rgb[photo_id], scene_depth)
+        rgb = np.clip(_resized(posed.rgb[photo_id], scene_depth) * gains[photo_id], 0, 255)
         view = posed.scene.view(photo_id)
         volume.integrate(near.astype(np.float32), rgb, scene_depth.camera, view.cam_from_world)
     min_weight = config.min_weight or (1 if len(depth) < _MANY_MAPS else _WEIGHT_OF_MANY)
@@ -276,7 +278,7 @@ def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
 FUSE = Stage(
     name="fuse",
     result="surface",
-    version=3,
+    version=4,
     run=fuse_depth,
     read=read_surface,
     libraries=("open3d",),

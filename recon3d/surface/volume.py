@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.canonical_order import cloud_in_order, in_order
@@ -47,11 +47,11 @@ class Volume:
     def integrate(
         self,
         depth_z: Float[np.ndarray, "h w"],
-        rgb: UInt8[np.ndarray, "h w 3"],
+        rgb: Float32[np.ndarray, "h w 3"],
         camera: PinholeCamera,
         cam_from_world: Rigid,
     ) -> None:
-        """Add one depth map; 0 = unknown.
+        """Add one depth map; 0 = unknown. Colours are 0 to 255.
 
         Open3D's tensor pipeline truncates projections to pixel indices, so cameras whose first
         pixel centre is (0.5, 0.5) go in as they are.
@@ -63,8 +63,7 @@ class Volume:
             return
         tensor = o3d.core.Tensor.from_numpy
         depth = o3d.t.geometry.Image(tensor(depth_z.astype(np.float32)).to(self._device))
-        # Open3D wants float colours beside float depth.
-        colour = o3d.t.geometry.Image(tensor(rgb.astype(np.float32)).to(self._device))
+        colour = o3d.t.geometry.Image(tensor(rgb).to(self._device))
         intrinsic = tensor(camera.matrix)
         extrinsic = tensor(cam_from_world.matrix())
         limits = (1.0, farthest * 1.001, self._truncation_voxels)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from recon3d.core.errors import TooLittleDepthError
+from recon3d.core.exposure import solve_gains
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas
@@ -25,7 +26,7 @@ from recon3d.run.task import Task
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.topology import face_neighbours
 from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot, write_page
-from recon3d.texture.exposure import find_outliers, solve_gains
+from recon3d.texture.outliers import find_outliers
 from recon3d.texture.packing import Atlas, PageTooSmallError, pack
 from recon3d.texture.paint import choose_photos, node_colours, vertex_colours
 from recon3d.texture.seams import level, soften
@@ -218,7 +219,7 @@ def paint_faces(
     if not config.exposure:
         gains = np.ones((len(views), 3), np.float32)
     elif gains is None:
-        gains = solve_gains(found, len(views))
+        gains = solve_gains(found.view, found.rgb, len(views))
     outliers = find_outliers(found, gains, face_neighbours(mesh.faces))
     found.reject(outliers)
     if not (found.view >= 0).any():

@@ -25,9 +25,9 @@ from recon3d.core.surface import Mesh, face_areas
 from recon3d.run.task import CancelToken, Event, Task
 from recon3d.surface.topology import face_neighbours
 from recon3d.texture.baking import fill_uncovered
-from recon3d.texture.exposure import find_outliers, solve_gains
 from recon3d.texture.graph import patches
 from recon3d.texture.labelling import choose_labels, merge_small
+from recon3d.texture.outliers import find_outliers
 from recon3d.texture.packing import pack
 from recon3d.texture.sight import Candidates
 from recon3d.texture.texture import (
@@ -323,21 +323,6 @@ def test_small_regions_join_only_photos_that_see_them() -> None:
     merged = merge_small(chosen, lambda face, label: (face != 100) | (label == 1), neighbours, 5)
     assert merged[40] == 0
     assert merged[100] == 1
-
-
-def test_gains_of_a_chain_of_photos_are_found_despite_outliers() -> None:
-    rng = np.random.default_rng(1)
-    true = np.exp(rng.uniform(-0.2, 0.2, (6, 3)))
-    found = Candidates.none(6000)
-    for face in range(6000):
-        pair = [face % 5, face % 5 + 1]
-        colour = rng.uniform(60, 160, 3)
-        found.view[face, :2] = pair
-        found.rgb[face, :2] = np.rint(colour / true[pair] + rng.normal(0, 2, (2, 3)))
-    found.rgb[::7, 0] = 200
-    gains = solve_gains(found, 6)
-    ratio = gains / true
-    assert np.std(ratio / ratio.mean(0), axis=0).max() < 0.05
 
 
 def test_outliers_need_three_witnesses() -> None:
