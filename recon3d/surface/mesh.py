@@ -38,8 +38,8 @@ from recon3d.surface.relief_mesh import as_seen, from_seen
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
 _CLOSE = "close what no camera looked through"
-_MOST_FACES_TO_CLOSE = 2_000_000
-"""A million points make tetrahedra of some 6 GiB; the limit is a number, not what is free, because
+_MOST_FACES_TO_CLOSE = 10_000_000
+"""Rays against a mesh of so many take some 3 GiB; the limit is a number, not what is free, because
 memory must not change a result."""
 _SEAM_EDGES = 2.0
 """Radius, in median edges, of what stays open between the mesh and what closes it."""
@@ -367,7 +367,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=11,
+    version=12,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools", "opencv"),

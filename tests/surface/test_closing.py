@@ -12,11 +12,12 @@ from sphere_scene import sphere_photos
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos
-from recon3d.core.surface import Mesh, PointCloud
+from recon3d.core.surface import Mesh, PointCloud, face_areas
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.cleaning.holes import count_holes
 from recon3d.surface.cleaning.repair import make_manifold
+from recon3d.surface.closing.blocks import blocks
 from recon3d.surface.closing.bridging import bridged
 from recon3d.surface.closing.closing import close_surface, shown
 from recon3d.surface.closing.cut import free_cells
@@ -181,6 +182,37 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     parts = [close_surface(posed, maps, unit_sphere(0.8), 1.0, task()) for _ in range(2)]
     assert parts[0].vertices.tobytes() == parts[1].vertices.tobytes()
     assert parts[0].faces.tobytes() == parts[1].faces.tobytes()
+
+
+def test_blocks_close_what_the_whole_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed, maps = sphere_photos()
+    maps, ball = blind_above(maps, posed, 0.96), unit_sphere(0.96)
+    whole = close_surface(posed, maps, ball, 0.3, task())
+    monkeypatch.setattr("recon3d.surface.closing.blocks._MOST_POINTS", 1200)
+    assert len(list(blocks(ball.vertices.astype(np.float64), 0.3))) >= 4
+    parted = close_surface(posed, maps, ball, 0.3, task())
+    areas = []
+    for mesh in (whole, parted):
+        assert mesh.inferred is not None
+        areas.append(face_areas(mesh)[mesh.inferred].sum())
+        assert open_length(close_seams(make_manifold(mesh))) < 0.2 * open_length(ball), len(areas)
+    assert areas[1] == pytest.approx(areas[0], rel=0.03)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_share_all_places_and_see_all_points(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recon3d.surface.closing.blocks._MOST_POINTS", 400)
+    rng = np.random.default_rng(seed)
+    # Dense and sparse, in a plane too, and many at one height.
+    points = rng.normal(0, 1, (5000, 3)) * rng.choice([0.01, 1.0], (5000, 1)) * [1, 1, seed]
+    parts = list(blocks(points, 0.3))
+    assert np.sum([part.holds(points) for part in parts], axis=0).tolist() == [1] * len(points)
+    for part in parts:
+        assert np.isin(np.flatnonzero(part.holds(points)), part.points).all()
+        assert len(part.points) <= 1.25 * 400 + 1
+        assert part.weight.sum() == pytest.approx(len(points), rel=0.02)
 
 
 def test_cells_fill_the_hull_and_rays_pass_them_all() -> None:

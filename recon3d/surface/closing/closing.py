@@ -19,6 +19,7 @@ from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh, median_edge
 from recon3d.depth.background import background
 from recon3d.run.task import Task
+from recon3d.surface.closing.blocks import Block, blocks
 from recon3d.surface.closing.choosing import closing_faces
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.sightings import (
@@ -29,9 +30,9 @@ from recon3d.surface.closing.sightings import (
     strongest,
 )
 from recon3d.surface.closing.tetrahedra import (
-    Tetrahedra,
     Votes,
     facet_badness,
+    jittered,
     surface_of,
     tetrahedra,
     vote,
@@ -45,6 +46,8 @@ _BADNESS = 0.3
 _AT_CAMERA = 1e4
 _BRIDGE = 0.01
 """What a border's length weighs against the area of faces that no camera sees."""
+_MARGIN = 1.5
+"""Around a block, in longest edges."""
 _SMOOTHING_ROUNDS = 5
 
 _SAME_VERTEX = 0.05
@@ -76,6 +79,7 @@ def close_surface(
     """
     views = [view for view in posed.scene.views if view.photo_id in depth]
     typical_z = _median_depth(depth)
+    longest = reach * typical_z
     merged, of_vertex = _merged(mesh)
     task.check()
     seen = seen_vertices(merged, posed, depth, task)
@@ -92,18 +96,18 @@ def close_surface(
     points = np.concatenate([merged, extra])
     task.check()
     cameras = np.array([view.centre_world for view in views])
-    cells = tetrahedra(np.concatenate([points, cameras]))
-    task.check()
-    votes = _votes(cells, rays, len(points), _SIGMA * typical_z)
-    task.check()
-    faces = surface_of(cells, free_cells(cells, votes))
-    task.check()
-    vertices = _smoothed(cells.points, faces, len(merged))
+    # All of them at once: blocks must agree on what they share.
+    corners = jittered(np.concatenate([points, cameras]))
+    parts = [
+        _cut(corners, len(points), rays, block, _SIGMA * typical_z, task)
+        for block in blocks(points, _MARGIN * longest)
+    ]
+    faces = np.concatenate(parts)
+    vertices = _smoothed(corners, faces, len(merged))
     vertices[: len(merged)] = merged
     own = of_vertex[mesh.faces].astype(np.int32)
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
-    shows = partial(shown, posed=posed, depth=depth)
-    longest, bridge = reach * typical_z, _BRIDGE * typical_z
+    shows, bridge = partial(shown, posed=posed, depth=depth), _BRIDGE * typical_z
     closing = closing_faces(vertices, own, faces, posed.scene.views, shows, longest, bridge, task)
     return _joined(vertices, own, closing, mesh)
 
@@ -145,20 +149,33 @@ def _merged(mesh: Mesh) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, "
     return np.stack(sums, axis=1) / counts[:, None], of_vertex
 
 
-def _votes(cells: Tetrahedra, rays: Sightings, first_camera: int, sigma: float) -> Votes:
-    found = vote(
-        cells,
-        rays.point.astype(np.int32),
-        (rays.view + first_camera).astype(np.int32),
-        rays.weight.astype(np.float64),
-        np.full(len(cells.points), sigma),
-    )
-    at_camera = (cells.cells >= first_camera).any(axis=1)
-    return Votes(
+def _cut(
+    corners: Float64[np.ndarray, "c 3"],
+    first_camera: int,
+    rays: Sightings,
+    block: Block,
+    sigma: float,
+    task: Task,
+) -> Int32[np.ndarray, "f 3"]:
+    """Faces in a block between free space and matter; corners are points, then cameras."""
+    taking_part = np.concatenate([block.points, np.arange(first_camera, len(corners))])
+    number = np.full(len(corners), -1, np.int32)
+    number[taking_part] = np.arange(len(taking_part))
+    used = number[rays.point] >= 0
+    point, camera = number[rays.point[used]], number[first_camera + rays.view[used]]
+    cells = tetrahedra(corners[taking_part])
+    task.check()
+    weight = rays.weight[used] * block.weight[point]
+    found = vote(cells, point, camera, weight, np.full(len(taking_part), sigma))
+    at_camera = (cells.cells >= len(block.points)).any(axis=1)
+    votes = Votes(
         found.facets + _BADNESS * facet_badness(cells),
         found.free + _AT_CAMERA * at_camera,
         found.solid,
     )
+    task.check()
+    faces = taking_part[surface_of(cells, free_cells(cells, votes))]
+    return faces[block.holds(corners[faces].mean(axis=1))].astype(np.int32)
 
 
 def _smoothed(

@@ -23,13 +23,18 @@ class Tetrahedra:
     """Cells between points; the facet k of a cell lies opposite its corner k."""
 
     points: Float64[np.ndarray, "p 3"]
-    """Where they were put together: within a millionth of where they were given."""
     cells: Int32[np.ndarray, "t 4"]
     neighbours: Int32[np.ndarray, "t 4"]
     """The cell behind each facet; -1 at the hull."""
     cells_of_point_starts: Int64[np.ndarray, "p_plus_1"]
     cells_of_point: Int32[np.ndarray, "m"]
     """The cells around each point, one point after the other."""
+
+
+def jittered(points: Float64[np.ndarray, "p 3"]) -> Float64[np.ndarray, "p 3"]:
+    """Points as `tetrahedra` wants them; the same points move the same way."""
+    half = np.abs(points - points.mean(axis=0)).max()
+    return points + np.random.default_rng(0).normal(0, _JITTER, points.shape) * half
 
 
 def tetrahedra(points: Float64[np.ndarray, "p 3"]) -> Tetrahedra:
@@ -44,17 +49,13 @@ def tetrahedra(points: Float64[np.ndarray, "p 3"]) -> Tetrahedra:
         raise ValueError(f"points: got {len(points)}, expected five or more")
     middle = points.mean(axis=0)
     half = max(float(np.abs(points - middle).max()), 1e-12)
-    rng = np.random.default_rng(0)
-    unit = (points - middle) / half + rng.normal(0, _JITTER, points.shape)
-    found = Delaunay(unit)
+    found = Delaunay((points - middle) / half)
     cells = np.ascontiguousarray(found.simplices, np.int32)
     neighbours = np.ascontiguousarray(found.neighbors, np.int32)
     corners = cells.ravel()
     order = np.argsort(corners, kind="stable")
     starts = np.searchsorted(corners[order], np.arange(len(points) + 1)).astype(np.int64)
-    return Tetrahedra(
-        unit * half + middle, cells, neighbours, starts, (order // 4).astype(np.int32)
-    )
+    return Tetrahedra(points, cells, neighbours, starts, (order // 4).astype(np.int32))
 
 
 @dataclass(frozen=True, eq=False)
