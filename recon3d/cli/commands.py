@@ -14,6 +14,7 @@ import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, Positional, UseAppendAction, arg
 from tyro.extras import subcommand_type_from_defaults
 
+from recon3d.cli.addon import Addon
 from recon3d.cli.batch import Batch
 from recon3d.cli.calibrate import Calibrate
 from recon3d.cli.cameras import Undistort, intrinsics_group
@@ -255,6 +256,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "clean": Clean(workspace=tyro.MISSING),
         "export": Export(workspace=tyro.MISSING),
         "share": Share(model=tyro.MISSING),
+        "addon": Addon(),
         "ortho": Ortho(workspace=tyro.MISSING),
         "texture": Texture(workspace=tyro.MISSING, mesh=tyro.MISSING),
         "bench": Bench(settings=base),

@@ -18,6 +18,9 @@ from mathutils import Matrix, Vector
 # Only where this text was pasted into Blender: the folder that it came from.
 FOLDER = ""
 
+# Custom property by which what was made here is known again.
+OURS = "recon3d"
+
 STARTUP_OBJECTS = {"Camera", "Cube", "Light"}
 
 # Blender's cameras look along -z with y up, those of the file along +z with y down.
@@ -25,22 +28,34 @@ FILE_FROM_BLENDER = Matrix.Diagonal((1, -1, -1, 1))
 
 
 def main() -> None:
-    """Build the scene in collections of its own; what is there already stays."""
-    folder = find_folder()
-    content = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
-    remove_startup_objects()
-    set_scene(content)
-    parent = make_collection(folder.name, bpy.context.scene.collection)
-    if content["model"]:
-        import_model(folder / content["model"], make_collection("Mesh", parent))
-    if content["points"]:
-        import_points(folder / content["points"], make_collection("Sparse points", parent))
-    make_cameras(folder, content["cameras"], make_collection("Cameras", parent))
-    show_everything()
+    """Build the scene, and save it if that is asked."""
+    build(find_folder())
     if "--" in sys.argv and bpy.app.background:
         target = Path(sys.argv[sys.argv.index("--") + 1]).resolve()
         # Saving makes the photos' paths relative, so that the folder can be moved.
         bpy.ops.wm.save_as_mainfile(filepath=str(target))
+
+
+def build(folder: Path) -> None:
+    """Build the scene in collections of its own, or bring it up to date.
+
+    What is there already stays. What the same folder brought before gets the new mesh, points and
+    cameras, and keeps its place, modifiers and names.
+    """
+    content = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
+    remove_startup_objects()
+    scene, key = bpy.context.scene, str(folder.resolve())
+    is_new = not any(child.get(OURS) == key for child in scene.collection.children)
+    if is_new:
+        set_scene(content)
+    parent = find_collection(folder.name, scene.collection, key)
+    if content["model"]:
+        import_model(folder / content["model"], find_collection("Mesh", parent))
+    if content["points"]:
+        import_points(folder / content["points"], find_collection("Sparse points", parent))
+    make_cameras(folder, content["cameras"], find_collection("Cameras", parent))
+    if is_new:
+        show_everything()
 
 
 def find_folder() -> Path:
@@ -82,9 +97,13 @@ def set_scene(content: dict[str, Any]) -> None:
     scene.frame_start, scene.frame_end = 1, len(content["cameras"])
 
 
-def make_collection(name: str, parent: Any) -> Any:
-    """An empty collection below another one."""
+def find_collection(name: str, parent: Any, key: str = "") -> Any:
+    """The collection below another one that was made for the same, or a new one."""
+    for child in parent.children:
+        if child.get(OURS) == (key or name):
+            return child
     collection = bpy.data.collections.new(name)
+    collection[OURS] = key or name
     parent.children.link(collection)
     return collection
 
@@ -106,13 +125,32 @@ def import_points(path: Path, collection: Any) -> None:
 
 
 def move_imported(run_import: Callable[[], object], collection: Any) -> None:
-    """Import, and put the new objects into the collection and nowhere else."""
+    """Import, and put the new objects into the collection and nowhere else.
+
+    Those that an earlier import put there get the new ones' data instead.
+    """
     before = set(bpy.data.objects)
+    former = sorted((thing for thing in collection.objects if OURS in thing), key=by_number)
     run_import()
-    for made in set(bpy.data.objects) - before:
-        for other in made.users_collection:
-            other.objects.unlink(made)
-        collection.objects.link(made)
+    made = sorted(set(bpy.data.objects) - before, key=lambda thing: thing.name)
+    for number, thing in enumerate(made):
+        if number < len(former):
+            old_data, former[number].data = former[number].data, thing.data
+            bpy.data.objects.remove(thing)
+            if old_data.users == 0:
+                bpy.data.meshes.remove(old_data)
+            continue
+        thing[OURS] = number
+        for other in thing.users_collection:
+            other.objects.unlink(thing)
+        collection.objects.link(thing)
+    for thing in former[len(made) :]:
+        bpy.data.objects.remove(thing)
+
+
+def by_number(thing: Any) -> int:
+    """The order in which objects were imported."""
+    return int(thing[OURS])
 
 
 def make_cameras(folder: Path, cameras: list[dict[str, Any]], collection: Any) -> None:
@@ -120,19 +158,29 @@ def make_cameras(folder: Path, cameras: list[dict[str, Any]], collection: Any) -
     scene = bpy.context.scene
     centres = [world_from_camera(camera).translation for camera in cameras]
     extent = max(scene_extent(centres), 1e-6)
+    former = {thing[OURS]: thing for thing in collection.objects if OURS in thing}
+    for marker in list(scene.timeline_markers):
+        if marker.camera in former.values():
+            scene.timeline_markers.remove(marker)
     for number, camera in enumerate(cameras, start=1):
-        data = bpy.data.cameras.new(camera["name"])
+        made = former.pop(camera["name"], None)
+        if made is None:
+            data = bpy.data.cameras.new(camera["name"])
+            made = bpy.data.objects.new(camera["name"], data)
+            made[OURS] = camera["name"]
+            collection.objects.link(made)
+        data = made.data
         set_lens(data, camera)
         data.clip_start, data.clip_end = extent * 1e-4, extent * 100
         data.display_size = extent * 0.03
         set_background(data, folder / camera["picture"])
-        made = bpy.data.objects.new(camera["name"], data)
         made.matrix_world = world_from_camera(camera)
-        collection.objects.link(made)
         marker = scene.timeline_markers.new(camera["name"], frame=number)
         marker.camera = made
         if number == 1:
             scene.camera = made
+    for gone in former.values():
+        bpy.data.objects.remove(gone)
     scene.frame_set(1)
 
 
@@ -170,8 +218,10 @@ def pixel_height(camera: dict[str, Any]) -> float:
 def set_background(data: Any, picture: Path) -> None:
     """The photo, half transparent."""
     data.show_background_images = True
+    data.background_images.clear()
     background = data.background_images.new()
     background.image = bpy.data.images.load(str(picture), check_existing=True)
+    background.image.reload()
     background.alpha = 0.5
     background.display_depth = "FRONT"
     background.frame_method = "FIT"

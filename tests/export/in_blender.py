@@ -86,6 +86,68 @@ def open_folder(folder: str, questions: str, target: str) -> dict[str, object]:
     }
 
 
+def addon(archive: str, photos: str, program: str) -> dict[str, object]:
+    """Install the add-on, build twice with what is done to the model between, and stop a run."""
+    import time
+
+    bpy.ops.wm.read_factory_settings()
+    bpy.ops.extensions.package_install_files(
+        filepath=archive, repo="user_default", enable_on_install=True
+    )
+    names = bpy.context.preferences.addons.keys()
+    (name,) = (each for each in names if "recon3d" in each)
+    side = sys.modules[name]
+    bpy.context.preferences.addons[name].preferences.program = program
+    scene = bpy.context.scene
+    scene.recon3d.photos = photos
+
+    def build() -> dict[str, object]:
+        bpy.ops.recon3d.build()
+        while side.is_running():
+            side.look()
+            time.sleep(0.05)
+        return {
+            "state": side._run.state,
+            "line": side._run.line,
+            "warnings": side._run.warnings,
+            "collections": {c.name: [o.name for o in c.objects] for c in bpy.data.collections},
+            "faces": [len(o.data.polygons) for o in bpy.data.objects if o.type == "MESH"],
+            "markers": len(scene.timeline_markers),
+        }
+
+    first = build()
+    model = bpy.data.collections["Mesh"].objects[0]
+    model.name, model.location.x = "church", 3.0
+    model.modifiers.new("soft", "SUBSURF")
+    scene.render.resolution_x = 99
+    second = build()
+    model = bpy.data.collections["Mesh"].objects[0]
+    kept = [model.name, model.location.x, len(model.modifiers), scene.render.resolution_x]
+    can_build = bpy.ops.recon3d.build.poll()
+    scene.recon3d.preset = "fine"
+    bpy.ops.recon3d.build()
+    busy = [bpy.ops.recon3d.build.poll(), bpy.ops.recon3d.stop.poll()]
+    bpy.ops.recon3d.stop()
+    while side.is_running():
+        side.look()
+        time.sleep(0.05)
+    stopped = side._run.state
+    bpy.context.preferences.addons[name].preferences.program = "/no/such/program"
+    try:
+        refused = str(bpy.ops.recon3d.build())
+    except RuntimeError as error:
+        refused = str(error)
+    return {
+        "first": first,
+        "second": second,
+        "kept": kept,
+        "can_build": can_build,
+        "busy": busy,
+        "stopped": stopped,
+        "refused": refused,
+    }
+
+
 def render(blend: str, camera: str, picture: str) -> dict[str, object]:
     """Render what one camera sees, in the model's own colours: no lights, no shading."""
     bpy.ops.wm.open_mainfile(filepath=blend)
@@ -200,6 +262,12 @@ def _srgb(linear: tuple[float, float, float]) -> list[int]:
 
 
 if __name__ == "__main__":
-    job = {"look": look, "open_folder": open_folder, "render": render, "shade": shade}[sys.argv[1]]
-    answer = job(*sys.argv[2:])
+    jobs = {
+        "look": look,
+        "open_folder": open_folder,
+        "addon": addon,
+        "render": render,
+        "shade": shade,
+    }
+    answer = jobs[sys.argv[1]](*sys.argv[2:])
     sys.stdout.write("\n" + json.dumps(answer) + "\n")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from recon3d.core.camera import project
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, vertex_normals
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
+from recon3d.export.blender_addon import write_addon
 from recon3d.export.export import Exportable, Outputs, export
 from recon3d.export.meshes import MESH_WRITERS, TEXTURE_SUFFIXES, write_mesh
 from recon3d.export.textures import ExportConfig
@@ -49,7 +52,14 @@ def blender(job: str, *arguments: object) -> dict[str, Any]:
         pytest.skip(f"no Blender: {python} is missing; make it with `pip install bpy`")
     script = Path(__file__).with_name("in_blender.py")
     command = [python, script, job, *arguments]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            list(map(str, command)),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "BLENDER_USER_RESOURCES": home},
+        )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -177,6 +187,61 @@ def test_a_folder_from_before_the_mesh_opens_too(tmp_path: Path) -> None:
     assert len(found["collections"]["Cameras"]) == len(posed.scene.views)
     # Nobody knows how large it is.
     assert found["units"] == "NONE"
+
+
+PROGRAM = """#!{python}
+import json, shutil, sys, time
+from pathlib import Path
+def say(event, **fields): print(json.dumps({{"version": 1, "event": event, **fields}}), flush=True)
+given = dict(zip(sys.argv[1:], sys.argv[2:]))
+say("stage_started", stage="pose")
+say("progress", stage="pose", done=3, total=9, note="matching")
+say("warning", stage="pose", note="Few photos overlap.")
+if given["--preset"] == "fine":
+    time.sleep(60)
+target = Path(given["--blender"])
+source = Path({places!r}[target.exists()])
+shutil.rmtree(target, ignore_errors=True)
+shutil.copytree(source, target)
+say("result", given=5, placed=4, faces=12)
+"""
+
+
+def test_the_addon_builds_in_the_background_and_brings_the_scene_up_to_date(tmp_path: Path) -> None:
+    posed, box = posed_ring(), textured_box()
+    cloud = PointCloud(box.mesh.vertices, box.mesh.rgb, np.zeros_like(box.mesh.vertices))
+    ball = Mesh(sphere(2).vertices, sphere(2).faces)
+    fewer = replace(posed, scene=replace(posed.scene, views=posed.scene.views[1:]))
+    folders = [tmp_path / "made first", tmp_path / "made then"]
+    for folder, scene, mesh, texture in (
+        (folders[0], posed, box.mesh, box),
+        (folders[1], fewer, ball, None),
+    ):
+        made = Exportable(scene, mesh, cloud, {}, TargetFrame(IDENTITY, "metre"), texture)
+        export(made, Outputs(blender=folder), ExportConfig(), Task("export", silent, CancelToken()))
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(python=sys.executable, places=list(map(str, folders))))
+    program.chmod(0o755)
+    photos = tmp_path / "photos of ä church"
+    photos.mkdir()
+    write_addon(tmp_path / "recon3d.zip", ["recon3d"])
+    found = blender("addon", tmp_path / "recon3d.zip", photos, program)
+
+    names = [view.photo_id for view in posed.scene.views]
+    first, second = found["first"], found["second"]
+    assert (first["state"], first["line"]) == ("done", "12 triangles, 4 of 5 photos placed")
+    assert first["warnings"] == ["Few photos overlap."]
+    assert first["collections"]["Cameras"] == names
+    assert (first["markers"], second["markers"]) == (len(names), len(names) - 1)
+    assert second["collections"]["Cameras"] == names[1:]
+    assert second["collections"]["Mesh"] == ["church"]
+    assert set(second["collections"]) == set(first["collections"])
+    assert len(ball.faces) in second["faces"]
+    assert len(second["faces"]) == len(first["faces"])
+    assert found["kept"] == ["church", 3.0, 1, 99]
+    assert (found["can_build"], found["busy"]) == (True, [False, True])
+    assert found["stopped"] == "failed"  # this program says no goodbye
+    assert "does not start" in found["refused"]
 
 
 def test_a_light_model_with_a_normal_map_looks_like_the_fine_one(tmp_path: Path) -> None:
