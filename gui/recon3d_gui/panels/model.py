@@ -41,7 +41,7 @@ MODES: dict[str, Mode] = {
     "Colour": "colour",
     "Clay": "clay",
     "Normals": "normals",
-    "Trust": "confidence",
+    "Confidence": "confidence",
 }
 
 

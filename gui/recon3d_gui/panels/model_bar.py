@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import dearpygui.dearpygui as dpg
 
 from recon3d_gui.panels.model_saving import SavingMenu
+from recon3d_gui.panels.paint import Paint
 from recon3d_gui.panels.primary import PrimaryLook
 from recon3d_gui.viewer.cameras import Side
 from recon3d_gui.viewer.protocol import Mode
 from recon3d_gui.viewer.workbench import Tool, Workbench
 
 if TYPE_CHECKING:
+    from recon3d_gui.contrast import Colour
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
@@ -23,13 +25,15 @@ _TIPS = {
     "Colour": "The model in its own colours (3)",
     "Clay": "The shape alone, lit from where you look (4)",
     "Normals": "Where the surface faces (5)",
-    "Trust": "How many photos agree on each place (6)",
+    "Confidence": "How many photos agree on each place (6)",
 }
 _TOOLS: Mapping[str, tuple[Tool, str]] = {
     "Crop": ("crop", "Keep only a box of the model (B)"),
     "Measure": ("measure", "The distance of two points, and the model's true size (M)"),
     "Upright": ("upright", "Say which way is up"),
 }
+_FAINT = 140
+"""Opacity of words that cannot be pressed now, as everywhere in the window."""
 _SIDES: tuple[Side, ...] = ("front", "back", "left", "right", "top", "bottom")
 _SHOWN = {"wireframe": "Wireframe (W)", "grid": "Ground grid (G)", "cameras": "Cameras (C)"}
 
@@ -45,6 +49,7 @@ class ModelBar:
         self._buttons: list[str] = []
         self._on = PrimaryLook(ui, "model.on")
         self._off: int | str = 0
+        self._paint = Paint(ui)
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
@@ -56,6 +61,7 @@ class ModelBar:
             with dpg.theme_component(dpg.mvButton, enabled_state=False):
                 for state in ("Button", "ButtonHovered", "ButtonActive"):
                     dpg.add_theme_color(getattr(dpg, f"mvThemeCol_{state}"), (0, 0, 0, 0))
+                self._paint.add(dpg.mvThemeCol_Text, self._faint)
         with dpg.child_window(
             parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(40)
         ):
@@ -103,6 +109,10 @@ class ModelBar:
         if runs != self._runs or not self._shown:
             self._list_runs()
         self._shown, self._runs = now, runs
+
+    def _faint(self) -> Colour:
+        red, green, blue, _ = self._ui.colour("muted")
+        return red, green, blue, _FAINT
 
     def _build_menus(self) -> None:
         px = self._ui.px
