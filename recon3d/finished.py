@@ -45,7 +45,13 @@ def gather(workspace: Path, reached: Mapping[str, Path]) -> Results:
     if "refine" in reached and "predictions" in made:
         # Depth that is in scene units as it is has no stage that aligns it.
         made.setdefault("aligned", made["predictions"])
-    return _whole(workspace, made)
+    results = _whole(workspace, made)
+    results.depth_steps = [
+        finished_stage(stage, reached[name])
+        for name, stage in STAGES.items()
+        if name in reached and stage.result == "aligned"
+    ]
+    return results
 
 
 def _whole(workspace: Path, reached: Mapping[str, StageResult[Any]]) -> Results:

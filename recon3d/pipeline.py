@@ -90,13 +90,15 @@ def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) 
     """From what was predicted for each photo to the mesh, as far as `until`."""
     assert made.posed
     assert made.predictions
-    posed, made.aligned = made.posed, made.predictions
+    posed, steps = made.posed, made.depth_steps
+    steps.append(made.predictions)
     if align.is_needed(made.predictions.value):
-        made.aligned = work.run(align.ALIGN, config.align, posed, made.predictions)
+        steps.append(work.run(align.ALIGN, config.align, posed, steps[-1]))
     if plain_regions.is_needed(posed.value, config.refine):
-        made.aligned = work.run(COMPLETE_PLAIN_REGIONS, config.refine, posed, made.aligned)
+        steps.append(work.run(COMPLETE_PLAIN_REGIONS, config.refine, posed, steps[-1]))
     for each in passes(posed.value, config.refine):
-        made.aligned = work.run(each, config.refine, posed, made.aligned)
+        steps.append(work.run(each, config.refine, posed, steps[-1]))
+    made.aligned = steps[-1]
     made.depth = work.run(CHECK_CONSISTENCY, config.refine, posed, made.aligned)
     if until < Until.FUSE:
         return

@@ -78,8 +78,10 @@ class Results:
     """How ground control points fit the cameras, where there are some."""
     predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
     aligned: StageResult[Mapping[str, PredictedDepth]] | None = None
-    """The predictions in scene units, with planes in plain regions; themselves, where neither is
-    needed."""
+    """The predictions in scene units, with planes in plain regions and where nothing was confirmed;
+    themselves, where none of it is needed."""
+    depth_steps: list[StageResult[Mapping[str, PredictedDepth]]] = field(default_factory=list)
+    """From the predictions to `aligned`, which is the last of them."""
     depth: StageResult[Mapping[str, SceneDepth]] | None = None
     surface: StageResult[tuple[Mesh, PointCloud]] | None = None
     mesh: StageResult[Mesh] | None = None
@@ -130,7 +132,10 @@ class Results:
     @property
     def stages(self) -> list[StageResult[Any]]:
         """The stages that were reached, in order."""
-        return [*dict.fromkeys(self.reached.values())]
+        made: list[StageResult[Any]] = []
+        for name, result in self.reached.items():
+            made += [*self.depth_steps, result] if name == "aligned" else [result]
+        return [*dict.fromkeys(made)]
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ def test_a_few_small_photos_become_a_mesh_and_a_second_run_computes_nothing(
     assert changed.mesh is not None
     assert len(changed.mesh.value.faces) <= 500
 
+    # Every step of depth has its cost told, not only the last.
+    with_planes = replace(config, refine=replace(config.refine, plain_regions=True))
+    depth = reconstruct(inputs, tmp_path / "work", with_planes, until=Until.DEPTH)
+    assert [*cached_stages(depth)] == ["ingest", "pose", "depth", "planes", "refine", "frame"]
+
 
 def test_a_photo_left_out_is_not_placed_and_is_read_only_once(
     few_photos: Path, tmp_path: Path
