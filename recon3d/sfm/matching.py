@@ -12,6 +12,7 @@ from recon3d.sfm.features import PhotoDatabase
 from recon3d.sfm.pose_check import MatchedPair
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
 from recon3d.sfm.undistortion import undistort_pixels
+from recon3d.sfm.verification import verify_pairs
 
 Pair = tuple[int, int]
 
@@ -51,9 +52,7 @@ def match_pairs(
     matching = pycolmap.FeatureMatchingOptions()
     matching.use_gpu = False
     matching.num_threads = threads
-    verification = pycolmap.TwoViewGeometryOptions()
-    verification.ransac.random_seed = seed
-    verification.filter_stationary_matches = moving_only
+    matching.skip_geometric_verification = True
     if loose:
         matching.sift.max_ratio = 0.87
     pairing = pycolmap.ImportedPairingOptions()
@@ -76,11 +75,11 @@ def match_pairs(
                 database.path,
                 matching,
                 pairing,
-                verification,
                 device=pycolmap.Device.cpu,
                 cancellation_token=token,
             ),
         )
+    verify_pairs(database, pairs, seed=seed, threads=threads, task=task, moving_only=moving_only)
 
 
 def count_matches(database: PhotoDatabase) -> Int[np.ndarray, "n n"]:

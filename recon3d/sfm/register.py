@@ -152,7 +152,7 @@ def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=5,
+    version=6,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),

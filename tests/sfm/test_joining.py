@@ -85,7 +85,9 @@ def database_of(folder: Path, across: Across) -> PhotoDatabase:
     prepare(database)
     with database.open() as stored:
         for n, photo in enumerate(IDS, start=1):
-            keypoints = world.pixels(photo).astype(np.float32)
+            pixels = world.pixels(photo)
+            upright = np.tile([1.0, 0.0, 0.0, 1.0], (len(pixels), 1))
+            keypoints = np.column_stack([pixels, upright]).astype(np.float32)
             stored.write_keypoints(n, keypoints)
             # Like nothing else, so that comparing again finds nothing.
             descriptors = world.random.integers(0, 90, (len(keypoints), 128)).astype(np.uint8)
