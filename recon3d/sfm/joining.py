@@ -334,6 +334,8 @@ def _extended(
     before = _registered(model)
     for number in sorted(_registered(extended) - bound_photos(extended, before)):
         extended.deregister_frame(extended.images[number].frame_id)
+    # Without their frames too, which the covariance asks for poses.
+    extended.tear_down()
     return [extended if _registered(extended) > before else model, *others]
 
 

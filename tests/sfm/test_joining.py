@@ -14,6 +14,7 @@ from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
 from recon3d.run.task import CancelToken, Task, silent
+from recon3d.sfm import joining
 from recon3d.sfm.features import PhotoDatabase, PhotoToPlace, prepare
 from recon3d.sfm.joining import Joined, align, find_ties, join
 from recon3d.sfm.mapping import Placement, map_incrementally, to_placement
@@ -74,13 +75,13 @@ class World:
 Across = Callable[[World, str, str], np.ndarray]
 
 
-def database_of(folder: Path, across: Across) -> PhotoDatabase:
+def database_of(folder: Path, across: Across, source: str = "given") -> PhotoDatabase:
     """Photos that match within their room, and between the rooms as `across` says."""
     world = World()
     for name in IDS:
         Image.fromarray(np.zeros((800, 1000), np.uint8)).save(folder / f"{name}.png")
     photos = tuple(PhotoToPlace(name, folder / f"{name}.png", None, "camera") for name in IDS)
-    cameras = {"camera": CameraEstimate(Intrinsics(CAMERA), "given")}
+    cameras = {"camera": CameraEstimate(Intrinsics(CAMERA), source)}
     database = PhotoDatabase(folder / "sfm", photos, cameras)
     prepare(database)
     with database.open() as stored:
@@ -196,6 +197,19 @@ def test_what_may_only_look_alike_stays_apart(tmp_path: Path, across: Across) ->
     (other,) = found.placement.others
     assert [*other.cam_from_world] == IDS[6:]
     assert "too few of them lie alike" in other.apart
+
+
+def test_a_model_whose_photos_went_out_again_still_tells_how_sure_its_lens_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = database_of(tmp_path, through_the_door, "guessed, refined")
+    models = map_incrementally(database, relaxed=False, seed=0, task=TASK)
+    monkeypatch.setattr(joining, "bound_photos", lambda model, start: {*start, 7})
+    extended, *_ = joining._extended(database, models[0], 0, TASK)
+    assert extended.num_reg_images() == 7
+    placement = to_placement(database, [extended], [""], (), TASK)
+    assert placement is not None
+    assert placement.cameras["camera"].focal_std_px is not None
 
 
 def test_joining_twice_gives_the_same_numbers(doors: Run, tmp_path: Path) -> None:
