@@ -21,7 +21,7 @@ def look_at(centre: np.ndarray) -> Rigid:
     return Rigid(rotation, -rotation @ centre)
 
 
-def corner(pose: Rigid, seed: int) -> np.ndarray:
+def corner(pose: Rigid, seed: int, camera: PinholeCamera = CAMERA) -> np.ndarray:
     """Two walls that meet in a corner, exactly: each is a homography of its texture."""
     walls = (((-2.0, -1.5, 4.0), (2.0, 0.0, 2.0)), ((0.0, -1.5, 6.0), (2.0, 0.0, -2.0)))
     picture = np.full((360, 480), 90, np.uint8)
@@ -33,7 +33,7 @@ def corner(pose: Rigid, seed: int) -> np.ndarray:
         from_wall = np.column_stack([across, (0.0, 3.0, 0.0), origin]) / [[900, 900, 1]]
         from_wall = pose.rotation @ from_wall
         from_wall[:, 2] += pose.translation
-        homography = half @ CAMERA.matrix @ from_wall
+        homography = half @ camera.matrix @ from_wall
         seen = cv2.warpPerspective(texture, homography, (480, 360), flags=cv2.INTER_AREA)
         solid = cv2.warpPerspective(np.full_like(texture, 255), homography, (480, 360))
         picture = np.where(solid > 127, seen, picture)

@@ -243,9 +243,11 @@ class _Misses:
     ) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]:
         ties = self._ties
         return (
-            _projected(self._target, ties.target_image, similarity.points(ties.source_xyz))
+            project_points(self._target, ties.target_image, similarity.points(ties.source_xyz))
             - ties.target_px,
-            _projected(self._source, ties.source_image, similarity.inverse_points(ties.target_xyz))
+            project_points(
+                self._source, ties.source_image, similarity.inverse_points(ties.target_xyz)
+            )
             - ties.source_px,
         )
 
@@ -267,7 +269,7 @@ def _refined(start: Similarity, misses: _Misses, rows: Int[np.ndarray, "k"]) -> 
     return similarity(solved.x)
 
 
-def _projected(
+def project_points(
     model: pycolmap.Reconstruction,
     images: Int[np.ndarray, "n"],
     xyz_world: Float[np.ndarray, "n 3"],

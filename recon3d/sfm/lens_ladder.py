@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera
@@ -44,8 +44,8 @@ from recon3d.sfm.placed_bundle import (
 
 _CENTRE = ("cx", "cy")
 _NAMES = (*FOCAL_AND_CENTRE, *LENSES["brown"].coefficients)
-# Fewer photos leave too little that was not fitted.
-_FEWEST_PHOTOS = 5
+FEWEST_PHOTOS = 5
+"""Fewer leave too little that was not fitted."""
 # Whether a rung holds shows in fewer points than its values deserve.
 _POINTS_TO_DECIDE, _POINTS_TO_FIT = 1_500, 6_000
 # Each photo must still be held by some.
@@ -110,7 +110,7 @@ def find_lenses(
 def _find_lens(
     placement: Placed, key: str, photo_ids: Sequence[str], estimate: CameraEstimate, task: Task
 ) -> FoundLens:
-    if len(photo_ids) < _FEWEST_PHOTOS:
+    if len(photo_ids) < FEWEST_PHOTOS:
         return FoundLens(estimate, False)
     if len(photo_ids) > _MOST_PHOTOS:
         photo_ids = most_bound(placement, photo_ids, _MOST_PHOTOS)
@@ -153,7 +153,7 @@ def _climb(
 ) -> tuple[tuple[str, ...], tuple[LensStep, ...]]:
     """The names of the values that the photos hold, and what was tried."""
     size = camera.width_px, camera.height_px
-    held_out = _to_hold_out(tracks)
+    held_out = to_hold_out(tracks)
     seen, unseen = tracks.where(~held_out), tracks.where(held_out)
     names: tuple[str, ...] = ("k1",)
     bundle = with_lens(bundle, "brown")
@@ -204,18 +204,23 @@ def predicts_better(simpler: Bundle, richer: Bundle, unseen: Tracks) -> bool:
     """Whether the richer lens is nearer to unseen observations, on the mean over photos."""
     noise_px = simpler.noise_px(unseen)
     gain = simpler.soft_squares(unseen, noise_px) - richer.soft_squares(unseen, noise_px)
+    return gains_surely(gain, unseen.photo)
+
+
+def gains_surely(gain: Float[np.ndarray, "n"], photo: Int[np.ndarray, "n"]) -> bool:
+    """Whether what observations gain is more than chance, on the mean over their photos."""
     if not np.isfinite(gain).all():
         return False
-    counts = np.bincount(unseen.photo)
-    sums = np.bincount(unseen.photo, gain)
+    counts = np.bincount(photo)
+    sums = np.bincount(photo, gain)
     per_photo = sums[counts > 0] / counts[counts > 0]
-    if len(per_photo) < _FEWEST_PHOTOS:
+    if len(per_photo) < FEWEST_PHOTOS:
         return False
     error = per_photo.std(ddof=1) / np.sqrt(len(per_photo))
     return bool(per_photo.mean() > _MOST_STANDARD_ERRORS * error)
 
 
-def _to_hold_out(tracks: Tracks) -> Bool[np.ndarray, "n"]:
+def to_hold_out(tracks: Tracks) -> Bool[np.ndarray, "n"]:
     """One observation of every other point that keeps two without it."""
     order = np.random.default_rng(0).permutation(len(tracks.point))
     _, first = np.unique(tracks.point[order], return_index=True)

@@ -161,7 +161,7 @@ def rebuild(
     """A model of photos whose poses are nearly known, all adjusted; numbers are COLMAP's."""
     for _ in range(2):
         model = _triangulated(database, cam_from_world, cameras, seed, task)
-        _adjust(database, model)
+        adjust(database, model)
         cam_from_world = {n: model.images[n].cam_from_world() for n in model.reg_image_ids()}
         cameras = {number: model.cameras[number] for number in cameras}
     return model
@@ -300,7 +300,7 @@ def _adjust_with_lenses(
     database: PhotoDatabase, model: pycolmap.Reconstruction, task: Task
 ) -> Placement:
     """Adjust all, find how rich a lens the photos hold, and adjust all again with that one."""
-    placement = _to_placement(database, model, _adjust(database, model))
+    placement = _to_placement(database, model, adjust(database, model))
     unknown = {
         key: estimate for key, estimate in placement.cameras.items() if estimate.source != "given"
     }
@@ -313,7 +313,7 @@ def _adjust_with_lenses(
             name, camera_params = colmap_from_intrinsics(estimate.intrinsics)
             camera.model = pycolmap.CameraModelId.__members__[name]
             camera.params = camera_params
-        deviations = _adjust(database, model, {numbers[key] for key in richer})
+        deviations = adjust(database, model, {numbers[key] for key in richer})
         placement = _to_placement(database, model, deviations)
     told = {
         key: replace(estimate, steps=found[key].estimate.steps)
@@ -326,7 +326,7 @@ def _adjust_with_lenses(
     return replace(placement, cameras=cameras)
 
 
-def _adjust(
+def adjust(
     database: PhotoDatabase, model: pycolmap.Reconstruction, found: Collection[int] = ()
 ) -> dict[int, float]:
     """Adjust all once more, robustly, and tell how sure the focal lengths are.

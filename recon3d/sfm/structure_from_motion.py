@@ -95,6 +95,7 @@ def solve(
     from recon3d.sfm.joining import join
     from recon3d.sfm.mapping import map_incrementally, to_placement
     from recon3d.sfm.matching import count_matches
+    from recon3d.sfm.zooms import tell_zooms_apart
 
     if image_set.sensor_depth:
         raise PosesError(
@@ -117,6 +118,7 @@ def solve(
         features, matches, fixed = _match(database, image_set, config, harder, task)
         seed = config.seed + attempt - 1
         models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
+        database, models = tell_zooms_apart(database, models, seed=seed, task=task)
         joined = join(database, models, compare=not harder, seed=seed, task=task, moving_only=fixed)
         matches = count_matches(database)
         evidence = features, matches
