@@ -2,7 +2,7 @@
 
 Most pairs of a set show different things, and what matches in them by chance costs most: COLMAP
 draws thousands of samples before it gives a pair up. Two things that are known before the first
-sample spare nearly all of them, and change nothing for pairs that hold:
+sample spare nearly all of them; pairs that hold get the geometry that they had without:
 
 - a pair counts from so many matches on that agree; where there are hardly more in all, most of
   them must agree, and then few samples find them;
