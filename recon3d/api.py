@@ -113,9 +113,9 @@ def _run(
         # A failed run needs its report most: it says which photo failed where. Where that
         # cannot be written, as on a full disk, it must not hide why the run failed.
         with suppress(OutputError):
-            report_run(results, config, outputs, error)
+            report_run(results, config, outputs, work.task("report"), error)
         raise
-    report_run(results, config, outputs)
+    report_run(results, config, outputs, work.task("report"))
 
 
 def _telling(results: Results, listener: Listener) -> Listener:
@@ -167,7 +167,7 @@ def adjust(
             work.warn_again(result.stage, partial(STAGES[result.stage].warnings, result.folder))
         adjust_stages(work, config, made, has_texture="texture" in reached)
         work.remember_run(made.reached, files)
-        report_run(made, config, Outputs())
+        report_run(made, config, Outputs(), work.task("report"))
     return made
 
 

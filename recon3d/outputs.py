@@ -15,6 +15,8 @@ from recon3d.results import Results, latest_surface
 from recon3d.run.task import Task
 from recon3d.surface import mesh
 from recon3d.texture import texture
+from recon3d.view_planning import USUAL_VIEWS
+from recon3d.view_planning.advice import Advice, advise
 
 
 def write_outputs(
@@ -48,7 +50,11 @@ def write_outputs(
 
 
 def report_run(
-    made: Results, config: Config, outputs: Outputs, failure: ReconError | None = None
+    made: Results,
+    config: Config,
+    outputs: Outputs,
+    task: Task,
+    failure: ReconError | None = None,
 ) -> None:
     """Write report.html and report.json, of a failed run too."""
     run = report.Run(
@@ -61,6 +67,7 @@ def report_run(
         frame=made.frame.value if made.frame else None,
         control=made.control.value.report if made.control else None,
         cleaning=mesh.read_effects(made.mesh.folder) if made.mesh else None,
+        advice=None if failure else _advice(made, task),
         costs={stage.stage: (stage.cost, stage.cached) for stage in made.stages},
         warnings=made.warnings,
         settings=asdict(config),
@@ -68,3 +75,11 @@ def report_run(
         failure=failure,
     )
     report.write_report(made.workspace / "report.html", run, outputs.report)
+
+
+def _advice(made: Results, task: Task) -> Advice | None:
+    """None where no second photo could see what the first has missed, or there is no mesh yet."""
+    if not (made.mesh and made.posed) or len(made.posed.value.scene.views) < 2:
+        return None
+    mesh, frame = made.mesh.value, made.frame.value if made.frame else None
+    return advise(mesh, made.posed.value, frame, USUAL_VIEWS, task) if len(mesh.faces) else None

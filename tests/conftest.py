@@ -53,9 +53,11 @@ def real_photos() -> Path:
 def small_stills() -> Iterator[None]:
     """Reports of whole runs with pictures of a tenth of the size, for modules of many runs."""
     from recon3d.report import pictures
+    from recon3d.view_planning import previews
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "_STILL_PX", (160, 120))
+        patch.setattr(previews, "PREVIEW_PX", 120)
         yield
 
 

@@ -18,6 +18,7 @@ from recon3d.cli.addon import Addon
 from recon3d.cli.batch import Batch
 from recon3d.cli.calibrate import Calibrate
 from recon3d.cli.cameras import Undistort, intrinsics_group
+from recon3d.cli.coach import Coach
 from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.export import Export
@@ -257,6 +258,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "export": Export(workspace=tyro.MISSING),
         "share": Share(model=tyro.MISSING),
         "addon": Addon(),
+        "coach": Coach(workspace=tyro.MISSING),
         "ortho": Ortho(workspace=tyro.MISSING),
         "texture": Texture(workspace=tyro.MISSING, mesh=tyro.MISSING),
         "bench": Bench(settings=base),

@@ -60,8 +60,10 @@ _TITLES = {
     "levels": "Make levels of detail",
     "level textures": "Texture the levels",
     "frame": "Find up and scale",
+    "coach": "Look for weak spots",
     "ortho": "Draw the orthophoto",
     "export": "Write the files",
+    "report": "Look for weak spots",
 }
 _SECONDS_BETWEEN_LINES = 5.0
 _SHARE_BEFORE_GUESSING = 0.05

@@ -15,12 +15,17 @@ _OURS_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 def write_transforms(
-    target: Path, scene: PosedScene, file_paths: Mapping[str, str], points: str | None
+    target: Path,
+    scene: PosedScene,
+    file_paths: Mapping[str, str],
+    points: str | None,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Write the cameras without distortion, one set of intrinsics per frame.
 
     file_paths: by photo id, the undistorted picture relative to target's folder.
     points: a .ply in the frame of the cameras, relative to target's folder; splats start from it.
+    notes: by photo id, words for people, which other programs pass over.
 
     Raises:
         OutputError: the place cannot be written.
@@ -37,6 +42,7 @@ def write_transforms(
             "fl_y": view.camera.fy_px,
             "cx": view.camera.cx_px,
             "cy": view.camera.cy_px,
+            **({"note": notes[view.photo_id]} if notes else {}),
         }
         for view in scene.views
     ]

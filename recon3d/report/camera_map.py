@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.core.scene import PosedPhotos
+from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Similarity
@@ -47,16 +48,24 @@ class Map:
     scale_length: float
     scale_label: str
     numbered: bool
+    suggested: tuple[Marker, ...] = ()
+    """Where further photos would help."""
 
 
-def draw_map(posed: PosedPhotos, mesh: Mesh | None, frame: TargetFrame | None) -> Map:
+def draw_map(
+    posed: PosedPhotos,
+    mesh: Mesh | None,
+    frame: TargetFrame | None,
+    suggested: Sequence[View] = (),
+) -> Map:
     """Look straight down on everything; the way the photos look on average is up the page."""
     views, points = posed.scene.views, posed.scene.points.xyz_world
     surface = mesh.vertices if mesh is not None and len(mesh.vertices) else None
     seen = points if surface is None else surface
     level = upright_from_world(views, seen, frame.up_world if frame else None)
     upright = Similarity.from_rigid(level, frame.target_from_world.scale if frame else 1.0)
-    centres = np.stack([upright @ view.centre_world for view in views])[:, :2]
+    drawn = [*views, *suggested]
+    centres = np.stack([upright @ view.centre_world for view in drawn])[:, :2]
     ground = (upright @ seen)[:, :2]
     # Sparse points reach far into the background, a mesh hardly does.
     tail = 6 if surface is None else 1
@@ -80,21 +89,22 @@ def draw_map(posed: PosedPhotos, mesh: Mesh | None, frame: TargetFrame | None) -
     return Map(
         _WIDTH,
         height,
-        _markers(posed, upright.rotation, on_page(centres)),
+        _markers(views, upright.rotation, on_page(centres[: len(views)])),
         "".join(f"M{x:.0f} {y:.0f}h0" for x, y in sparse.tolist()),
         None if mesh is None or surface is None else _footprint(on_page(ground), mesh, height),
         length * scale,
         label,
         numbered=len(views) <= 60,
+        suggested=_markers(suggested, upright.rotation, on_page(centres[len(views) :])),
     )
 
 
 def _markers(
-    posed: PosedPhotos, upright_from_world: Float[np.ndarray, "3 3"], centres: np.ndarray
+    views: Sequence[View], upright_from_world: Float[np.ndarray, "3 3"], centres: np.ndarray
 ) -> tuple[Marker, ...]:
-    size = float(np.clip(260 / np.sqrt(len(centres)), 14, 46))
+    size = float(np.clip(260 / np.sqrt(max(len(centres), 1)), 14, 46))
     markers = []
-    for number, (view, centre) in enumerate(zip(posed.scene.views, centres, strict=True), 1):
+    for number, (view, centre) in enumerate(zip(views, centres, strict=True), 1):
         half = view.camera.width_px / 2 / view.camera.fx_px
         upright_from_cam = upright_from_world @ view.cam_from_world.rotation.T
         # Foreshortened, so that a camera that looks down is drawn short.

@@ -18,6 +18,7 @@ from recon3d.core.surface import Mesh, TexturedMesh, face_areas, inferred_share
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.version import program_version
 from recon3d.run.cost import Cost
+from recon3d.view_planning.advice import Advice
 
 SCHEMA = 1
 
@@ -41,6 +42,8 @@ class Run:
     frame: TargetFrame | None = None
     control: Mapping[str, Any] | None = None
     """How every ground control point fits."""
+    advice: Advice | None = None
+    """How well the photos cover the mesh, and which to take next."""
     costs: Mapping[str, tuple[Cost, bool]] = field(default_factory=dict)
     """By stage name: what computing it took, and whether it came from the cache."""
     warnings: Sequence[str] = ()
@@ -73,6 +76,7 @@ def collect_facts(run: Run) -> Facts:
         "frame": run.frame and {**run.frame.report, "unit": run.frame.unit},
         "control": run.control,
         "texture": run.textured and {**(run.texturing or {}), **_texture(run.textured)},
+        "coverage": run.advice and run.advice.plain(run.frame),
         "stages": {
             stage: {**asdict(cost), "cached": cached} for stage, (cost, cached) in run.costs.items()
         },

@@ -10,8 +10,10 @@ from typing import Literal
 
 from recon3d.report.camera_map import draw_map
 from recon3d.report.facts import Facts, Run, plain
-from recon3d.report.pictures import depth_previews, mesh_stills, thumbnails
+from recon3d.report.pictures import coverage_pictures, depth_previews, mesh_stills, thumbnails
 from recon3d.run.templates import page_template
+from recon3d.view_planning.legend import COLOURS, WHAT
+from recon3d.view_planning.measure import Weakness
 
 Grade = Literal["good", "fair", "poor", "failed", "stopped"]
 # A few unseen crevices are in every model.
@@ -38,12 +40,22 @@ def draw_page(run: Run, facts: Facts) -> str:
     )
     placed = run.posed if run.posed and run.posed.scene.views else None
     model = run.textured or run.mesh
+    suggested = [each.view for each in run.advice.suggestions] if run.advice else []
     return template.render(
         facts=facts,
         judgement=judge(facts),
         thumbnails=_by_plain_id(thumbnails(run.image_set.pictures)) if run.image_set else {},
         stills=mesh_stills(model, placed, run.frame) if model and placed else [],
-        map=draw_map(placed, run.mesh, run.frame) if placed else None,
+        map=draw_map(placed, run.mesh, run.frame, suggested) if placed else None,
+        coverage_pictures=(
+            coverage_pictures(run.advice, model, placed, run.frame)
+            if run.advice and model and placed
+            else None
+        ),
+        coverage_colours=[
+            ("#{:02x}{:02x}{:02x}".format(*COLOURS[kind]), WHAT[kind], kind.name.lower())
+            for kind in Weakness
+        ],
         previews=depth_previews(placed, run.depth) if run.depth and placed else [],
     )
 

@@ -20,10 +20,13 @@ from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
 from recon3d.photos.pictures import read_preview
-from recon3d.surface.stills import StillRenderer, turntable
+from recon3d.surface.stills import StillRenderer, Viewpoint, turntable
+from recon3d.view_planning.advice import Advice
+from recon3d.view_planning.previews import coverage_preview, preview, shaded
 
 _DEPTH_PREVIEWS = 6
 _STILLS = 4
+_COVERAGE_SIDES = 2
 _STILL_PX = (480, 360)
 
 
@@ -75,6 +78,16 @@ def mesh_stills(
     mesh = model.mesh if isinstance(model, TexturedMesh) else model
     if len(mesh.faces) == 0:
         return []
+    viewpoints, inside = _sides(mesh, posed, frame, _STILLS)
+    renderer = StillRenderer(model)
+    stills = [renderer.render(viewpoint, backs=not inside) for viewpoint in viewpoints]
+    return [StillPair(jpeg_uri(still.colour), jpeg_uri(still.clay)) for still in stills]
+
+
+def _sides(
+    mesh: Mesh, posed: PosedPhotos, frame: TargetFrame | None, count: int
+) -> tuple[list[Viewpoint], bool]:
+    """From where to draw a mesh, and whether its photos were taken inside of it."""
     views = posed.scene.views
     upright = upright_from_world(views, mesh.vertices, frame.up_world if frame else None)
     centres = np.stack([upright @ view.centre_world for view in views])
@@ -86,19 +99,44 @@ def mesh_stills(
     arc_deg, elevation_deg = 360 if around else 100, 45 if inside else 20
     if len(views) == 1:  # seen from far aside, a relief is all gaps
         arc_deg, elevation_deg = 50, 8
-    renderer = StillRenderer(model)
-    stills = [
-        renderer.render(viewpoint, backs=not inside)
-        for viewpoint in turntable(
-            mesh.vertices,
-            upright,
-            _STILLS,
-            arc_deg=arc_deg,
-            elevation_deg=elevation_deg,
-            size_px=_STILL_PX,
-        )
-    ]
-    return [StillPair(jpeg_uri(still.colour), jpeg_uri(still.clay)) for still in stills]
+    viewpoints = turntable(
+        mesh.vertices,
+        upright,
+        count,
+        arc_deg=arc_deg,
+        elevation_deg=elevation_deg,
+        size_px=_STILL_PX,
+    )
+    return viewpoints, inside
+
+
+@dataclass(frozen=True)
+class CoveragePictures:
+    """As data URIs."""
+
+    sides: tuple[str, ...]
+    """The mesh in the colours of its coverage."""
+    previews: tuple[tuple[str, str], ...]
+    """Of each suggested photo: what it would show, and how that is covered so far."""
+
+
+def coverage_pictures(
+    advice: Advice, model: Mesh | TexturedMesh, posed: PosedPhotos, frame: TargetFrame | None
+) -> CoveragePictures:
+    """From two sides, and from each suggested place."""
+    viewpoints, inside = _sides(advice.mesh, posed, frame, _COVERAGE_SIDES)
+    colours, photos = StillRenderer(advice.coloured), StillRenderer(model)
+    sides = [shaded(colours.render(viewpoint, backs=not inside)) for viewpoint in viewpoints]
+    return CoveragePictures(
+        tuple(jpeg_uri(side) for side in sides),
+        tuple(
+            (
+                jpeg_uri(preview(photos, suggestion.view)),
+                jpeg_uri(coverage_preview(colours, suggestion.view)),
+            )
+            for suggestion in advice.suggestions
+        ),
+    )
 
 
 def jpeg_uri(rgb: UInt8[np.ndarray, "h w 3"]) -> str:
