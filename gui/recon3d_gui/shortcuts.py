@@ -38,7 +38,7 @@ LISTED: dict[str, dict[str, str]] = {
         "Double click": "Turn around this point",
         "Right + W A S D Q E": "Fly; Shift is faster",
         "F": "See all of it",
-        "1 to 6": "Points to trust",
+        "1 to 7": "Points to coverage",
         "W / G / C": "Wireframe / grid / cameras",
         "B / M": "Crop / measure",
         "Esc": "Put the tool away",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,30 @@ import pytest
 import trimesh
 from PIL import Image
 from recon3d_gui.viewer.cameras import Eye
-from recon3d_gui.viewer.composing import alignment
-from recon3d_gui.viewer.content import Content, read_content, read_mesh_file, subsampled, support
-from recon3d_gui.viewer.drawing import make_skin
+from recon3d_gui.viewer.composing import ModelFrame, alignment
+from recon3d_gui.viewer.content import (
+    Content,
+    read_content,
+    read_mesh_file,
+    subsampled,
+    support,
+    surface_of,
+)
+from recon3d_gui.viewer.drawing import make_skin, prepare
+from recon3d_gui.viewer.loader import Coverage, Covered, Loader
 from recon3d_gui.viewer.recording import film, save_picture, turntable
 from sheets import sheet
+from sphere_scene import sphere_photos
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import InputError, OutputError
 from recon3d.core.scene import View
-from recon3d.core.surface import PointCloud, TexturedMesh
+from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.surface.files import save_cloud, save_mesh
+from recon3d.view_planning.legend import COLOURS
 
 LOOK = Eye(azimuth_deg=0.0, elevation_deg=0.0, distance=4.0)
 
@@ -134,6 +145,33 @@ def test_photos_agree_with_a_point_whose_depth_they_know() -> None:
     }
     points = np.array([[0, 0, 2], [0, 0, 1.0], [50, 0, 2]], np.float32)
     assert support(points, views, depth, nothing).tolist() == [2, 0, 0]
+
+
+def test_a_model_shows_where_photos_are_missing_and_where_to_take_them(tmp_path: Path) -> None:
+    made = trimesh.creation.icosphere(subdivisions=3, radius=1.0)
+    ball = Mesh(np.asarray(made.vertices, np.float32), np.asarray(made.faces, np.int32))
+    save_mesh(tmp_path / "mesh.npz", ball)
+    photos, _ = sphere_photos()
+    four = replace(photos, scene=replace(photos.scene, views=photos.scene.views[:4]))
+    content = Content(
+        views=four.scene.views,
+        posed=four,
+        surface=surface_of(ball),
+        mesh_folder=("mesh", tmp_path),
+    )
+    loader, model = Loader(), prepare(content, None, nothing)
+    loader.ask(Coverage("a", model))
+    found: list[object] = []
+    while not any(isinstance(each, Covered) for each in found):
+        assert loader.bell.poll(30), found
+        found += loader.take()
+    covered = next(each for each in found if isinstance(each, Covered))
+    assert covered.of is model
+    shown = covered.model.content
+    assert shown.surface is not None
+    assert {tuple(rgb) for rgb in shown.surface.rgba[:, :3].tolist()} <= set(COLOURS.values())
+    assert len(covered.sentences) == len(shown.suggested) > 0
+    assert len(ModelFrame.of(shown).suggested) == len(shown.suggested)
 
 
 def test_two_runs_with_other_cameras_are_laid_on_each_other_by_their_photos() -> None:

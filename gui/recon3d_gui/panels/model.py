@@ -42,6 +42,7 @@ MODES: dict[str, Mode] = {
     "Clay": "clay",
     "Normals": "normals",
     "Confidence": "confidence",
+    "Coverage": "coverage",
 }
 
 

@@ -26,6 +26,7 @@ _TIPS = {
     "Clay": "The shape alone, lit from where you look (4)",
     "Normals": "Where the surface faces (5)",
     "Confidence": "How many photos agree on each place (6)",
+    "Coverage": "Where photos are missing, and where to stand for the next ones (7)",
 }
 _TOOLS: Mapping[str, tuple[Tool, str]] = {
     "Crop": ("crop", "Keep only a box of the model (B)"),

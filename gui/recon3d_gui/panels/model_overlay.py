@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from recon3d.view_planning.legend import COLOURS, WHAT
+from recon3d.view_planning.measure import Weakness
 from recon3d_gui.viewer.geometry import grid_step
+from recon3d_gui.viewer.protocol import Advised
 from recon3d_gui.viewer.tools import length_text
 from recon3d_gui.viewer.workbench import Workbench
 
@@ -17,6 +21,14 @@ if TYPE_CHECKING:
 
 _LAYER = "model.overlay"
 _AXIS_COLOURS = ((232, 90, 90, 255), (120, 200, 90, 255), (90, 150, 250, 255))
+_LISTED = (
+    Weakness.UNSEEN,
+    Weakness.ONE_PHOTO,
+    Weakness.TWO_PHOTOS,
+    Weakness.INFERRED,
+    Weakness.OBLIQUE,
+)
+"""Of the colours of the coverage; the others are rare."""
 _SURENESS = ((199, 56, 64, 255), (242, 196, 92, 255), (51, 158, 143, 255))
 
 
@@ -35,6 +47,7 @@ class ModelOverlay:
         now = (
             nav.eye, nav.canvas_px, bench.loaded, bench.picks, bench.box, bench.grip,
             bench.tool, style.hovered, style.split, style.mode, style.grid, bench.viewer.note,
+            bench.advice,
         )  # fmt: skip
         if now == self._drawn:
             return
@@ -54,7 +67,11 @@ class ModelOverlay:
             self._draw_hovered()
             self._draw_split()
             if style.mode == "confidence" and "confidence" in bench.loaded.layers:
-                self._draw_legend()
+                self._draw_legend(_SURENESS, ("one photo", "three", "six or more agree"))
+            if style.mode == "coverage" and bench.advice:
+                colours = [(*COLOURS[kind], 255) for kind in _LISTED]
+                self._draw_legend(colours, [WHAT[kind] for kind in _LISTED])
+                self._draw_advice(bench.advice)
         if bench.viewer.note:
             self._draw_note(bench.viewer.note)
 
@@ -171,16 +188,27 @@ class ModelOverlay:
         if self._bench.compared is not None:
             self._label((at + px(16), px(56)), self._bench.compared.name)
 
-    def _draw_legend(self) -> None:
+    def _draw_legend(
+        self, colours: Sequence[tuple[int, int, int, int]], words: Sequence[str]
+    ) -> None:
         height = self._bench.navigator.canvas_px[1]
         px = self._ui.px
-        left, top = px(16), height - px(64)
-        for index, (colour, words) in enumerate(
-            zip(_SURENESS, ("one photo", "three", "six or more agree"), strict=True)
-        ):
-            x = left + index * px(104)
+        x, top = px(16), height - px(64)
+        for colour, word in zip(colours, words, strict=True):
             dpg.draw_circle((x + px(6), top + px(8)), px(6), color=colour, fill=colour)
-            self._text((x + px(18), top), words)
+            self._text((x + px(18), top), word)
+            x += px(40) + px(7) * len(word)
+
+    def _draw_advice(self, advice: Advised) -> None:
+        """The suggested cameras by number, and what is said of each."""
+        px = self._ui.px
+        centres = np.array([view.centre_world for view in advice.views]).reshape(-1, 3)
+        uv, _ = self._bench.navigator.project(centres)
+        for number, place in enumerate(uv, 1):
+            if np.isfinite(place).all():
+                self._label((float(place[0]) + px(10), float(place[1]) - px(10)), str(number))
+        for row, sentence in enumerate(advice.sentences):
+            self._text((px(16), px(20) + row * px(22)), f"{row + 1}. {sentence}")
 
     def _draw_note(self, note: str) -> None:
         width = self._bench.navigator.canvas_px[0]

@@ -21,6 +21,7 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.viewer.navigator import Navigator
 from recon3d_gui.viewer.outbox import Outbox
 from recon3d_gui.viewer.protocol import (
+    Advised,
     CancelSaving,
     Canvas,
     Command,
@@ -75,6 +76,8 @@ class ViewerClient:
         """Change it with `restyle`."""
         self.loaded: dict[Side, Loaded] = {}
         """What each side shows."""
+        self.advice: dict[Side, Advised] = {}
+        """Where photos would help it, once its coverage was looked at."""
         self.note = ""
         """What is being read or computed."""
         self.is_reading = False
@@ -250,6 +253,7 @@ class ViewerClient:
         has_content = bool(show.reached or show.mesh_file)
         if not has_content:
             self.loaded.pop(show.side, None)
+            self.advice.pop(show.side, None)
         if show.side == "a":
             self.is_reading = has_content
         self._send(show)
@@ -279,9 +283,12 @@ class ViewerClient:
                 if self._shows.get(reply.side) in (None, Show(reply.side)):
                     return
                 self.loaded[reply.side] = reply
+                self.advice.pop(reply.side, None)
                 self._awaits_model = True
                 if reply.side == "a":
                     self.navigator.adopt(reply)
+            case Advised():
+                self.advice[reply.side] = reply
             case Loading():
                 self.note = reply.note
                 # Also the end of what could not be read.

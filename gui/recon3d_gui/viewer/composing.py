@@ -26,6 +26,8 @@ from recon3d_gui.viewer.protocol import Look, Palette, Side, Style
 _MOST_PHOTO_PX = 2048
 _POINT_PX = 2.0
 _HIDDEN_BOX = 0.22
+_SUGGESTED = 1.8
+"""How much larger than a photo's a suggested camera is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +41,19 @@ class ModelFrame:
     """Around everything, floaters and cameras included."""
     frustum_depth: float
     by_id: Mapping[str, View]
+    suggested: tuple[View, ...] = ()
+    """Where the next photos would help, in the model frame."""
 
     @staticmethod
     def of(content: Content) -> ModelFrame:
         """Of what is there so far."""
         moved = content.model_from_world
-        views = tuple(
-            View(view.photo_id, view.camera, moved.move_camera(view.cam_from_world))
-            for view in content.views
+        views, suggested = (
+            tuple(
+                View(view.photo_id, view.camera, moved.move_camera(view.cam_from_world))
+                for view in each
+            )
+            for each in (content.views, content.suggested)
         )
         bounds = content.bounds
         clouds = [cloud.points for cloud in (content.sparse, content.cloud) if cloud is not None]
@@ -63,6 +70,7 @@ class ModelFrame:
             Bounds((low[0], low[1], low[2]), (high[0], high[1], high[2])),
             frustum_depth(views, bounds),
             {view.photo_id: view for view in views},
+            suggested,
         )
 
 
@@ -192,6 +200,9 @@ def _cameras(style: Style, model_frame: ModelFrame) -> Lines:
         if photo_id in model_frame.by_id:
             view = [model_frame.by_id[photo_id]]
             lines += frusta(view, model_frame.frustum_depth, style.palette.accent, 1.0)
+    if model_frame.suggested:
+        depth = _SUGGESTED * model_frame.frustum_depth
+        lines += frusta(model_frame.suggested, depth, style.palette.accent, 1.0)
     return lines
 
 

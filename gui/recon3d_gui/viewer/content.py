@@ -61,6 +61,11 @@ class Content:
     scene_key: str = ""
     depth_folder: tuple[str, Path] | None = None
     """Stage and folder of the depth maps that tell how sure the surface is."""
+    mesh_folder: tuple[str, Path] | None = None
+    """Stage and folder of the mesh that the surface is made of."""
+    suggested: tuple[View, ...] = ()
+    """Where the next photos would help, where the surface shows how well it is covered; in the
+    world frame."""
 
     @property
     def anchor(self) -> Float[np.ndarray, "n 3"]:
@@ -71,6 +76,12 @@ class Content:
             if cloud is not None and len(cloud.points):
                 return cloud.points
         return np.array([view.centre_world for view in self.views]).reshape(-1, 3)
+
+    @property
+    def frame(self) -> TargetFrame:
+        """How the model stands."""
+        up_world = self.model_from_world.rotation.T @ self.upright_from_model[2]
+        return TargetFrame(self.model_from_world, self.unit, up_world=up_world)
 
     @property
     def bounds(self) -> Bounds:
@@ -120,7 +131,12 @@ def read_content(
         )
     content = _with_surfaces(content, reached, old if same else {})
     depth = next((stage for stage in ("refine", "scale") if stage in reached), None)
-    content = replace(content, depth_folder=(depth, reached[depth]) if depth else None)
+    mesh = _latest_mesh(reached)
+    content = replace(
+        content,
+        depth_folder=(depth, reached[depth]) if depth else None,
+        mesh_folder=(mesh, reached[mesh]) if mesh else None,
+    )
     return _with_frame(content, reached)
 
 

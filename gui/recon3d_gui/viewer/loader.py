@@ -12,8 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from recon3d.finished import read_stage
+from recon3d.run.task import CancelToken, Event, Task
 from recon3d_gui.failure import Failure, failure_of
-from recon3d_gui.viewer.content import Content, read_content, read_mesh_file, support
+from recon3d_gui.viewer.content import (
+    Content,
+    read_content,
+    read_mesh_file,
+    support,
+    surface_of,
+)
 from recon3d_gui.viewer.drawing import Model, prepare
 from recon3d_gui.viewer.protocol import Loading, Show, Side
 
@@ -27,11 +34,34 @@ class Confidence:
 
 
 @dataclass(frozen=True, eq=False)
+class Coverage:
+    """A wish for how well photos cover the surface of one side."""
+
+    side: Side
+    model: Model
+
+
+@dataclass(frozen=True, eq=False)
+class Covered:
+    """A model in the colours of its coverage, and what would mend it."""
+
+    side: Side
+    of: Model
+    """What was asked about."""
+    model: Model
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Read:
     """A model that has been made ready."""
 
     side: Side
     model: Model
+
+
+Wish = Confidence | Coverage
+Result = Read | Covered | Failure | Loading
 
 
 class _Superseded(Exception):  # noqa: N818 - not an error: something newer is wanted
@@ -42,21 +72,21 @@ class Loader:
     """Works on the newest wish of each side; results come through `take`."""
 
     def __init__(self) -> None:
-        self._wishes: dict[tuple[type, Side], Show | Confidence] = {}
+        self._wishes: dict[tuple[type, Side], Show | Wish] = {}
         self._changed = threading.Condition()
-        self._results: queue.SimpleQueue[Read | Failure | Loading] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._models: dict[Side, tuple[Model, Mapping[str, Path]]] = {}
         self.bell, self._ring = Pipe(duplex=False)
         """`bell` is readable when there is something to take."""
         threading.Thread(target=self._work, name="viewer loader", daemon=True).start()
 
-    def ask(self, wish: Show | Confidence) -> None:
+    def ask(self, wish: Show | Wish) -> None:
         """Want something; an older wish of the kind for the same side is dropped."""
         with self._changed:
             self._wishes[type(wish), wish.side] = wish
             self._changed.notify()
 
-    def take(self) -> list[Read | Failure | Loading]:
+    def take(self) -> list[Result]:
         """All results so far."""
         while self.bell.poll():
             self.bell.recv_bytes()
@@ -79,7 +109,7 @@ class Loader:
                 self._tell(failure_of(error, "The model cannot be shown"))
             self._tell(Loading(""))
 
-    def _fulfil(self, wish: Show | Confidence) -> None:
+    def _fulfil(self, wish: Show | Wish) -> None:
         def wait() -> None:
             if (type(wish), wish.side) in self._wishes:
                 raise _Superseded
@@ -92,6 +122,9 @@ class Loader:
             model = prepare(_with_support(wish.model.content, wait), wish.model, wait)
             self._models[wish.side] = (model, old)
             self._tell(Read(wish.side, model))
+        elif isinstance(wish, Coverage):
+            self._tell(Loading("asking every photo what it sees"))
+            self._tell(_covered(wish, wait))
         elif not wish.reached and wish.mesh_file is None:
             self._models.pop(wish.side, None)
         else:
@@ -106,7 +139,7 @@ class Loader:
                 self._models[wish.side] = (model, dict(wish.reached))
             self._tell(Read(wish.side, model))
 
-    def _tell(self, result: Read | Failure | Loading) -> None:
+    def _tell(self, result: Result) -> None:
         self._results.put(result)
         self._ring.send_bytes(b".")
 
@@ -120,3 +153,25 @@ def _with_support(content: Content, wait: Callable[[], None]) -> Content:
     # 1 at least, to tell it from a surface that has not been looked at.
     rgba = np.column_stack([content.surface.rgba[:, :3], np.maximum(counted, 1)])
     return replace(content, surface=replace(content.surface, rgba=rgba))
+
+
+def _covered(wish: Coverage, wait: Callable[[], None]) -> Covered:
+    from recon3d.view_planning import USUAL_VIEWS
+    from recon3d.view_planning.advice import advise
+
+    def listen(_: Event) -> None:
+        wait()
+
+    content = wish.model.content
+    assert content.posed
+    assert content.mesh_folder
+    task = Task("coverage", listen, CancelToken())
+    mesh = read_stage(*content.mesh_folder)
+    advice = advise(mesh, content.posed, content.frame, USUAL_VIEWS, task)
+    shown = replace(
+        content,
+        surface=surface_of(advice.coloured),
+        textured=None,
+        suggested=tuple(suggestion.view for suggestion in advice.suggestions),
+    )
+    return Covered(wish.side, wish.model, prepare(shown, None, wait), advice.sentences)

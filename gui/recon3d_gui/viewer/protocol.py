@@ -15,7 +15,7 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.viewer.cameras import Bounds, Point
 
 Layer = Literal["points", "cloud", "mesh"]
-Mode = Literal["points", "cloud", "colour", "clay", "normals", "confidence"]
+Mode = Literal["points", "cloud", "colour", "clay", "normals", "confidence", "coverage"]
 """What is drawn; where a model does not have it yet, the next best that it has.
 
 colour is the texture, or the vertices' colours before there is one.
@@ -202,6 +202,17 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Advised:
+    """Where the next photos of what a side shows would help most."""
+
+    side: Side
+    views: tuple[View, ...]
+    """In the model frame, the most useful first."""
+    sentences: tuple[str, ...]
+    """Where to stand for each, and why."""
+
+
+@dataclass(frozen=True)
 class Loading:
     """What is being read or computed; empty when done."""
 
@@ -242,4 +253,4 @@ class Gone(Failure):
 Command = (
     Canvas | Look | Style | Show | Pick | Taken | SavePicture | SaveTurntable | CancelSaving | Quit
 )
-Reply = Ready | Frame | Loaded | Loading | Picked | Saving | Saved | Failure | Gone
+Reply = Ready | Frame | Loaded | Advised | Loading | Picked | Saving | Saved | Failure | Gone

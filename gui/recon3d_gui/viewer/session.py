@@ -13,11 +13,13 @@ import numpy as np
 from recon3d_gui.viewer.cameras import Point, as_rows
 from recon3d_gui.viewer.clipping import clipped
 from recon3d_gui.viewer.composing import Composer, ModelFrame
+from recon3d_gui.viewer.content import Content
 from recon3d_gui.viewer.drawing import Model, Renderer, Shot
 from recon3d_gui.viewer.gl_context import NoGraphicsError
-from recon3d_gui.viewer.loader import Confidence, Loader, Read
+from recon3d_gui.viewer.loader import Confidence, Coverage, Covered, Loader, Read
 from recon3d_gui.viewer.pace import Pace
 from recon3d_gui.viewer.protocol import (
+    Advised,
     CancelSaving,
     Canvas,
     Command,
@@ -82,6 +84,7 @@ class Session:
         self._pace = Pace.start(is_software=renderer.is_software)
         self._pictures: SharedPictures | None = None
         self._models: dict[Side, Model] = {}
+        self._covered: dict[Side, Covered] = {}
         self._wanted: dict[Side, bool] = {}
         self._recorder = Recorder(self._composer, renderer, self._tell)
         self._look: Look | None = None
@@ -150,9 +153,12 @@ class Session:
                 self._change(is_moving=time.monotonic() - self._changed_at < _REST_S)
                 before, self._style = self._style, command
                 self._styles += 1
-                if before.clip != command.clip:
+                if (before.clip, before.mode == "coverage") != (
+                    command.clip,
+                    command.mode == "coverage",
+                ):
                     self._renew()
-                self._want_confidence()
+                self._want_more()
             case Canvas():
                 if self._pictures:
                     self._pictures.close()
@@ -164,6 +170,7 @@ class Session:
                 self._wanted[command.side] = bool(command.reached or command.mesh_file)
                 if not self._wanted[command.side]:
                     self._models.pop(command.side, None)
+                    self._covered.pop(command.side, None)
                     self._renew()
             case Taken():
                 self._taken = max(self._taken, command.number)
@@ -192,15 +199,24 @@ class Session:
                 continue
             if isinstance(result, Read):
                 self._models[result.side] = result.model
+                self._covered.pop(result.side, None)
                 self._renew()
                 model_frame = ModelFrame.of(result.model.content)
                 self._tell(_told(result.side, result.model, model_frame))
-                self._want_confidence()
+                self._want_more()
+            elif isinstance(result, Covered):
+                if self._models.get(result.side) is result.of:
+                    self._covered[result.side] = result
+                    self._renew()
+                    views = ModelFrame.of(result.model.content).suggested
+                    self._tell(Advised(result.side, views, result.sentences))
             else:
                 self._tell(result)
 
     def _renew(self) -> None:
         models, clip = dict(self._models), self._style.clip
+        if self._style.mode == "coverage":
+            models |= {side: found.model for side, found in self._covered.items()}
         if clip is not None and "a" in models:
             models["a"] = clipped(models["a"], clip)
         self._composer.use(models)
@@ -210,7 +226,12 @@ class Session:
         self._is_unseen = self._renderer.is_software
         self._change(is_moving=False)
 
-    def _want_confidence(self) -> None:
+    def _want_more(self) -> None:
+        """Ask for what the mode shows and takes a while."""
+        if self._style.mode == "coverage":
+            for side, model in self._models.items():
+                if side not in self._covered and _can_be_covered(model.content):
+                    self._loader.ask(Coverage(side, model))
         if self._style.mode != "confidence":
             return
         for side, model in self._models.items():
@@ -315,6 +336,11 @@ def _told(side: Side, model: Model, model_frame: ModelFrame) -> Loaded:
         model_frame.views,
         content.scene_key,
     )
+
+
+def _can_be_covered(content: Content) -> bool:
+    """A mesh and at least two photos, whose pictures say which part of it they show."""
+    return content.mesh_folder is not None and content.posed is not None and len(content.views) > 1
 
 
 def _attached(canvas: Canvas) -> SharedPictures | None:

@@ -13,7 +13,7 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.job.adjusting import pending_crop
 from recon3d_gui.project.runs import folders
 from recon3d_gui.viewer.cameras import Eye, Point
-from recon3d_gui.viewer.protocol import Loaded, Mode, Picked, Reply, Saved, Saving
+from recon3d_gui.viewer.protocol import Advised, Loaded, Mode, Picked, Reply, Saved, Saving
 from recon3d_gui.viewer.tools import (
     CropBox,
     Handle,
@@ -69,6 +69,11 @@ class Workbench:
     def loaded(self) -> Loaded | None:
         """What is shown, if anything."""
         return self.viewer.loaded.get("a")
+
+    @property
+    def advice(self) -> Advised | None:
+        """Where the next photos would help, once the coverage has been looked at."""
+        return self.viewer.advice.get("a")
 
     @property
     def can_edit(self) -> bool:
