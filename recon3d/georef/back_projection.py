@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.core.camera import Intrinsics, project
+from recon3d.core.camera import project
 from recon3d.core.errors import InputError
 from recon3d.core.orientation import DescribedPixels, Size, turn_pixels, turned_size
 from recon3d.core.scene import ImageSet, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.triangulation import LocatedPoint, ray_in_world, triangulate
-from recon3d.sfm.undistortion import distort_pixels, undistort_pixels, undistorted_camera
+from recon3d.sfm.undistortion import distort_pixels, intrinsics_of, undistort_pixels
 from recon3d.surface.rays import MeshRays
 
 # How well people click.
@@ -95,7 +95,7 @@ def photo_pixel(
         InputError: the image set does not hold the photo, or it does not reach that far.
     """
     photo = find_photo(image_set, PhotoPixel(view.photo_id, 0.0, 0.0))
-    taken_px = distort_pixels(uv_px[None], _intrinsics(scene, photo, view), view.camera)[0]
+    taken_px = distort_pixels(uv_px[None], intrinsics_of(scene, photo, view), view.camera)[0]
     column, row = (taken_px - 0.5).tolist()
     pixel = PhotoPixel(view.photo_id, column, row)
     if is_outside(pixel, _size(photo)):
@@ -120,17 +120,7 @@ def view_pixel(
     pixel = upright_pixel(photo, pixel, image_set.orientation)
     # Viewers count pixels, we measure from the picture's corner.
     uv_px = np.array([[pixel.column + 0.5, pixel.row + 0.5]])
-    return view, undistort_pixels(uv_px, _intrinsics(scene, photo, view), view.camera)[0]
-
-
-def _intrinsics(scene: PosedScene, photo: Photo, view: View) -> Intrinsics:
-    """Of the photo as it was taken; a group may hold several lenses that the user gave."""
-    for key, estimate in scene.cameras.items():
-        if key.partition(" #")[0] != photo.camera_group.partition(" #")[0]:
-            continue
-        if undistorted_camera(estimate.intrinsics) == view.camera:
-            return estimate.intrinsics
-    return Intrinsics(view.camera.resized(photo.width_px, photo.height_px))
+    return view, undistort_pixels(uv_px, intrinsics_of(scene, photo, view), view.camera)[0]
 
 
 class BackProjector:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from recon3d.core.errors import InputError
@@ -15,6 +15,7 @@ from recon3d.photos.exif import read_orientation
 from recon3d.photos.pictures import to_8_bits
 
 _HALF = 128
+_HIDDEN_RGB = (200, 40, 40)
 _EXPECTED = (
     "In masks white (255) keeps and black (0) hides; 1 and 0 will do, and so will a cut-out, "
     "whose transparent part is hidden."
@@ -53,6 +54,14 @@ def read_mask(
     if (width_px, height_px) != size:
         keep = np.asarray(Image.fromarray(keep).resize(size, Image.Resampling.NEAREST), bool)
     return keep
+
+
+def hidden_in_red(
+    rgb: UInt8[np.ndarray, "h w 3"], keep: Bool[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A photo for people, what its mask hides in red."""
+    red = (0.4 * rgb + 0.6 * np.array(_HIDDEN_RGB)).astype(np.uint8)
+    return np.where(keep[..., None], rgb, red)
 
 
 def _kept(mask: Image.Image) -> Bool[np.ndarray, "h w"]:

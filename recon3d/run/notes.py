@@ -44,7 +44,7 @@ def note_run(
     except InputError:  # it cannot be read; the rest of this is known
         before = {}
     write_json(root / _LATEST, {**before, **keys})
-    run = {name: {"stage": made.stage, "key": made.key} for name, made in reached.items()}
+    run = {name: {"stage": made.stage, "key": made.folder.name} for name, made in reached.items()}
     write_json(root / _RUN, run)
     write_json(root / _FILES, {name: str(path.absolute()) for name, path in files.items()})
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -69,6 +70,7 @@ class StageResult(Generic[T]):
 
     stage: str
     key: str
+    """Same key, same result; the folder's name, unless another stage's result has joined it."""
     folder: Path
     read: Callable[[], T]
     cost: Cost
@@ -84,3 +86,8 @@ class StageResult(Generic[T]):
         return StageResult(
             self.stage, self.key, self.folder, lambda: change(self.value), self.cost, self.cached
         )
+
+    def joined(self, other: StageResult[U], join: Callable[[T, U], T]) -> StageResult[T]:
+        """The result with what a later stage adds to it, put together when asked for."""
+        key = hashlib.sha256(f"{self.key} {other.key}".encode()).hexdigest()[:16]
+        return replace(self, key=key, read=lambda: join(self.value, other.value))

@@ -129,7 +129,7 @@ def read_scene(folder: Path) -> PosedPhotos:
     return PosedPhotos(
         scene,
         FileMapping({photo_id: _picture_path(folder, photo_id) for photo_id in ids}, read_upright),
-        FileMapping({key: path for key, path in masks.items() if path.exists()}, _read_mask),
+        FileMapping({key: path for key, path in masks.items() if path.exists()}, read_mask),
         FileMapping({key: path for key, path in depth.items() if path.exists()}, _read_depth),
         verdicts,
         tuple(_read_other_scenes(folder)),
@@ -171,7 +171,8 @@ def _read_other_scenes(folder: Path) -> Iterator[OtherScene]:
         )
 
 
-def _read_mask(path: Path) -> Bool[np.ndarray, "h w"]:
+def read_mask(path: Path) -> Bool[np.ndarray, "h w"]:
+    """A mask of our own, True = keep."""
     return read_grey(path) > 127
 
 
@@ -189,7 +190,7 @@ def _write_view(
     depth_target = _depth_path(folder, view.photo_id)
     mask = image_set.masks.get(view.photo_id)
     if mask and not mask_target.exists():
-        keep = _read_mask(mask).astype(np.uint8) * 255
+        keep = read_mask(mask).astype(np.uint8) * 255
         with atomic_path(mask_target) as part:
             Image.fromarray(undistorter.nearest(keep) if undistorter else keep).save(part)
     if view.photo_id in image_set.sensor_depth and not depth_target.exists():

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Shaped
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, pixel_rays
+from recon3d.core.scene import Photo, PosedScene, View
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics
 
 _ROUNDS = 20
@@ -61,6 +62,16 @@ def _without_rim(camera: PinholeCamera, intrinsics: Intrinsics) -> PinholeCamera
             cy_px=camera.cy_px - 1,
         )
     return camera
+
+
+def intrinsics_of(scene: PosedScene, photo: Photo, view: View) -> Intrinsics:
+    """Of the photo as it was taken; a group may hold several lenses that the user gave."""
+    for key, estimate in scene.cameras.items():
+        if key.partition(" #")[0] != photo.camera_group.partition(" #")[0]:
+            continue
+        if undistorted_camera(estimate.intrinsics) == view.camera:
+            return estimate.intrinsics
+    return Intrinsics(view.camera.resized(photo.width_px, photo.height_px))
 
 
 def fit_nearest(values: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:

@@ -29,7 +29,6 @@ OVERLAYS: Mapping[Overlay, tuple[str, ...]] = {
 
 _UNKNOWN_GREY = 64
 _LARGEST_ERROR_PX = 2.0
-_HIDDEN_RGB = (200, 40, 40)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +218,7 @@ def _agreement(
 
 
 def _masked(file: Path, mask: Path | None, longest_px: int) -> Layers:
-    from recon3d.photos.masks import read_mask
+    from recon3d.photos.masks import hidden_in_red, read_mask
     from recon3d.photos.pictures import read_preview
 
     preview = read_preview(file, longest_px)
@@ -233,14 +232,7 @@ def _masked(file: Path, mask: Path | None, longest_px: int) -> Layers:
         return Layers(rgb, note=f"{error}. {error.hint}".strip())
     share = 100 * float(keep.mean())
     legend = Legend(f"What the mask hides is red; it keeps {share:.0f} % of the photo")
-    return Layers(rgb, _hidden_in_red(rgb, keep), legend)
-
-
-def _hidden_in_red(
-    rgb: UInt8[np.ndarray, "h w 3"], keep: Bool[np.ndarray, "h w"]
-) -> UInt8[np.ndarray, "h w 3"]:
-    red = (0.4 * rgb + 0.6 * np.array(_HIDDEN_RGB)).astype(np.uint8)
-    return np.where(keep[..., None], rgb, red)
+    return Layers(rgb, hidden_in_red(rgb, keep), legend)
 
 
 def _unit(reader: RunReader, reached: Mapping[str, Path]) -> tuple[float, str]:

@@ -115,7 +115,7 @@ def _from_workspace(workspace: Path) -> Opened:
     from recon3d.finished import reopen
 
     results = reopen(workspace)
-    reached = {made.stage: made.key for made in results.stages}
+    reached = {made.stage: made.folder.name for made in results.stages}
     notes = []
     settings = _reported_settings(workspace)
     if settings is None:
