@@ -26,6 +26,7 @@ from recon3d.georef.control.stage import ControlConfig
 from recon3d.georef.frame import FrameConfig
 from recon3d.photos.ingest import IngestConfig
 from recon3d.run.documents import parse_toml
+from recon3d.segmentation.object_masks import MasksConfig
 from recon3d.sfm.structure_from_motion import PoseConfig
 from recon3d.surface.fuse import FuseConfig
 from recon3d.surface.levels import LevelsConfig
@@ -45,6 +46,7 @@ class Config:
     ingest: IngestConfig = field(default_factory=IngestConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    masks: MasksConfig = field(default_factory=MasksConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)

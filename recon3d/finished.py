@@ -58,6 +58,10 @@ def _whole(workspace: Path, reached: Mapping[str, StageResult[Any]]) -> Results:
     results = Results(workspace)
     for field, made in reached.items():
         setattr(results, field, made)
+    if results.command_masks and results.image_set:
+        results.add_command_masks(results.command_masks)
+    if results.found_masks and results.posed:
+        results.add_found_masks(results.found_masks)
     if results.posed and results.predictions and results.depth and results.depth.stage == "scale":
         results.posed = in_unit_of_depth(results.posed, results.predictions)
     return results

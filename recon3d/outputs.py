@@ -59,6 +59,8 @@ def report_run(
     """Write report.html and report.json, of a failed run too."""
     run = report.Run(
         image_set=made.image_set.value if made.image_set else None,
+        masks=made.photo_masks,
+        found_masks=made.found_masks_folder,
         posed=made.posed.value if made.posed else None,
         depth=made.depth.value if made.depth else None,
         mesh=made.mesh.value if made.mesh else None,

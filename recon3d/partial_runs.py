@@ -10,7 +10,7 @@ from recon3d.core.errors import InputError
 from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.registry import make_estimator
 from recon3d.export.reimport import world_from_file
-from recon3d.pipeline import crop_mesh, depth_to_mesh, finish
+from recon3d.pipeline import crop_mesh, depth_to_mesh, find_masks, finish
 from recon3d.results import Results, Until, latest_surface
 from recon3d.run.workspace import Workspace
 from recon3d.sfm.other_scenes import OTHER_SCENE, OtherSceneConfig, photos_of
@@ -30,6 +30,7 @@ def run_other_scene(
     image_set, posed = largest.image_set, largest.posed
     made.image_set = image_set.map(lambda every: photos_of(every, posed.value, number))
     made.posed = work.run(OTHER_SCENE, OtherSceneConfig(number=number), image_set, posed)
+    find_masks(work, config, made)
     # A box is meant in the frame of the largest scene.
     config = replace(config, mesh=replace(config.mesh, crop=None))
     if until >= Until.DEPTH:

@@ -18,9 +18,11 @@ from recon3d.georef.control.stage import CONTROL, given_control
 from recon3d.georef.frame import FRAME, check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
+from recon3d.photos.mask_command import MASK_COMMAND
 from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_result
 from recon3d.run.stage import Stage, StageResult
 from recon3d.run.workspace import Workspace
+from recon3d.segmentation.object_masks import FIND_OBJECT
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
@@ -50,6 +52,11 @@ def run_stages(
     read = partial(read_image_set, excluded=inputs.excluded)
     made.image_set = image_set = work.run(INGEST, config.ingest, files, read=read)
     check_excluded(image_set.value, inputs.excluded, task)
+    left_out = image_set.value.excluded
+    if tool := inputs.mask_command:
+        masks = work.run(MASK_COMMAND, config.ingest, image_set, tool, depends_on=left_out)
+        made.add_command_masks(masks)
+        image_set = made.image_set
     if until < Until.POSE:
         return
     check_photos(config.frame, image_set.value)
@@ -57,15 +64,24 @@ def run_stages(
     given = read_given_cameras(
         image_set.value, inputs.intrinsics, inputs.poses, work.task(REGISTER.name).warn
     )
-    left_out = image_set.value.excluded
     register, cameras = (REGISTER_ONE, (given, estimator)) if alone else (REGISTER, (given,))
     made.posed = work.run(register, config.pose, image_set, *cameras, depends_on=left_out)
     if ground:
         made.control = work.run(CONTROL, config.control, made.posed, image_set, ground)
+    if not alone:
+        find_masks(work, config, made)
     if until >= Until.DEPTH:
         made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else depth_to_mesh)(work, config, until, made)
     finish(work, config, made, has_texture=until >= Until.TEXTURE)
+
+
+def find_masks(work: Workspace, config: Config, made: Results) -> None:
+    """Masks of the object, where they are wanted."""
+    assert made.image_set
+    assert made.posed
+    if config.masks.auto:
+        made.add_found_masks(work.run(FIND_OBJECT, config.masks, made.posed, made.image_set))
 
 
 def finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:

@@ -13,7 +13,9 @@ from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.control.stage import FittedControl, NoControl
+from recon3d.photos.mask_command import MaskCommand, with_masks
 from recon3d.run.stage import StageResult
+from recon3d.segmentation.object_masks import PHOTOS, FoundMasks, with_found_masks
 from recon3d.surface import relief
 from recon3d.texture.maps import Maps
 
@@ -48,6 +50,9 @@ class Inputs:
     """File or folder of known camera poses; replaces structure from motion."""
     masks: Path | None = None
     """Folder of masks named like the photos, white = keep."""
+    mask_command: MaskCommand | None = None
+    """A program that makes masks of the photos that have none. It is no setting, since a file of
+    settings from elsewhere must not start programs."""
     sensor_depth: Path | None = None
     """Folder of a depth camera's maps (`ingest.depth_unit`); needs poses and intrinsics."""
     gcp: Path | None = None
@@ -74,6 +79,10 @@ class Results:
     workspace: Path
     image_set: StageResult[ImageSet] | None = None
     posed: StageResult[PosedPhotos] | None = None
+    command_masks: StageResult[Mapping[str, Path]] | None = None
+    """Of a program of the user's own, where there is one; `image_set` has them too."""
+    found_masks: StageResult[FoundMasks] | None = None
+    """Of the object, where they are wanted; `posed` has them too."""
     control: StageResult[FittedControl] | None = None
     """How ground control points fit the cameras, where there are some."""
     predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
@@ -104,6 +113,29 @@ class Results:
     def album(self) -> StageResult[ImageSet] | None:
         """The name of `image_set` until version 0.1."""
         return self.image_set
+
+    def add_command_masks(self, masks: StageResult[Mapping[str, Path]]) -> None:
+        """Masks for the image set, which act from here on as given ones do."""
+        assert self.image_set
+        self.command_masks, self.image_set = masks, self.image_set.joined(masks, with_masks)
+
+    def add_found_masks(self, masks: StageResult[FoundMasks]) -> None:
+        """Masks for the placed photos, from depth on."""
+        assert self.posed
+        self.found_masks, self.posed = masks, self.posed.joined(masks, with_found_masks)
+
+    @property
+    def photo_masks(self) -> dict[str, Path]:
+        """By photo id: the mask of a photo as it was taken, whoever made it."""
+        found = self.found_masks.value.photos if self.found_masks else {}
+        return {**found, **(self.image_set.value.masks if self.image_set else {})}
+
+    @property
+    def found_masks_folder(self) -> str:
+        """Below the workspace, with the masks of `found_masks`; empty where there are none."""
+        if not (self.found_masks and self.found_masks.value.photos):
+            return ""
+        return (self.found_masks.folder / PHOTOS).relative_to(self.workspace).as_posix()
 
     @property
     def survey(self) -> StageResult[FittedControl] | NoControl:

@@ -13,7 +13,9 @@ from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.georef.control.stage import CONTROL
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
+from recon3d.photos.mask_command import MASK_COMMAND
 from recon3d.run.stage import Stage
+from recon3d.segmentation.object_masks import FIND_OBJECT
 from recon3d.sfm.other_scenes import OTHER_SCENE
 from recon3d.sfm.register import REGISTER
 from recon3d.surface.fuse import FUSE
@@ -29,9 +31,11 @@ STAGES: Mapping[str, Stage[Any]] = {
     stage.name: stage
     for stage in (
         INGEST,
+        MASK_COMMAND,
         REGISTER,
         OTHER_SCENE,
         CONTROL,
+        FIND_OBJECT,
         ESTIMATE,
         ALIGN,
         COMPLETE_PLAIN_REGIONS,

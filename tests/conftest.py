@@ -15,6 +15,7 @@ for module in (
     "photos.ingest",
     "photos.image_set_files",
     "sfm",
+    "segmentation",
     "depth.estimate",
     "depth.align",
     "depth.alignment",

@@ -37,9 +37,11 @@ JSON_VERSION = 1
 
 _TITLES = {
     "ingest": "Read the photos",
+    "mask command": "Run the mask command",
     "pose": "Place the photos",
     "scene": "Take the next scene",
     "control": "Fit the ground control points",
+    "masks": "Find the object",
     "depth": "Estimate depth",
     "align": "Align the depth",
     "planes": "Fit planes to plain regions",

@@ -15,9 +15,11 @@ from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
 from recon3d.core.orientation import DescribedPixels
 from recon3d.export.export import Outputs
+from recon3d.photos.mask_command import MaskCommand
 from recon3d.results import Components, Inputs, Until
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken
+from recon3d.segmentation.object_masks import MasksConfig
 from recon3d.surface.fuse import SurfaceKind
 from recon3d.surface.mesh import Crop
 
@@ -221,8 +223,16 @@ class PhotoCommand(ShortSettings):
     poses: OptionalPath = None
     """Known camera poses: a COLMAP model, transforms.json, a folder of 4x4 texts, or a file of
     TUM, KITTI, LLFF, Metashape, RealityCapture, Bundler, Open3D, Polycam or Record3D."""
-    masks: OptionalPath = None
-    """Folder of masks named like the photos, white = keep."""
+    masks: Annotated[OptionalPath, arg(metavar="FOLDER|auto")] = None
+    """Folder of masks named like the photos, white = keep; or auto: find the object that the
+    photos go around, or that turns before them, and leave out everything else (a folder of that
+    name is ./auto). Rooms and facades go on without."""
+    mask_command: Annotated[str | None, NO_DEFAULT, arg(metavar="TEXT")] = None
+    """A program that makes the masks of photos without one, such as
+    "rembg i -om {photo} {mask}": it is run once for each photo, without a shell, and must write a
+    picture, white = keep, to the path that stands for {mask}."""
+    mask_timeout: float = 300.0
+    """Seconds that --mask-command may take for a photo."""
     depth: OptionalPath = None
     """Folder of a depth camera's maps, named like the photos; needs --poses and --intrinsics."""
     scale: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TEXT")] = ()
@@ -258,7 +268,10 @@ class PhotoCommand(ShortSettings):
             photos=self.photos[0] if len(self.photos) == 1 else self.photos,
             intrinsics=self.intrinsics,
             poses=self.poses,
-            masks=self.masks,
+            masks=None if self._finds_masks else self.masks,
+            mask_command=None
+            if self.mask_command is None
+            else MaskCommand(command=self.mask_command, timeout_s=self.mask_timeout),
             sensor_depth=self.depth,
             gcp=self.gcp,
             gcp_marks=self.gcp_marks,
@@ -284,6 +297,8 @@ class PhotoCommand(ShortSettings):
             config = replace(config, control=control)
         if self.scale:
             config = replace(config, frame=replace(config.frame, scale="; ".join(self.scale)))
+        if self._finds_masks:
+            config = replace(config, masks=MasksConfig(auto=True))
         if self.crs is not None:
             config = replace(config, export=replace(config.export, crs=self.crs))
         return config
@@ -300,6 +315,10 @@ class PhotoCommand(ShortSettings):
             return self.workspace_folder
         except OSError:  # it is called after photos whose name no disk takes
             return None
+
+    @property
+    def _finds_masks(self) -> bool:
+        return self.masks == Path("auto")
 
     @property
     def _first_output(self) -> Path:

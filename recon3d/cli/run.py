@@ -97,6 +97,8 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
         image_set = results.image_set.value
         left_out = {verdict.photo_id for verdict in image_set.verdicts if not verdict.used}
         content["given"] = len({photo.id for photo in image_set.photos} | left_out)
+    if masks := results.found_masks_folder:
+        content["masks"] = str(results.workspace / masks)
     if results.posed:
         content["placed"] = len(results.posed.value.scene.views)
     if results.control:
@@ -126,6 +128,8 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
     if "control" in content:
         lines.append(f"Control:  {content['control']['summary']}")
         lines += control_lines(content["control"]["points"])
+    if "masks" in content:
+        lines.append(f"Masks:    {content['masks']}")
     if "faces" in content:
         lines.append(f"Mesh:     {content['faces']:,} triangles")
     if place := content.get("georeference"):

@@ -31,6 +31,10 @@ class Run:
     """Whatever a run has made; None for the stages it did not reach."""
 
     image_set: ImageSet | None = None
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    """By photo id, of the photos as they were taken."""
+    found_masks: str = ""
+    """Folder below the workspace that holds the masks which the program has made; else empty."""
     posed: PosedPhotos | None = None
     depth: Mapping[str, SceneDepth] | None = None
     mesh: Mesh | None = None
@@ -67,6 +71,7 @@ def collect_facts(run: Run) -> Facts:
             "hint": run.failure.hint,
         },
         "photos": _photos(run, coverage),
+        "masks": {"photos": len(run.masks), "found_in": run.found_masks} if run.masks else None,
         "cameras": run.posed and {k: asdict(v) for k, v in run.posed.scene.cameras.items()},
         "poses": run.posed and _poses(run.posed),
         "depth": _depth(coverage) if run.depth is not None else None,

@@ -44,7 +44,9 @@ def draw_page(run: Run, facts: Facts) -> str:
     return template.render(
         facts=facts,
         judgement=judge(facts),
-        thumbnails=_by_plain_id(thumbnails(run.image_set.pictures)) if run.image_set else {},
+        thumbnails=_by_plain_id(thumbnails(run.image_set.pictures, run.masks))
+        if run.image_set
+        else {},
         stills=mesh_stills(model, placed, run.frame) if model and placed else [],
         map=draw_map(placed, run.mesh, run.frame, suggested) if placed else None,
         coverage_pictures=(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from recon3d.core.scene import PosedScene, View
+from recon3d.core.scene import PosedScene
 from recon3d.core.transform import Similarity
+from recon3d.segmentation.orbit import axes_of, focus_of
 
 _REACH = 3.0
 """Kept around what the cameras circle, in their own distances from it."""
@@ -66,32 +66,15 @@ def region_of_interest(scene: PosedScene) -> Ball | None:
     views = scene.views
     if len(views) < _MIN_VIEWS:
         return None
-    focus, turn = _focus(views)
+    focus, turn = focus_of(views)
     if turn < _MIN_TURN:
         return None
     to_focus = focus - np.stack([view.centre_world for view in views])
     distance = np.linalg.norm(to_focus, axis=1)
-    along = (to_focus * _axes(views)).sum(1)
+    along = (to_focus * axes_of(views)).sum(1)
     miss = np.sqrt(np.maximum(distance**2 - along**2, 0))
     if (along > 0).mean() < _MIN_IN_FRONT or np.median(miss / distance) > _MAX_MISS:
         return None
     ball = Ball(focus, _REACH * float(np.median(distance)))
     sighted = scene.points.xyz_world[scene.points.observations[:, 0]]
     return ball if len(sighted) and ball.holds(sighted).mean() >= _MIN_POINTS else None
-
-
-def _axes(views: Sequence[View]) -> Float[np.ndarray, "n 3"]:
-    return np.stack([view.cam_from_world.rotation[2] for view in views])
-
-
-def _focus(views: Sequence[View]) -> tuple[Float[np.ndarray, "3"], float]:
-    """The point nearest to all optical axes, and how much they turn (0 = parallel)."""
-    axes = _axes(views)
-    centres = np.stack([view.centre_world for view in views])
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]
-    system = across.mean(0)
-    turn = float(np.linalg.eigvalsh(system)[0])
-    wanted = np.einsum("nij,nj->i", across, centres) / len(views)
-    # lstsq, because parallel axes have no point that is nearest.
-    focus: np.ndarray = np.linalg.lstsq(system, wanted, rcond=None)[0]
-    return focus, turn

@@ -24,8 +24,8 @@ Change = Callable[..., Any]
 Tell = Callable[..., Any]
 """(text, kind, details): a short message to the user."""
 
-_STAGES = ("ingest", "pose")
-"""Which decide what becomes of a photo."""
+_STAGES = ("ingest", "mask command", "pose", "masks")
+"""Which decide what becomes of a photo, and what of it counts."""
 _SUM_UP_SECONDS = 0.3
 """While photos are looked at, what depends on all of them is brought up to date that often."""
 

@@ -23,6 +23,11 @@ def read_found(reached: Mapping[str, Path], files: Mapping[str, Path]) -> Found:
         items = read_items(reached["ingest"]) if "ingest" in reached else []
         ingested_at = (reached["ingest"] / "image_set.json").stat().st_mtime if items else 0.0
         posed = read_stage("pose", reached["pose"]) if "pose" in reached else None
+        masks = dict(image_set.masks) if image_set else {}
+        if "masks" in reached:
+            masks = {**read_stage("masks", reached["masks"]).photos, **masks}
+        if "mask command" in reached:
+            masks = {**read_stage("mask command", reached["mask command"]), **masks}
     except (OSError, ValueError, KeyError, TypeError):
         # Deleted or damaged under our feet: the run that is shown will be told elsewhere.
         return Found({}, {})
@@ -31,7 +36,6 @@ def read_found(reached: Mapping[str, Path], files: Mapping[str, Path]) -> Found:
         verdicts |= {verdict.photo_id: verdict for verdict in image_set.verdicts}
     if posed:
         verdicts |= {verdict.photo_id: verdict for verdict in posed.verdicts}
-    masks = dict(image_set.masks) if image_set else {}
     if image_set and image_set.sequential:
         return Found(verdicts, dict(image_set.pictures), masks)
     names = same_photos(files, items, ingested_at)

@@ -58,6 +58,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "pose.neighbours": _expert("Compared with each"),
         "pose.attempts": _expert("Attempts"),
         "pose.seed": _expert("Random seed"),
+        "masks.auto": _everyday("Find the object"),
     },
     "Depth": {
         "depth.model": Words(

@@ -1,0 +1,1 @@
+"""Finding the object that cameras go around: a mask for every photo, made without any network."""
