@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from recon3d.core.errors import Cancelled, ReconError
     from recon3d.export.export import Outputs
     from recon3d.finished import reopen
+    from recon3d.photos.mask_command import MaskCommand
     from recon3d.results import Inputs, Results
     from recon3d.results import Until as Stage
     from recon3d.run.device import Runtime
@@ -20,6 +21,7 @@ __all__ = [
     "Config",
     "Event",
     "Inputs",
+    "MaskCommand",
     "Outputs",
     "ReconError",
     "Results",
@@ -39,6 +41,7 @@ _HOMES = {
     "Config": "recon3d.config:Config",
     "Event": "recon3d.run.task:Event",
     "Inputs": "recon3d.results:Inputs",
+    "MaskCommand": "recon3d.photos.mask_command:MaskCommand",
     "Outputs": "recon3d.export.export:Outputs",
     "ReconError": "recon3d.core.errors:ReconError",
     "Results": "recon3d.results:Results",

@@ -223,7 +223,9 @@ class PhotoCommand(ShortSettings):
     poses: OptionalPath = None
     """Known camera poses: a COLMAP model, transforms.json, a folder of 4x4 texts, or a file of
     TUM, KITTI, LLFF, Metashape, RealityCapture, Bundler, Open3D, Polycam or Record3D."""
-    masks: Annotated[OptionalPath, arg(metavar="FOLDER|auto")] = None
+    masks: Annotated[
+        Literal["auto"] | Path | None, arg(metavar="FOLDER|auto", help_behavior_hint="")
+    ] = None
     """Folder of masks named like the photos, white = keep; or auto: find the object that the
     photos go around, or that turns before them, and leave out everything else (a folder of that
     name is ./auto). Rooms and facades go on without."""
@@ -268,7 +270,7 @@ class PhotoCommand(ShortSettings):
             photos=self.photos[0] if len(self.photos) == 1 else self.photos,
             intrinsics=self.intrinsics,
             poses=self.poses,
-            masks=None if self._finds_masks else self.masks,
+            masks=self.masks if isinstance(self.masks, Path) else None,
             mask_command=None
             if self.mask_command is None
             else MaskCommand(command=self.mask_command, timeout_s=self.mask_timeout),
@@ -297,7 +299,7 @@ class PhotoCommand(ShortSettings):
             config = replace(config, control=control)
         if self.scale:
             config = replace(config, frame=replace(config.frame, scale="; ".join(self.scale)))
-        if self._finds_masks:
+        if self.masks == "auto":
             config = replace(config, masks=MasksConfig(auto=True))
         if self.crs is not None:
             config = replace(config, export=replace(config.export, crs=self.crs))
@@ -315,10 +317,6 @@ class PhotoCommand(ShortSettings):
             return self.workspace_folder
         except OSError:  # it is called after photos whose name no disk takes
             return None
-
-    @property
-    def _finds_masks(self) -> bool:
-        return self.masks == Path("auto")
 
     @property
     def _first_output(self) -> Path:

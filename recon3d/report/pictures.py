@@ -19,7 +19,7 @@ from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.upright import upright_from_world
-from recon3d.photos.masks import hidden_in_red, read_mask
+from recon3d.photos.masks import hidden_in_red
 from recon3d.photos.pictures import read_preview
 from recon3d.surface.stills import StillRenderer, Viewpoint, turntable
 from recon3d.view_planning.advice import Advice
@@ -50,7 +50,7 @@ class StillPair:
 def thumbnails(pictures: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[str, str]:
     """Data URIs by photo id; smaller the more there are, and none for unreadable files.
 
-    masks: by photo id; what they hide is red.
+    masks: by photo id, each of its photo's size; what they hide is red.
     """
     # Bytes grow with the area: this keeps 500 photos within about 6 MB.
     side_px = int(np.clip(420 * np.sqrt(40 / max(len(pictures), 1)), 96, 420))
@@ -59,7 +59,8 @@ def thumbnails(pictures: Mapping[str, Path], masks: Mapping[str, Path]) -> dict[
         with suppress(InputError):
             rgb = read_preview(path, side_px).rgb
             if photo_id in masks:
-                rgb = hidden_in_red(rgb, read_mask(masks[photo_id], rgb.shape[1::-1]))
+                keep = read_preview(masks[photo_id], side_px).rgb[..., 0] > 127
+                rgb = hidden_in_red(rgb, keep)
             found[photo_id] = jpeg_uri(rgb)
     return found
 

@@ -18,9 +18,9 @@ MARGIN = 0.02
 it: carpets and cobbles are rough."""
 _PLANE = 0.01
 """How far points of the ground lie from it, likewise."""
-_MOST_ROLL = 0.25
-"""Sine of the angle between the ground and the pictures' lower edge, root mean square. People hold
-cameras level within some degrees; those around a wall see it turn by at least 0.35."""
+_MOST_ROLL = 0.2
+"""Sine of the angle between the ground and a typical picture's lower edge. Most people hold cameras
+level within some degrees; for those around half of a wall the median is 0.3 or more."""
 _TRIES = 2000
 _LEAST_ON_GROUND = 0.02
 _MOST_BELOW = 0.02
@@ -65,6 +65,8 @@ def find_seeds(scene: PosedScene, orbit: Orbit) -> Seeds:
     points = scene.points.xyz_world
     sightings = np.bincount(scene.points.observations[:, 0], minlength=len(points))
     index = np.flatnonzero(sightings >= _FEWEST_SIGHTINGS)
+    if len(index) < _FEWEST_SEEDS:
+        raise NoObjectError("too few points were triangulated to tell what stands where")
     index = index[:: max(1, len(index) // _MOST_POINTS)]
     common = shared(scene.views, points[index]) >= COMMON
     ground = find_ground(points[index], common, scene.views, orbit)
@@ -118,7 +120,7 @@ def find_ground(
         if length == 0:
             continue
         normal /= length
-        if np.sqrt(np.mean((rights @ normal) ** 2)) > _MOST_ROLL:
+        if np.median(np.abs(rights @ normal)) > _MOST_ROLL:
             continue
         if np.median((centres - corners[0]) @ normal) < 0:
             normal = -normal

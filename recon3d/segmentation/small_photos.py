@@ -11,6 +11,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
+from PIL import Image
 
 from recon3d.core.camera import PinholeCamera, in_picture, project
 from recon3d.core.scene import PosedPhotos, View
@@ -24,6 +25,8 @@ T = TypeVar("T")
 _LONGEST_PX = 640
 _BYTES = 160 << 20
 """What cutting one photo takes: the graph of its pixels, and half a million voxels in it."""
+_BYTES_PER_PIXEL = 6
+"""Of the photo itself, with its mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +78,10 @@ class SmallPhotos:
             return work(number)
 
         count = len(self.views)
+        pixels = max(view.camera.width_px * view.camera.height_px for view in self.views)
         # OpenCV and NumPy release Python's lock for whole pictures.
-        pool = ThreadPoolExecutor(task.runtime.threads_within(_BYTES))
+        threads = task.runtime.threads_within(_BYTES + _BYTES_PER_PIXEL * pixels)
+        pool = ThreadPoolExecutor(threads)
         try:
             task.step(0, count)
             for number, made in enumerate(pool.map(checked, range(count))):
@@ -99,7 +104,7 @@ class SmallPhotos:
             interpolation=cv2.INTER_AREA,
         )
         with atomic_path(self._paths[number]) as part:
-            cv2.imwrite(str(part), rgb[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+            Image.fromarray(rgb).save(part, compress_level=1)
 
     def _read(self, number: int) -> SmallPhoto:
         view = self.views[number]

@@ -22,6 +22,7 @@ from recon3d.cli.options import PhotoCommand
 from recon3d.cli.perform import perform
 from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, preset
+from recon3d.photos.mask_command import MaskCommand
 from recon3d.run.manifest import claim
 from recon3d.run.task import CancelToken, Event
 from recon3d.surface.solid.solid import SolidConfig
@@ -129,6 +130,18 @@ def test_short_options_mean_the_settings_they_stand_for() -> None:
     config = mesh_command("--faces", "7", "--surface", "poisson").effective
     assert config.mesh.faces == 7
     assert config.fuse.surface == "poisson"
+
+
+def test_masks_are_a_folder_or_found_or_made_by_a_program() -> None:
+    assert mesh_command("--masks", "cut").inputs.masks == Path("cut")
+    assert not mesh_command("--masks", "cut").effective.masks.auto
+    found = mesh_command("--masks", "auto")
+    assert found.inputs.masks is None
+    assert found.effective.masks.auto
+    assert mesh_command("--masks", "./auto").inputs.masks == Path("auto")
+    tool = f"'{sys.executable}' cut.py {{photo}} {{mask}}"
+    made = mesh_command("--mask-command", tool, "--mask-timeout", "7").inputs.mask_command
+    assert made == MaskCommand(command=tool, timeout_s=7.0)
 
 
 @pytest.mark.parametrize("arguments", [["--pose.features", "-5"], ["--workers", "-1"]])

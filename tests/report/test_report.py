@@ -270,6 +270,24 @@ def test_a_texture_is_shown_and_what_no_photo_saw_is_told(
     assert "No photo saw" not in plain
 
 
+def test_what_masks_hide_is_red(tmp_path: Path, image_set: ImageSet) -> None:
+    keep = np.zeros((480, 640), np.uint8)
+    keep[:, 320:] = 255
+    Image.fromarray(keep).save(tmp_path / "mask.png")
+    masks = {IDS[1]: tmp_path / "mask.png"}
+    page, facts = write(
+        tmp_path / "report.html", image_set=image_set, masks=masks, found_masks="masks/key/photos"
+    )
+    assert facts["masks"] == {"photos": 1, "found_in": "masks/key/photos"}
+    assert "hide is red" in page
+    shown = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)" alt="">', page)
+    with Image.open(io.BytesIO(base64.b64decode(shown[0]))) as picture:
+        hidden, kept = (picture.getpixel((picture.width * n // 4, 100)) for n in (1, 3))
+    # JPEG is off by a few levels.
+    assert np.abs(np.subtract(kept, (60, 90, 120))).max() < 8
+    assert np.abs(np.subtract(hidden, (144, 60, 72))).max() < 8
+
+
 def test_five_hundred_photos_stay_below_fifteen_megabytes(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     Image.fromarray(noise).resize((800, 600)).save(tmp_path / "noise.jpg")
