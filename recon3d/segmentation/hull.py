@@ -14,7 +14,7 @@ from recon3d.core.scene import View
 from recon3d.segmentation.orbit import NoObjectError
 
 _MISSES = 0.08
-"""Share of the photos that may show a voxel as background and be wrong."""
+"""Share of the photos that may show a voxel as background and be wrong; of few photos one."""
 _FEWEST_SIGHTINGS = 3
 _PIECE = 0.1
 """Pieces with less than this share of the largest one's voxels are not of the object: a ruler."""
@@ -67,7 +67,9 @@ class Hull:
         """
         from scipy import ndimage
 
-        kept = (self._seen >= _FEWEST_SIGHTINGS) & (self._missed <= _MISSES * self._seen)
+        kept = (self._seen >= _FEWEST_SIGHTINGS) & (
+            self._missed <= np.maximum(1, _MISSES * self._seen)
+        )
         self.volume[self.volume] = kept
         pieces, _ = ndimage.label(self.volume)
         sizes = np.bincount(pieces.ravel())

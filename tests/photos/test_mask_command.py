@@ -123,8 +123,8 @@ time.sleep(60)
 
 
 def test_a_program_that_hangs_is_stopped_with_its_children(tmp_path: Path) -> None:
-    tool = command(tmp_path, HANGING, timeout_s=0.6)
-    with pytest.raises(InputError, match=r"longer than 0.6 s for ä 0.jpg") as caught:
+    tool = command(tmp_path, HANGING, timeout_s=0.4)
+    with pytest.raises(InputError, match=r"longer than 0.4 s for ä 0.jpg") as caught:
         make(image_set(tmp_path / "photos"), tool, tmp_path / "a")
     assert "--mask-timeout" in caught.value.hint
     assert_gone(int((tmp_path / "calls").read_text()))
