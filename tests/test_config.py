@@ -61,7 +61,7 @@ def configs(draw: st.DrawFn) -> Config:
     return config
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(config=configs())
 def test_writing_and_reading_gives_the_same_settings(config: Config) -> None:
     for comments in (True, False):
