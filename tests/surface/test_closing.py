@@ -169,6 +169,25 @@ def test_a_mesh_too_large_to_close_stays_open_with_a_warning_on_every_run(
     assert count_holes(CLEAN.read(folders[1])) > count_holes(CLEAN.read(folders[0]))
 
 
+@pytest.mark.parametrize(
+    "seeing",
+    [("0.jpg",), ("0.jpg", "2.jpg"), ("0.jpg", "1.jpg")],
+    ids=["one view", "views on a line", "a corner"],
+)
+def test_few_views_close_no_more_than_they_look_at(seeing: tuple[str, ...]) -> None:
+    posed, maps = sphere_photos()
+    views = tuple(view for view in posed.scene.views if view.photo_id in seeing)
+    few = replace(posed, scene=replace(posed.scene, views=views))
+    known = {name: maps[name] for name in seeing}
+    kept = close_surface(few, known, unit_sphere(0.8), 0.1, task())
+    # The ball has no holes but its cap; what no view says is free or solid must not become surface.
+    assert kept.inferred is not None
+    invented = kept.vertices[kept.faces[kept.inferred]].mean(axis=1)
+    assert np.linalg.norm(invented, axis=1).max(initial=1) < 1.01
+    assert np.isfinite(kept.vertices).all()
+    assert np.count_nonzero(~kept.inferred) == len(unit_sphere(0.8).faces)
+
+
 def test_a_whole_surface_stays_as_it_is() -> None:
     posed, maps = sphere_photos()
     ball = unit_sphere(2.0)
