@@ -18,6 +18,8 @@ from driving import Program, Screen
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 _LONG = 1800
 """Seconds that a step of the run may take on a busy machine."""
+_DEPTH_PX = 165
+"""From the left of a large photo's layers to that of its depth."""
 _STILL = 2.0
 """Until everything that moves has come to rest."""
 
@@ -33,7 +35,7 @@ class Tour:
         """A picture of the window as it is."""
         time.sleep(_STILL)
         picture = self._program.screen.picture()
-        picture.save(self._target / f"window_{name}.jpg", quality=88, optimize=True)
+        picture.save(self._target / f"{name}.jpg", quality=88, optimize=True)
         seconds = time.monotonic() - self._began
         print(f"{seconds:6.0f} s  {name}", flush=True)
 
@@ -41,28 +43,28 @@ class Tour:
         """All of it."""
         program = self._program
         program.wait_for("model.begin_example")
-        self.take("start")
+        self.take("window_start")
         program.click("model.begin_example")
         program.wait(lambda known: len(known["photos"]) == 24)
         program.wait(lambda known: known["outlook"], 60)
         time.sleep(4)  # thumbnails
-        self.take("photos")
+        self.take("window_photos")
         program.click("run.start")
         program.wait(lambda known: "pose" in known["reached"], _LONG)
         program.wait(lambda known: known["loaded"], 60)
-        self.take("cameras")
+        self.take("window_cameras")
         program.wait(lambda known: "mesh" in known["reached"], _LONG)
         time.sleep(4)
-        self.take("mesh")
+        self.take("window_mesh")
         program.wait(lambda known: known["state"] == "done", _LONG)
         program.wait(lambda known: not known["toasts"], 30)
-        self.take("model")
+        self.take("window")
         self.turn_and_measure()
         self.look_at_a_photo()
         program.click("left.settings")
-        self.take("settings")
+        self.take("window_settings")
         program.click("left.export")
-        self.take("export")
+        self.take("window_export")
 
     def turn_and_measure(self) -> None:
         """Drag the model, then click two of its points."""
@@ -73,17 +75,22 @@ class Tour:
         for across in (-60, 70):
             program.click_at(x + across, y + 10)
             time.sleep(1)
-        self.take("measure")
+        self.take("window_measure")
         program.click("model.tool.measure")
 
     def look_at_a_photo(self) -> None:
         """Open one large, with its depth, and come back."""
         program = self._program
         x, y = program.middle("photos.row.2")
-        program.click_at(x, y)
-        program.click_at(x, y)
-        program.wait(lambda known: known["page"] == "photo")
-        self.take("photo")
+        while program.studio()["page"] != "photo":  # a busy machine takes two clicks for two
+            program.click_at(x, y)
+            program.click_at(x, y)
+            time.sleep(1)
+        left, top = program.wait_for("photo.overlay")["min"]
+        program.click_at(left + _DEPTH_PX, top + 8)
+        # Away from the list, or its tip lies over the photo.
+        program.move(*program.middle("run.report"))
+        self.take("window_photo")
         program.click("photo.back")
 
 
