@@ -10,13 +10,14 @@ from recon3d.core.errors import InputError
 from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.registry import make_estimator
 from recon3d.export.reimport import world_from_file
-from recon3d.pipeline import crop_mesh, depth_to_mesh, find_masks, finish
+from recon3d.pipeline import depth_to_mesh, find_masks
 from recon3d.results import Results, Until, latest_surface
 from recon3d.run.workspace import Workspace
 from recon3d.sfm.other_scenes import OTHER_SCENE, OtherSceneConfig, photos_of
 from recon3d.surface.foreign_meshes import read_usable_mesh
 from recon3d.surface.mesh import CROP, CROP_RELIEF, cleaning_of
 from recon3d.surface.relief import RELIEF
+from recon3d.surface_to_model import crop_mesh, finish
 from recon3d.texture.own_mesh import PAINT, own_mesh
 from recon3d.texture.texture import read_gains
 

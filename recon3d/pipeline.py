@@ -6,8 +6,6 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from recon3d.config import Config
-from recon3d.core.surface import Mesh
-from recon3d.core.target_frame import TargetFrame
 from recon3d.depth import align, plain_regions
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE, choose_model
@@ -15,24 +13,20 @@ from recon3d.depth.patchmatch.stages import passes
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
 from recon3d.georef.control.stage import CONTROL, given_control
-from recon3d.georef.frame import FRAME, check_photos
+from recon3d.georef.frame import check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
 from recon3d.photos.mask_command import MASK_COMMAND
-from recon3d.results import Inputs, Results, Until, in_unit_of_depth, latest_result
-from recon3d.run.stage import Stage, StageResult
+from recon3d.results import Inputs, Results, Until, in_unit_of_depth
 from recon3d.run.workspace import Workspace
 from recon3d.segmentation.object_masks import FIND_OBJECT
 from recon3d.sfm.given_cameras import read_given_cameras
 from recon3d.sfm.register import REGISTER, REGISTER_ONE
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
-from recon3d.surface.levels import LEVELS
-from recon3d.surface.mesh import CLEANING, CLEANING_RELIEF, LIGHT, cleaning_of, with_effects
+from recon3d.surface.mesh import CLEANING, CLEANING_RELIEF, cleaning_of
 from recon3d.surface.relief import RELIEF, SETTLE
-from recon3d.surface.solid.solid import SOLID
-from recon3d.texture.maps import BAKE
-from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
+from recon3d.surface_to_model import clean_surface, finish
 
 
 def run_stages(
@@ -84,24 +78,6 @@ def find_masks(work: Workspace, config: Config, made: Results) -> None:
         made.add_found_masks(work.run(FIND_OBJECT, config.masks, made.posed, made.image_set))
 
 
-def finish(work: Workspace, config: Config, made: Results, *, has_texture: bool) -> None:
-    """Everything from the mesh on."""
-    assert made.posed
-    if config.solid.watertight and made.mesh:
-        frame = _frame(work, config, made)
-        made.mesh = work.run(SOLID, config.solid, with_effects(made.mesh), frame)
-    if has_texture and made.mesh:
-        made.textured = work.run(TEXTURE, config.texture, made.posed, made.mesh)
-        if config.bake.is_wanted:
-            made.maps = work.run(BAKE, config.bake, made.textured, made.detailed or made.mesh)
-    if config.levels.count > 1 and made.mesh:
-        made.levels = work.run(LEVELS, config.levels, made.mesh)
-        if made.textured:
-            levels = (made.posed, made.levels, made.textured)
-            made.textured_levels = work.run(TEXTURE_LEVELS, config.texture, *levels)
-    _frame(work, config, made)
-
-
 def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
     """From what was predicted for each photo to the mesh, as far as `until`."""
     assert made.posed
@@ -123,7 +99,7 @@ def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) 
     fusing = within_budget(fusing, work.task(FUSE.name).runtime.memory_bytes)
     made.surface = work.run(FUSE, fusing, posed, made.depth)
     if until >= Until.MESH:
-        _clean(work, replace(config, mesh=cleaning_of(kind, config.mesh)), made, CLEANING)
+        clean_surface(work, replace(config, mesh=cleaning_of(kind, config.mesh)), made, CLEANING)
 
 
 def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:
@@ -137,34 +113,4 @@ def _one_photo_to_mesh(work: Workspace, config: Config, until: Until, made: Resu
         return
     made.surface = work.run(RELIEF, config.relief, posed, made.depth)
     if until >= Until.MESH:
-        _clean(work, config, made, CLEANING_RELIEF)
-
-
-def _clean(work: Workspace, config: Config, made: Results, stages: tuple[Stage[Mesh], ...]) -> None:
-    (whole, part, detail), uncropped = stages, replace(config.mesh, crop=None)
-    if config.bake.is_wanted:
-        fine = replace(uncropped, faces=config.bake.detail_faces)
-        made.detailed = work.run(detail, fine, *made.to_clean)
-        made.mesh = work.run(LIGHT, uncropped, with_effects(made.detailed))
-    else:
-        made.mesh = work.run(whole, uncropped, *made.to_clean)
-    if config.mesh.crop is not None:
-        crop_mesh(work, config, made, part)
-
-
-def crop_mesh(work: Workspace, config: Config, made: Results, part: Stage[Mesh]) -> None:
-    """Clean the raw surface again, so that all faces go into the part inside the box."""
-    # The box is given in the frame of the whole model, which stays that of the cropped one.
-    frame = _frame(work, config, made)
-    made.mesh = work.run(part, config.mesh, *made.to_clean, frame)
-
-
-def _frame(work: Workspace, config: Config, made: Results) -> StageResult[TargetFrame]:
-    """How the latest stage that was reached is to stand."""
-    if made.frame:
-        return made.frame
-    assert made.image_set
-    assert made.posed
-    latest = latest_result(made)
-    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, latest, made.survey)
-    return made.frame
+        clean_surface(work, config, made, CLEANING_RELIEF)
