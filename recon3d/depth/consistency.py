@@ -104,7 +104,8 @@ def refine_depth(
         else:
             view = views[photo_id]
             refined = confirm(view, prediction, judges[photo_id], predictions, config, task)
-            refined = without_background(posed.rgb[photo_id], refined)
+            mask = posed.masks.get(photo_id)
+            refined = without_background(posed.rgb[photo_id], refined, mask)
         depth_files.write_scene_depth(path, refined)
 
     paths = depth_files.depth_file_paths(folder, list(views))
@@ -247,7 +248,7 @@ def _without_specks(depth_z: Float[np.ndarray, "h w"], pixels: int) -> Float[np.
 CHECK_CONSISTENCY = Stage(
     name="refine",
     result="depth",
-    version=3,
+    version=4,
     run=refine_depth,
     read=read_scene_depth,
     libraries=("numpy", "opencv", "scipy"),

@@ -125,7 +125,7 @@ def shown(
     mask, found = posed.masks.get(view.photo_id), depth.get(view.photo_id)
     if found is None or posed.sensor_depth:
         return mask
-    things = ~background(posed.rgb[view.photo_id], found)
+    things = ~background(posed.rgb[view.photo_id], found, mask)
     if mask is not None:
         size = things.shape[::-1]
         things &= cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
