@@ -20,6 +20,7 @@ from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, Predict
 from recon3d.core.errors import Cancelled, EstimatorError
 from recon3d.core.transform import Rigid
 from recon3d.depth.estimate import DepthConfig, choose_model
+from recon3d.depth.hub.catalog import _BEST_FIRST, KNOWN_MODELS
 from recon3d.depth.hub.estimator import HubDepth
 from recon3d.depth.hub.families import family_of
 from recon3d.depth.hub.files import cached_names, digest_of, find_folder, own_folder
@@ -419,6 +420,7 @@ def test_the_best_network_here_fills_what_the_sweep_is_not_sure_of(
     assert chosen() == f"planesweep+{best}"
     assert chosen(one_photo=True) == best
     assert chosen(measured=True) == "sensor"
+    assert set(_BEST_FIRST) <= {model.name for model in KNOWN_MODELS}
     assert make_estimator(chosen(), {}, Runtime()).name == chosen()
 
 
