@@ -367,7 +367,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=13,
+    version=14,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools", "opencv"),

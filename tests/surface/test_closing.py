@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mirror_scene import HALF_MIRROR, IMAGE_Z, WALL_Z, mirror_photos
 from sphere_scene import sphere_photos
 
 from recon3d.core.camera import PinholeCamera
@@ -186,6 +187,38 @@ def test_few_views_close_no_more_than_they_look_at(seeing: tuple[str, ...]) -> N
     assert np.linalg.norm(invented, axis=1).max(initial=1) < 1.01
     assert np.isfinite(kept.vertices).all()
     assert np.count_nonzero(~kept.inferred) == len(unit_sphere(0.8).faces)
+
+
+def middles_of_inferred(mesh: Mesh) -> np.ndarray:
+    assert mesh.inferred is not None
+    return np.asarray(mesh.vertices[mesh.faces[mesh.inferred]].mean(axis=1))
+
+
+def test_a_mirror_invents_no_room_behind_the_wall() -> None:
+    posed, maps, surface = mirror_photos()
+    inferred = middles_of_inferred(close_surface(posed, maps, surface, 0.1, task()))
+    between = (inferred[:, 2] > WALL_Z + 0.1) & (inferred[:, 2] < IMAGE_Z - 0.1)
+    assert not between.any()
+    on_mirror = (np.abs(inferred[:, :2]) < 0.9 * HALF_MIRROR).all(axis=1)
+    assert not (on_mirror & (np.abs(inferred[:, 2] - WALL_Z) < 0.1)).any()
+    # Only how far faces may reach keeps the wall and its image apart.
+    far = middles_of_inferred(close_surface(posed, maps, surface, 3.0, task()))
+    assert ((far[:, 2] > WALL_Z + 0.1) & (far[:, 2] < IMAGE_Z - 0.1)).any()
+
+
+def test_a_hole_in_the_outermost_wall_is_closed_flat() -> None:
+    posed, maps, surface = mirror_photos()
+    on_wall = surface.vertices[surface.faces][:, 0, 2] < IMAGE_Z - 0.1
+    wall = Mesh(surface.vertices, surface.faces[on_wall])
+    blind = {
+        name: replace(there, depth_z=there.depth_z * (there.depth_z < IMAGE_Z - 0.1))
+        for name, there in maps.items()
+    }
+    closed = close_surface(posed, blind, wall, 1.0, task())
+    np.testing.assert_allclose(middles_of_inferred(closed)[:, 2], WALL_Z, atol=1e-3)
+    assert closed.inferred is not None
+    area = face_areas(closed)[closed.inferred].sum()
+    assert area == pytest.approx((2 * HALF_MIRROR) ** 2, rel=0.02)
 
 
 def test_a_whole_surface_stays_as_it_is() -> None:

@@ -46,6 +46,9 @@ _BADNESS = 0.3
 _AT_CAMERA = 1e4
 _BRIDGE = 0.01
 """What a border's length weighs against the area of faces that no camera sees."""
+_OUTSIDE, _BOX = 3.0, 8
+"""How far out the corners of a box around all points and cameras lie, in their largest extent, and
+how many there are."""
 _MARGIN = 1.5
 """Around a block, in longest edges."""
 _SMOOTHING_ROUNDS = 5
@@ -96,13 +99,15 @@ def close_surface(
     points = np.concatenate([merged, extra])
     task.check()
     cameras = np.array([view.centre_world for view in views])
+    outside = _far_around(np.concatenate([points, cameras]))
     # All of them at once: blocks must agree on what they share.
-    corners = jittered(np.concatenate([points, cameras]))
+    corners = jittered(np.concatenate([points, outside, cameras]))
     parts = [
         _cut(corners, len(points), rays, block, _SIGMA * typical_z, task)
         for block in blocks(points, _MARGIN * longest)
     ]
     faces = np.concatenate(parts)
+    faces = faces[(faces < len(points)).all(axis=1)]
     vertices = _smoothed(corners, faces, len(merged))
     vertices[: len(merged)] = merged
     own = of_vertex[mesh.faces].astype(np.int32)
@@ -140,6 +145,13 @@ def _median_depth(depth: Mapping[str, SceneDepth]) -> float:
     return float(np.median(known))
 
 
+def _far_around(points: Float64[np.ndarray, "p 3"]) -> Float64[np.ndarray, "8 3"]:
+    """A box's corners: behind the outermost wall there must be cells, or its holes stay open."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    signs = np.stack(np.meshgrid(*((-1.0, 1.0),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    return (low + high) / 2 + _OUTSIDE * (high - low).max() * signs
+
+
 def _merged(mesh: Mesh) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, "v"]]:
     """Vertices that nearly coincide become one: they would make cells without volume."""
     cell = np.floor(mesh.vertices / (_SAME_VERTEX * median_edge(mesh))).astype(np.int64)
@@ -151,23 +163,26 @@ def _merged(mesh: Mesh) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, "
 
 def _cut(
     corners: Float64[np.ndarray, "c 3"],
-    first_camera: int,
+    points: int,
     rays: Sightings,
     block: Block,
     sigma: float,
     task: Task,
 ) -> Int32[np.ndarray, "f 3"]:
-    """Faces in a block between free space and matter; corners are points, then cameras."""
-    taking_part = np.concatenate([block.points, np.arange(first_camera, len(corners))])
+    """Faces in a block between free space and matter.
+
+    Corners are so many points, the box's corners, and cameras.
+    """
+    taking_part = np.concatenate([block.points, np.arange(points, len(corners))])
     number = np.full(len(corners), -1, np.int32)
     number[taking_part] = np.arange(len(taking_part))
     used = number[rays.point] >= 0
-    point, camera = number[rays.point[used]], number[first_camera + rays.view[used]]
+    point, camera = number[rays.point[used]], number[points + _BOX + rays.view[used]]
     cells = tetrahedra(corners[taking_part])
     task.check()
     weight = rays.weight[used] * block.weight[point]
     found = vote(cells, point, camera, weight, np.full(len(taking_part), sigma))
-    at_camera = (cells.cells >= len(block.points)).any(axis=1)
+    at_camera = (cells.cells >= len(block.points) + _BOX).any(axis=1)
     votes = Votes(
         found.facets + _BADNESS * facet_badness(cells),
         found.free + _AT_CAMERA * at_camera,
