@@ -99,12 +99,15 @@ class Task:
         self._listener(Event("progress", self.stage, done, total, note, self.seconds))
         self.check()
 
-    def part(self, index: int, count: int) -> Task:
-        """The task of one of several equal parts, whose progress is that share of this one's."""
+    def part(self, index: int, count: int, width: int = 1) -> Task:
+        """The task of one or more of several equal parts, whose progress is their share.
+
+        index: The first of the parts, from 0.
+        """
 
         def listen(event: Event) -> None:
             if event.kind == "progress" and event.total:
-                done = round(100 * (index + event.done / event.total) / count)
+                done = round(100 * (index + width * event.done / event.total) / count)
                 event = replace(event, done=done, total=100, seconds=self.seconds)
             self._listener(event)
 

@@ -7,10 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from jaxtyping import UInt8
 
 from recon3d.core.camera import backproject, in_picture, project
 from recon3d.core.canonical_order import in_order
@@ -25,6 +24,9 @@ from recon3d.run.task import Task
 from recon3d.surface.exposure import exposure_gains
 from recon3d.surface.files import load_cloud, load_mesh, save_cloud, save_mesh
 
+if TYPE_CHECKING:
+    pass
+
 logger = logging.getLogger(__name__)
 
 _TRUNCATION_VOXELS = (4.0, 12.0)
@@ -34,12 +36,14 @@ because depth has heavy tails and distant views differ more than the neighbours 
 _SAME_SURFACE = 0.05
 """Depths of two views that differ by more than this share belong to different surfaces."""
 _MANY_MAPS, _WEIGHT_OF_MANY = 30, 3
+_PART_BYTES = 1 << 30
+"""For the voxels of a part of the scene and what is read from them, at most."""
 _GRID_SHARE, _SMALLEST_GRID_GIB = 0.5, 0.125
 """Of the budget: the raw mesh, its cleaning and the libraries take about as much as the grid."""
 _SUPPORTED_VOXELS = 2.0
 """What Poisson puts farther from every point, no depth map has shown."""
 _MESH, _CLOUD = "mesh.npz", "cloud.npz"
-_SAMPLE_STEP_PX, _NOISE_STEP_PX = 4, 16
+_NOISE_STEP_PX = 16
 _FAR_PERCENTILE, _FAR_MARGIN = 97, 1.05
 """Rare far depths of a view are mismatches, and would cost the most voxels."""
 
@@ -76,7 +80,8 @@ class FuseConfig:
     there, much noise. Raise it for long streets; a depth camera's maps are never cut."""
 
     memory_gib: Annotated[float, Range(above=0)] = 4.0
-    """Most memory for the voxel grid; voxels grow when the scene would need more."""
+    """Most memory for the voxels of the whole scene, fused part by part; they grow when the
+    scene would need more."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
@@ -106,7 +111,13 @@ def fuse_depth(
     Raises:
         TooLittleDepthError: the depth maps leave no surface.
     """
-    from recon3d.surface.volume import BLOCK_VOXELS, Volume
+    from recon3d.surface.fused_parts import (
+        MapsToFuse,
+        fused_parts,
+        joined_clouds,
+        joined_meshes,
+        within_memory,
+    )
 
     max_distance = np.inf if posed.sensor_depth else config.max_distance
     footprint, farthest = _survey(depth, max_distance, task)
@@ -114,32 +125,20 @@ def fuse_depth(
     truncation = config.truncation_voxels or float(
         np.clip(_NOISE_DEVIATIONS * depth_noise(posed, depth, task) / wanted, *_TRUNCATION_VOXELS)
     )
-    blocks = _count_blocks(posed, depth, farthest, wanted * BLOCK_VOXELS, truncation / BLOCK_VOXELS)
-    voxel_size, blocks = _within_memory(wanted, blocks, config.memory_gib, task)
-    volume = Volume(voxel_size, truncation, blocks, task.runtime.device)
-    gains = exposure_gains(posed, depth, task)
-    # Sorted: voxels hold rounded means, so that the order of photos leaves its traces.
-    for photo_id in task.each(sorted(farthest), len(farthest)):
-        scene_depth = depth[photo_id]
-        near = np.where(scene_depth.depth_z < farthest[photo_id], scene_depth.depth_z, 0)
-        rgb = np.clip(_resized(posed.rgb[photo_id], scene_depth) * gains[photo_id], 0, 255)
-        view = posed.scene.view(photo_id)
-        volume.integrate(near.astype(np.float32), rgb, scene_depth.camera, view.cam_from_world)
+    maps = MapsToFuse(posed, depth, farthest, exposure_gains(posed, depth, task))
+    voxel_size, touched = within_memory(wanted, truncation, maps, config.memory_gib, task)
     min_weight = config.min_weight or (1 if len(depth) < _MANY_MAPS else _WEIGHT_OF_MANY)
-    empty = TooLittleDepthError(
-        "The depth maps leave no surface.",
-        hint="Look at the depth previews in the report; take more photos, closer together.",
-    )
-    if volume.empty:
-        raise empty
-    # Open3D keeps what has more than the threshold.
-    cloud = volume.cloud(min_weight - 0.5)
-    if config.surface != "poisson":
-        mesh = volume.mesh(min_weight - 0.5)
-    else:
+    surfaces = fused_parts(maps, touched, voxel_size, truncation, min_weight, task)
+    cloud = joined_clouds([cloud for _, cloud in surfaces])
+    if config.surface == "poisson" and len(cloud.points):
         mesh = _poisson(cloud, voxel_size)
+    else:
+        mesh = joined_meshes([mesh for mesh, _ in surfaces])
     if len(mesh.faces) == 0:
-        raise empty
+        raise TooLittleDepthError(
+            "The depth maps leave no surface.",
+            hint="Look at the depth previews in the report; take more photos, closer together.",
+        )
     logger.info(
         "fused %d depth maps to %d faces, voxels of %.4g, each seen by %d maps or more%s",
         len(farthest), len(mesh.faces), voxel_size, min_weight,
@@ -202,56 +201,6 @@ def depth_noise(posed: PosedPhotos, depth: Mapping[str, SceneDepth], task: Task)
     # Of two views' difference to one view's deviation, by the median of a normal distribution.
     every = np.concatenate(differences)
     return float(1.4826 * np.median(every) / np.sqrt(2)) if len(every) else 0.0
-
-
-def _count_blocks(
-    posed: PosedPhotos,
-    depth: Mapping[str, SceneDepth],
-    farthest: Mapping[str, float],
-    block_size: float,
-    margin: float,
-) -> int:
-    """How many voxel blocks the truncated band around all depth maps touches.
-
-    margin: half the band's width in blocks.
-    """
-    offsets = margin * np.concatenate([np.eye(3), -np.eye(3)])
-    blocks = np.zeros(0, np.int64)
-    for photo_id, far in farthest.items():
-        scene_depth = depth[photo_id]
-        points = backproject(scene_depth.depth_z, scene_depth.camera)
-        points = points[::_SAMPLE_STEP_PX, ::_SAMPLE_STEP_PX].reshape(-1, 3)
-        points = points[points[:, 2] < far]
-        world = posed.scene.view(photo_id).cam_from_world.inverse() @ points / block_size
-        touched = np.floor(world[:, None] + offsets).astype(np.int64).reshape(-1, 3)
-        # 21 bits an axis: a million blocks either way.
-        codes = (touched + 2**20) @ np.array([1, 2**21, 2**42])
-        blocks = np.union1d(blocks, codes)
-    return len(blocks)
-
-
-def _within_memory(wanted: float, blocks: int, memory_gib: float, task: Task) -> tuple[float, int]:
-    """Voxel edge and number of blocks that fit; a surface's blocks go with the square."""
-    from recon3d.surface.volume import BLOCK_BYTES
-
-    most = int(memory_gib * 2**30 / BLOCK_BYTES)
-    if blocks <= most:
-        return wanted, blocks
-    voxel_size = wanted * float(np.sqrt(blocks / most))
-    task.warn(
-        f"Voxels were enlarged from {wanted:.4g} to {voxel_size:.4g} to stay within "
-        f"{memory_gib:g} GiB; raise --memory-gib and --fuse.memory-gib for finer detail."
-    )
-    return voxel_size, most
-
-
-def _resized(rgb: UInt8[np.ndarray, "h w 3"], like: SceneDepth) -> UInt8[np.ndarray, "h2 w2 3"]:
-    import cv2
-
-    size = (like.camera.width_px, like.camera.height_px)
-    if rgb.shape[1::-1] == size:
-        return rgb
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
 
 
 def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -38,6 +38,8 @@ from recon3d.surface.relief_mesh import as_seen, from_seen
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
 _CLOSE = "close what no camera looked through"
+_SHARES_OF_CLOSING, _SHARES_OF_REFINING = 6, 12
+"""Of the time, in that of other links."""
 _MOST_FACES_TO_CLOSE = 10_000_000
 """Rays against a mesh of so many take some 3 GiB; the limit is a number, not what is free, because
 memory must not change a result."""
@@ -113,7 +115,7 @@ def clean_mesh(
     config: MeshConfig,
     folder: Path,
     task: Task,
-    close: Callable[[Mesh], Mesh] | None = None,
+    close: Link | None = None,
     refine: Link | None = None,
 ) -> None:
     """Write the cleaned mesh into `folder`; config.crop counts only as `crop`, in its own frame.
@@ -141,7 +143,7 @@ def clean_mesh(
         ),
         Link("close holes", lambda mesh: fill_holes(mesh, config.hole_size), "holes", count_holes),
         Link("decimate", lambda mesh: decimate(mesh, config.faces)),
-        Link(_CLOSE, close, "holes", count_holes) if close else None,
+        close,
         _REPAIR if close else None,
         Link("close seams", close_seams, "holes", count_holes) if close else None,
         Link("decimate again", lambda mesh: decimate(mesh, config.faces)) if close else None,
@@ -277,7 +279,7 @@ def _clean(
     folder: Path,
     task: Task,
 ) -> None:
-    close = _closing(posed, depth, config, task, loose=True)
+    close = _closing(posed, depth, config, loose=True)
     refine = _refining(posed, config, task)
     clean_mesh(posed.scene, surface[0], None, config, folder, task, close, refine)
 
@@ -286,21 +288,20 @@ def _closing(
     posed: PosedPhotos,
     depth: Mapping[str, SceneDepth],
     config: MeshConfig,
-    task: Task,
     *,
     loose: bool,
-) -> Callable[[Mesh], Mesh] | None:
+) -> Link | None:
     if config.reach == 0 or len(depth) < 2:
         return None
     # Late, because numba takes a second to import.
     from recon3d.surface.closing.closing import close_surface
 
-    def close(mesh: Mesh) -> Mesh:
+    def close(mesh: Mesh, task: Task) -> Mesh:
         if len(mesh.faces) > _MOST_FACES_TO_CLOSE:
             return mesh
         return close_surface(posed, depth, mesh, config.reach, task, loose=loose)
 
-    return close
+    return Link(_CLOSE, close, "holes", count_holes, _SHARES_OF_CLOSING)
 
 
 def _refining(posed: PosedPhotos, config: MeshConfig, task: Task) -> Link | None:
@@ -311,9 +312,10 @@ def _refining(posed: PosedPhotos, config: MeshConfig, task: Task) -> Link | None
 
     return Link(
         "move to where photos agree",
-        lambda mesh: refine_by_photos(posed, mesh, task),
+        partial(refine_by_photos, posed),
         "disagreement of photos",
         lambda mesh: disagreement(posed, mesh, task),
+        _SHARES_OF_REFINING,
     )
 
 
@@ -327,7 +329,7 @@ def _clean_part(
     task: Task,
 ) -> None:
     # Between the points of the part, which lie in the box: nothing then reaches out of it.
-    close = _closing(posed, depth, config, task, loose=False)
+    close = _closing(posed, depth, config, loose=False)
     refine = _refining(posed, config, task)
     box = _box(config, frame)
     clean_mesh(posed.scene, surface[0], box, config, folder, task, close, refine)

@@ -15,9 +15,13 @@ class Link:
     """One change, named by what it does, and what can be counted to show that it did."""
 
     name: str
-    change: Callable[[Mesh], Mesh]
+    change: Callable[..., Mesh]
+    """Of a mesh; where it takes more than one share of the time, of a mesh and a task to report to.
+    """
     counted: str = ""
     count: Callable[[Mesh], int | float] | None = None
+    shares: int = 1
+    """Of the chain's time, most links taking one."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,12 @@ def run_chain(raw: Mesh, chain: Sequence[Link], task: Task) -> tuple[Mesh, list[
         TooLittleDepthError: a link has left no face.
     """
     mesh, effects = raw, []
-    for done, link in enumerate(chain, start=1):
+    done, total = 0, sum(link.shares for link in chain)
+    for link in chain:
         before = link.count and link.count(mesh)
         faces_before = len(mesh.faces)
-        mesh = link.change(mesh)
+        told = [task.part(done, total, link.shares)] if link.shares > 1 else []
+        mesh = link.change(mesh, *told)
         if len(mesh.faces) == 0:
             raise TooLittleDepthError(
                 f'No face of the mesh is left by the step of cleaning "{link.name}".',
@@ -62,6 +68,7 @@ def run_chain(raw: Mesh, chain: Sequence[Link], task: Task) -> tuple[Mesh, list[
             )
         after = link.count and link.count(mesh)
         effect = Effect(link.name, faces_before, len(mesh.faces), link.counted, before, after)
-        task.step(done, len(chain), str(effect))
+        done += link.shares
+        task.step(done, total, str(effect))
         effects.append(asdict(effect))
     return mesh, effects

@@ -73,7 +73,7 @@ def close_surface(
         depth: What other photos confirmed of each.
         mesh: Manifold; its vertices stay where they are, but for those that nearly coincide.
         reach: Longest edge of a closing face, in shares of the median depth.
-        task: Asked whether to stop.
+        task: To report to.
         loose: Whether confirmed depth where the mesh has nothing joins in.
 
     Raises:
@@ -102,10 +102,12 @@ def close_surface(
     outside = _far_around(np.concatenate([points, cameras]))
     # All of them at once: blocks must agree on what they share.
     corners = jittered(np.concatenate([points, outside, cameras]))
-    parts = [
-        _cut(corners, len(points), rays, block, _SIGMA * typical_z, task)
-        for block in blocks(points, _MARGIN * longest)
-    ]
+    parts: list[Int32[np.ndarray, "f 3"]] = []
+    wanted = list(blocks(points, _MARGIN * longest))
+    for block in wanted:
+        task.step(1 + len(parts), 2 + len(wanted))
+        parts.append(_cut(corners, len(points), rays, block, _SIGMA * typical_z, task))
+    task.step(1 + len(wanted), 2 + len(wanted))
     faces = np.concatenate(parts)
     faces = faces[(faces < len(points)).all(axis=1)]
     vertices = _smoothed(corners, faces, len(merged))

@@ -44,6 +44,8 @@ _LEAST_COSINE = (0.7, 0.2)
 _UNFOLDINGS = 10
 _LOOK_BYTES, _WORK_BYTES = 40, 60
 """A pixel, with what is kept and what takes part in comparing."""
+_MOST_KEPT_BYTES = 1 << 30
+"""Neighbours are mostly taken one after the other: more would spare few rays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +76,14 @@ def refine_by_photos(posed: PosedPhotos, mesh: Mesh, task: Task) -> Mesh:
     held[half_edges(mesh.faces)[edge_uses(mesh.faces).borders]] = True
     vertices = mesh.vertices.astype(np.float64)
     first_normals = _face_normals(vertices, mesh.faces)
+    done, total = 0.0, sum(share * steps for share, steps in _LEVELS)
     for share, steps in _LEVELS:
         level = _level(posed, neighbours, share, task)
         for _ in range(steps):
             move = _step(level, Mesh(vertices, mesh.faces), held, task)
             vertices = vertices + _without_folds(vertices, move, mesh.faces, first_normals)
+            done += share
+            task.step(round(100 * done / total), 100)
     vertices = _without_crossings(vertices, mesh, task)
     return replace(mesh, vertices=vertices.astype(mesh.vertices.dtype), normals=None)
 
@@ -157,7 +162,8 @@ def _level(
     # Half of the room for what is kept, half for comparing.
     threads = task.runtime.threads_within(2 * _WORK_BYTES * pixels)
     least = threads * (1 + _NEIGHBOURS)
-    kept = max(least, task.runtime.room_bytes // (2 * _LOOK_BYTES * pixels))
+    room_bytes = min(task.runtime.room_bytes // 2, _MOST_KEPT_BYTES)
+    kept = max(least, room_bytes // (_LOOK_BYTES * pixels))
     views = posed.scene.views
     grey = Recent(lambda number: read_grey(posed, views[number], cameras[number]), kept)
     return _Level(posed, neighbours, cameras, grey, kept, threads)
