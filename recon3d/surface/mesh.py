@@ -34,10 +34,13 @@ from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.fuse import SurfaceKind
 from recon3d.surface.region import Box, region_of_interest
 from recon3d.surface.relief_mesh import as_seen, from_seen
+from recon3d.surface.subdivision import cut_large_faces
 
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
 _CLOSE = "close what no camera looked through"
+_LARGE_EDGES = 4.0
+"""In median edges of the mesh."""
 _SHARES_OF_CLOSING, _SHARES_OF_REFINING = 6, 12
 """Of the time, in that of other links."""
 _MOST_FACES_TO_CLOSE = 10_000_000
@@ -76,8 +79,9 @@ class MeshConfig:
 
     reach: Annotated[float, Range(least=0, most=10)] = 0.1
     """How far a face may reach that closes a hole where fuse.surface is auto: its longest edge, in
-    shares of the median depth of the photos. Raise it to close wider gaps, lower it to keep to what
-    was measured; 0 closes none but the small holes below."""
+    shares of the median depth of the photos; twice as far where surface is around it. Raise it to
+    close wider gaps, lower it to keep to what was measured; 0 closes none but the small holes
+    below."""
 
     photometric: bool = True
     """Move the finished surface along its normals until the photos agree: ripple goes off walls,
@@ -150,7 +154,14 @@ def clean_mesh(
         # Decimation makes spikes of what was only rough.
         Link("flatten spikes", flatten_spikes, "spikes", count_spikes),
         _smoothing(config.smoothing),
+        # What closes a gap is flat until its inside can move.
+        Link("cut large faces", lambda mesh: cut_large_faces(mesh, _LARGE_EDGES))
+        if refine
+        else None,
         refine,
+        Link("decimate what is flat", lambda mesh: decimate(mesh, config.faces))
+        if refine
+        else None,
         # Last, as unwrapping relies on it, and merging vertices may join sheets.
         _REPAIR,
     ]
@@ -369,7 +380,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=14,
+    version=15,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools", "opencv"),

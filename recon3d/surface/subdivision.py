@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from recon3d.core.surface import Mesh
+from recon3d.core.surface import Mesh, median_edge
 from recon3d.surface.topology import edge_uses, half_edges
 
 # By which of a face's edges 0-1, 1-2 and 2-0 are cut, as bits: its pieces, by corners 0 to 2 and
@@ -46,6 +46,17 @@ class Subdivided:
         out = np.zeros((parents, 3, of_corners.shape[2]), np.float32)
         out[self.parent[face], theirs] = of_corners[face, corner]
         return out
+
+
+def cut_large_faces(mesh: Mesh, edges: float) -> Mesh:
+    """The same surface with no edge longer than so many median ones, unless faces would double."""
+    found = subdivide(mesh, edges * median_edge(mesh), 2 * len(mesh.faces))
+    rgb = None
+    if mesh.rgb is not None:
+        rgb = np.zeros((len(found.mesh.vertices), 3), np.uint8)
+        rgb[found.mesh.faces] = np.rint(found.spread(mesh.rgb[mesh.faces].astype(np.float32)))
+    inferred = None if mesh.inferred is None else mesh.inferred[found.parent]
+    return replace(found.mesh, rgb=rgb, inferred=inferred)
 
 
 def subdivide(mesh: Mesh, longest: float, most_faces: int) -> Subdivided:

@@ -316,13 +316,25 @@ def test_what_no_camera_sees_bridges_narrow_gaps_of_what_they_see() -> None:
     vertices, faces = strip(5.0)
     own, choice = faces[4:], faces[:4]
     seen, none = np.array([1, 1, 0, 0], bool), np.zeros(4, bool)
-    assert bridged(vertices, own, choice, seen, none, 0.7).all()
-    assert (bridged(vertices, own, choice, seen, none, 0.5) == seen).all()
+    assert bridged(vertices, own, choice, seen, none, none, 0.7).all()
+    assert (bridged(vertices, own, choice, seen, none, none, 0.5) == seen).all()
     barred = np.array([0, 0, 1, 0], bool)
-    assert not bridged(vertices, own, choice, seen, barred, 0.7)[2]
+    assert not bridged(vertices, own, choice, seen, barred, none, 0.7)[2]
 
 
-def test_no_other_bridges_cost_less() -> None:
+def test_what_makes_the_border_shorter_is_kept_whatever_its_area() -> None:
+    # The gap in a row is closed, its end does not grow.
+    vertices, faces = strip(50.0)
+    choice, none = faces[2:6], np.zeros(4, bool)
+    enclosed = bridged(vertices, faces[[0, 1, 6, 7]], choice, none, none, ~none, 0.1)
+    assert enclosed.all()
+    at_the_end = bridged(vertices, faces[:2], choice, none, none, ~none, 0.1)
+    assert not at_the_end.any()
+    assert not bridged(vertices, faces[[0, 1, 6, 7]], choice, none, none, none, 0.1).any()
+
+
+@pytest.mark.parametrize("weightless", [False, True])
+def test_no_other_bridges_cost_less(weightless: bool) -> None:
     rng = np.random.default_rng(4)
     vertices, faces = strip(0.7)
     vertices += rng.normal(0, 0.2, vertices.shape)
@@ -334,13 +346,13 @@ def test_no_other_bridges_cost_less() -> None:
     def cost(kept: np.ndarray) -> float:
         whole = np.concatenate([own, gap[kept]])
         a, b, c = np.moveaxis(vertices[gap[kept & ~seen]], 1, 0)
-        area = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+        area = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2 * (not weightless)
         ends = vertices[half_edges(whole)[edge_uses(whole).borders]]
         return float(area + width * np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1).sum())
 
     every = [np.array([(n >> i) & 1 for i in range(len(gap))], bool) for n in range(2 ** len(gap))]
     every = [kept for kept in every if kept[seen].all()]
-    found = bridged(vertices, own, gap, seen, barred, width)
+    found = bridged(vertices, own, gap, seen, barred, ~seen & ~barred & weightless, width)
     assert cost(found) == pytest.approx(min(map(cost, every)))
 
 

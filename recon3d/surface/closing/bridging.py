@@ -19,13 +19,14 @@ def bridged(
     faces: Int32[np.ndarray, "g 3"],
     seen: Bool[np.ndarray, "g"],
     barred: Bool[np.ndarray, "g"],
+    weightless: Bool[np.ndarray, "g"],
     width: float,
 ) -> Bool[np.ndarray, "g"]:
     """Which of some faces beside a mesh to keep: the seen ones, and what bridges gaps between them.
 
-    Of all choices with the seen and without the barred ones that for which the area that is kept
-    unseen, plus `width` times the length of the border that stays open, is least: a minimal cut. A
-    long gap is bridged where it is narrower than about four widths.
+    Of all choices with the seen and without the barred ones that for which the area of the others
+    that are kept, plus `width` times the length of the border that stays open, is least: a minimal
+    cut. A long gap is bridged where it is narrower than about four widths.
 
     Args:
         vertices: Of all faces.
@@ -33,12 +34,14 @@ def bridged(
         faces: Those to choose from.
         seen: Kept.
         barred: Left out.
+        weightless: Neither, and kept wherever the border gets shorter by it.
         width: In scene units.
     """
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     # What it costs to keep a face and to leave it out.
-    keeping, leaving = np.linalg.norm(normals, axis=1) / 2, np.zeros(len(faces))
+    area = np.linalg.norm(normals, axis=1) / 2
+    keeping, leaving = np.where(weightless, 0, area), np.zeros(len(faces))
     every = np.concatenate([own, faces])
     ends = vertices[half_edges(every)]
     border = width * np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)

@@ -24,6 +24,9 @@ _SAME_SURFACE = 0.3
 _SAME_PLACE = 0.1
 """A face does not hide itself."""
 
+ENCLOSED = 2.0
+"""How far a face may reach that has the surface around it, in longest edges of others."""
+
 
 def closing_faces(
     vertices: Float64[np.ndarray, "p 3"],
@@ -43,13 +46,14 @@ def closing_faces(
         cut: Faces of the surface between free and solid.
         views: Where photos were taken.
         shows: Where each shows things; elsewhere it counts against a face.
-        longest_edge: Of a closing face, in scene units.
+        longest_edge: Of a closing face, in scene units; one that makes the border shorter may reach
+            `ENCLOSED` times as far.
         bridge: What a border's length weighs against unseen area, in scene units; see `bridged`.
         task: Asked whether to stop.
     """
     mesh = Mesh(vertices.astype(np.float32), own)
     edge = median_edge(mesh)
-    cut = cut[_longest_edges(vertices, cut) < longest_edge]
+    cut = cut[_longest_edges(vertices, cut) < ENCLOSED * longest_edge]
     points = _points_of(vertices[cut].astype(np.float32))
     distance = MeshRays(mesh).distance(points.reshape(-1, 3)).reshape(points.shape[:2])
     far = distance.max(axis=0) > _SAME_SURFACE * edge
@@ -58,7 +62,9 @@ def closing_faces(
     whole = Mesh(mesh.vertices, np.concatenate([own, cut]))
     numbers = np.arange(len(own), len(whole.faces))
     balance = _sights(whole, numbers, views, shows, _SAME_PLACE * edge, task)
-    return cut[bridged(vertices, own, cut, balance > 0, balance < 0, bridge)]
+    far = _longest_edges(vertices, cut) >= longest_edge
+    seen, barred = balance > 0, (balance < 0) | (far & (balance == 0))
+    return cut[bridged(vertices, own, cut, seen & ~far, barred, seen & far, bridge)]
 
 
 def _longest_edges(

@@ -20,7 +20,7 @@ from recon3d.core.surface import Mesh, median_edge
 from recon3d.depth.background import background
 from recon3d.run.task import Task
 from recon3d.surface.closing.blocks import Block, blocks
-from recon3d.surface.closing.choosing import closing_faces
+from recon3d.surface.closing.choosing import ENCLOSED, closing_faces
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.sightings import (
     NO_SIGHTINGS,
@@ -49,8 +49,8 @@ _BRIDGE = 0.01
 _OUTSIDE, _BOX = 3.0, 8
 """How far out the corners of a box around all points and cameras lie, in their largest extent, and
 how many there are."""
-_MARGIN = 1.5
-"""Around a block, in longest edges."""
+_MARGIN = 1.5 * ENCLOSED
+"""Around a block, in longest edges of faces that have no surface around them."""
 _SMOOTHING_ROUNDS = 5
 
 _SAME_VERTEX = 0.05
