@@ -25,6 +25,7 @@ from recon3d.export.textures import ExportConfig
 from recon3d.georef.control.stage import ControlConfig
 from recon3d.georef.frame import FrameConfig
 from recon3d.photos.ingest import IngestConfig
+from recon3d.photos.panorama_views import PanoramaConfig
 from recon3d.run.documents import parse_toml
 from recon3d.segmentation.object_masks import MasksConfig
 from recon3d.sfm.structure_from_motion import PoseConfig
@@ -43,6 +44,7 @@ Preset = Literal["draft", "balanced", "fine"]
 class Config:
     """What to compute; together with the photos it decides the result."""
 
+    panorama: PanoramaConfig = field(default_factory=PanoramaConfig)
     ingest: IngestConfig = field(default_factory=IngestConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
     control: ControlConfig = field(default_factory=ControlConfig)

@@ -59,6 +59,7 @@ def report_run(
     """Write report.html and report.json, of a failed run too."""
     run = report.Run(
         image_set=made.image_set.value if made.image_set else None,
+        panoramas=made.panorama_of,
         masks=made.photo_masks,
         found_masks=made.found_masks_folder,
         posed=made.posed.value if made.posed else None,

@@ -17,6 +17,8 @@ from recon3d.georef.frame import check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
 from recon3d.photos.mask_command import MASK_COMMAND
+from recon3d.photos.panorama_views import SPLIT_PANORAMAS
+from recon3d.photos.panoramas import find_panoramas
 from recon3d.results import Inputs, Results, Until, in_unit_of_depth
 from recon3d.run.workspace import Workspace
 from recon3d.segmentation.object_masks import FIND_OBJECT
@@ -36,6 +38,11 @@ def run_stages(
     task = work.task("ingest")
     companions = inputs.masks, inputs.sensor_depth
     files = find_files(inputs.photos, *companions, task, inputs.excluded, inputs.named_below)
+    excluded = inputs.excluded
+    if panoramas := find_panoramas(files, config.panorama.photos, task):
+        made.panoramas = work.run(SPLIT_PANORAMAS, config.panorama, panoramas)
+        files = made.panoramas.value.in_place_of_panoramas(files)
+        excluded = frozenset(made.panoramas.value.with_views(excluded))
     alone = files.is_one_photo and until >= Until.DEPTH
     if until >= Until.DEPTH:
         # Early: a wrong name or missing weights must not cost an hour of placing photos.
@@ -43,9 +50,9 @@ def run_stages(
         estimator = make_estimator(model, asdict(config.depth), task.runtime)
         if alone:
             relief.check_estimator(estimator)
-    read = partial(read_image_set, excluded=inputs.excluded)
+    read = partial(read_image_set, excluded=excluded)
     made.image_set = image_set = work.run(INGEST, config.ingest, files, read=read)
-    check_excluded(image_set.value, inputs.excluded, task)
+    check_excluded(image_set.value, excluded, task)
     left_out = image_set.value.excluded
     if tool := inputs.mask_command:
         masks = work.run(MASK_COMMAND, config.ingest, image_set, tool, depends_on=left_out)
@@ -56,7 +63,11 @@ def run_stages(
     check_photos(config.frame, image_set.value)
     ground = given_control(image_set.value, inputs.gcp, inputs.gcp_marks, config.control)
     given = read_given_cameras(
-        image_set.value, inputs.intrinsics, inputs.poses, work.task(REGISTER.name).warn
+        image_set.value,
+        inputs.intrinsics,
+        inputs.poses,
+        work.task(REGISTER.name).warn,
+        made.panoramas.value if made.panoramas else None,
     )
     register, cameras = (REGISTER_ONE, (given, estimator)) if alone else (REGISTER, (given,))
     made.posed = work.run(register, config.pose, image_set, *cameras, depends_on=left_out)

@@ -14,6 +14,7 @@ from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
 from recon3d.georef.control.stage import FittedControl, NoControl
 from recon3d.photos.mask_command import MaskCommand, with_masks
+from recon3d.photos.panorama_views import PanoramaViews
 from recon3d.run.stage import StageResult
 from recon3d.segmentation.object_masks import PHOTOS, FoundMasks, with_found_masks
 from recon3d.surface import relief
@@ -77,6 +78,8 @@ class Results:
     """What a run has made so far; None for the stages it did not reach."""
 
     workspace: Path
+    panoramas: StageResult[PanoramaViews] | None = None
+    """The views of 360-degree photos, where there are some."""
     image_set: StageResult[ImageSet] | None = None
     posed: StageResult[PosedPhotos] | None = None
     command_masks: StageResult[Mapping[str, Path]] | None = None
@@ -123,6 +126,12 @@ class Results:
         """Masks for the placed photos, from depth on."""
         assert self.posed
         self.found_masks, self.posed = masks, self.posed.joined(masks, with_found_masks)
+
+    @property
+    def panorama_of(self) -> dict[str, str]:
+        """By photo id, of the views of 360-degree photos: which one."""
+        views = self.panoramas.value.views if self.panoramas else {}
+        return {photo_id: view.panorama for photo_id, view in views.items()}
 
     @property
     def photo_masks(self) -> dict[str, Path]:

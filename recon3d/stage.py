@@ -14,6 +14,7 @@ from recon3d.georef.control.stage import CONTROL
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
 from recon3d.photos.mask_command import MASK_COMMAND
+from recon3d.photos.panorama_views import SPLIT_PANORAMAS
 from recon3d.run.stage import Stage
 from recon3d.segmentation.object_masks import FIND_OBJECT
 from recon3d.sfm.other_scenes import OTHER_SCENE
@@ -30,6 +31,7 @@ from recon3d.texture.texture import TEXTURE, TEXTURE_LEVELS
 STAGES: Mapping[str, Stage[Any]] = {
     stage.name: stage
     for stage in (
+        SPLIT_PANORAMAS,
         INGEST,
         MASK_COMMAND,
         REGISTER,

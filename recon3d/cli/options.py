@@ -16,6 +16,7 @@ from recon3d.config import Config, Preset
 from recon3d.core.orientation import DescribedPixels
 from recon3d.export.export import Outputs
 from recon3d.photos.mask_command import MaskCommand
+from recon3d.photos.panoramas import PanoramaKind
 from recon3d.results import Components, Inputs, Until
 from recon3d.run.device import Device, Runtime
 from recon3d.run.task import CancelToken
@@ -119,6 +120,9 @@ class ShortSettings(Computation):
     orientation: Annotated[DescribedPixels | None, NO_DEFAULT] = None
     """Short for --ingest.orientation: which pixels your cameras, masks, depth maps and marks are
     for where EXIF turns a photo, stored or upright; auto goes by their size."""
+    panorama: Annotated[PanoramaKind | None, NO_DEFAULT] = None
+    """Short for --panorama.photos: which photos or videos are 360-degree ones (equirectangular);
+    auto takes those that say so themselves, all takes every one."""
     marker_size: Annotated[float | None, NO_DEFAULT] = None
     """Short for --frame.marker-size: edge in metres of ArUco or AprilTag markers in the scene."""
     up: Annotated[str | None, NO_DEFAULT] = None
@@ -128,6 +132,9 @@ class ShortSettings(Computation):
     def effective(self) -> Config:
         """The settings after the command's short options."""
         ingest, frame = self.settings.ingest, self.settings.frame
+        panorama = self.settings.panorama
+        if self.panorama is not None:
+            panorama = replace(panorama, photos=self.panorama)
         if self.depth_unit is not None:
             ingest = replace(ingest, depth_unit=self.depth_unit)
         if self.orientation is not None:
@@ -136,7 +143,7 @@ class ShortSettings(Computation):
             frame = replace(frame, marker_size=self.marker_size)
         if self.up is not None:
             frame = replace(frame, up=self.up)
-        return replace(self.settings, ingest=ingest, frame=frame)
+        return replace(self.settings, panorama=panorama, ingest=ingest, frame=frame)
 
 
 @dataclass(frozen=True, kw_only=True)

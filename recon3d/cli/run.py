@@ -101,6 +101,9 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
         content["masks"] = str(results.workspace / masks)
     if results.posed:
         content["placed"] = len(results.posed.value.scene.views)
+        if of := results.panorama_of:
+            placed = {of[v.photo_id] for v in results.posed.value.scene.views if v.photo_id in of}
+            content["panoramas"] = {"given": len({*of.values()}), "placed": len(placed)}
     if results.control:
         content["control"] = results.control.value.report
     if results.frame and (place := results.frame.value.report.get("georeference")):
@@ -125,6 +128,8 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
     lines = []
     if "placed" in content:
         lines.append(f"Photos:   {content['placed']} of {content['given']} placed")
+    if whole := content.get("panoramas"):
+        lines.append(f"          views of {whole['placed']} of {whole['given']} 360-degree photos")
     if "control" in content:
         lines.append(f"Control:  {content['control']['summary']}")
         lines += control_lines(content["control"]["points"])

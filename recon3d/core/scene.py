@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.orientation import DescribedPixels
+from recon3d.core.rig import RigPhoto
 from recon3d.core.transform import Rigid
 
 Unit = Literal["scene", "metre"]
@@ -193,7 +194,8 @@ class GivenCameras:
     """What the user already knows of the cameras; empty mappings where nothing is known."""
 
     intrinsics: Mapping[str, Intrinsics] = field(default_factory=dict)
-    """By photo id, scaled to each photo's size; all photos or none."""
+    """By photo id, scaled to each photo's size; all photos or none, but for views of panoramas,
+    whose intrinsics are always known."""
     cam_from_world: Mapping[str, Rigid] = field(default_factory=dict)
     """By photo id; photos without a pose are left out when this is not empty."""
     unit: Unit = "scene"
@@ -202,6 +204,8 @@ class GivenCameras:
     """Of the contents of the files this was read from."""
     origin: Point = (0.0, 0.0, 0.0)
     """Where the world's origin lies in the frame of the files, which may be far from theirs."""
+    rigs: Mapping[str, RigPhoto] = field(default_factory=dict)
+    """By photo id: its place in a rig, of photos that were taken together."""
 
 
 @dataclass(frozen=True, eq=False)

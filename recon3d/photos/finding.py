@@ -13,6 +13,7 @@ from typing import Any
 
 from recon3d.core.errors import InputError
 from recon3d.core.natural_order import natural_key
+from recon3d.core.scene import Exif
 from recon3d.photos.companions import belonging, companion_files, disagreement, taken_in_order
 from recon3d.photos.digests import sha256_of
 from recon3d.photos.folders import absolute, common_folder, files_below, id_below
@@ -50,6 +51,12 @@ class FoundFiles:
 
     notes: tuple[str, ...] = ()
     """What was guessed when masks and depth images were given to photos."""
+    exif: Mapping[str, Exif] = field(default_factory=dict)
+    """Of photos whose files do not say it: views of panoramas."""
+    moments: Mapping[str, str] = field(default_factory=dict)
+    """By photo id: the panorama that it is a view of."""
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By photo id: why it is known already that it cannot be used, and what to do."""
 
     @property
     def video(self) -> Path | None:

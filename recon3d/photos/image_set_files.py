@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
@@ -191,8 +191,10 @@ def _group(item: Item) -> str:
 
 
 def _item_from_json(fields: dict[str, Any]) -> Item:
-    exif = dict(fields.pop("exif"))
-    for name in ("gps_deg_m", "down_cam"):
-        if exif.get(name):
-            exif[name] = tuple(exif[name])
-    return Item(**fields, exif=Exif(**exif))
+    return Item(**{**fields, "exif": exif_from_json(fields["exif"])})
+
+
+def exif_from_json(stored: Mapping[str, Any]) -> Exif:
+    """What `asdict` made of it, once it went through JSON."""
+    places = {name: tuple(stored[name]) for name in ("gps_deg_m", "down_cam") if stored.get(name)}
+    return Exif(**{**stored, **places})

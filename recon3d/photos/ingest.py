@@ -95,7 +95,7 @@ def ingest(files: FoundFiles, config: IngestConfig, folder: Path, task: Task) ->
         items = _ingest_video(files, files.video, config, folder, task)
     else:
         items = _ingest_photos(files, config, folder, task)
-    items = judged(items, folder, config.blur_limit)
+    items = judged(items, folder, config.blur_limit, files.moments)
     bad = [item.verdict for item in items if item.reason]
     if len(bad) == len(items):
         raise nothing_left(bad)
@@ -163,6 +163,9 @@ def _ingest_photo(
         path=str(files.paths[photo_id].absolute()),
         sha256=files.sha256[photo_id],
     )
+    if photo_id in files.refused:
+        reason, advice = files.refused[photo_id]
+        return replace(item, reason=reason, advice=advice)
     try:
         with memory.taken(_decoding_bytes(photo_id, files), f"decode {photo_id}"):
             return _taken_in(item, files, described, folder)
@@ -201,7 +204,7 @@ def _taken_in(item: Item, files: FoundFiles, described: DescribedPixels, folder:
             Image.fromarray(keep.astype(np.uint8) * 255).save(part)
     return replace(
         _seen(item, picture.rgb),
-        exif=picture.exif,
+        exif=files.exif.get(item.id, picture.exif),
         flaw=picture.flaw,
         has_mask=keep is not None,
         has_depth=item.id in files.sensor_depth,

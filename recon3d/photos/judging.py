@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from statistics import median
@@ -41,15 +41,19 @@ def check_is_photo(photo_id: str, picture: Picture) -> None:
         )
 
 
-def judged(items: Sequence[Item], folder: Path, blur_limit: float) -> list[Item]:
+def judged(
+    items: Sequence[Item], folder: Path, blur_limit: float, moments: Mapping[str, str]
+) -> list[Item]:
     """The items, with a reason for each that is a copy of another or blurred beside the others.
 
     Args:
         items: Good ones, and some that are left out already.
         folder: Where their pixels are.
         blur_limit: Least share of the sharpness that is usual.
+        moments: By the id of a view of a panorama: the panorama. It is judged as a whole: a view
+            of the sky is neither blurred nor a copy of another.
     """
-    return _beside_each_other(_without_smaller_copies(items, folder), blur_limit)
+    return _beside_each_other(_without_smaller_copies(items, folder), blur_limit, moments)
 
 
 def nothing_left(bad: Sequence[Verdict]) -> InputError:
@@ -90,24 +94,32 @@ def _without_smaller_copies(items: Sequence[Item], folder: Path) -> list[Item]:
     ]
 
 
-def _beside_each_other(items: Sequence[Item], blur_limit: float) -> list[Item]:
+def _beside_each_other(
+    items: Sequence[Item], blur_limit: float, moments: Mapping[str, str]
+) -> list[Item]:
     """Copies of another photo and hopeless blur are left out."""
     done, first_with = list[Item](), dict[str, str]()
-    usual = median([item.sharpness for item in items if not item.reason] or [0.0])
-    few = sum(not item.reason for item in items) < _FEWEST_TO_JUDGE_BLUR
+    sharpness: dict[str, float] = {}
     for item in items:
+        whole = moments.get(item.id, item.id)
+        sharpness[whole] = max(item.sharpness, sharpness.get(whole, 0.0))
+    clear = [sharpness[moments.get(item.id, item.id)] for item in items]
+    good = [value for item, value in zip(items, clear, strict=True) if not item.reason]
+    usual = median(good or [0.0])
+    few = sum(not item.reason for item in items) < _FEWEST_TO_JUDGE_BLUR
+    for item, clearest in zip(items, clear, strict=True):
         twin = first_with.get(item.sha256) or first_with.get(item.pixels_sha256)
         if item.reason:
             pass
-        elif twin:
+        elif twin and item.id not in moments:
             item = replace(
                 item,
                 reason=f"it is a copy of {twin}",
                 advice="One of them is enough.",
                 copy_of=twin,
             )
-        elif not few and item.sharpness < blur_limit * usual:
-            share = item.sharpness / usual
+        elif not few and clearest < blur_limit * usual:
+            share = clearest / usual
             item = replace(
                 item,
                 reason=f"it is blurred: {share:.0%} of the sharpness that is usual here",

@@ -31,6 +31,8 @@ class Run:
     """Whatever a run has made; None for the stages it did not reach."""
 
     image_set: ImageSet | None = None
+    panoramas: Mapping[str, str] = field(default_factory=dict)
+    """By photo id, of views of 360-degree photos: which one."""
     masks: Mapping[str, Path] = field(default_factory=dict)
     """By photo id, of the photos as they were taken."""
     found_masks: str = ""
@@ -144,7 +146,31 @@ def _photos(run: Run, coverage: Mapping[str, float]) -> list[dict[str, object]]:
                 "sparse_points": seen,
                 "depth_coverage": coverage.get(view.photo_id),
             }
-    return list(photos.values())
+    return _whole_panoramas(photos, run.panoramas)
+
+
+def _whole_panoramas(
+    photos: Mapping[str, dict[str, object]], panoramas: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """One row for all views of a panorama: people took it as one photo."""
+    rows: dict[str, dict[str, object]] = {}
+    for photo_id, photo in photos.items():
+        if photo_id not in panoramas:
+            rows[photo_id] = photo
+            continue
+        panorama = panoramas[photo_id]
+        row = rows.setdefault(panorama, {**photo, "id": panorama, "views": []})
+        views = row["views"]
+        assert isinstance(views, list)
+        views.append(photo)
+        # All views are placed together, and one that shows nothing costs no panorama.
+        told = next((view for view in views if view["verdict"] != "left out"), views[0])
+        row |= {name: told[name] for name in ("verdict", "reason", "advice")}
+        seen = [view["sparse_points"] for view in views if "sparse_points" in view]
+        deep = [cover for view in views if (cover := view.get("depth_coverage")) is not None]
+        if seen:
+            row |= {"sparse_points": sum(seen), "depth_coverage": np.mean(deep) if deep else None}
+    return list(rows.values())
 
 
 def _poses(posed: PosedPhotos) -> dict[str, object]:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from recon3d.core.rig import RigPhoto
 from recon3d.core.scene import CameraEstimate
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics
 from recon3d.run.task import Task
 from recon3d.sfm.pycolmap_library import open_database, pycolmap, run_cancellable
+from recon3d.sfm.rigs import frames_of_images, rigs_of_cameras
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class PhotoToPlace:
     picture: Path
     mask: Path | None
     camera: str
-    """Key of its camera; photos of one camera share intrinsics."""
+    """Key of its camera; photos of one camera share intrinsics and, in a rig, their place."""
+    place: RigPhoto | None = None
+    """In a rig; None where it belongs to none."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,17 @@ class PhotoDatabase:
     def name(self, index: int) -> str:
         """The database's name of a photo; ids may hold spaces, which pair lists cannot."""
         return f"{index:06d}{self.photos[index].picture.suffix}"
+
+    @property
+    def camera_numbers(self) -> dict[str, int]:
+        """COLMAP's, by key."""
+        return {key: number for number, key in enumerate(self.cameras, start=1)}
+
+    @property
+    def camera_places(self) -> dict[int, RigPhoto | None]:
+        """In rigs, by COLMAP's number of the camera."""
+        place_of = {photo.camera: photo.place for photo in self.photos}
+        return {number: place_of.get(key) for key, number in self.camera_numbers.items()}
 
     def open(self) -> pycolmap.Database:
         """A connection, to be used with `with`.
@@ -160,21 +175,18 @@ def prepare(database: PhotoDatabase) -> None:
     part = database.path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with open_database(part) as stored:
-        rigs = {}
-        for key, estimate in database.cameras.items():
-            camera_id = stored.write_camera(to_colmap_camera(estimate))
-            sensor = pycolmap.sensor_t(pycolmap.SensorType.CAMERA, camera_id)
-            rig = pycolmap.Rig()
-            rig.add_ref_sensor(sensor)
-            rigs[key] = camera_id, sensor, stored.write_rig(rig)
+        for estimate in database.cameras.values():
+            stored.write_camera(to_colmap_camera(estimate))
+        rigs = [*rigs_of_cameras(database.camera_places)]
+        for rig in rigs:
+            stored.write_rig(rig, use_rig_id=True)
+        images, numbers = {}, database.camera_numbers
         for index, photo in enumerate(database.photos):
-            camera_id, sensor, rig_id = rigs[photo.camera]
+            camera_id = numbers[photo.camera]
             image = pycolmap.Image(name=database.name(index), camera_id=camera_id)
-            image_id = stored.write_image(image)
-            frame = pycolmap.Frame()
-            frame.rig_id = rig_id
-            frame.add_data_id(pycolmap.data_t(sensor, image_id))
-            stored.write_frame(frame)
+            images[stored.write_image(image)] = camera_id, photo.place
+        for frame in frames_of_images(images, rigs):
+            stored.write_frame(frame, use_frame_id=True)
     part.replace(database.path)
 
 

@@ -26,6 +26,7 @@ from recon3d.core.transform import Rigid
 from recon3d.photos.fitted_cameras import FittedCameras, fit_to_photos, size_of, which_pixels
 from recon3d.photos.intrinsics import CameraFile, read_camera_file
 from recon3d.photos.naming import PHOTO_SUFFIXES, match_by_name, split_role
+from recon3d.photos.panorama_views import PanoramaViews
 from recon3d.sfm.pose_formats.pose_file import PoseFile
 from recon3d.sfm.pose_formats.registry import read_pose_file
 
@@ -39,25 +40,32 @@ def read_given_cameras(
     intrinsics: Path | None,
     poses: Path | None,
     warn: Callable[[str], None] = lambda warning: None,
+    panoramas: PanoramaViews | None = None,
 ) -> GivenCameras:
     """Read what the user knows of the cameras and fit it to the image set's photos.
 
     Poses that come with intrinsics (COLMAP, transforms.json) give these too, to the photos that
     they place, unless `intrinsics` is given. Poses are in metres where their file says so or the
     photos have sensor depth, which is in metres itself. What is for the stored pixels of photos
-    that EXIF turned is turned along. Poses far from their origin get one of their own.
+    that EXIF turned is turned along. Poses far from their origin get one of their own. Views of
+    panoramas have cameras of their own, and those of one panorama are a rig.
 
     Raises:
         IntrinsicsError: a file is unreadable, impossible, or does not fit the photos.
         PosesError: a file is unreadable, impossible, or belongs to no photo.
     """
     described = image_set.orientation
-    usual_size = _usual_size(image_set.photos, described)
     posed, placed = PoseFile(), dict[str, Rigid]()
     fitted = FittedCameras({}, {}, ())
-    if intrinsics:
+    views = panoramas.intrinsics if panoramas else {}
+    rigs = panoramas.rigs if panoramas else {}
+    taken = [photo for photo in image_set.photos if photo.id not in views]
+    usual_size = _usual_size(taken or image_set.photos, described)
+    if intrinsics and taken:
         file = read_camera_file(intrinsics, usual_size)
-        fitted = fit_to_photos(image_set.photos, file, intrinsics, described)
+        fitted = fit_to_photos(taken, file, intrinsics, described)
+    elif intrinsics:
+        warn(f"{intrinsics.name} is not used: 360-degree photos need no intrinsics")
     if poses:
         posed = read_pose_file(poses, [photo.id for photo in image_set.photos], usual_size)
         placed, cameras = _place(image_set, posed, poses, warn)
@@ -73,12 +81,15 @@ def read_given_cameras(
     elif fitted.assumed:
         warn(assumption_in_words("cameras", fitted.assumed, fitted.pixels[fitted.assumed[0]]))
     origin = _local_origin(placed.values())
+    own = {photo.id: views[photo.id] for photo in image_set.photos if photo.id in views}
+    sources = [*([intrinsics] if intrinsics else []), *posed.sources]
     return GivenCameras(
-        fitted.intrinsics,
+        {**fitted.intrinsics, **own},
         {photo_id: _moved(pose, origin) for photo_id, pose in placed.items()},
         posed.unit or ("metre" if image_set.sensor_depth else "scene"),
-        _digest([*([intrinsics] if intrinsics else []), *posed.sources]),
+        _digest(sources) + (panoramas.digest if panoramas else ""),
         origin,
+        {photo.id: rigs[photo.id] for photo in image_set.photos if photo.id in rigs},
     )
 
 

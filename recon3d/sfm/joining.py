@@ -334,8 +334,9 @@ def _extended(
     """
     extended, *others = extend(database, model, seed=seed, task=task)
     before = _registered(model)
-    for number in sorted(_registered(extended) - bound_photos(extended, before)):
-        extended.deregister_frame(extended.images[number].frame_id)
+    loose = _registered(extended) - bound_photos(extended, before)
+    for frame_id in sorted({extended.images[number].frame_id for number in loose}):
+        extended.deregister_frame(frame_id)
     # Without their frames too, which the covariance asks for poses.
     extended.tear_down()
     return [extended if _registered(extended) > before else model, *others]

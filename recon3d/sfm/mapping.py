@@ -21,6 +21,7 @@ from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
 from recon3d.sfm.lens_ladder import find_lenses
 from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+from recon3d.sfm.rigs import frames_of_images, rigid3d, rigs_of_cameras
 
 _log = logging.getLogger(__name__)
 
@@ -135,10 +136,13 @@ def bound_photos(model: pycolmap.Reconstruction, start: Set[int]) -> set[int]:
     A point counts that at least two photos see which belong already; so photos that see enough
     of each other, but hardly anything of these, stay outside.
     """
+    # Photos of a rig stand and fall together.
+    frame_of = {number: model.images[number].frame_id for number in model.reg_image_ids()}
     tracks = [
-        {element.image_id for element in point.track.elements} for point in model.points3D.values()
+        {frame_of[element.image_id] for element in point.track.elements}
+        for point in model.points3D.values()
     ]
-    bound = {*start}
+    bound = {frame_of[number] for number in start & frame_of.keys()}
     while True:
         counts: Counter[int] = Counter()
         for seen in tracks:
@@ -146,7 +150,7 @@ def bound_photos(model: pycolmap.Reconstruction, start: Set[int]) -> set[int]:
                 counts.update(seen - bound)
         more = {number for number, count in counts.items() if count >= _FEWEST_BOUND}
         if not more:
-            return bound
+            return {number for number, frame in frame_of.items() if frame in bound}
         bound |= more
 
 
@@ -211,7 +215,7 @@ def triangulate(
         for number, estimate in enumerate(database.cameras.values(), start=1)
     }
     poses = {
-        number: pycolmap.Rigid3d(cam_from_world[photo.id].matrix()[:3])
+        number: rigid3d(cam_from_world[photo.id])
         for number, photo in enumerate(database.photos, start=1)
     }
     placement = _to_placement(database, _triangulated(database, poses, cameras, seed, task), {})
@@ -228,18 +232,16 @@ def _triangulated(
     seed: int,
     task: Task,
 ) -> pycolmap.Reconstruction:
-    model = pycolmap.Reconstruction()
-    for number, camera in sorted(cameras.items()):
-        camera.camera_id = number
-        model.add_camera_with_trivial_rig(camera)
-    camera_ids = {key: number for number, key in enumerate(database.cameras, start=1)}
-    for number, pose in sorted(cam_from_world.items()):
-        image = pycolmap.Image(
+    camera_ids = database.camera_numbers
+    images = [
+        pycolmap.Image(
             name=database.name(number - 1),
             camera_id=camera_ids[database.photos[number - 1].camera],
             image_id=number,
         )
-        model.add_image_with_trivial_frame(image, pose)
+        for number in sorted(cam_from_world)
+    ]
+    model = build_model(database, cameras, images, cam_from_world)
     options = _options(database, seed)
     with _scratch(database.folder / "models") as folder:
         return run_cancellable(
@@ -257,6 +259,47 @@ def _triangulated(
         )
 
 
+def build_model(
+    database: PhotoDatabase,
+    cameras: Mapping[int, pycolmap.Camera],
+    images: Sequence[pycolmap.Image],
+    cam_from_world: Mapping[int, pycolmap.Rigid3d],
+) -> pycolmap.Reconstruction:
+    """A model of photos without points, those of a rig held in their places.
+
+    Args:
+        database: Of the photos.
+        cameras: Of the images; by COLMAP's numbers.
+        images: In ascending order of their numbers; their cameras are those of the database.
+        cam_from_world: By the number of the image. Of photos that were taken together the first
+            one's pose counts.
+    """
+    model = pycolmap.Reconstruction()
+    places = database.camera_places
+    for number, camera in sorted(cameras.items()):
+        camera.camera_id = number
+        model.add_camera(camera)
+    rigs = [*rigs_of_cameras({number: places[number] for number in sorted(cameras)})]
+    for rig in rigs:
+        model.add_rig(rig)
+    photos = database.photos
+    members = {i.image_id: (i.camera_id, photos[i.image_id - 1].place) for i in images}
+    frames = [*frames_of_images(members, rigs)]
+    frame_of: dict[int, int] = {}
+    for frame in frames:
+        frame_of |= {each.id: frame.frame_id for each in frame.data_ids}
+        model.add_frame(frame)
+    for image in images:
+        image.frame_id = frame_of[image.image_id]
+        model.add_image(image)
+    for frame in frames:
+        # A frame has the number of its first image.
+        camera_id, pose = members[frame.frame_id][0], cam_from_world[frame.frame_id]
+        model.frames[frame.frame_id].set_cam_from_world(camera_id, pose)
+        model.register_frame(frame.frame_id)
+    return model
+
+
 def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
     options.min_model_size = 2
@@ -265,6 +308,7 @@ def _options(database: PhotoDatabase, seed: int) -> pycolmap.IncrementalPipeline
     options.extract_colors = False
     # Tried for every photo that does not fit, it costs twenty times the rest of the mapping.
     options.structure_less_registration_fallback = False
+    options.ba_refine_sensor_from_rig = False
     for seeded in (options, options.mapper, options.triangulation):
         seeded.random_seed = seed
     fixed = {
@@ -340,6 +384,7 @@ def adjust(
     """
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
+    options.refine_sensor_from_rig = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
     options.ceres.loss_function_scale = 1.0
     options.ceres.solver_options.max_num_iterations = 30

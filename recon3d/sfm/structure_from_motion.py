@@ -12,6 +12,7 @@ import numpy as np
 from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.ranges import Range, check_ranges
+from recon3d.core.rig import by_moment
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
 from recon3d.sfm.depth_check import check_depth
@@ -131,7 +132,7 @@ def solve(
         if models and models[0].num_reg_images() >= _ENOUGH * len(image_set.photos):
             break
     if best is None or len(best.placement.cam_from_world) < 2:
-        raise _nothing_placed(image_set.photos, *evidence)
+        raise _nothing_placed(image_set.photos, given, *evidence)
     return replace(best, attempts=attempt)
 
 
@@ -164,7 +165,9 @@ def use_given_poses(
             poses, cameras, keys, none.xyz_world, none.error_px, none.observations
         )
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
-    database = _database(image_set, photos, given, folder / "given", trust_exif=False)
+    # Poses are kept as they are, and rigs would move them.
+    alone = replace(given, rigs={})
+    database = _database(image_set, photos, alone, folder / "given", trust_exif=False)
     features, matches, fixed = _match(database, image_set, config, False, task)
     if warning := check_poses(photos, given.cam_from_world, read_matched_pairs(database)):
         task.warn(warning)
@@ -219,27 +222,46 @@ def _guess_cameras(
 
 
 def _camera_keys(photos: Sequence[Photo], given: GivenCameras) -> dict[str, str]:
-    """The camera of each photo: its group, split where the given intrinsics differ within it."""
+    """The camera of each photo: its group, split where the given intrinsics differ within it.
+
+    The cameras of a rig are told apart in any case.
+    """
     keys: dict[str, str] = {}
-    seen: dict[str, list[Intrinsics | None]] = {}
+    seen: dict[str, list[tuple[Intrinsics | None, str]]] = {}
     for photo in photos:
-        kinds = seen.setdefault(photo.camera_group, [])
-        known = given.intrinsics.get(photo.id)
+        place = given.rigs.get(photo.id)
+        group = f"{photo.camera_group} {place.sensor}" if place else photo.camera_group
+        kinds = seen.setdefault(group, [])
+        known = given.intrinsics.get(photo.id), place.rig if place else ""
         if known not in kinds:
             kinds.append(known)
         number = kinds.index(known)
-        keys[photo.id] = f"{photo.camera_group} #{number + 1}" if number else photo.camera_group
+        keys[photo.id] = f"{group} #{number + 1}" if number else group
     return keys
 
 
-def explain(image_set: ImageSet, solution: Solution) -> tuple[Verdict, ...]:
+def explain(image_set: ImageSet, given: GivenCameras, solution: Solution) -> tuple[Verdict, ...]:
     """A verdict on every photo that structure from motion was given."""
+    ids = [photo.id for photo in image_set.photos]
+    speaker = _speakers(ids, given, solution.matches)
     return tuple(
-        Verdict(photo.id, True)
-        if photo.id in solution.placement.cam_from_world
-        else Verdict(photo.id, False, *_why_not(index, photo.id, solution))
-        for index, photo in enumerate(image_set.photos)
+        Verdict(photo_id, True)
+        if photo_id in solution.placement.cam_from_world
+        else Verdict(
+            photo_id, False, *_why_not(ids.index(speaker[photo_id]), speaker[photo_id], solution)
+        )
+        for photo_id in ids
     )
+
+
+def _speakers(ids: Sequence[str], given: GivenCameras, matches: np.ndarray) -> dict[str, str]:
+    """Whose evidence decides on each photo: its own, or that of the best photo of its moment."""
+    speaker = {photo_id: photo_id for photo_id in ids}
+    best = dict(zip(ids, matches.max(axis=1, initial=0).tolist(), strict=True))
+    for members in by_moment(given.rigs).values():
+        heard = max(members, key=lambda photo_id: best[photo_id])
+        speaker |= dict.fromkeys(members, heard)
+    return speaker
 
 
 def explain_given(image_set: ImageSet, given: GivenCameras) -> tuple[Verdict, ...]:
@@ -286,13 +308,20 @@ def _missing_evidence(features: int, matches: np.ndarray) -> tuple[str, str] | N
 
 
 def _nothing_placed(
-    photos: Sequence[Photo], features: Mapping[str, int], matches: np.ndarray
+    photos: Sequence[Photo],
+    given: GivenCameras,
+    features: Mapping[str, int],
+    matches: np.ndarray,
 ) -> TooFewPhotosPlacedError:
+    ids = [photo.id for photo in photos]
+    speakers = _speakers(ids, given, matches)
     reasons: dict[str, list[str]] = {}
-    for index, photo in enumerate(photos):
-        found = _missing_evidence(features[photo.id], matches[index])
+    for index, photo_id in enumerate(ids):
+        if speakers[photo_id] != photo_id:
+            continue
+        found = _missing_evidence(features[photo_id], matches[index])
         reason = found[0] if found else "it was taken from nearly the same spot as the others"
-        reasons.setdefault(reason, []).append(photo.id)
+        reasons.setdefault(reason, []).append(photo_id)
     told = "; ".join(
         f"{', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}: {reason}"
         for reason, ids in reasons.items()
@@ -317,7 +346,11 @@ def _database(
     keys = _camera_keys(photos, given)
     to_place = tuple(
         PhotoToPlace(
-            photo.id, image_set.pictures[photo.id], image_set.masks.get(photo.id), keys[photo.id]
+            photo.id,
+            image_set.pictures[photo.id],
+            image_set.masks.get(photo.id),
+            keys[photo.id],
+            given.rigs.get(photo.id),
         )
         for photo in photos
     )
@@ -373,6 +406,7 @@ def _match(
 
 def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConfig) -> list[Pair]:
     from recon3d.sfm.features import read_descriptors
+    from recon3d.sfm.rigs import in_one_place
 
     count = len(database.photos)
     method = config.matching
@@ -381,9 +415,11 @@ def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConf
         method = (
             "exhaustive" if exhaustive else "sequential" if image_set.sequential else "retrieval"
         )
+    in_vain = in_one_place([photo.place for photo in database.photos])
     if method == "exhaustive":
-        return all_pairs(count)
+        return [pair for pair in all_pairs(count) if not in_vain[pair]]
     looks = look_similarity(read_descriptors(database), config.seed)
+    looks[in_vain] = -np.inf
     if method == "sequential":
         # A few look-alikes close the loops of a walk that comes back.
         return sorted({*sequential_pairs(count, config.neighbours), *most_similar(looks, 5)})

@@ -22,7 +22,7 @@ from recon3d.sfm.bundle import Tracks
 from recon3d.sfm.features import PhotoDatabase, prepare
 from recon3d.sfm.joining import project_points
 from recon3d.sfm.lens_ladder import FEWEST_PHOTOS, gains_surely, to_hold_out
-from recon3d.sfm.mapping import adjust, rebuild
+from recon3d.sfm.mapping import adjust, build_model, rebuild
 from recon3d.sfm.pycolmap_library import pycolmap
 
 _log = logging.getLogger(__name__)
@@ -177,17 +177,17 @@ def _adjusted(
     left_out: observations that are not taken along, by the numbers of image and feature.
     """
     numbers = {key: number for number, key in enumerate(database.cameras, start=1)}
-    built = pycolmap.Reconstruction()
+    cameras: dict[int, pycolmap.Camera] = {}
+    images, poses = [], {}
     for number in sorted(model.reg_image_ids()):
         image = model.images[number]
         camera_id = numbers[database.photos[number - 1].camera]
-        if not built.exists_camera(camera_id):
-            camera = copy(model.cameras[image.camera_id])
-            camera.camera_id = camera_id
-            built.add_camera_with_trivial_rig(camera)
+        if camera_id not in cameras:
+            cameras[camera_id] = copy(model.cameras[image.camera_id])
         spots = np.array([spot.xy for spot in image.points2D]).reshape(-1, 2)
-        mine = pycolmap.Image(image.name, spots, camera_id=camera_id, image_id=number)
-        built.add_image_with_trivial_frame(mine, image.cam_from_world())
+        images.append(pycolmap.Image(image.name, spots, camera_id=camera_id, image_id=number))
+        poses[number] = image.cam_from_world()
+    built = build_model(database, cameras, images, poses)
     for number in sorted(model.point3D_ids()):
         point = model.points3D[number]
         track = pycolmap.Track()

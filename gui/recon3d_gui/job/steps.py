@@ -42,6 +42,7 @@ class Cost:
 
 
 COSTS: Mapping[str, Cost] = {
+    "panoramas": Cost(Step.PHOTOS, 0.2, "megapixel", is_even=True),
     "ingest": Cost(Step.PHOTOS, 0.05, "megapixel", is_even=True, is_usual=True),
     "mask command": Cost(Step.PHOTOS, 2.0, "megapixel", is_even=True),
     "pose": Cost(Step.CAMERAS, 0.09, "pair of photos", is_usual=True),

@@ -1,0 +1,30 @@
+"""Photos of one moment, by cameras that keep their places to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recon3d.core.transform import Rigid
+
+
+@dataclass(frozen=True, eq=False)
+class RigPhoto:
+    """Where a photo belongs in a rig; what COLMAP calls a sensor of a frame."""
+
+    rig: str
+    """Its name; a set may have several."""
+    sensor: str
+    """Which of the rig's cameras took it."""
+    moment: str
+    """Photos of one rig and one moment were taken together."""
+    cam_from_rig: Rigid
+    """The same for all photos of one sensor, as they are upright."""
+
+
+def by_moment(rigs: Mapping[str, RigPhoto]) -> dict[tuple[str, str], list[str]]:
+    """The ids of the photos that were taken together, by rig and moment."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for photo_id, place in rigs.items():
+        found.setdefault((place.rig, place.moment), []).append(photo_id)
+    return found
