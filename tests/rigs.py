@@ -10,10 +10,10 @@ from boards import SIZE, VALUES
 from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Detection, Look
-from recon3d_calib.moments import Moments, group_moments
 
 from recon3d.core.lens import LENSES, project
 from recon3d.core.transform import Rigid, rotations_from_axis_angle
+from recon3d.photos.moments import Moments, group_moments
 from recon3d.run.task import CancelToken, Task, silent
 
 NAMES = ("left", "right", "back", "far")

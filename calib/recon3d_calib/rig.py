@@ -12,9 +12,9 @@ from jaxtyping import Float
 from recon3d.core.camera import Intrinsics
 from recon3d.core.lens import intrinsics_of
 from recon3d.core.transform import Rigid, rotation_angle_deg
+from recon3d.photos.moments import Moment, Moments
 from recon3d.run.task import Task
 from recon3d_calib.calibrate import Calibration, PhotoResult
-from recon3d_calib.moments import Moment, Moments
 from recon3d_calib.rig_adjust import RigFit, RigSightings, adjust_rig, free_lenses, rig_covariance
 from recon3d_calib.rig_outliers import settle
 from recon3d_calib.rig_start import BoardView, Placed, chained, place_board

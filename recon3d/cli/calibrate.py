@@ -105,11 +105,11 @@ class Calibrate(Command):
         self, cameras: Mapping[str, Mapping[str, Path]], report: Path, task: Task
     ) -> tuple[dict[str, object], str]:
         from recon3d_calib.files import save_calibration, save_rig
-        from recon3d_calib.moments import group_moments
         from recon3d_calib.report import write_rig_report
         from recon3d_calib.rig import calibrate_rig
 
         from recon3d.core.errors import InputError
+        from recon3d.photos.moments import group_moments
 
         moments = group_moments({name: [*paths] for name, paths in cameras.items()})
         board = self._board(next(iter(cameras.values())), task)

@@ -22,6 +22,19 @@ class RigPhoto:
     """The same for all photos of one sensor, as they are upright."""
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What tells the scale of photos that a rig took: the camera that is farthest from the first.
+
+    Error bars are one standard deviation.
+    """
+
+    metres: float
+    metres_std: float
+    turn_std_deg: float
+    """Of how it is turned against the first camera; seen at a distance it is worth depth."""
+
+
 def by_moment(rigs: Mapping[str, RigPhoto]) -> dict[tuple[str, str], list[str]]:
     """The ids of the photos that were taken together, by rig and moment."""
     found: dict[tuple[str, str], list[str]] = {}

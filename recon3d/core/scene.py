@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.orientation import DescribedPixels
-from recon3d.core.rig import RigPhoto
+from recon3d.core.rig import Baseline, RigPhoto
 from recon3d.core.transform import Rigid
 
 Unit = Literal["scene", "metre"]
@@ -144,6 +144,9 @@ class PosedScene:
     """Numbers for people: reprojection error, tracks, attempts, components."""
     origin: Point = (0.0, 0.0, 0.0)
     """Where the world's origin lies in the frame of the poses that were given."""
+    scale_sigma: float | None = None
+    """One standard deviation of a metre that a rig's baseline says, as a share; None where the
+    unit has another source."""
 
     def view(self, photo_id: str) -> View:
         """The view of one photo.
@@ -206,6 +209,8 @@ class GivenCameras:
     """Where the world's origin lies in the frame of the files, which may be far from theirs."""
     rigs: Mapping[str, RigPhoto] = field(default_factory=dict)
     """By photo id: its place in a rig, of photos that were taken together."""
+    baseline: Baseline | None = None
+    """Of that rig, where it is in metres."""
 
 
 @dataclass(frozen=True, eq=False)

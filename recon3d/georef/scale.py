@@ -45,7 +45,7 @@ def measured_cues(
     if marker_size:
         cues.append(_marker_cue(posed, marker_size, family, task))
     if gps is not None:
-        cues.append(_gps_cue(gps, is_metric=posed.scene.unit == "metre"))
+        cues.append(_gps_cue(gps, is_metric=_is_in_metres(posed)))
     return cues
 
 
@@ -98,7 +98,15 @@ def gps_warning(gps: GpsFit) -> str:
     return f"its error bar is {100 * gps.sigma:.0f} %" if gps.sigma > _WORST_GPS_SIGMA else ""
 
 
+def _is_in_metres(posed: PosedPhotos) -> bool:
+    """Whether poses in metres were given; a rig's metres may be less sure than GPS."""
+    return posed.scene.unit == "metre" and posed.scene.scale_sigma is None
+
+
 def _metric_cue(posed: PosedPhotos) -> ScaleCue:
+    if (sigma := posed.scene.scale_sigma) is not None:
+        warning = "" if sigma < _WORST_LENGTH_SIGMA else _too_vague(sigma)
+        return ScaleCue("rig", "by its baseline", 1.0, sigma, warning)
     if posed.sensor_depth:
         return ScaleCue("metric poses", "a depth camera", 1.0, _METRIC_SIGMA)
     if len(posed.scene.views) == 1:
@@ -160,8 +168,12 @@ def _distance_cue(
         return ScaleCue("distance", known.text, 0.0, 0.0, "both places are the same point")
     direction = between / length
     sigma = float(np.sqrt(direction @ (start.covariance + end.covariance) @ direction)) / length
-    warning = "" if sigma < _WORST_LENGTH_SIGMA else f"its error bar is {100 * sigma:.0f} %"
+    warning = "" if sigma < _WORST_LENGTH_SIGMA else _too_vague(sigma)
     return ScaleCue("distance", known.text, known.metres / length, sigma, warning)
+
+
+def _too_vague(sigma: float) -> str:
+    return f"its error bar is {100 * sigma:.0f} %"
 
 
 def _located(place: Place, back_projector: BackProjector, world_per_model: float) -> LocatedPoint:

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 ScaleSource = Literal[
-    "control points", "distance", "factor", "markers", "metric poses", "gps", "depth network"
+    "control points",
+    "distance",
+    "factor",
+    "markers",
+    "metric poses",
+    "rig",
+    "gps",
+    "depth network",
 ]
 
 _TRUST: dict[ScaleSource, int] = {
-    "control points": 0, "distance": 1, "factor": 1, "markers": 1, "metric poses": 2, "gps": 3,
-    "depth network": 4,
+    "control points": 0, "distance": 1, "factor": 1, "markers": 1, "metric poses": 2, "rig": 2,
+    "gps": 3, "depth network": 4,
 }  # fmt: skip
 """Lower is believed first: a survey, what the user measured, then instruments, then guesses."""
 

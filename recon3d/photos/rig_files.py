@@ -28,6 +28,10 @@ class RigMember:
     intrinsics: Intrinsics
     cam_from_first: Rigid
     """From the frame of the rig's first camera, in the rig's unit."""
+    baseline_std: float | None = None
+    """One standard deviation of the distance to the first camera; None where nobody says it."""
+    turn_std_deg: float | None = None
+    """Of how it is turned against the first one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +92,11 @@ def read_rig_file(path: Path, usual_size: Size) -> RigFile | None:
     first_from_origin = next(iter(places.values()))
     return RigFile(
         {
-            name: RigMember(cameras[name], place @ first_from_origin.inverse())
+            name: RigMember(
+                cameras[name],
+                place @ first_from_origin.inverse(),
+                *_standard_deviations(fields, name),
+            )
             for name, place in places.items()
         },
         metric="cam0" in fields or fields.get("unit") == "metre",
@@ -155,6 +163,22 @@ def _kalibr_places(fields: Document) -> dict[str, Rigid] | None:
     for before, name in pairwise(names):
         places[name] = _place(fields.child(name), "T_cn_cnm1") @ places[before]
     return places
+
+
+def _standard_deviations(fields: Document, name: str) -> tuple[float | None, float | None]:
+    """Of the distance to the first camera, and of the turn in degrees, as `calibrate` says them."""
+    stored = fields.get("cameras")
+    camera = stored.get(name) if isinstance(stored, Mapping) else None
+    found = camera.get("standard_deviations") if isinstance(camera, Mapping) else None
+    if not isinstance(found, Mapping):
+        return None, None
+    baseline, turn = (found.get(key) for key in ("baseline", "rotation_deg"))
+    return _positive(baseline), _positive(turn)
+
+
+def _positive(value: object) -> float | None:
+    usable = isinstance(value, int | float) and np.isfinite(value) and value > 0
+    return float(value) if usable and isinstance(value, int | float) else None
 
 
 def _place(camera: Document, key: str) -> Rigid:

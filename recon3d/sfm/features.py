@@ -190,6 +190,22 @@ def prepare(database: PhotoDatabase) -> None:
     part.replace(database.path)
 
 
+def copy_evidence(database: PhotoDatabase, split: PhotoDatabase) -> None:
+    """Features and matches for the same photos; an interrupted copy is gone on with."""
+    with database.open() as source, split.open() as target:
+        for number in range(1, len(database.photos) + 1):
+            if not target.exists_keypoints(number):
+                target.write_keypoints(number, source.read_keypoints(number))
+            if not target.exists_descriptors(number):
+                target.write_descriptors(number, source.read_descriptors(number))
+        for pair_id in source.read_num_matches()[0]:
+            a, b = pycolmap.pair_id_to_image_pair(pair_id)
+            if not target.exists_matches(a, b):
+                target.write_matches(a, b, source.read_matches(a, b))
+            if not target.exists_two_view_geometry(a, b):
+                target.write_two_view_geometry(a, b, source.read_two_view_geometry(a, b))
+
+
 def to_colmap_camera(estimate: CameraEstimate) -> pycolmap.Camera:
     """The camera to start from; one focal length and one distortion term unless all are given."""
     pinhole = estimate.intrinsics.pinhole

@@ -27,8 +27,10 @@ from recon3d.photos.fitted_cameras import FittedCameras, fit_to_photos, size_of,
 from recon3d.photos.intrinsics import CameraFile, read_camera_file
 from recon3d.photos.naming import PHOTO_SUFFIXES, match_by_name, split_role
 from recon3d.photos.panorama_views import PanoramaViews
+from recon3d.photos.rig_files import read_rig_file
 from recon3d.sfm.pose_formats.pose_file import PoseFile
 from recon3d.sfm.pose_formats.registry import read_pose_file
+from recon3d.sfm.rig_photos import baseline_of, check_folders, place_in_rig
 
 # Cameras so many times further from the origin than they are apart get an origin of their own:
 # meshes and the voxel grid hold seven digits.
@@ -58,12 +60,19 @@ def read_given_cameras(
     posed, placed = PoseFile(), dict[str, Rigid]()
     fitted = FittedCameras({}, {}, ())
     views = panoramas.intrinsics if panoramas else {}
-    rigs = panoramas.rigs if panoramas else {}
+    rigs, baseline = (panoramas.rigs if panoramas else {}), None
     taken = [photo for photo in image_set.photos if photo.id not in views]
     usual_size = _usual_size(taken or image_set.photos, described)
     if intrinsics and taken:
         file = read_camera_file(intrinsics, usual_size)
+        rig = read_rig_file(intrinsics, usual_size)
+        if rig and file.by_name:
+            check_folders(taken, rig, intrinsics)
         fitted = fit_to_photos(taken, file, intrinsics, described)
+        if rig and not poses:
+            held = place_in_rig(taken, rig, fitted.pixels, intrinsics, warn)
+            baseline = baseline_of(rig, held)
+            rigs |= held
     elif intrinsics:
         warn(f"{intrinsics.name} is not used: 360-degree photos need no intrinsics")
     if poses:
@@ -90,6 +99,7 @@ def read_given_cameras(
         _digest(sources) + (panoramas.digest if panoramas else ""),
         origin,
         {photo.id: rigs[photo.id] for photo in image_set.photos if photo.id in rigs},
+        baseline,
     )
 
 

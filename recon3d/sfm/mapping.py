@@ -21,7 +21,7 @@ from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
 from recon3d.sfm.lens_ladder import find_lenses
 from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
-from recon3d.sfm.rigs import frames_of_images, rigid3d, rigs_of_cameras
+from recon3d.sfm.rigs import frame_with_baseline, frames_of_images, rigid3d, rigs_of_cameras
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ class Placement:
     """Those that only a second look has placed; see `recon3d.sfm.joining`."""
     apart: str = ""
     """Of one of `others`: why it is not joined, where that was tried."""
+    scale_sigma: float | None = None
+    """One standard deviation of a metre as a share; None where nothing says what a metre is."""
 
 
 def map_incrementally(
@@ -400,11 +402,13 @@ def adjust(
             config.set_constant_cam_intrinsics(number)
         else:
             refined[number] = model.cameras[number]
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    _fix_gauge(config, model)
     adjuster = pycolmap.create_default_ceres_bundle_adjuster(options, config, model)
     adjuster.solve()
     model.update_point_3d_errors()
-    if not refined:
+    # COLMAP knows no covariance of cameras beside the first of a rig.
+    has_rigs = any(frame.num_data_ids() > 1 for frame in model.frames.values())
+    if not refined or has_rigs:
         return {}
     covariance = pycolmap.estimate_ba_covariance(pycolmap.BACovarianceOptions(), model, adjuster)
     if covariance is None:
@@ -417,6 +421,15 @@ def adjust(
         if block is not None and block.size and block[0, 0] > 0:
             deviations[number] = float(np.sqrt(block[0, 0])) * noise_px
     return deviations
+
+
+def _fix_gauge(config: pycolmap.BundleAdjustmentConfig, model: pycolmap.Reconstruction) -> None:
+    """Hold what the photos leave open: the frame, and its scale unless rigs know it."""
+    anchor = frame_with_baseline(model)
+    if anchor is None:
+        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    else:
+        config.set_constant_rig_from_world_pose(anchor)
 
 
 def _to_placement(

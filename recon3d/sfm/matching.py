@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from recon3d.run.task import Task
 from recon3d.sfm.features import PhotoDatabase
 from recon3d.sfm.pose_check import MatchedPair
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+from recon3d.sfm.rigs import taken_together
 from recon3d.sfm.undistortion import undistort_pixels
 from recon3d.sfm.verification import verify_pairs
 
@@ -142,12 +143,19 @@ def compare_loosely(
 
 def read_matched_pairs(database: PhotoDatabase) -> list[MatchedPair]:
     """Verified matches of pairs from all over the photos; a sample where there are many."""
-    counts = count_matches(database)
-    pairs = np.argwhere(np.triu(counts >= _FEWEST_IN_PAIR))
+    return _read_sample(database, count_matches(database) >= _FEWEST_IN_PAIR)
+
+
+def read_pairs_of_moments(database: PhotoDatabase) -> list[MatchedPair]:
+    """The same of photos that were taken together by the cameras of a rig."""
+    together = taken_together([photo.place for photo in database.photos])
+    return _read_sample(database, together & (count_matches(database) >= _FEWEST_IN_PAIR))
+
+
+def _read_sample(database: PhotoDatabase, chosen: Bool[np.ndarray, "n n"]) -> list[MatchedPair]:
+    pairs = _sample(np.argwhere(np.triu(chosen)), _MOST_PAIRS)
     with database.open() as stored:
-        return [
-            _matched_pair(database, stored, a, b) for a, b in _sample(pairs, _MOST_PAIRS).tolist()
-        ]
+        return [_matched_pair(database, stored, a, b) for a, b in pairs.tolist()]
 
 
 def _matched_pair(

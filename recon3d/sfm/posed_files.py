@@ -96,6 +96,7 @@ def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) 
         {
             "unit": scene.unit,
             "origin": scene.origin,
+            **({} if scene.scale_sigma is None else {"scale_sigma": scene.scale_sigma}),
             "views": [
                 {
                     "photo_id": view.photo_id,
@@ -155,6 +156,7 @@ def _read_scene(folder: Path) -> tuple[PosedScene, tuple[Verdict, ...]]:
         {key: _camera_estimate(row) for key, row in stored["cameras"].items()},
         stored["report"],
         tuple(stored["origin"]),
+        stored.get("scale_sigma"),
     )
     return scene, tuple(Verdict(**row) for row in stored["verdicts"])
 

@@ -75,7 +75,7 @@ def place_photos(
     else:
         solution = solve(image_set, given, config, scratch, task)
         verdicts = explain(image_set, given, solution)
-    unit = given.unit if given.cam_from_world else "scene"
+    unit = given.unit if given.cam_from_world else _unit_of(solution.placement)
     _write(image_set, solution, verdicts, unit, given.origin, folder, task)
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -137,13 +137,25 @@ def _undistorted(
     xyz_world = placement.xyz_world
     rgb = np.zeros(xyz_world.shape, np.uint8)
     points = SparsePoints(xyz_world, rgb, placement.error_px, placement.observations)
-    return PosedScene(views, points, unit, placement.cameras, origin=origin), lenses
+    scene = PosedScene(
+        views,
+        points,
+        unit,
+        placement.cameras,
+        origin=origin,
+        scale_sigma=placement.scale_sigma,
+    )
+    return scene, lenses
+
+
+def _unit_of(placement: Placement) -> Unit:
+    return "scene" if placement.scale_sigma is None else "metre"
 
 
 def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
     """Those that are worth a model, with their numbers."""
     for placement in worth_a_model(solution.placement):
-        scene, lenses = _undistorted(placement, "scene", (0.0, 0.0, 0.0))
+        scene, lenses = _undistorted(placement, _unit_of(placement), (0.0, 0.0, 0.0))
         used = [Verdict(view.photo_id, True) for view in scene.views]
         report = describe(scene, used, replace(solution, placement=placement))
         yield OtherScene(replace(scene, report=report), lenses)

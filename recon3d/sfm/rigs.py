@@ -66,28 +66,56 @@ def frames_of_images(
     yield from frames.values()
 
 
+def taken_together(places: Sequence[RigPhoto | None]) -> Bool[np.ndarray, "n n"]:
+    """Which photos were taken by one rig at one moment; none with itself."""
+    moments: dict[tuple[str, str], int] = {}
+    number = np.array(
+        [
+            -1 - index if p is None else moments.setdefault((p.rig, p.moment), len(moments))
+            for index, p in enumerate(places)
+        ],
+        np.int64,
+    )
+    together: np.ndarray = number[:, None] == number[None]
+    np.fill_diagonal(together, False)
+    return together
+
+
 def in_one_place(places: Sequence[RigPhoto | None]) -> Bool[np.ndarray, "n n"]:
-    """Which photos were taken at one moment by cameras whose centres coincide.
+    """Which of these were so by cameras whose centres coincide.
 
     Matches between them say nothing that is not known.
     """
     centres = np.array(
         [np.zeros(3) if p is None else p.cam_from_rig.inverse().translation for p in places]
     ).reshape(-1, 3)
-    moments: dict[tuple[str, str], int] = {}
-    number = np.array(
-        [
-            -1 - index
-            if place is None
-            else moments.setdefault((place.rig, place.moment), len(moments))
-            for index, place in enumerate(places)
-        ],
-        np.int64,
-    )
     reach = float(np.linalg.norm(centres, axis=1).max(initial=0.0))
-    together: np.ndarray = number[:, None] == number[None]
-    for index in range(len(places)):
+    together = taken_together(places)
+    for index in np.flatnonzero(together.any(axis=1)).tolist():
         apart = np.linalg.norm(centres - centres[index], axis=1)
         together[index] &= apart <= _ONE_PLACE * reach
-    np.fill_diagonal(together, False)
     return together
+
+
+def frame_with_baseline(model: pycolmap.Reconstruction) -> int | None:
+    """The first frame that several cameras of a rig with a baseline took; None without any.
+
+    Where there is one, the rig tells the scale of the model.
+    """
+    for frame_id in sorted(model.reg_frame_ids()):
+        frame = model.frames[frame_id]
+        cameras = [model.images[each.id].camera_id for each in frame.image_ids]
+        if len(cameras) < 2:
+            continue
+        rig = model.rigs[frame.rig_id]
+        others = (
+            rig.sensor_from_rig(sensor)
+            for sensor in map(sensor_of, cameras)
+            if not rig.is_ref_sensor(sensor)
+        )
+        centres = [place.tgt_origin_in_src() for place in others if place]
+        if len(centres) < len(cameras):
+            centres.append(np.zeros(3))
+        if float(np.ptp(np.array(centres), axis=0).max()) > 0:
+            return frame_id
+    return None

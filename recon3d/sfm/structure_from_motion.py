@@ -16,7 +16,8 @@ from recon3d.core.rig import by_moment
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
 from recon3d.sfm.depth_check import check_depth
-from recon3d.sfm.pose_check import check_poses
+from recon3d.sfm.least_squares import noise_of
+from recon3d.sfm.pose_check import check_poses, fitting_share
 from recon3d.sfm.retrieval import (
     Pair,
     all_pairs,
@@ -35,6 +36,8 @@ _FEW_FEATURES = 50
 _FEW_MATCHES = 30
 # Placing fewer than this share of the photos is worth another, harder try.
 _ENOUGH = 0.6
+# As for poses that are given (`recon3d.sfm.pose_check`): the rest of the matches are wrong ones.
+_RIG_FITS, _FEWEST_OF_RIG = 0.5, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,7 @@ def solve(
             image_set, image_set.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
         features, matches, fixed = _match(database, image_set, config, harder, task)
+        database, given = _believed(database, given, task)
         seed = config.seed + attempt - 1
         models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
         database, models = tell_zooms_apart(database, models, seed=seed, task=task)
@@ -133,7 +137,50 @@ def solve(
             break
     if best is None or len(best.placement.cam_from_world) < 2:
         raise _nothing_placed(image_set.photos, given, *evidence)
-    return replace(best, attempts=attempt)
+    return replace(best, placement=_in_metres(best.placement, given), attempts=attempt)
+
+
+def _believed(
+    database: PhotoDatabase, given: GivenCameras, task: Task
+) -> tuple[PhotoDatabase, GivenCameras]:
+    """Without the rig, where photos of one name were not taken together, or not by this rig."""
+    from recon3d.sfm.features import copy_evidence, prepare
+    from recon3d.sfm.matching import read_pairs_of_moments
+
+    places = {photo_id: place.cam_from_rig for photo_id, place in given.rigs.items()}
+    pairs = read_pairs_of_moments(database) if places else []
+    share = fitting_share(places, pairs)
+    if share >= _RIG_FITS or sum(len(pair.rays_first) for pair in pairs) < _FEWEST_OF_RIG:
+        return database, given
+    task.warn(
+        f"Only {share:.0%} of the matches between photos of one moment, such as "
+        f"{pairs[0].first} and {pairs[0].second}, fit the places of the rig's cameras, so these "
+        "were not used. Photos of one name in the cameras' folders are taken to be of one moment; "
+        "if they are, the rig has moved since it was calibrated."
+    )
+    untied = {pair_id for pair in pairs for pair_id in (pair.first, pair.second)}
+    names = {given.rigs[photo_id].rig for photo_id in untied}
+    kept = {key: place for key, place in given.rigs.items() if place.rig not in names}
+    photos = tuple(replace(photo, place=kept.get(photo.id)) for photo in database.photos)
+    alone = replace(database, folder=database.folder / "no_rig", photos=photos)
+    prepare(alone)
+    copy_evidence(database, alone)
+    return alone, replace(given, rigs=kept, baseline=None)
+
+
+def _in_metres(placement: Placement, given: GivenCameras) -> Placement:
+    """With how surely a rig tells the scale; of everything that was placed apart, too."""
+    from recon3d.sfm.rig_scale import scale_sigma
+
+    if given.baseline is None:
+        return placement
+    return replace(
+        placement,
+        scale_sigma=scale_sigma(
+            placement, given.rigs, given.baseline, noise_of(placement.error_px)
+        ),
+        others=tuple(_in_metres(other, given) for other in placement.others),
+    )
 
 
 def use_given_poses(
@@ -406,7 +453,7 @@ def _match(
 
 def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConfig) -> list[Pair]:
     from recon3d.sfm.features import read_descriptors
-    from recon3d.sfm.rigs import in_one_place
+    from recon3d.sfm.rigs import in_one_place, taken_together
 
     count = len(database.photos)
     method = config.matching
@@ -415,16 +462,19 @@ def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConf
         method = (
             "exhaustive" if exhaustive else "sequential" if image_set.sequential else "retrieval"
         )
-    in_vain = in_one_place([photo.place for photo in database.photos])
+    places = [photo.place for photo in database.photos]
+    in_vain = in_one_place(places)
     if method == "exhaustive":
         return [pair for pair in all_pairs(count) if not in_vain[pair]]
     looks = look_similarity(read_descriptors(database), config.seed)
     looks[in_vain] = -np.inf
+    together = np.argwhere(np.triu(taken_together(places) & ~in_vain))
+    tied = [(a, b) for a, b in together.tolist()]
     if method == "sequential":
         # A few look-alikes close the loops of a walk that comes back.
-        return sorted({*sequential_pairs(count, config.neighbours), *most_similar(looks, 5)})
+        neighbours = sequential_pairs(count, config.neighbours)
+        return sorted({*neighbours, *most_similar(looks, 5), *tied})
     exif = {photo.id: photo.exif for photo in image_set.photos}
-    places = place_similarity([exif[photo.id].gps_deg_m for photo in database.photos])
-    return sorted(
-        {*most_similar(looks, config.neighbours), *most_similar(places, config.neighbours // 2)}
-    )
+    there = place_similarity([exif[photo.id].gps_deg_m for photo in database.photos])
+    near = most_similar(there, config.neighbours // 2)
+    return sorted({*most_similar(looks, config.neighbours), *near, *tied})

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 
 from recon3d.run.task import Task
 from recon3d.sfm.bundle import Tracks
-from recon3d.sfm.features import PhotoDatabase, prepare
+from recon3d.sfm.features import PhotoDatabase, copy_evidence, prepare
 from recon3d.sfm.joining import project_points
 from recon3d.sfm.lens_ladder import FEWEST_PHOTOS, gains_surely, to_hold_out
 from recon3d.sfm.mapping import adjust, build_model, rebuild
@@ -56,7 +56,7 @@ def tell_zooms_apart(
         return database, models
     split = _with_lenses(database, zooms)
     prepare(split)
-    _copy_evidence(database, split)
+    copy_evidence(database, split)
     start = _adjusted(split, models[0])[0]
     poses = {number: start.images[number].cam_from_world() for number in start.reg_image_ids()}
     model = rebuild(split, poses, dict(start.cameras), seed=seed, task=task)
@@ -196,19 +196,3 @@ def _adjusted(
                 track.add_element(element)
         built.add_point3D(point.xyz, track)
     return built, adjust(database, built)
-
-
-def _copy_evidence(database: PhotoDatabase, split: PhotoDatabase) -> None:
-    """Features and matches; an interrupted copy is gone on with."""
-    with database.open() as source, split.open() as target:
-        for number in range(1, len(database.photos) + 1):
-            if not target.exists_keypoints(number):
-                target.write_keypoints(number, source.read_keypoints(number))
-            if not target.exists_descriptors(number):
-                target.write_descriptors(number, source.read_descriptors(number))
-        for pair_id in source.read_num_matches()[0]:
-            a, b = pycolmap.pair_id_to_image_pair(pair_id)
-            if not target.exists_matches(a, b):
-                target.write_matches(a, b, source.read_matches(a, b))
-            if not target.exists_two_view_geometry(a, b):
-                target.write_two_view_geometry(a, b, source.read_two_view_geometry(a, b))

@@ -10,7 +10,6 @@ import pytest
 from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration, calibrate
 from recon3d_calib.detection import Look, detect_boards
-from recon3d_calib.moments import group_moments
 from recon3d_calib.quality import advice, grade
 from recon3d_calib.report import write_report
 from recon3d_calib.rig import calibrate_rig
@@ -18,6 +17,7 @@ from recon3d_calib.search import find_board
 
 from recon3d.core.lens import LensName
 from recon3d.photos.intrinsics import read_camera_file
+from recon3d.photos.moments import group_moments
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.undistortion import undistort_pixels, undistorted_camera
 

@@ -12,13 +12,13 @@ from recon3d_calib.board import Board
 from recon3d_calib.calibrate import Calibration
 from recon3d_calib.errors import CalibrationError
 from recon3d_calib.files import describe_rig
-from recon3d_calib.moments import Moments
 from recon3d_calib.rig import Rig, calibrate_rig
 from recon3d_calib.rig_words import rig_grade, table
 from rigs import CHAIN, THREE, VALUES_OF_ALL, Shots, shoot, task
 from scipy.spatial.transform import Rotation
 
 from recon3d.core.transform import Rigid
+from recon3d.photos.moments import Moments
 
 NOISE_PX = 0.1
 SQUARE_M = 0.02

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from recon3d_calib.errors import CalibrationError
-from recon3d_calib.moments import Moments, group_moments
+
+from recon3d.core.errors import InputError
+from recon3d.photos.moments import Moments, group_moments
 
 
 def together(found: Moments) -> list[tuple[str, ...]]:
@@ -60,6 +61,6 @@ def test_without_names_the_order_counts_where_all_have_equally_many() -> None:
 
 
 def test_names_that_say_nothing_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(CalibrationError, match="left 2, right 1") as caught:
+    with pytest.raises(InputError, match="left 2, right 1") as caught:
         group_moments({"left": ["uno.jpg", "due.jpg"], "right": ["eins.jpg"]})
     assert "same name or number" in caught.value.hint

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TypeAlias
 
-from recon3d_calib.errors import CalibrationError
+from recon3d.core.errors import InputError
 
 Key: TypeAlias = str | tuple[int, ...]
 """What photos of one moment have in common."""
@@ -45,22 +45,27 @@ def group_moments(photos: Mapping[str, Sequence[str]]) -> Moments:
     photos: ids in order, by camera.
 
     Raises:
-        CalibrationError: no rule finds partners.
+        InputError: no rule finds partners.
     """
-    candidates = [_grouped(photos, rule) for rule in (_by_name, _by_number)]
-    best = max(candidates, key=lambda found: sum(len(each.photos) for each in found.together))
+    best = moments_by_name(photos)
     if best.together:
         return best
     counts = {camera: len(ids) for camera, ids in photos.items()}
     if len(set(counts.values())) == 1:
         return _grouped(photos, lambda ids: {photo_id: (i,) for i, photo_id in enumerate(ids)})
     listed = ", ".join(f"{camera} {count}" for camera, count in counts.items())
-    raise CalibrationError(
+    raise InputError(
         f"The names do not say which photos were taken at one moment, and the cameras have "
         f"different numbers of photos: {listed}.",
         hint="Give photos of one moment the same name or number (left/0001.jpg and "
         "right/0001.jpg), or remove those without a partner so that their order says it.",
     )
+
+
+def moments_by_name(photos: Mapping[str, Sequence[str]]) -> Moments:
+    """As `group_moments`, by names alone; perhaps none."""
+    candidates = [_grouped(photos, rule) for rule in (_by_name, _by_number)]
+    return max(candidates, key=lambda found: sum(len(each.photos) for each in found.together))
 
 
 def _grouped(
