@@ -29,6 +29,7 @@ def run_other_scene(
     assert largest.image_set
     assert largest.posed
     image_set, posed = largest.image_set, largest.posed
+    made.panoramas = largest.panoramas
     made.image_set = image_set.map(lambda every: photos_of(every, posed.value, number))
     made.posed = work.run(OTHER_SCENE, OtherSceneConfig(number=number), image_set, posed)
     find_masks(work, config, made)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.equirectangular import directions_of_pixels
 from recon3d.core.transform import Rigid, rotations_from_axis_angle
 
@@ -110,3 +111,30 @@ def _texture(seed: int) -> np.ndarray:
         contrast = np.clip((grey - 0.5) * 2.2 + 0.5, 0.03, 0.97)
         _textures[seed] = (255 * contrast[..., None] * tint).astype(np.uint8)
     return _textures[seed]
+
+
+def photo(cam_from_world: Rigid, camera: PinholeCamera) -> np.ndarray:
+    """RGB of an ordinary camera; four samples a pixel."""
+    fine = camera.resized(2 * camera.width_px, 2 * camera.height_px)
+    world_from_cam = cam_from_world.inverse()
+    rays = pixel_rays(fine) @ world_from_cam.rotation.T
+    rgb = shade(world_from_cam.translation, rays.reshape(-1, 3)).reshape(rays.shape)
+    size = camera.width_px, camera.height_px
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
+
+
+def walk_around(count: int) -> list[Rigid]:
+    """cam_from_world of a camera that looks at the table from most sides."""
+    rng = np.random.default_rng(3)
+    out = []
+    for number in range(count):
+        turn = 1.6 * np.pi * number / count
+        centre = np.array([1.9 * np.cos(turn) - 0.3, 1.5 * np.sin(turn), 1.4 + 0.2 * (number % 2)])
+        centre += rng.uniform(-0.1, 0.1, 3)
+        ahead = np.array([-0.3, 0, 0.7]) + rng.uniform(-0.3, 0.3, 3) - centre
+        ahead /= np.linalg.norm(ahead)
+        right = np.cross(ahead, [0.0, 0.0, 1.0])
+        right /= np.linalg.norm(right)
+        rotation = np.stack([right, np.cross(ahead, right), ahead])
+        out.append(Rigid(rotation, -rotation @ centre))
+    return out

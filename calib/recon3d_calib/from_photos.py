@@ -126,10 +126,9 @@ def calibrate_from_photos(
         files = find_files(sources, None, None, task)
         ingest(files, IngestConfig(), folder / "photos", task)
         image_set = read_image_set(folder / "photos")
-        given = GivenCameras()
-        solution = solve(image_set, given, PoseConfig(), folder / "sfm", task)
+        solution = solve(image_set, GivenCameras(), PoseConfig(), folder / "sfm", task)
         pictures = {i: read_preview(path, PICTURE_PX).rgb for i, path in image_set.pictures.items()}
-    verdicts = [*image_set.verdicts, *explain(image_set, given, solution)]
+    verdicts = [*image_set.verdicts, *explain(image_set, solution)]
     left_out = {each.photo_id: each.reason for each in verdicts if not each.used}
     camera_of = solution.placement.camera_of
     found = []

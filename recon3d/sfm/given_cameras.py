@@ -21,6 +21,7 @@ from recon3d.core.orientation import (
     turn_pose,
     turned_size,
 )
+from recon3d.core.rig import RigPhoto
 from recon3d.core.scene import GivenCameras, ImageSet, Photo, Point
 from recon3d.core.transform import Rigid
 from recon3d.photos.fitted_cameras import FittedCameras, fit_to_photos, size_of, which_pixels
@@ -30,7 +31,7 @@ from recon3d.photos.panorama_views import PanoramaViews
 from recon3d.photos.rig_files import read_rig_file
 from recon3d.sfm.pose_formats.pose_file import PoseFile
 from recon3d.sfm.pose_formats.registry import read_pose_file
-from recon3d.sfm.rig_photos import baseline_of, check_folders, place_in_rig
+from recon3d.sfm.rig_photos import baseline_of, check_folders, has_folders, place_in_rig
 
 # Cameras so many times further from the origin than they are apart get an origin of their own:
 # meshes and the voxel grid hold seven digits.
@@ -61,18 +62,23 @@ def read_given_cameras(
     fitted = FittedCameras({}, {}, ())
     views = panoramas.intrinsics if panoramas else {}
     rigs, baseline = (panoramas.rigs if panoramas else {}), None
+    held: Mapping[str, RigPhoto] = {}
     taken = [photo for photo in image_set.photos if photo.id not in views]
     usual_size = _usual_size(taken or image_set.photos, described)
     if intrinsics and taken:
         file = read_camera_file(intrinsics, usual_size)
-        rig = read_rig_file(intrinsics, usual_size)
-        if rig and file.by_name:
+        several = bool(file.by_name) or len(file.shared) > 1
+        rig = read_rig_file(intrinsics, usual_size) if several else None
+        if rig and (file.by_name or has_folders(taken, rig)):
             check_folders(taken, rig, intrinsics)
+            file = CameraFile(by_name={name: each.intrinsics for name, each in rig.cameras.items()})
+        else:
+            # Kalibr's cameras have no names of their own; then sizes say whose they are.
+            rig = None
         fitted = fit_to_photos(taken, file, intrinsics, described)
         if rig and not poses:
             held = place_in_rig(taken, rig, fitted.pixels, intrinsics, warn)
             baseline = baseline_of(rig, held)
-            rigs |= held
     elif intrinsics:
         warn(f"{intrinsics.name} is not used: 360-degree photos need no intrinsics")
     if poses:
@@ -96,9 +102,9 @@ def read_given_cameras(
         {**fitted.intrinsics, **own},
         {photo_id: _moved(pose, origin) for photo_id, pose in placed.items()},
         posed.unit or ("metre" if image_set.sensor_depth else "scene"),
-        _digest(sources) + (panoramas.digest if panoramas else ""),
+        _digest(sources) + ("rig" if held else "") + (panoramas.digest if panoramas else ""),
         origin,
-        {photo.id: rigs[photo.id] for photo in image_set.photos if photo.id in rigs},
+        {**held, **{photo_id: rigs[photo_id] for photo_id in own}},
         baseline,
     )
 

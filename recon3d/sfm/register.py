@@ -74,7 +74,7 @@ def place_photos(
         verdicts = explain_given(image_set, given)
     else:
         solution = solve(image_set, given, config, scratch, task)
-        verdicts = explain(image_set, given, solution)
+        verdicts = explain(image_set, solution)
     unit = given.unit if given.cam_from_world else _unit_of(solution.placement)
     _write(image_set, solution, verdicts, unit, given.origin, folder, task)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -30,12 +30,17 @@ def check_folders(photos: Sequence[Photo], rig: RigFile, source: Path) -> None:
     Raises:
         IntrinsicsError: no folder is called like a camera.
     """
-    if all(_camera_and_rest(photo.id, rig) is None for photo in photos):
+    if not has_folders(photos, rig):
         raise IntrinsicsError(
             f"{source.name} is of a rig with the cameras {', '.join(rig.cameras)}, but no folder "
             f"of the photos, such as {photos[0].id}, is called like one of them.",
             hint=_LAYOUT,
         )
+
+
+def has_folders(photos: Sequence[Photo], rig: RigFile) -> bool:
+    """Whether any photo lies in a folder that is called like a camera of the rig."""
+    return any(_camera_and_rest(photo.id, rig) is not None for photo in photos)
 
 
 def place_in_rig(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,12 +12,11 @@ import numpy as np
 from recon3d.core.camera import GUESSED_FOCAL, Intrinsics, PinholeCamera
 from recon3d.core.errors import IntrinsicsError, PosesError, TooFewPhotosPlacedError
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.rig import by_moment
+from recon3d.core.rig import RigPhoto, by_moment
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
 from recon3d.sfm.depth_check import check_depth
-from recon3d.sfm.least_squares import noise_of
-from recon3d.sfm.pose_check import check_poses, fitting_share
+from recon3d.sfm.pose_check import check_poses
 from recon3d.sfm.retrieval import (
     Pair,
     all_pairs,
@@ -36,8 +35,6 @@ _FEW_FEATURES = 50
 _FEW_MATCHES = 30
 # Placing fewer than this share of the photos is worth another, harder try.
 _ENOUGH = 0.6
-# As for poses that are given (`recon3d.sfm.pose_check`): the rest of the matches are wrong ones.
-_RIG_FITS, _FEWEST_OF_RIG = 0.5, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +78,8 @@ class Solution:
     attempts: int
     fixed_background: bool = False
     """What stays in its place in the pictures was left out."""
+    rigs: Mapping[str, RigPhoto] = field(default_factory=dict)
+    """By photo id: the places that were held."""
 
 
 def solve(
@@ -99,6 +98,7 @@ def solve(
     from recon3d.sfm.joining import join
     from recon3d.sfm.mapping import map_incrementally, to_placement
     from recon3d.sfm.matching import count_matches
+    from recon3d.sfm.rig_evidence import believed, in_metres
     from recon3d.sfm.zooms import tell_zooms_apart
 
     if image_set.sensor_depth:
@@ -120,7 +120,7 @@ def solve(
             image_set, image_set.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
         features, matches, fixed = _match(database, image_set, config, harder, task)
-        database, given = _believed(database, given, task)
+        database, given = believed(database, given, task)
         seed = config.seed + attempt - 1
         models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
         database, models = tell_zooms_apart(database, models, seed=seed, task=task)
@@ -131,56 +131,14 @@ def solve(
         if placement and (
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
-            best = Solution(placement, features, matches, attempt, fixed)
+            placement = in_metres(placement, given)
+            best = Solution(placement, features, matches, attempt, fixed, given.rigs)
         # By the mapper alone: finer features may find what a second look has to leave out.
         if models and models[0].num_reg_images() >= _ENOUGH * len(image_set.photos):
             break
     if best is None or len(best.placement.cam_from_world) < 2:
-        raise _nothing_placed(image_set.photos, given, *evidence)
-    return replace(best, placement=_in_metres(best.placement, given), attempts=attempt)
-
-
-def _believed(
-    database: PhotoDatabase, given: GivenCameras, task: Task
-) -> tuple[PhotoDatabase, GivenCameras]:
-    """Without the rig, where photos of one name were not taken together, or not by this rig."""
-    from recon3d.sfm.features import copy_evidence, prepare
-    from recon3d.sfm.matching import read_pairs_of_moments
-
-    places = {photo_id: place.cam_from_rig for photo_id, place in given.rigs.items()}
-    pairs = read_pairs_of_moments(database) if places else []
-    share = fitting_share(places, pairs)
-    if share >= _RIG_FITS or sum(len(pair.rays_first) for pair in pairs) < _FEWEST_OF_RIG:
-        return database, given
-    task.warn(
-        f"Only {share:.0%} of the matches between photos of one moment, such as "
-        f"{pairs[0].first} and {pairs[0].second}, fit the places of the rig's cameras, so these "
-        "were not used. Photos of one name in the cameras' folders are taken to be of one moment; "
-        "if they are, the rig has moved since it was calibrated."
-    )
-    untied = {pair_id for pair in pairs for pair_id in (pair.first, pair.second)}
-    names = {given.rigs[photo_id].rig for photo_id in untied}
-    kept = {key: place for key, place in given.rigs.items() if place.rig not in names}
-    photos = tuple(replace(photo, place=kept.get(photo.id)) for photo in database.photos)
-    alone = replace(database, folder=database.folder / "no_rig", photos=photos)
-    prepare(alone)
-    copy_evidence(database, alone)
-    return alone, replace(given, rigs=kept, baseline=None)
-
-
-def _in_metres(placement: Placement, given: GivenCameras) -> Placement:
-    """With how surely a rig tells the scale; of everything that was placed apart, too."""
-    from recon3d.sfm.rig_scale import scale_sigma
-
-    if given.baseline is None:
-        return placement
-    return replace(
-        placement,
-        scale_sigma=scale_sigma(
-            placement, given.rigs, given.baseline, noise_of(placement.error_px)
-        ),
-        others=tuple(_in_metres(other, given) for other in placement.others),
-    )
+        raise _nothing_placed(image_set.photos, given.rigs, *evidence)
+    return replace(best, attempts=attempt)
 
 
 def use_given_poses(
@@ -287,10 +245,10 @@ def _camera_keys(photos: Sequence[Photo], given: GivenCameras) -> dict[str, str]
     return keys
 
 
-def explain(image_set: ImageSet, given: GivenCameras, solution: Solution) -> tuple[Verdict, ...]:
+def explain(image_set: ImageSet, solution: Solution) -> tuple[Verdict, ...]:
     """A verdict on every photo that structure from motion was given."""
     ids = [photo.id for photo in image_set.photos]
-    speaker = _speakers(ids, given, solution.matches)
+    speaker = _speakers(ids, solution.rigs, solution.matches)
     return tuple(
         Verdict(photo_id, True)
         if photo_id in solution.placement.cam_from_world
@@ -301,11 +259,13 @@ def explain(image_set: ImageSet, given: GivenCameras, solution: Solution) -> tup
     )
 
 
-def _speakers(ids: Sequence[str], given: GivenCameras, matches: np.ndarray) -> dict[str, str]:
+def _speakers(
+    ids: Sequence[str], rigs: Mapping[str, RigPhoto], matches: np.ndarray
+) -> dict[str, str]:
     """Whose evidence decides on each photo: its own, or that of the best photo of its moment."""
     speaker = {photo_id: photo_id for photo_id in ids}
     best = dict(zip(ids, matches.max(axis=1, initial=0).tolist(), strict=True))
-    for members in by_moment(given.rigs).values():
+    for members in by_moment(rigs).values():
         heard = max(members, key=lambda photo_id: best[photo_id])
         speaker |= dict.fromkeys(members, heard)
     return speaker
@@ -356,12 +316,12 @@ def _missing_evidence(features: int, matches: np.ndarray) -> tuple[str, str] | N
 
 def _nothing_placed(
     photos: Sequence[Photo],
-    given: GivenCameras,
+    rigs: Mapping[str, RigPhoto],
     features: Mapping[str, int],
     matches: np.ndarray,
 ) -> TooFewPhotosPlacedError:
     ids = [photo.id for photo in photos]
-    speakers = _speakers(ids, given, matches)
+    speakers = _speakers(ids, rigs, matches)
     reasons: dict[str, list[str]] = {}
     for index, photo_id in enumerate(ids):
         if speakers[photo_id] != photo_id:
