@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from recon3d.core.transform import Rigid
 
 
@@ -20,6 +22,19 @@ class RigPhoto:
     """Photos of one rig and one moment were taken together."""
     cam_from_rig: Rigid
     """The same for all photos of one sensor, as they are upright."""
+
+
+def looking_from_one_place(rigs: Mapping[str, RigPhoto]) -> dict[str, str]:
+    """Photos of one moment by cameras whose centres coincide: a word that they have in common.
+
+    By photo id; photos that have a place of their own are missing.
+    """
+    found: dict[str, str] = {}
+    for (_, moment), members in by_moment(rigs).items():
+        shifts = np.array([rigs[photo_id].cam_from_rig.translation for photo_id in members])
+        if len(members) > 1 and not shifts.any():
+            found |= dict.fromkeys(members, moment)
+    return found
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,8 @@ class PosedScene:
     """Numbers for people: reprojection error, tracks, attempts, components."""
     origin: Point = (0.0, 0.0, 0.0)
     """Where the world's origin lies in the frame of the poses that were given."""
+    one_place: Mapping[str, str] = field(default_factory=dict)
+    """By photo id: photos with the same word here look from one place, as views of a panorama."""
     scale_sigma: float | None = None
     """One standard deviation of a metre that a rig's baseline says, as a share; None where the
     unit has another source."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from recon3d.core.camera import in_picture, project
 from recon3d.core.scene import PosedScene, SparsePoints, View
@@ -22,8 +22,6 @@ _LEAST_ANGLE_DEG = 1.0
 """A camera that only turned on the spot sees the same and measures nothing."""
 _LEAST_GAIN = 0.02
 """Of a sample that is worth comparing; as good as up to 50 degrees."""
-_ONE_PLACE = 1e-9
-"""Of the greatest distance between two cameras: what rounding leaves of none."""
 _NEAREST = 64
 """Cameras that each one is tried with."""
 
@@ -42,8 +40,10 @@ def rank_neighbours(scene: PosedScene, most: int) -> list[list[int]]:
         nearest = np.argsort(distance[index], kind="stable")[: _NEAREST + 1]
         gains = _gains(scene.views, int(index), nearest, _depths(distance))
         scores[index, nearest] = gains.sum((1, 2))
-    # The same place measures nothing: the view itself, and others of the same panorama.
-    scores[_in_one_place(scene.views)] = 0.0
+    # One place measures nothing: the view itself, and others of the same panorama.
+    places = [scene.one_place.get(view.photo_id, view.photo_id) for view in scene.views]
+    numbers = np.unique(places, return_inverse=True)[1]
+    scores[numbers[:, None] == numbers] = 0.0
     ranked = np.argsort(-scores, axis=1, kind="stable")[:, :most]
     return [[int(j) for j in row if scores[i, j] > 0] for i, row in enumerate(ranked)]
 
@@ -129,11 +129,6 @@ def _gains(
         inside = in_picture(uv_px, other.camera)
         gains[row] = np.where(inside & (angle > _LEAST_ANGLE_DEG), _gain(angle), 0)
     return gains.reshape(len(others), len(depths), -1)
-
-
-def _in_one_place(views: Sequence[View]) -> Bool[np.ndarray, "v v"]:
-    distance = _distances(views)
-    return np.asarray(distance <= _ONE_PLACE * distance.max(initial=0.0))
 
 
 def _distances(views: Sequence[View]) -> Float[np.ndarray, "v v"]:

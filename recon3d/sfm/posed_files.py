@@ -97,6 +97,7 @@ def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) 
             "unit": scene.unit,
             "origin": scene.origin,
             **({} if scene.scale_sigma is None else {"scale_sigma": scene.scale_sigma}),
+            **({"one_place": dict(scene.one_place)} if scene.one_place else {}),
             "views": [
                 {
                     "photo_id": view.photo_id,
@@ -156,6 +157,7 @@ def _read_scene(folder: Path) -> tuple[PosedScene, tuple[Verdict, ...]]:
         {key: _camera_estimate(row) for key, row in stored["cameras"].items()},
         stored["report"],
         tuple(stored["origin"]),
+        stored.get("one_place", {}),
         stored.get("scale_sigma"),
     )
     return scene, tuple(Verdict(**row) for row in stored["verdicts"])

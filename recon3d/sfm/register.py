@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import numpy as np
 
 from recon3d.core.camera import Intrinsics
 from recon3d.core.depth import DepthEstimator
+from recon3d.core.rig import RigPhoto, looking_from_one_place
 from recon3d.core.scene import (
     GivenCameras,
     ImageSet,
@@ -110,7 +111,7 @@ def _write(
     folder: Path,
     task: Task,
 ) -> None:
-    scene, lenses = _undistorted(solution.placement, unit, origin)
+    scene, lenses = _undistorted(solution.placement, solution.rigs, unit, origin)
     write_pictures(folder, image_set, scene.views, lenses, task)
     scene = replace(scene, points=sample_colours(folder, scene, task))
     scene = replace(scene, report=describe(scene, verdicts, solution))
@@ -123,7 +124,7 @@ def _write(
 
 
 def _undistorted(
-    placement: Placement, unit: Unit, origin: Point
+    placement: Placement, rigs: Mapping[str, RigPhoto], unit: Unit, origin: Point
 ) -> tuple[PosedScene, dict[str, Intrinsics]]:
     """A placement seen by cameras without distortion, and by photo id the lenses with theirs."""
     lenses = {
@@ -143,6 +144,7 @@ def _undistorted(
         unit,
         placement.cameras,
         origin=origin,
+        one_place=looking_from_one_place(rigs),
         scale_sigma=placement.scale_sigma,
     )
     return scene, lenses
@@ -155,7 +157,8 @@ def _unit_of(placement: Placement) -> Unit:
 def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
     """Those that are worth a model, with their numbers."""
     for placement in worth_a_model(solution.placement):
-        scene, lenses = _undistorted(placement, _unit_of(placement), (0.0, 0.0, 0.0))
+        unit = _unit_of(placement)
+        scene, lenses = _undistorted(placement, solution.rigs, unit, (0.0, 0.0, 0.0))
         used = [Verdict(view.photo_id, True) for view in scene.views]
         report = describe(scene, used, replace(solution, placement=placement))
         yield OtherScene(replace(scene, report=report), lenses)

@@ -127,7 +127,10 @@ def fuse_depth(
     )
     maps = MapsToFuse(posed, depth, farthest, exposure_gains(posed, depth, task))
     voxel_size, touched = within_memory(wanted, truncation, maps, config.memory_gib, task)
-    min_weight = config.min_weight or (1 if len(depth) < _MANY_MAPS else _WEIGHT_OF_MANY)
+    # Views of a panorama show each spot once, so places count.
+    one_place = posed.scene.one_place
+    places = len({one_place.get(photo_id, photo_id) for photo_id in depth})
+    min_weight = config.min_weight or (1 if places < _MANY_MAPS else _WEIGHT_OF_MANY)
     surfaces = fused_parts(maps, touched, voxel_size, truncation, min_weight, task)
     cloud = joined_clouds([cloud for _, cloud in surfaces])
     if config.surface == "poisson" and len(cloud.points):

@@ -100,3 +100,15 @@ def test_dark_photos_are_brightened_and_others_left_alone() -> None:
     assert np.abs(bright - ratio * photo)[bright < 250].max() < 8
     black = np.zeros_like(photo)
     assert visible(black) is black
+
+
+def test_views_of_one_panorama_are_no_neighbours_of_each_other() -> None:
+    scene = ring()
+    ids = [view.photo_id for view in scene.views]
+    every = rank_neighbours(scene, 11)
+    assert 1 in every[0]
+    together = replace(scene, one_place={ids[0]: "a", ids[1]: "a"})
+    apart = rank_neighbours(together, 11)
+    assert 1 not in apart[0]
+    assert 0 not in apart[1]
+    assert apart[0] == [index for index in every[0] if index != 1]

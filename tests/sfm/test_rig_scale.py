@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recon3d.core.camera import Intrinsics, PinholeCamera, in_picture, project
-from recon3d.core.rig import Baseline, RigPhoto
+from recon3d.core.rig import Baseline, RigPhoto, looking_from_one_place
 from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid, rotations_from_axis_angle
 from recon3d.sfm.features import PhotoDatabase, PhotoToPlace, to_colmap_camera
@@ -102,7 +102,6 @@ class Solved:
 
 
 def solved(simulated: Simulated) -> Solved:
-    adjust(simulated.database, simulated.model)
     adjust(simulated.database, simulated.model)
     model, photos = simulated.model, simulated.database.photos
     poses = {}
@@ -211,3 +210,11 @@ def test_only_photos_from_one_place_are_not_compared() -> None:
     together, in_vain = taken_together(places), in_one_place(places)
     assert np.argwhere(np.triu(together)).tolist() == [[0, 1], [3, 4]]
     assert np.argwhere(np.triu(in_vain)).tolist() == [[0, 1]]
+
+
+def test_views_of_a_panorama_look_from_one_place_and_a_rig_s_photos_do_not() -> None:
+    front = RigPhoto("panorama", "front", "p", Rigid.identity())
+    side = RigPhoto("panorama", "right", "p", Rigid(RIGHT.rotation, np.zeros(3)))
+    stereo = {name: RigPhoto("rig", name, "1", place) for name, place in PLACES.items()}
+    found = looking_from_one_place({"a": front, "b": side, **stereo})
+    assert found == {"a": "p", "b": "p"}
