@@ -210,8 +210,17 @@ def read_panorama_views(folder: Path) -> PanoramaViews:
     return PanoramaViews(folder, views, refused, digest=f"panoramas {folder.name}")
 
 
+def with_border(panorama: UInt8[np.ndarray, "h w *c"]) -> UInt8[np.ndarray, "h2 w2 *c"]:
+    """With what lies beyond the edges: the other side, and beyond a pole half around."""
+    half, last = panorama.shape[1] // 2, len(panorama) - _BORDER_PX
+    above, below = panorama[:_BORDER_PX][::-1], panorama[last:][::-1]
+    tall = np.concatenate([np.roll(above, half, 1), panorama, np.roll(below, half, 1)])
+    wrap = ((0, 0), (_BORDER_PX, _BORDER_PX), *((0, 0) for _ in panorama.shape[2:]))
+    return np.pad(tall, wrap, mode="wrap")
+
+
 def rectilinear(
-    panorama: UInt8[np.ndarray, "h w *c"],
+    bordered: UInt8[np.ndarray, "h w *c"],
     name: str,
     camera: PinholeCamera,
     interpolation: int = cv2.INTER_CUBIC,
@@ -219,25 +228,17 @@ def rectilinear(
     """A view of an equirectangular picture.
 
     Args:
-        panorama: Twice as wide as high.
+        bordered: As `with_border` makes it of one that is twice as wide as high.
         name: Of the view, one of `VIEWS`.
         camera: Of the view.
         interpolation: OpenCV's.
     """
-    height_px, width_px = panorama.shape[:2]
+    height_px, width_px = (side - 2 * _BORDER_PX for side in bordered.shape[:2])
     uv = uv_of_directions(pixel_rays(camera) @ VIEWS[name], width_px)
     uv[..., 1] *= 2 * height_px / width_px
     # OpenCV's first pixel is centred on (0, 0).
     x, y = np.moveaxis((uv - 0.5 + _BORDER_PX).astype(np.float32), -1, 0)
-    return np.asarray(cv2.remap(_with_border(panorama), x, y, interpolation))
-
-
-def _with_border(panorama: UInt8[np.ndarray, "h w *c"]) -> UInt8[np.ndarray, "h2 w2 *c"]:
-    """What lies beyond the edges: the other side, and beyond a pole half around."""
-    half = panorama.shape[1] // 2
-    over = np.roll(panorama, half, axis=1)
-    tall = np.concatenate([over[_BORDER_PX - 1 :: -1], panorama, over[: -_BORDER_PX - 1 : -1]])
-    return np.concatenate([tall[:, -_BORDER_PX:], tall, tall[:, :_BORDER_PX]], axis=1)
+    return np.asarray(cv2.remap(bordered, x, y, interpolation))
 
 
 def _split_photo(
@@ -262,17 +263,19 @@ def _split(
 ) -> None:
     camera = view_camera(rgb.shape[1], config.field_of_view_deg)
     rows: list[PanoramaView] = []
+    wide = with_border(rgb)
+    wide_keep = None if keep is None else with_border(keep.astype(np.uint8) * 255)
     for name in config.views:
         file, mask = f"views/{number:06d}_{name}.jpg", ""
-        if keep is not None:
-            shown = rectilinear(keep.astype(np.uint8) * 255, name, camera, cv2.INTER_NEAREST)
+        if wide_keep is not None:
+            shown = rectilinear(wide_keep, name, camera, cv2.INTER_NEAREST)
             if not shown.any():
                 continue
             mask = f"masks/{number:06d}_{name}.png"
             with atomic_path(folder / mask) as part:
                 Image.fromarray(shown).save(part)
         data = io.BytesIO()
-        Image.fromarray(rectilinear(rgb, name, camera)).save(
+        Image.fromarray(rectilinear(wide, name, camera)).save(
             data, "JPEG", quality=_JPEG_QUALITY, subsampling=0
         )
         with atomic_path(folder / file) as part:

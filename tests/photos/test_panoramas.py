@@ -24,6 +24,7 @@ from recon3d.photos.panorama_views import (
     read_panorama_views,
     rectilinear,
     split_panoramas,
+    with_border,
 )
 from recon3d.photos.panoramas import PanoramaKind, film_says_so, find_panoramas
 from recon3d.run.task import CancelToken, Event, Task, silent
@@ -71,7 +72,7 @@ def taken_in(files: FoundFiles, folder: Path) -> ImageSet:
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_shows_each_direction_where_its_camera_sees_it(name: str) -> None:
     camera = view_camera(WIDTH, 100.0)
-    seen = rectilinear(smooth(directions_of_pixels(WIDTH)), name, camera)
+    seen = rectilinear(with_border(smooth(directions_of_pixels(WIDTH))), name, camera)
     expected = smooth(pixel_rays(camera) @ VIEWS[name])
     # Rounding of the panorama and of the view, and what interpolation loses of these waves; half
     # a pixel off would be 4 grey levels in the mean.
