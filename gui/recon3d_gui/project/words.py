@@ -41,6 +41,13 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
             options={"auto": "automatic", "stored": "as stored", "upright": "upright"},
         ),
         "ingest.depth_unit": _expert("Depth level", "m"),
+        "panorama.photos": Words(
+            label="360° photos",
+            options={"auto": "those that say so", "all": "all", "none": "none"},
+        ),
+        "panorama.nadir": _expert("Look straight down"),
+        "panorama.field_of_view_deg": _expert("Width of a 360° view", "°"),
+        "panorama.video_frames": _expert("Frames of a 360° film"),
     },
     "Cameras": {
         "pose.feature_px": _everyday("Size to compare at", "px"),
