@@ -22,7 +22,7 @@ from recon3d.depth.align import AlignConfig
 from recon3d.depth.consistency import RefineConfig
 from recon3d.depth.estimate import DepthConfig
 from recon3d.export.textures import ExportConfig
-from recon3d.georef.control.stage import ControlConfig
+from recon3d.georef.control.survey import ControlConfig
 from recon3d.georef.frame import FrameConfig
 from recon3d.photos.ingest import IngestConfig
 from recon3d.photos.panorama_views import PanoramaConfig

@@ -12,6 +12,7 @@ from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.patchmatch.stages import passes
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
+from recon3d.georef.control.adjust import ADJUST
 from recon3d.georef.control.stage import CONTROL, given_control
 from recon3d.georef.frame import check_photos
 from recon3d.photos.finding import find_files
@@ -71,6 +72,8 @@ def run_stages(
     )
     register, cameras = (REGISTER_ONE, (given, estimator)) if alone else (REGISTER, (given,))
     made.posed = work.run(register, config.pose, image_set, *cameras, depends_on=left_out)
+    if ground and config.control.adjust:
+        made.posed = work.run(ADJUST, config.control, made.posed, image_set, ground, given)
     if ground:
         made.control = work.run(CONTROL, config.control, made.posed, image_set, ground)
     if not alone:

@@ -133,6 +133,8 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
     if "control" in content:
         lines.append(f"Control:  {content['control']['summary']}")
         lines += control_lines(content["control"]["points"])
+        if adjusted := content["control"]["adjusted"]:
+            lines.append(f"  {adjusted['words']}")
     if "masks" in content:
         lines.append(f"Masks:    {content['masks']}")
     if "faces" in content:

@@ -29,6 +29,8 @@ class Exif:
     """From the 35 mm equivalent or the sensor's pixel density, for the upright full photo."""
     gps_deg_m: tuple[float, float, float] | None = None
     """Latitude and longitude in degrees, altitude in metres."""
+    gps_std_m: tuple[float, float] | None = None
+    """One standard deviation of it in metres, horizontally and of the altitude."""
     taken_at: str | None = None
     down_cam: tuple[float, float, float] | None = None
     """Unit direction of gravity in the upright photo: right, down, forward."""
@@ -149,6 +151,8 @@ class PosedScene:
     scale_sigma: float | None = None
     """One standard deviation of a metre that a rig's baseline says, as a share; None where the
     unit has another source."""
+    camera_of: Mapping[str, str] = field(default_factory=dict)
+    """By photo id: the key in `cameras`; empty in scenes that no stage has placed."""
 
     def view(self, photo_id: str) -> View:
         """The view of one photo.
@@ -241,3 +245,6 @@ class PosedPhotos:
     """On every photo of the image set."""
     others: tuple[OtherScene, ...] = ()
     """Scenes that the same photos show besides this one, the largest; the larger first."""
+    sightings_px: Mapping[str, Float32[np.ndarray, "k 2"]] = field(default_factory=dict)
+    """By photo id: where the photo as it was taken shows the points that its view sees, in the
+    order of `SparsePoints.seen_by`; empty where its features did not place it."""

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon3d.core.errors import ConfigError
+from recon3d.core.geodesy import GpsFit
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh
@@ -30,7 +31,6 @@ from recon3d.georef.frame_words import (
     up_unused_warnings,
     up_warnings,
 )
-from recon3d.georef.geodesy import GpsFit
 from recon3d.georef.georeference import far_from_gps, find_georeference, in_survey, told
 from recon3d.georef.gravity_alignment import GravityAlignment, find_gravity_alignment
 from recon3d.georef.known_scale import parse_scale, pixels_in

@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from recon3d.core.errors import ConfigError
+from recon3d.core.geodesy import GpsFit
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, is_far
 from recon3d.core.target_frame import Georeference
 from recon3d.core.transform import Similarity, fit_similarity
 from recon3d.georef.control.stage import FittedControl
 from recon3d.georef.crs import check_metres, parse_crs, transform, utm_zone
-from recon3d.georef.geodesy import GpsFit
 
 NOWHERE = "nothing says where on the earth it lies; --gcp or photos with GPS would."
 

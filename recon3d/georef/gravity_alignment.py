@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.core.geodesy import GpsFit
 from recon3d.core.scene import ImageSet, PosedScene, View
 from recon3d.core.surface import Mesh
-from recon3d.georef.geodesy import GpsFit
 from recon3d.georef.planes import Plane, find_ground, find_plumb, sample_surface
 from recon3d.georef.up_cues import (
     FusedUp,

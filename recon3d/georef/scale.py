@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from recon3d.core.geodesy import GpsFit, enu_from_geodetic, fit_gps
 from recon3d.core.scene import ImageSet, PosedPhotos, View
 from recon3d.core.surface import Mesh
 from recon3d.georef.back_projection import BackProjector, NoPlaceError
 from recon3d.georef.control.stage import FittedControl
-from recon3d.georef.geodesy import GpsFit, enu_from_geodetic, fit_gps
 from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, Place, parse_scale
 from recon3d.georef.scale_cues import ScaleCue, fuse_scales
 from recon3d.georef.squares import measure_square

@@ -12,6 +12,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from recon3d.core.scene import Exif
 from recon3d.photos.broken import or_else
+from recon3d.photos.gps_accuracy import read_gps_accuracy
 from recon3d.photos.gravity import read_down
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -31,7 +32,8 @@ def read_exif(image: Image.Image) -> Exif:
         make=_text(main.get(Base.Make)),
         model=_text(main.get(Base.Model)),
         focal_px=_focal_px(detail, *image.size),
-        gps_deg_m=_gps_deg_m(gps),
+        gps_deg_m=(place := _gps_deg_m(gps)),
+        gps_std_m=place and read_gps_accuracy(image, gps),
         taken_at=_time(detail.get(Base.DateTimeOriginal) or main.get(Base.DateTime)),
         down_cam=read_down(image, orientation),
         orientation=orientation,

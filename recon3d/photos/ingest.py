@@ -294,7 +294,7 @@ def _save_jpeg(rgb: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
 INGEST = Stage(
     name="ingest",
     result="image_set",
-    version=5,
+    version=6,
     run=ingest,
     read=read_image_set,
     libraries=("pillow", "opencv"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 
 def note_run(
     root: Path,
-    keys: Mapping[str, str],
+    keys: Mapping[str, Sequence[str]],
     reached: Mapping[str, StageResult[Any]],
     files: Mapping[str, Path],
 ) -> None:
@@ -35,7 +35,7 @@ def note_run(
 
     Args:
         root: The workspace.
-        keys: By stage: its key, of all that were looked at.
+        keys: By stage: its keys, of all that were looked at; several where it ran again.
         reached: By name: the results.
         files: By name: what the user gave besides photos, for `files_of_run`.
     """
@@ -49,8 +49,8 @@ def note_run(
     write_json(root / _FILES, {name: str(path.absolute()) for name, path in files.items()})
 
 
-def latest_keys(root: Path) -> dict[str, str]:
-    """The latest key of every stage; none before a run has finished.
+def latest_keys(root: Path) -> dict[str, list[str]]:
+    """The latest keys of every stage; none before a run has finished.
 
     Raises:
         InputError: the note is damaged.
@@ -58,7 +58,11 @@ def latest_keys(root: Path) -> dict[str, str]:
     path = root / _LATEST
     try:
         noted = parse_json(path.read_text(encoding="utf-8"))
-        return {str(stage): _key(key) for stage, key in noted.items()}
+        # Before stages could run twice, a key stood alone.
+        return {
+            str(stage): [_key(key) for key in (keys if isinstance(keys, list) else [keys])]
+            for stage, keys in noted.items()
+        }
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:

@@ -46,7 +46,7 @@ def unused_folders(root: Path, *, everything: bool = False) -> Unused:
     folders: list[Path] = []
     strange: list[Path] = []
     for folder in _stage_folders(root):
-        used = latest.get(folder.parent.name) == folder.name
+        used = folder.name in latest.get(folder.parent.name, ())
         if used and not everything:
             continue
         (folders if _is_all_ours(folder, used) else strange).append(folder)

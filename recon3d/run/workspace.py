@@ -69,7 +69,7 @@ class Workspace:
         self._runtime = runtime
         self._listener = listener
         self._cancel = cancel
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, list[str]] = {}
 
     def task(self, stage: str) -> Task:
         """A task for work that is not cached, such as export."""
@@ -96,7 +96,7 @@ class Workspace:
         """
         key = key_of(stage, config, inputs, depends_on)
         folder = self.root / stage.name / key
-        self._keys[stage.name] = key
+        self._keys.setdefault(stage.name, []).append(key)
         manifest = self._finished(stage.name, folder)
         cached = manifest is not None
         if manifest:

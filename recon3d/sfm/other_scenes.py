@@ -78,7 +78,7 @@ def take_other_scene(
 OTHER_SCENE = Stage(
     name="scene",
     result="posed",
-    version=1,
+    version=2,
     run=take_other_scene,
     read=read_scene,
 )

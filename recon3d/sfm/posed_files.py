@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float, Float32
 from PIL import Image
 
 from recon3d.core.camera import Distortion, Intrinsics, PinholeCamera, project
@@ -98,6 +98,7 @@ def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) 
             "origin": scene.origin,
             **({} if scene.scale_sigma is None else {"scale_sigma": scene.scale_sigma}),
             **({"one_place": dict(scene.one_place)} if scene.one_place else {}),
+            "camera_of": dict(scene.camera_of),
             "views": [
                 {
                     "photo_id": view.photo_id,
@@ -111,6 +112,21 @@ def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) 
             "verdicts": [asdict(verdict) for verdict in verdicts],
         },
     )
+
+
+def write_sightings(
+    folder: Path, scene: PosedScene, sightings_px: Float[np.ndarray, "m 2"]
+) -> None:
+    """Write where photos show the points, a file for each photo.
+
+    sightings_px: one for each of the scene's observations, or none at all.
+    """
+    if not len(sightings_px):
+        return
+    for index in range(len(scene.views)):
+        mine = scene.points.observations[:, 1] == index
+        with atomic_path(_sightings_path(folder, index)) as part:
+            np.save(part, sightings_px[mine].astype(np.float32))
 
 
 def write_other_scenes(folder: Path, scenes: Sequence[OtherScene]) -> None:
@@ -128,6 +144,7 @@ def read_scene(folder: Path) -> PosedPhotos:
     ids = [view.photo_id for view in scene.views]
     masks = {photo_id: _mask_path(folder, photo_id) for photo_id in ids}
     depth = {photo_id: _depth_path(folder, photo_id) for photo_id in ids}
+    seen = {photo_id: _sightings_path(folder, index) for index, photo_id in enumerate(ids)}
     return PosedPhotos(
         scene,
         FileMapping({photo_id: _picture_path(folder, photo_id) for photo_id in ids}, read_upright),
@@ -135,6 +152,7 @@ def read_scene(folder: Path) -> PosedPhotos:
         FileMapping({key: path for key, path in depth.items() if path.exists()}, _read_depth),
         verdicts,
         tuple(_read_other_scenes(folder)),
+        FileMapping({key: path for key, path in seen.items() if path.exists()}, np.load),
     )
 
 
@@ -157,8 +175,9 @@ def _read_scene(folder: Path) -> tuple[PosedScene, tuple[Verdict, ...]]:
         {key: _camera_estimate(row) for key, row in stored["cameras"].items()},
         stored["report"],
         tuple(stored["origin"]),
-        stored.get("one_place", {}),
-        stored.get("scale_sigma"),
+        one_place=stored.get("one_place", {}),
+        scale_sigma=stored.get("scale_sigma"),
+        camera_of=stored["camera_of"],
     )
     return scene, tuple(Verdict(**row) for row in stored["verdicts"])
 
@@ -225,6 +244,10 @@ def _mask_path(folder: Path, photo_id: str) -> Path:
 
 def _depth_path(folder: Path, photo_id: str) -> Path:
     return folder / "sensor_depth" / f"{photo_id}.npy"
+
+
+def _sightings_path(folder: Path, index: int) -> Path:
+    return folder / "sightings" / f"{index:06d}.npy"
 
 
 def _rigid(rows: list[list[float]]) -> Rigid:

@@ -24,6 +24,7 @@ def describe(
     points = scene.points
     count = len(points.xyz_world)
     placed = len(scene.views)
+    gps = {} if solution.gps is None else {"gps": solution.gps}
     return {
         "given": len(verdicts),
         "placed": placed,
@@ -45,6 +46,7 @@ def describe(
             }
             for key, estimate in scene.cameras.items()
         },
+        **gps,
     }
 
 
@@ -63,6 +65,8 @@ def find_weaknesses(scene: PosedScene) -> list[str]:
             "the cameras were placed by what turns. Give --masks of it for a model without the "
             "background's remains."
         )
+    if warning := report.get("gps", {}).get("warning"):
+        found.append(warning)
     error_px, angle_deg = report["mean_reprojection_error_px"], report["median_angle_deg"]
     if error_px is not None and error_px > _HIGH_ERROR_PX:
         found.append(

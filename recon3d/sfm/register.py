@@ -35,6 +35,7 @@ from recon3d.sfm.posed_files import (
     write_other_scenes,
     write_pictures,
     write_scene,
+    write_sightings,
 )
 from recon3d.sfm.quality import describe, find_weaknesses
 from recon3d.sfm.single_photo import stand_alone
@@ -111,9 +112,9 @@ def _write(
     folder: Path,
     task: Task,
 ) -> None:
-    scene, lenses = _undistorted(solution.placement, solution.rigs, unit, origin)
-    write_pictures(folder, image_set, scene.views, lenses, task)
-    scene = replace(scene, points=sample_colours(folder, scene, task))
+    scene = write_placed(
+        image_set, solution.placement, solution.rigs, unit, origin, folder, task
+    )
     scene = replace(scene, report=describe(scene, verdicts, solution))
     if late := solution.placement.brought:
         _logger.info("a second look placed %d more photos: %s", len(late), ", ".join(late))
@@ -121,6 +122,25 @@ def _write(
     write_scene(folder, scene, verdicts)
     for weakness in find_weaknesses(scene):
         task.warn(weakness)
+
+
+def write_placed(
+    image_set: ImageSet,
+    placement: Placement,
+    rigs: Mapping[str, RigPhoto],
+    unit: Unit,
+    origin: Point,
+    folder: Path,
+    task: Task,
+) -> PosedScene:
+    """Write the undistorted pictures of a placement and where they show its points.
+
+    Returns its scene, which is not written yet.
+    """
+    scene, lenses = _undistorted(placement, rigs, unit, origin)
+    write_pictures(folder, image_set, scene.views, lenses, task)
+    write_sightings(folder, scene, placement.sightings_px)
+    return replace(scene, points=sample_colours(folder, scene, task))
 
 
 def _undistorted(
@@ -146,6 +166,7 @@ def _undistorted(
         origin=origin,
         one_place=looking_from_one_place(rigs),
         scale_sigma=placement.scale_sigma,
+        camera_of=dict(placement.camera_of),
     )
     return scene, lenses
 
@@ -160,14 +181,14 @@ def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
         unit = _unit_of(placement)
         scene, lenses = _undistorted(placement, solution.rigs, unit, (0.0, 0.0, 0.0))
         used = [Verdict(view.photo_id, True) for view in scene.views]
-        report = describe(scene, used, replace(solution, placement=placement))
+        report = describe(scene, used, replace(solution, placement=placement, gps=None))
         yield OtherScene(replace(scene, report=report), lenses)
 
 
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=6,
+    version=7,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),
@@ -176,7 +197,7 @@ REGISTER = Stage(
 REGISTER_ONE = Stage(
     name="pose",
     result="posed",
-    version=3,
+    version=4,
     run=lambda image_set, given, estimator, config, folder, task: place_one_photo(
         image_set, given, estimator, folder, task
     ),

@@ -58,18 +58,13 @@ def look_similarity(
 
 
 def place_similarity(
-    gps_deg_m: Sequence[tuple[float, float, float] | None],
+    enu_m: Sequence[Float[np.ndarray, "3"] | None],
 ) -> Float[np.ndarray, "n n"]:
     """Minus the distance on the ground in metres; -inf where a photo does not know its place."""
-    known = np.array([place is not None for place in gps_deg_m])
-    degrees = np.array([place[:2] if place else (0.0, 0.0) for place in gps_deg_m])
-    latitude, longitude = np.radians(degrees).T
-    unit = np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude)], axis=1
-    )
-    unit = np.column_stack([unit, np.sin(latitude)])
-    chord = np.linalg.norm(unit[:, None] - unit[None], axis=2)
-    similarity: np.ndarray = -6_371_000.0 * chord
+    known = np.array([place is not None for place in enu_m])
+    east_north = np.array([(0.0, 0.0) if place is None else place[:2] for place in enu_m])
+    gaps = east_north[:, None] - east_north[None]
+    similarity: np.ndarray = -np.linalg.norm(gaps, axis=2)
     similarity[~known] = similarity[:, ~known] = -np.inf
     np.fill_diagonal(similarity, -np.inf)
     return similarity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +16,7 @@ from recon3d.core.rig import RigPhoto, by_moment
 from recon3d.core.scene import CameraEstimate, GivenCameras, ImageSet, Photo, SparsePoints, Verdict
 from recon3d.run.task import Task
 from recon3d.sfm.depth_check import check_depth
+from recon3d.sfm.gps_readings import read_gps
 from recon3d.sfm.pose_check import check_poses
 from recon3d.sfm.retrieval import (
     Pair,
@@ -80,6 +81,8 @@ class Solution:
     """What stays in its place in the pictures was left out."""
     rigs: Mapping[str, RigPhoto] = field(default_factory=dict)
     """By photo id: the places that were held."""
+    gps: Mapping[str, object] | None = None
+    """What became of the photos' GPS; None where they have none, or too coarse a one."""
 
 
 def solve(
@@ -138,7 +141,23 @@ def solve(
             break
     if best is None or len(best.placement.cam_from_world) < 2:
         raise _nothing_placed(image_set.photos, given.rigs, *evidence)
-    return replace(best, attempts=attempt)
+    return _held_by_gps(replace(best, attempts=attempt), image_set, task)
+
+
+def _held_by_gps(solution: Solution, image_set: ImageSet, task: Task) -> Solution:
+    """The same with the photos' GPS in one more adjustment of each scene, where it helps."""
+    from recon3d.sfm.gps_adjustment import adjust_to_gps
+
+    if solution.rigs:
+        # Its least squares would take their cameras apart; GPS says how they stand all the same.
+        return solution
+    readings = read_gps(image_set.photos)
+    placement, outcome = adjust_to_gps(solution.placement, readings, task)
+    others = tuple(adjust_to_gps(other, readings, task)[0] for other in placement.others)
+    gps: dict[str, object] = {**asdict(outcome)} if outcome else {}
+    if readings.warning:
+        gps["warning"] = readings.warning
+    return replace(solution, placement=replace(placement, others=others), gps=gps or None)
 
 
 def use_given_poses(
@@ -434,7 +453,8 @@ def _choose_pairs(database: PhotoDatabase, image_set: ImageSet, config: PoseConf
         # A few look-alikes close the loops of a walk that comes back.
         neighbours = sequential_pairs(count, config.neighbours)
         return sorted({*neighbours, *most_similar(looks, 5), *tied})
-    exif = {photo.id: photo.exif for photo in image_set.photos}
-    there = place_similarity([exif[photo.id].gps_deg_m for photo in database.photos])
+    readings = read_gps(image_set.photos)
+    found = dict(zip(readings.photo_ids, readings.enu_m, strict=True))
+    there = place_similarity([found.get(photo.id) for photo in database.photos])
     near = most_similar(there, config.neighbours // 2)
     return sorted({*most_similar(looks, config.neighbours), *near, *tied})

@@ -25,13 +25,13 @@ from recon3d.core.surface import Mesh
 from recon3d.georef.control.fit import fit_survey, locate, suspects
 from recon3d.georef.control.points import ControlError
 from recon3d.georef.control.stage import (
-    ControlConfig,
     FittedControl,
     NoControl,
     fit_control,
     given_control,
     read_control,
 )
+from recon3d.georef.control.survey import ControlConfig
 from recon3d.georef.frame import FrameConfig, find_frame, read_frame, warnings
 from recon3d.report import Run, write_report
 from recon3d.run.task import CancelToken, Task, silent

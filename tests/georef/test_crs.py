@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from recon3d.core.errors import ConfigError
+from recon3d.core.geodesy import GpsFit
 from recon3d.core.target_frame import Georeference
 from recon3d.core.transform import Similarity
 from recon3d.export.textures import ExportConfig
 from recon3d.georef.control.stage import FittedControl
 from recon3d.georef.crs import is_geographic, parse_crs, transform, utm_zone
-from recon3d.georef.geodesy import GpsFit
 from recon3d.georef.georeference import far_from_gps, in_crs
 
 SHIFT = Similarity(1.0, np.eye(3), np.array([391390.0, 5817855.0, 40.0]))

@@ -12,10 +12,10 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from recon3d.core.camera import PinholeCamera
+from recon3d.core.geodesy import enu_from_geodetic, fit_gps
 from recon3d.core.scene import Exif, ImageSet, Photo, PosedScene, SparsePoints, View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid, Similarity, rotation_angle_deg
-from recon3d.georef.geodesy import enu_from_geodetic, fit_gps
 from recon3d.georef.gravity_alignment import find_gravity_alignment
 from recon3d.georef.planes import Samples, find_ground, find_plumb, sample_surface
 from recon3d.georef.up_cues import cameras_up, fuse_ups, given_up, gravity_up, sigma_deg

@@ -160,6 +160,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         ),
         "control.check": _expert("Check points"),
         "control.accuracy": _expert("Control points' error", "m"),
+        "control.adjust": _expert("Points move cameras"),
         "control.mark_px": _expert("Marks' error", "px"),
     },
     "Export": {

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from recon3d.core.geodesy import changed_similarity, similarity_slopes
 from recon3d.core.scene import ImageSet, PosedScene
 from recon3d.core.transform import Similarity, fit_similarity
 from recon3d.georef.back_projection import view_pixel
 from recon3d.georef.control.points import ControlPoint
-from recon3d.georef.geodesy import changed_similarity, similarity_slopes
 from recon3d.georef.triangulation import LocatedPoint, triangulate_agreeing
 
 _STEPS = 20

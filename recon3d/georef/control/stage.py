@@ -7,11 +7,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.transform import Similarity
 from recon3d.georef.control.files import read_ground_control
@@ -20,20 +19,20 @@ from recon3d.georef.control.fit import (
     SurveyFit,
     fit_survey,
     is_surprising,
-    locate,
     suspects,
 )
 from recon3d.georef.control.points import (
     ControlError,
     GroundControl,
     check_control,
-    require_enough,
 )
+from recon3d.georef.control.survey import ControlConfig, measure_control, rmse_of
 from recon3d.georef.control.words import (
     BADLY,
     metres,
     root_mean_square,
     summary,
+    tell_adjustment,
     warn_of_fit,
     warn_of_marks,
 )
@@ -47,33 +46,6 @@ _CONTROL = "control.json"
 _MUCH_BETTER = 0.2
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlConfig:
-    """How ground control points (--gcp) are weighed, and which only check."""
-
-    check: str = ""
-    """Names of points that are not used but measured, separated by commas: what they are off by is
-    how true the model is elsewhere. Points whose role column says check, or whose name begins with
-    check, are check points without this."""
-
-    accuracy: Annotated[float, Range(above=0, most=100)] = 0.02
-    """Metres that the coordinates of a point may be wrong by (one standard deviation), where its
-    file does not say. Larger ones weigh less."""
-
-    mark_px: Annotated[float, Range(above=0, most=100)] = 1.0
-    """Pixels that a mark in a photo may be wrong by (one standard deviation). Marks of one point
-    that disagree by much more are left out and named."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        check_ranges(self, "control")
-
-    @property
-    def check_names(self) -> list[str]:
-        """Of the points that `check` names."""
-        return [name.strip() for name in self.check.split(",") if name.strip()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,20 +104,12 @@ def fit_control(
     Raises:
         ControlError: too few points are left in the placed photos, or they contradict each other.
     """
-    scene = posed.scene
-    here = control.with_checks(config.check_names).in_photos([v.photo_id for v in scene.views])
-    require_enough(here.points, "the placed photos")
-    marked = [point for point in here.points if len(point.marks) >= 2]
-    seen = [
-        found
-        for point in task.each(marked, len(marked), lambda point: point.name)
-        if (found := locate(point, scene, image_set, config.mark_px))
-    ]
-    require_enough([one.point for one in seen], "the placed photos")
-    held = [one for one in seen if not one.point.is_check]
-    checks = [one for one in seen if one.point.is_check]
-    accuracy = [one.point.accuracy_m or config.accuracy for one in held]
-    fit = fit_survey(held, accuracy)
+    adjusted: Any = posed.scene.report.get("control")
+    if adjusted:
+        adjusted = {**adjusted, "words": tell_adjustment(adjusted)}
+    survey = measure_control(posed.scene, image_set, control, config, task)
+    here, seen, held, checks = survey.control, survey.seen, survey.held, survey.checks
+    accuracy, fit = survey.accuracy_m, survey.fit
     _refuse_swapped_columns(fit, held, accuracy, posed)
     wrong = [held[i] for i in suspects(held, accuracy)]
     gaps: dict[str, np.ndarray] = {
@@ -160,10 +124,11 @@ def fit_control(
         *control.notes,
         *warn_of_marks(control, image_set, seen),
         *warn_of_fit(fit, held, accuracy, wrong, gaps),
+        *([adjusted["words"]] if adjusted and not adjusted["used"] else ()),
     ]
     rmse_m = {
-        "control": _rmse([gaps[one.point.name] for one in held]),
-        "check": _rmse([gaps[one.point.name] for one in checks]) if checks else None,
+        "control": rmse_of([gaps[one.point.name] for one in held]),
+        "check": rmse_of([gaps[one.point.name] for one in checks]) if checks else None,
     }
     content = {
         "enh_from_world": fit.enh_from_world.plain(),
@@ -174,6 +139,7 @@ def fit_control(
             "points": _table(here, seen, gaps, wrong),
             "rmse_m": rmse_m,
             "summary": summary(rmse_m),
+            "adjusted": adjusted,
         },
         "warnings": warnings,
     }
@@ -260,19 +226,10 @@ def _table(
     return rows
 
 
-def _rmse(gaps: Sequence[np.ndarray]) -> dict[str, float]:
-    """Root mean square of each coordinate and of the distance."""
-    east, north, height = np.sqrt((np.stack(gaps) ** 2).mean(axis=0)).tolist()
-    return {
-        "east": east, "north": north, "height": height,
-        "total": root_mean_square(np.stack(gaps)), "points": len(gaps),
-    }  # fmt: skip
-
-
 CONTROL = Stage(
     name="control",
     result="control",
-    version=1,
+    version=2,
     run=fit_control,
     read=read_control,
     warnings=lambda folder: read_control(folder).warnings,

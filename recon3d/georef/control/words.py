@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -80,9 +81,30 @@ def warn_of_fit(
         found.append(
             f"The ground control points fit only to {metres(fits)}, where their accuracies promise "
             f"{metres(promised)}, and no single one explains it: check the marks and the "
-            "accuracies, or take more overlapping photos."
+            "accuracies, take more overlapping photos, or let the points straighten the cameras "
+            "(--control.adjust)."
         )
     return found
+
+
+def tell_adjustment(outcome: Mapping[str, Any]) -> str:
+    """What came of moving the cameras by the points, as `ControlOutcome` has it."""
+    if not outcome["used"]:
+        return f"The ground control points do not move the cameras: {outcome['why']}."
+    names = {
+        "control_m": "control points",
+        "left_out_m": "control points that were left out in turn",
+        "check_m": "check points",
+    }
+    fits = [
+        f"{words} from {metres(outcome[name][0])} to {metres(outcome[name][1])}"
+        for name, words in names.items()
+        if outcome[name]
+    ]
+    return (
+        f"The points moved the cameras by as much as {metres(outcome['moved_m'])}: "
+        f"{', '.join(fits)}."
+    )
 
 
 def root_mean_square(gaps: Float[np.ndarray, "n 3"]) -> float:

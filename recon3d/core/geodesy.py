@@ -15,7 +15,8 @@ from recon3d.core.transform import Similarity, fit_similarity
 _EQUATOR_M, _ECCENTRICITY_2 = 6378137.0, 6.69437999014e-3
 # A phone or drone under open sky; heights come out about twice as bad.
 GPS_SIGMA_M = 4.0
-_VERTICAL = 2.0
+GPS_VERTICAL = 2.0
+"""How much worse."""
 # So many readings' worth is the figure above believed against the scatter of this scene.
 _PRIOR_READINGS = 6
 _MOST_TRIPLES = 300
@@ -96,13 +97,13 @@ def fit_gps(
     fit, sigma_m = start, GPS_SIGMA_M
     for _ in range(_STEPS):
         residuals = enu_m - fit @ centres_world
-        distance2 = (residuals**2 @ [1, 1, _VERTICAL**-2]) / sigma_m**2
+        distance2 = (residuals**2 @ [1, 1, GPS_VERTICAL**-2]) / sigma_m**2
         weights = 1 / (1 + distance2 / 2.385**2)
         fit, _ = _step(fit, centres_world, residuals, weights, sigma_m)
         used = distance2 < 4.0**2
         dof = max(0, 3 * int(used.sum()) - 7)
         prior = 3 * _PRIOR_READINGS
-        squares = float((residuals[used] ** 2 @ [1, 1, _VERTICAL**-2]).sum())
+        squares = float((residuals[used] ** 2 @ [1, 1, GPS_VERTICAL**-2]).sum())
         sigma_m = float(np.sqrt((prior * GPS_SIGMA_M**2 + squares) / (prior + dof)))
     residuals = enu_m - fit @ centres_world
     _, covariance = _step(fit, centres_world, residuals, used.astype(float), sigma_m)
@@ -136,7 +137,7 @@ def _start(
         fit = fit_similarity(centres[rows], enu_m[rows])
         if not fit.scale > 0:
             continue
-        distance2 = ((enu_m - fit @ centres) ** 2 @ [1, 1, _VERTICAL**-2]) / GPS_SIGMA_M**2
+        distance2 = ((enu_m - fit @ centres) ** 2 @ [1, 1, GPS_VERTICAL**-2]) / GPS_SIGMA_M**2
         cost = float(np.minimum(distance2, 9.0).sum())
         if cost < least:
             best, least = fit, cost
@@ -152,7 +153,7 @@ def _step(
 ) -> tuple[Similarity, NDArray[np.float64]]:
     """One Gauss-Newton step, and the covariance of (log scale, turn about e, n, u, shift)."""
     jacobian = similarity_slopes(fit, centres)
-    per_row = weights[:, None] * np.array([1, 1, _VERTICAL**-2]) / sigma_m**2
+    per_row = weights[:, None] * np.array([1, 1, GPS_VERTICAL**-2]) / sigma_m**2
     normal = np.einsum("nri,nr,nrj->ij", jacobian, per_row, jacobian)
     # Cameras in a row say nothing about turning around it; half a turn is all it can be.
     normal[1:4, 1:4] += np.eye(3) / np.pi**2

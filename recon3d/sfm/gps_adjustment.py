@@ -1,0 +1,212 @@
+"""Positions that photos know by GPS, as observations in one more bundle adjustment.
+
+Features alone hold a long strip well from photo to photo and badly as a whole: it bends like a
+bowl (doming) or drifts, since a lens that is slightly off explains nearly the same pixels. GPS
+errs by metres, but does not bend. So both are adjusted together, each weighed by its error bar,
+GPS robustly. This is kept only where it predicts positions that it was not told better than the
+photos alone do, by more than chance, and the pixels fit as well as before.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from recon3d.core.geodesy import GpsFit, fit_gps
+from recon3d.core.transform import fit_similarity
+from recon3d.run.task import Task
+from recon3d.sfm.anchors import Anchors, soft
+from recon3d.sfm.gps_readings import GpsReadings
+from recon3d.sfm.joint_bundle import MOST_PHOTOS, JointBundle, joint_bundle
+from recon3d.sfm.lens_ladder import gains_surely
+
+if TYPE_CHECKING:  # it imports pycolmap
+    from recon3d.sfm.mapping import Placement
+
+_log = logging.getLogger(__name__)
+
+_FEWEST_READINGS = 8
+# Of photos that have a reading: where fewer fit, something else is wrong.
+_FEWEST_FITTING = 0.6
+# A bend of so large a share of the extent must stand out of all readings together.
+_WORTH_SHARE, _STANDS_OUT = 0.02, 4.0
+# Neighbours err alike, so whole stretches are held out.
+_STRETCHES, _FOLDS = 12, 3
+_POINTS_TO_DECIDE, _POINTS_TO_FIT = 60, 600
+"""For each photo on the mean."""
+_WEAK = 1e4
+_ROUNDS, _SETTLED = 5, 0.05
+# The median of squared lengths of three coordinates, in variances.
+_MEDIAN_SQUARE = 2.366
+# So many readings' worth is GPS's usual error believed against what it is here.
+_PRIOR_READINGS = 6
+# Pixels may fit worse by this share; GPS that bends what was straight costs more.
+_MOST_NOISE = 1.03
+
+
+@dataclass(frozen=True)
+class GpsOutcome:
+    """What became of the readings, for the report."""
+
+    readings: int
+    used: bool
+    why: str = ""
+    """Why they do not count; empty where they do."""
+    error_m: float = 0.0
+    """One standard deviation of a horizontal reading, as the adjustment found it."""
+    before_m: float = 0.0
+    """Median distance of the photos from their readings, before and after."""
+    after_m: float = 0.0
+    moved_m: float = 0.0
+    """The farthest that a photo moved against the others."""
+
+
+def adjust_to_gps(
+    placement: Placement, readings: GpsReadings, task: Task
+) -> tuple[Placement, GpsOutcome | None]:
+    """A placement with GPS in its bundle adjustment, and what came of it.
+
+    None in place of an outcome where there are too few readings, or where they are too coarse for
+    a scene of this size; it stays as it is then, as where they turn out not to help. The world's
+    frame stays.
+
+    Raises:
+        Cancelled: the task was stopped.
+    """
+    readings = readings.of([*placement.cam_from_world])
+    count = len(readings.photo_ids)
+    if count < _FEWEST_READINGS:
+        return placement, None
+    order = {photo_id: index for index, photo_id in enumerate(placement.cam_from_world)}
+    photo = np.array([order[photo_id] for photo_id in readings.photo_ids])
+    centres = np.stack([pose.inverse().translation for pose in placement.cam_from_world.values()])
+    fit = fit_gps(centres[photo], readings.enu_m, np.random.default_rng(0))
+    if fit is None or fit.used.sum() < _FEWEST_FITTING * count:
+        used = 0 if fit is None else int(fit.used.sum())
+        why = f"only {used} of {count} readings fit the way the cameras stand"
+        return placement, GpsOutcome(count, False, why)
+    if not _may_help(fit, readings):
+        return placement, None
+    if len(order) > MOST_PHOTOS:
+        why = f"more than {MOST_PHOTOS} photos are too many to adjust with it"
+        return placement, GpsOutcome(count, False, why)
+    try:
+        return _adjusted(placement, _Problem(photo, readings), fit, task)
+    except np.linalg.LinAlgError:
+        return placement, GpsOutcome(count, False, "some photos hang on the others by too little")
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Readings, and the photos that they are of."""
+
+    photo: Int[np.ndarray, "n"]
+    readings: GpsReadings
+
+    def where(self, keep: Bool[np.ndarray, "n"]) -> _Problem:
+        return _Problem(self.photo[keep], self.readings.where(keep))
+
+    def anchors(self, factor: Float[np.ndarray, "n"]) -> Anchors:
+        """factor: how much less sure each reading is than it says."""
+        return Anchors(
+            photo=self.photo,
+            centre_world=self.readings.enu_m,
+            centre_std=self.readings.std_m * factor[:, None],
+        )
+
+    def squares(self, joint: JointBundle, factor: Float[np.ndarray, "n"]) -> np.ndarray:
+        bundle = joint.bundle
+        return self.anchors(factor).squares(bundle.rotations, bundle.translations)
+
+    def distances(self, joint: JointBundle) -> Float[np.ndarray, "n"]:
+        """In metres."""
+        gaps = joint.centres[self.photo] - self.readings.enu_m
+        return np.asarray(np.linalg.norm(gaps, axis=1))
+
+    def factor(self, joint: JointBundle) -> Float[np.ndarray, "n"]:
+        """How sure readings are, by how far the photos are from them."""
+        stated = self.readings.is_stated
+        squares = self.squares(joint, np.ones(len(self.photo))) / _MEDIAN_SQUARE
+        variance = np.ones(len(squares))
+        if stated.any():
+            # A bend that is still there must not make them count less than the others.
+            variance[stated] = max(1.0, float(np.median(squares[stated])))
+        if (rest := ~stated).any():
+            scatter = float(np.median(squares[rest])) * rest.sum()
+            variance[rest] = (_PRIOR_READINGS + scatter) / (_PRIOR_READINGS + rest.sum())
+        return np.sqrt(variance)
+
+    def settled(self, joint: JointBundle, task: Task) -> tuple[JointBundle, np.ndarray]:
+        """Adjusted until it is known how sure the readings are."""
+        factor = self.factor(joint)
+        for _ in range(_ROUNDS):
+            joint = joint.adjusted(self.anchors(factor), task)
+            before, factor = factor, self.factor(joint)
+            if np.abs(factor / before - 1).max() < _SETTLED:
+                break
+        return joint, factor
+
+
+def _may_help(fit: GpsFit, readings: GpsReadings) -> bool:
+    sure_m = float(np.median(readings.std_m[:, 0])) / np.sqrt(len(readings.photo_ids))
+    return bool(_STANDS_OUT * sure_m < _WORTH_SHARE * fit.spread_m)
+
+
+def _adjusted(
+    placement: Placement, problem: _Problem, fit: GpsFit, task: Task
+) -> tuple[Placement, GpsOutcome]:
+    count = len(problem.photo)
+    whole = joint_bundle(placement, placement.cameras, fit.enu_from_world)
+    if not _predicts_better(whole.thinned(_POINTS_TO_DECIDE), problem, task):
+        why = "positions that were held back are predicted no better with it"
+        return placement, GpsOutcome(count, False, why)
+    task.step(_FOLDS, _FOLDS + 1, "adjusting to GPS")
+    start = whole.thinned(_POINTS_TO_FIT)
+    # The same least squares without GPS, which then only keeps the frame.
+    free = start.adjusted(problem.anchors(np.full(count, _WEAK)), task)
+    found, factor = problem.settled(start, task)
+    if found.noise_px > _MOST_NOISE * free.noise_px:
+        why = (
+            f"the pixels fit worse with it ({found.noise_px:.2f} px in place of "
+            f"{free.noise_px:.2f})"
+        )
+        return placement, GpsOutcome(count, False, why)
+    moved = fit_similarity(start.centres, found.centres) @ start.centres - found.centres
+    gaps = [float(np.median(problem.distances(joint))) for joint in (start, found)]
+    outcome = GpsOutcome(
+        count,
+        True,
+        error_m=round(float(np.median(problem.readings.std_m[:, 0] * factor)), 3),
+        before_m=round(gaps[0], 3),
+        after_m=round(gaps[1], 3),
+        moved_m=round(float(np.linalg.norm(moved, axis=1).max()), 3),
+    )
+    _log.info(
+        "GPS of %d photos adjusts the cameras by as much as %.2f m; readings good to %.2f m",
+        count, outcome.moved_m, outcome.error_m,
+    )  # fmt: skip
+    return whole.with_cameras_of(found).placed(placement), outcome
+
+
+def _predicts_better(joint: JointBundle, problem: _Problem, task: Task) -> bool:
+    """Whether readings that were held back are nearer with the others than without any."""
+    count = len(problem.photo)
+    stretch = np.arange(count) * min(_STRETCHES, count) // count
+    gain = np.zeros(count)
+    for fold in range(_FOLDS):
+        task.step(fold, _FOLDS + 1, "asking whether GPS straightens the cameras")
+        out = stretch % _FOLDS == fold
+        told, held = problem.where(~out), problem.where(out)
+        fit = fit_gps(joint.centres[told.photo], told.readings.enu_m, np.random.default_rng(0))
+        if fit is None:
+            return False
+        with_gps, factor = told.settled(joint, task)
+        usual = np.full(out.sum(), float(np.median(factor)))
+        centres = fit.enu_from_world @ joint.centres[held.photo]
+        alone = ((centres - held.readings.enu_m) / held.readings.std_m / usual[:, None]) ** 2
+        gain[out] = soft(alone.sum(axis=1)) - soft(held.squares(with_gps, usual))
+    return gains_surely(gain, stretch)
