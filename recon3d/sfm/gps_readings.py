@@ -17,6 +17,8 @@ _NO_FIX_DEG = 1e-6
 _SAME_M = 0.05
 # Further off than this, and than so many times the usual distance, is another place.
 _ELSEWHERE_M, _ELSEWHERE_TIMES = 1000.0, 10.0
+# No photos of one scene lie further apart.
+_FARTHEST_M = 100_000.0
 _MOST_ELSEWHERE = 0.4
 _FEWEST = 3
 # Receivers promise millimetres; the antenna is not where the lens is.
@@ -72,7 +74,8 @@ def read_gps(photos: Sequence[Photo]) -> GpsReadings:
         return GpsReadings(
             warning="All photos repeat one GPS reading, so none says where it was taken."
         )
-    near = away_m <= max(_ELSEWHERE_M, _ELSEWHERE_TIMES * float(np.median(away_m)))
+    usual_m = float(np.median(away_m))
+    near = away_m <= min(max(_ELSEWHERE_M, _ELSEWHERE_TIMES * usual_m), _FARTHEST_M)
     if near.sum() < max(_FEWEST, (1 - _MOST_ELSEWHERE) * len(near)):
         return GpsReadings(
             warning="The photos' GPS readings jump by kilometres, so none of them counts."
