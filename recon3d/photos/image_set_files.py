@@ -196,5 +196,9 @@ def _item_from_json(fields: dict[str, Any]) -> Item:
 
 def exif_from_json(stored: Mapping[str, Any]) -> Exif:
     """What `asdict` made of it, once it went through JSON."""
-    places = {name: tuple(stored[name]) for name in ("gps_deg_m", "gps_std_m", "down_cam") if stored.get(name)}
+    places = {
+        name: tuple(stored[name])
+        for name in ("gps_deg_m", "gps_std_m", "down_cam")
+        if stored.get(name)
+    }
     return Exif(**{**stored, **places})

@@ -112,9 +112,7 @@ def _write(
     folder: Path,
     task: Task,
 ) -> None:
-    scene = write_placed(
-        image_set, solution.placement, solution.rigs, unit, origin, folder, task
-    )
+    scene = write_placed(image_set, solution.placement, solution.rigs, unit, origin, folder, task)
     scene = replace(scene, report=describe(scene, verdicts, solution))
     if late := solution.placement.brought:
         _logger.info("a second look placed %d more photos: %s", len(late), ", ".join(late))
