@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui import arrivals
 from recon3d_gui.asking import PathPrompt, ask_to_close
 from recon3d_gui.drop import DropTarget
 from recon3d_gui.fonts import Fonts
@@ -331,7 +332,7 @@ class App:
         if self.studio.page == "calibration":
             self._calibration.accept(paths)
         else:
-            self.studio.drop(paths)
+            arrivals.drop(self.studio, paths)
 
     def _paste(self) -> None:
         if paths := paths_in(self._window.clipboard):
@@ -360,7 +361,7 @@ def main(project: Path | None = None) -> int:
     app = App(Probe(address) if address else None)
     try:
         if project:
-            app.studio.drop([project])
+            arrivals.drop(app.studio, [project])
         app.run()
     finally:
         app.close()

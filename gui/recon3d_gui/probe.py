@@ -61,7 +61,7 @@ class Probe:
             "runs": len(studio.project.runs),
             "file": str(studio.file) if studio.file else None,
             "selected": studio.selected_photo,
-            "toasts": [toast.text for toast in studio.toasts],
+            "toasts": [toast.text for toast in studio.notices.shown],
             "loaded": "a" in studio.viewer.loaded,
             "eye": dict(studio.viewer.navigator.eye.described()),
             "outlook": studio.jobs.outlook is not None,

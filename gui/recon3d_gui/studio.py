@@ -6,9 +6,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from platformdirs import user_config_path
 
 from recon3d.core.errors import OutputError, ReconError
 from recon3d_gui.calibration.session import CalibrationSession
-from recon3d_gui.dialogs import Accept, Dialogs, Kind, Question
+from recon3d_gui.dialogs import Dialogs
 from recon3d_gui.job import desktop
 from recon3d_gui.job.adjusting import Adjusting, adjusted_runs
 from recon3d_gui.job.asking import Asking, run_request
@@ -28,15 +28,14 @@ from recon3d_gui.job.messages import AdjustRequest
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
 from recon3d_gui.job.steps import COSTS
 from recon3d_gui.memory import return_freed_memory
+from recon3d_gui.notices import Notices, ToastKind
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave
 from recon3d_gui.project.claim import Claim
-from recon3d_gui.project.example import take_example
 from recon3d_gui.project.file import SUFFIX, Opened
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import (
     MESH_SUFFIXES,
-    is_project,
     new_project,
     open_project,
     title_of,
@@ -45,30 +44,13 @@ from recon3d_gui.project.opening import (
 from recon3d_gui.project.preferences import Preferences, read_preferences, write_preferences
 from recon3d_gui.project.project import Project
 from recon3d_gui.project.runs import folders, with_run
+from recon3d_gui.questions import Purpose, Questions
 from recon3d_gui.situation import Facts, Shown, Situation, situation
 from recon3d_gui.viewer.client import ViewerClient
 
 Page = Literal["model", "photo", "calibration"]
-ToastKind = Literal["info", "good", "warning", "bad"]
-
-CAMERA_SUFFIXES = frozenset({".json", ".yaml", ".yml", ".xml", ".txt", ".bin"})
-"""Files that are taken for the intrinsics of the camera when they are dropped."""
-_KEPT_TOASTS = 4
-# Any photo would do to see that it is a camera file: what does not fit is told where it is shown.
-_LARGE_PX = (20_000, 20_000)
-_LASTING_SECONDS: Mapping[ToastKind, float] = {"info": 5, "good": 6, "warning": 10, "bad": 20}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Toast:
-    """A short message that goes by itself."""
-
-    text: str
-    kind: ToastKind
-    details: str
-    ends_at: float
 
 
 class Studio:
@@ -83,6 +65,7 @@ class Studio:
         *,
         jobs: JobController | None = None,
         viewer: ViewerClient | None = None,
+        dialogs: Dialogs | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.preferences = preferences or read_preferences()
@@ -94,10 +77,11 @@ class Studio:
         self.reached_revision = 0
         self.selected_photo: str | None = None
         self.page: Page = "model"
-        self.toasts: list[Toast] = []
+        self.notices = Notices(now)
         self.is_watched = True
         """Whether the window has the keyboard; otherwise the desktop is told of ends."""
-        self.dialogs = Dialogs()
+        self.dialogs = dialogs or Dialogs()
+        self.ask = Questions(self.dialogs, self._usual_folder, self._remember_folder)
         self.calibration = CalibrationSession()
         self.jobs = jobs or JobController(Costs(_costs_file()))
         self.viewer = viewer or ViewerClient()
@@ -107,7 +91,6 @@ class Studio:
         self._autosave = Autosave(self.project)
         self._claim = Claim()
         self._started = self.project
-        self._now = now
         self._answers: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     # --- the project -------------------------------------------------------------------------
@@ -176,7 +159,7 @@ class Studio:
             opened = open_project(path)
             return lambda: self._adopt(opened, path)
 
-        self._in_background(read)
+        self.in_background(read)
 
     def recover(self, left: Path) -> None:
         """Open a project that was left without being saved; it stays without a file."""
@@ -190,7 +173,7 @@ class Studio:
         def read() -> Callable[[], None]:
             return partial(adopt, open_project(left))
 
-        self._in_background(read)
+        self.in_background(read)
 
     def forget_unsaved(self, left: Path) -> None:
         """Throw away a project that was left without being saved."""
@@ -208,64 +191,11 @@ class Studio:
 
     def save_as(self) -> None:
         """Ask where to save the project."""
-        self.ask_save("Save the project", f"{self.title}{SUFFIX}", self._save)
-
-    def drop(self, paths: Sequence[Path]) -> None:
-        """Take whatever was dropped or pasted, each for what it is."""
-        photos = []
-        for path in paths:
-            if is_project(path) and (path.exists() or len(paths) == 1):
-                self.open(path)
-            elif path.suffix.lower() in CAMERA_SUFFIXES and path.is_file():
-                self._take_camera(path)
-            else:
-                photos.append(path)
-        if photos:
-            self.photos.add(photos)
-
-    # --- files ----------------------------------------------------------------------------------
-
-    def add_photos(self) -> None:
-        """Ask for photos."""
-        self.ask_files("Add photos", self.photos.add)
-
-    def add_folder(self) -> None:
-        """Ask for a folder of photos."""
-        self.ask_folder("Add a folder of photos", lambda path: self.photos.add([path]))
-
-    def try_example(self) -> None:
-        """Take the photos that come with the program, at the settings for a quick look."""
-
-        def take() -> Callable[[], None]:
-            folder = take_example()
-            return partial(adopt, folder)
-
-        def adopt(folder: Path) -> None:
-            self.change("Preset Draft", preset="draft")
-            self.photos.add([folder])
-            self.toast("A ruin in 24 photos. Press Start and watch it appear.", "good")
-
-        self._in_background(take)
+        self.ask.save("Save the project", f"{self.title}{SUFFIX}", self._save)
 
     def ask_open(self) -> None:
         """Ask for a project."""
-        self.ask_file("Open a project", self.open)
-
-    def ask_files(self, title: str, accept: Accept) -> None:
-        """Ask for files; the answer comes later, or never."""
-        self._ask("files", title, accept)
-
-    def ask_file(self, title: str, accept: Callable[[Path], None]) -> None:
-        """Ask for one file."""
-        self._ask("file", title, lambda paths: accept(paths[0]))
-
-    def ask_folder(self, title: str, accept: Callable[[Path], None]) -> None:
-        """Ask for a folder."""
-        self._ask("folder", title, lambda paths: accept(paths[0]))
-
-    def ask_save(self, title: str, name: str, accept: Callable[[Path], None]) -> None:
-        """Ask for a place to write to; name: what is suggested."""
-        self._ask("save", title, lambda paths: accept(paths[0]), name)
+        self.ask.file("Open a project", self.open)
 
     # --- runs -----------------------------------------------------------------------------------
 
@@ -347,13 +277,7 @@ class Studio:
 
     def toast(self, text: str, kind: ToastKind = "info", details: str = "") -> None:
         """Show a short message."""
-        others = [toast for toast in self.toasts if toast.text != text]
-        ends_at = self._now() + _LASTING_SECONDS[kind]
-        self.toasts = [*others, Toast(text, kind, details, ends_at)][-_KEPT_TOASTS:]
-
-    def dismiss(self, toast: Toast) -> None:
-        """Take a message away."""
-        self.toasts = [each for each in self.toasts if each is not toast]
+        self.notices.tell(text, kind, details)
 
     def open_file(self, file: Path) -> None:
         """Open a file with the desktop's program for it, or say where it lies."""
@@ -387,7 +311,7 @@ class Studio:
         return (
             self.revision, self.reached_revision, *(part.revision for part in parts),
             self.page, self.selected_photo, self.title, self.dialogs.typed, self.is_busy,
-            *map(id, self.toasts),
+            *map(id, self.notices.shown),
         )  # fmt: skip
 
     def tick(self) -> None:
@@ -406,9 +330,7 @@ class Studio:
             self._started = self.project
         if not self._claim.elsewhere and (failure := self._autosave.tick(self.project)):
             self.toast(f"The project could not be saved: {failure}", "bad", failure.hint)
-        now = self._now()
-        if any(toast.ends_at < now for toast in self.toasts):
-            self.toasts = [toast for toast in self.toasts if toast.ends_at >= now]
+        self.notices.tick()
 
     def close(self) -> None:
         """End every process and save; may take a second."""
@@ -469,32 +391,13 @@ class Studio:
         self.preferences = self.preferences.with_recent(file)
         self.toast(f"Saved {file.name}.", "good")
 
-    def _take_camera(self, path: Path) -> None:
-        def read() -> Callable[[], None]:
-            from recon3d.photos.intrinsics import read_camera_file
+    def _usual_folder(self, purpose: Purpose) -> Path:
+        return self.preferences.last_folders.get(purpose, self.project.workspace.parent)
 
-            read_camera_file(path, _LARGE_PX)
-            return lambda: self._use_camera(path)
+    def _remember_folder(self, purpose: Purpose, folder: Path) -> None:
+        self.preferences = self.preferences.with_folder(purpose, folder)
 
-        self._in_background(read)
-
-    def _use_camera(self, path: Path) -> None:
-        self.change("Use camera file", intrinsics=path)
-        self.toast(f"The camera's values are taken from {path.name}.", "good")
-
-    def _ask(self, kind: Kind, title: str, accept: Accept, name: str = "") -> None:
-        purpose = "save" if kind == "save" else "open"
-        folder = self.preferences.last_folders.get(purpose, self.project.workspace.parent)
-
-        def take(paths: list[Path]) -> None:
-            parent = paths[0].parent
-            self.preferences = self.preferences.with_folder(purpose, parent)
-            accept(paths)
-
-        start = folder / name if name else folder
-        self.dialogs.ask(Question(kind, title, take, start))
-
-    def _in_background(self, work: Callable[[], Callable[[], None]]) -> None:
+    def in_background(self, work: Callable[[], Callable[[], None]]) -> None:
         """Do what may be slow in a thread, and what it returns on the main thread."""
 
         def run() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import dearpygui.dearpygui as dpg
 
 if TYPE_CHECKING:
-    from recon3d_gui.studio import Studio, Toast
+    from recon3d_gui.notices import Toast
+    from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
 _WIDTH, _GAP, _MARGIN = 380, 8, 16
@@ -25,10 +26,10 @@ class ToastLayer:
     def place(self, right_px: int, bottom_px: int) -> None:
         """Keep the messages above a corner, the newest at the bottom."""
         for key, (toast, window) in list(self._shown.items()):
-            if toast not in self._studio.toasts:
+            if toast not in self._studio.notices.shown:
                 dpg.delete_item(window)
                 del self._shown[key]
-        for toast in reversed(self._studio.toasts):
+        for toast in reversed(self._studio.notices.shown):
             if id(toast) not in self._shown:
                 self._shown[id(toast)] = (toast, self._build(toast))
             window = self._shown[id(toast)][1]
@@ -65,7 +66,7 @@ class ToastLayer:
         self._shown.clear()
 
     def _close(self, sender: int, app_data: object, toast: Toast) -> None:
-        self._studio.dismiss(toast)
+        self._studio.notices.dismiss(toast)
 
     def _copy(self, sender: int, app_data: object, toast: Toast) -> None:
         dpg.set_clipboard_text(f"{toast.text}\n{toast.details}".strip())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from recon3d_gui import arrivals
 from recon3d_gui import dialogs as dialogs_module
 from recon3d_gui.dialogs import Dialogs, Question, native_command
 from recon3d_gui.job.controller import JobController
@@ -44,7 +45,8 @@ def studio(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ite
         raise OSError("a test starts none")
 
     jobs = JobController(Costs(), process=no_process)  # type: ignore[arg-type]
-    studio = Studio(Preferences(), jobs=jobs, now=clock)
+    in_window = Dialogs(command=lambda question: None)
+    studio = Studio(Preferences(), jobs=jobs, dialogs=in_window, now=clock)
     yield studio
     studio.close()
 
@@ -52,7 +54,7 @@ def studio(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Ite
 def wait(studio: Studio, until: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not until():
-        assert time.monotonic() < end, studio.toasts
+        assert time.monotonic() < end, studio.notices.shown
         studio.tick()
         time.sleep(0.01)
 
@@ -62,17 +64,17 @@ def test_dropped_files_are_taken_for_what_they_are(studio: Studio, tmp_path: Pat
     shutil.copy(EXAMPLE / "ruin_00.jpg", photo)
     shutil.copy(EXAMPLE / "K.json", camera)
     other.write_bytes(b"PK")
-    studio.drop([photo, camera, other])
+    arrivals.drop(studio, [photo, camera, other])
     wait(studio, lambda: studio.project.intrinsics == camera)
     assert studio.project.sources == (photo,)
-    assert any("letter.docx" in toast.text for toast in studio.toasts)
+    assert any("letter.docx" in toast.text for toast in studio.notices.shown)
 
 
 def test_what_is_no_camera_file_is_told_and_not_used(studio: Studio, tmp_path: Path) -> None:
     camera = tmp_path / "notes.json"
     camera.write_text('{"colour": "blue"}')
-    studio.drop([camera])
-    wait(studio, lambda: bool(studio.toasts))
+    arrivals.drop(studio, [camera])
+    wait(studio, lambda: bool(studio.notices.shown))
     assert studio.project.intrinsics is None
 
 
@@ -95,7 +97,7 @@ def test_impossible_settings_are_told_and_leave_the_project_as_it_was(studio: St
     before = studio.project
     studio.change("Change", changes={"mesh": {"faces": -5}})
     assert studio.project is before
-    assert studio.toasts
+    assert studio.notices.shown
 
 
 def test_a_report_that_nothing_opens_is_told_with_its_place(
@@ -104,16 +106,16 @@ def test_a_report_that_nothing_opens_is_told_with_its_place(
     monkeypatch.setenv("PATH", str(tmp_path))
     report, model = tmp_path / "report.html", tmp_path / "model.glb"
     studio.open_file(report)
-    wait(studio, lambda: any(str(report) in toast.text for toast in studio.toasts))
+    wait(studio, lambda: any(str(report) in toast.text for toast in studio.notices.shown))
     studio.show_in_folder(model)
-    wait(studio, lambda: any(str(model) in toast.text for toast in studio.toasts))
+    wait(studio, lambda: any(str(model) in toast.text for toast in studio.notices.shown))
     if sys.platform == "linux":  # a desktop that has the program, which finds no other
-        studio.toasts = []
+        studio.notices.shown = []
         opener = tmp_path / "xdg-open"
         opener.write_text("#!/bin/sh\nexit 3\n")
         opener.chmod(0o755)
         studio.open_file(report)
-        wait(studio, lambda: any(str(report) in toast.text for toast in studio.toasts))
+        wait(studio, lambda: any(str(report) in toast.text for toast in studio.notices.shown))
 
 
 def test_the_example_is_copied_to_where_results_may_lie_beside_it(
@@ -124,7 +126,7 @@ def test_the_example_is_copied_to_where_results_may_lie_beside_it(
     (folder / "ruin_00.jpg").write_bytes(b"mine")
     take_example(folder)
     assert (folder / "ruin_00.jpg").read_bytes() == b"mine"
-    studio.try_example()
+    arrivals.try_example(studio)
     wait(studio, lambda: len(studio.photos.rows) == 24)
     assert EXAMPLE not in studio.project.sources
     assert studio.project.preset == "draft"
@@ -136,7 +138,7 @@ def test_undo_takes_back_and_says_what(studio: Studio) -> None:
     studio.undo()
     assert studio.project.preset == "balanced"
     assert studio.revision > revision
-    assert studio.toasts[-1].text == "Undone: Preset Draft"
+    assert studio.notices.shown[-1].text == "Undone: Preset Draft"
     studio.redo()
     assert studio.project.preset == "draft"
 
@@ -147,12 +149,12 @@ def test_toasts_go_by_themselves_and_the_same_one_is_shown_once(
     studio.toast("Hello")
     studio.toast("Hello")
     studio.toast("This went wrong.", "bad")
-    assert [toast.text for toast in studio.toasts] == ["Hello", "This went wrong."]
+    assert [toast.text for toast in studio.notices.shown] == ["Hello", "This went wrong."]
     clock.now = 6
     studio.tick()
-    assert [toast.text for toast in studio.toasts] == ["This went wrong."]
-    studio.dismiss(studio.toasts[0])
-    assert not studio.toasts
+    assert [toast.text for toast in studio.notices.shown] == ["This went wrong."]
+    studio.notices.dismiss(studio.notices.shown[0])
+    assert not studio.notices.shown
 
 
 def test_a_start_without_a_process_fails_with_words(studio: Studio) -> None:
@@ -164,7 +166,7 @@ def test_a_start_without_a_process_fails_with_words(studio: Studio) -> None:
     assert studio.jobs.state == "failed"
     assert studio.jobs.run.failure
     studio.tick()
-    assert not studio.toasts  # the strip with the failure says it
+    assert not studio.notices.shown  # the strip with the failure says it
     studio.tick()
 
 
@@ -193,7 +195,6 @@ def test_an_empty_folder_and_broken_photos_cannot_be_started(
 def test_a_project_is_saved_where_asked_and_opened_again(studio: Studio, tmp_path: Path) -> None:
     studio.change("Add photos", sources=(EXAMPLE,))
     studio.change("Preset Fine", preset="fine")
-    studio.dialogs = Dialogs(command=lambda question: None)
     studio.save()
     assert studio.dialogs.typed
     studio.dialogs.answer_typed([tmp_path / "my church"])
@@ -215,7 +216,7 @@ def test_a_project_that_cannot_be_opened_is_told_and_changes_nothing(
     file.write_bytes(b"\x00\xff")
     before = studio.project
     studio.open(file)
-    wait(studio, lambda: bool(studio.toasts))
+    wait(studio, lambda: bool(studio.notices.shown))
     assert studio.project is before
 
 

@@ -242,13 +242,13 @@ class CalibrationPanel:
         self._session.clear()
 
     def _add(self, *_: Any) -> None:
-        self._studio.ask_files("Add photos", self.accept)
+        self._studio.ask.files("Add photos", self.accept)
 
     def _close(self, *_: Any) -> None:
         self._studio.page = "model"
 
     def _print(self, *_: Any) -> None:
-        self._studio.ask_save("Save a board to print", "board.pdf", self._session.print_board)
+        self._studio.ask.save("Save a board to print", "board.pdf", self._session.print_board)
 
     def _report(self, *_: Any) -> None:
         self._session.write_report()
@@ -276,7 +276,7 @@ class CalibrationPanel:
             self._studio.toast(f"The project uses {target.name} now.", kind="good")
 
     def _save_as(self, *_: Any) -> None:
-        self._studio.ask_save("Save the calibration", "K.json", self._save_there)
+        self._studio.ask.save("Save the calibration", "K.json", self._save_there)
 
     def _save_there(self, target: Path) -> None:
         if self._save(target):

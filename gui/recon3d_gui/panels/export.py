@@ -185,7 +185,7 @@ class ExportPanel:
 
     def _ask(self) -> None:
         saving = self._saving
-        self._studio.ask_save(f"Save as {saving.form.title}", saving.suggested_name, saving.save)
+        self._studio.ask.save(f"Save as {saving.form.title}", saving.suggested_name, saving.save)
 
     def _blender(self) -> None:
         saving = self._saving
@@ -193,7 +193,7 @@ class ExportPanel:
             saving.open_blender()
             return
         saving.choose(Format.BLENDER)
-        self._studio.ask_save("Save a folder for Blender", saving.suggested_name,
+        self._studio.ask.save("Save a folder for Blender", saving.suggested_name,
                               saving.save_and_open)  # fmt: skip
 
     def _show(self) -> None:

@@ -73,7 +73,7 @@ class FileRow:
             self._ui.explain_anew(self._tag, str(path))
 
     def _ask(self, kind: Kind) -> None:
-        ask = self._studio.ask_file if kind == "file" else self._studio.ask_folder
+        ask = self._studio.ask.file if kind == "file" else self._studio.ask.folder
         ask(self._label, self._take)
 
     def _take(self, path: Path) -> None:

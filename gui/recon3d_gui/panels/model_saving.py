@@ -108,4 +108,4 @@ class SavingMenu:
             # Whoever types a name leaves the ending out.
             save(path if path.suffix.lower() == suffix else path.with_name(path.name + suffix))
 
-        self._studio.ask_save(title, f"{self._studio.title}{suffix}", accept)
+        self._studio.ask.save(title, f"{self._studio.title}{suffix}", accept)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui import arrivals
 from recon3d_gui.keyboard import add_key_handler, is_control_down, is_shift_down
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.photo_row import HEIGHT, Look, RowDrawing
@@ -58,13 +59,13 @@ class PhotosPanel:
                     label="Add photos",
                     tag="photos.add",
                     width=half,
-                    callback=lambda: self._studio.add_photos(),
+                    callback=lambda: arrivals.add_photos(self._studio),
                 )
                 dpg.add_button(
                     label="Add folder",
                     tag="photos.add_folder",
                     width=half,
-                    callback=lambda: self._studio.add_folder(),
+                    callback=lambda: arrivals.add_folder(self._studio),
                 )
             with dpg.group(horizontal=True, tag="photos.sift"):
                 dpg.add_combo(

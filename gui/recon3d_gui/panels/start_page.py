@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui import arrivals
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.primary import PrimaryLook
 from recon3d_gui.photos.latest import Latest
@@ -55,14 +57,16 @@ class StartPage:
                 size = {"width": px(_BUTTON), "height": px(_HEIGHT)}
                 dpg.add_button(tag="model.begin", callback=self._begin, **size)
                 dpg.add_button(label="Add folder", tag="model.begin_folder",
-                               callback=self._studio.add_folder, **size)  # fmt: skip
+                               callback=partial(arrivals.add_folder, self._studio),
+                               **size)  # fmt: skip
                 dpg.add_button(label="Open project", tag="model.begin_open",
                                callback=self._studio.ask_open, **size)  # fmt: skip
             with dpg.group(tag="model.begin_example_row"):
                 dpg.add_spacer(height=px(8))
                 with dpg.group(horizontal=True, horizontal_spacing=px(8)):
                     dpg.add_button(label="Try the example", tag="model.begin_example",
-                                   callback=self._studio.try_example, **size)  # fmt: skip
+                                   callback=partial(arrivals.try_example, self._studio),
+                                   **size)  # fmt: skip
                     dpg.add_button(label="24 photos of a ruin, a model in two minutes",
                                    tag="model.begin_example_text", height=px(_HEIGHT))  # fmt: skip
             dpg.add_group(tag="model.earlier")
@@ -117,7 +121,7 @@ class StartPage:
 
     def _begin(self) -> None:
         if self._studio.situation.offers_photos:
-            self._studio.add_photos()
+            arrivals.add_photos(self._studio)
         else:
             self._studio.start()
 
