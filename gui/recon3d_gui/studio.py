@@ -25,7 +25,7 @@ from recon3d_gui.job.asking import Asking, run_request
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.messages import AdjustRequest
-from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageReached
+from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageBegun, StageReached
 from recon3d_gui.job.steps import COSTS
 from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.notices import Notices, ToastKind
@@ -75,6 +75,8 @@ class Studio:
         self.reached: Mapping[str, Path] = {}
         """By stage: the finished folders of the run that is shown."""
         self.reached_revision = 0
+        self.begun: tuple[str, Path] | None = None
+        """The stage after those that is at work, or was when the run was stopped, and where."""
         self.selected_photo: str | None = None
         self.page: Page = "model"
         self.notices = Notices(now)
@@ -409,11 +411,13 @@ class Studio:
         threading.Thread(target=run, daemon=True).start()
 
     def _show(self, reached: Mapping[str, Path]) -> None:
-        self.reached = dict(reached)
+        self.reached, self.begun = dict(reached), None
         self.reached_revision += 1
 
     def _hear(self, notification: Notification) -> None:
         match notification:
+            case StageBegun(stage, folder):
+                self.begun = (stage, folder)
             case StageReached(stage, folder):
                 self._show({**_without_later(self.reached, stage), stage: folder})
             case RunEnded():

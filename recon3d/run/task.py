@@ -28,7 +28,8 @@ class Event:
     seconds: float = 0.0
     """Since the stage started."""
     folder: str = ""
-    """Where the result lies, of stages that are finished or cached."""
+    """Where the result lies, of stages that are finished or cached; of one that has started, where
+    its items appear until then."""
 
 
 Listener = Callable[[Event], None]

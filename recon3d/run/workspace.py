@@ -147,7 +147,7 @@ class Workspace:
                 remove_tree(half)
             if not is_claimed(part):
                 claim(part, stage.name, key)
-        self._listener(Event("stage_started", stage.name))
+        self._listener(Event("stage_started", stage.name, folder=str(part)))
         task = self.task(stage.name)
         task.check()
         if torn := torn_files(part):

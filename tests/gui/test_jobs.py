@@ -35,7 +35,7 @@ from recon3d_gui.job.messages import (
     Told,
 )
 from recon3d_gui.job.process import JobProcess
-from recon3d_gui.job.state import ExportEnded, OutlookChanged, RunEnded, StageReached
+from recon3d_gui.job.state import ExportEnded, OutlookChanged, RunEnded, StageBegun, StageReached
 from recon3d_gui.job.steps import COSTS, Step, step_of, steps_until, usual_stages
 from recon3d_gui.job.words import failure_text, mentioned, outlook_words, result_words
 from recon3d_gui.job.work import amount_of
@@ -142,7 +142,8 @@ def test_a_run_goes_from_start_to_done_and_tells_what_it_reached() -> None:
     desk = Desk().started()
     assert desk.jobs.state == "running"
     desk.tell("stage_cached", "ingest", folder="w/ingest/a")
-    desk.tell("stage_started", "pose")
+    begun = Told(desk.number, Event("stage_started", "pose", folder="w/pose/b.part"))
+    assert desk.say(begun) == [StageBegun("pose", Path("w/pose/b.part"))]
     desk.tell("progress", "pose", 3, 9, note="comparing")
     steps = desk.jobs.progress.steps  # type: ignore[union-attr]
     assert (steps[Step.PHOTOS].state, steps[Step.CAMERAS].state) == ("cached", "running")

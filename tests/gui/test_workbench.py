@@ -14,7 +14,7 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.viewer.cameras import Bounds, as_rows
 from recon3d_gui.viewer.navigator import Navigator
-from recon3d_gui.viewer.protocol import Loaded, Picked, Reply, Saved, Saving, Style
+from recon3d_gui.viewer.protocol import Grow, Loaded, Picked, Reply, Saved, Saving, Style
 from recon3d_gui.viewer.workbench import Workbench
 
 from recon3d.core.camera import PinholeCamera
@@ -41,6 +41,7 @@ class FakeViewer:
         self.shown: list[tuple[str, dict[str, Path]]] = []
         self.picked: list[bool] = []
         self.is_running = self.is_gone = False
+        self.grows = Grow()
         self.note = ""
 
     def listen(self, listener: Any) -> None:
@@ -56,6 +57,9 @@ class FakeViewer:
 
     def show(self, reached: dict[str, Path], side: str = "a") -> None:
         self.shown.append((side, dict(reached)))
+
+    def grow(self, grow: Grow) -> None:
+        self.grows = grow
 
     def restyle(self, **changes: Any) -> None:
         self.style = replace(self.style, **changes)
@@ -73,7 +77,8 @@ class FakeStudio:
         self.reached_revision = 0
         self.selected_photo: str | None = None
         self.toasts: list[str] = []
-        self.jobs = SimpleNamespace(busy=False)
+        self.begun: tuple[str, Path] | None = None
+        self.jobs = SimpleNamespace(busy=False, run=SimpleNamespace(busy=False))
         self.labels: list[str] = []
 
     @property

@@ -41,6 +41,7 @@ from recon3d_gui.job.state import (
     Notification,
     OutlookChanged,
     RunEnded,
+    StageBegun,
     StageReached,
     State,
 )
@@ -298,6 +299,8 @@ class JobController:
             case "warning":
                 self.warnings.append(event.note)
                 self._log("warning", f"{title}: {event.note}")
+            case "stage_started" if event.folder:
+                self._notifications.append(StageBegun(event.stage, Path(event.folder)))
             case "stage_finished" | "stage_cached":
                 folder = Path(event.folder)
                 self.reached[event.stage] = folder

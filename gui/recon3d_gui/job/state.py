@@ -56,6 +56,14 @@ class StageReached:
 
 
 @dataclass(frozen=True)
+class StageBegun:
+    """A stage of the run is at work, item by item, in a folder."""
+
+    stage: str
+    folder: Path
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The run is done, failed or cancelled."""
 
@@ -83,4 +91,4 @@ class OutlookChanged:
     outlook: Outlook
 
 
-Notification: TypeAlias = StageReached | RunEnded | ExportEnded | OutlookChanged
+Notification: TypeAlias = StageBegun | StageReached | RunEnded | ExportEnded | OutlookChanged

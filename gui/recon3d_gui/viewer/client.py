@@ -27,6 +27,7 @@ from recon3d_gui.viewer.protocol import (
     Command,
     Frame,
     Gone,
+    Grow,
     Loaded,
     Loading,
     Look,
@@ -64,6 +65,7 @@ class ViewerClient:
         self._early_deaths = 0
         self._listeners: list[Callable[[Reply], None]] = []
         self._shows: dict[Side, Show] = {}
+        self._grow = Grow()
         self._look: Look | None = None
         self._look_number = self._pick_number = 0
         self._frame: Frame | None = None
@@ -130,6 +132,7 @@ class ViewerClient:
         self._send_style()
         for show in self._shows.values():
             self._send(show)
+        self._send(self._grow)
         if self._look:
             self._send(self._look)
 
@@ -140,6 +143,12 @@ class ViewerClient:
     def show(self, reached: Mapping[str, Path], side: Side = "a") -> None:
         """Show finished stages, by name; what has not changed is not read again. Empty: nothing."""
         self._show(Show(side, dict(reached)))
+
+    def grow(self, grow: Grow) -> None:
+        """Show how far a run has come with the depth of its photos, until there is a cloud."""
+        if grow != self._grow:
+            self._grow = grow
+            self._send(grow)
 
     def open_mesh(self, path: Path, side: Side = "a") -> None:
         """Show a mesh file of another program."""

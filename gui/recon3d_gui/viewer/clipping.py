@@ -36,6 +36,7 @@ def _content(content: Content, levels: tuple[Surface, ...], is_inside: Inside) -
         content,
         surface=levels[0] if levels else None,
         cloud=_cloud(content.cloud, is_inside),
+        growing=_cloud(content.growing, is_inside),
         sparse=_cloud(content.sparse, is_inside),
     )
 

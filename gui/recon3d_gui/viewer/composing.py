@@ -56,7 +56,9 @@ class ModelFrame:
             for each in (content.views, content.suggested)
         )
         bounds = content.bounds
-        clouds = [cloud.points for cloud in (content.sparse, content.cloud) if cloud is not None]
+        clouds = [
+            cloud.points for cloud in (content.sparse, content.shown_cloud) if cloud is not None
+        ]
         if content.surface is not None:
             clouds.append(content.surface.vertices)
         reach = [np.array([bounds.low, bounds.high])]

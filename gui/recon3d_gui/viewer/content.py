@@ -55,6 +55,8 @@ class Content:
     image_set: ImageSet | None = None
     sparse: PointCloud | None = None
     cloud: PointCloud | None = None
+    growing: PointCloud | None = None
+    """What is known of the cloud before there is one: while depth is computed."""
     surface: Surface | None = None
     textured: TexturedMesh | None = None
     """The same triangles with their pages, which are read when they are shown."""
@@ -66,6 +68,16 @@ class Content:
     suggested: tuple[View, ...] = ()
     """Where the next photos would help, where the surface shows how well it is covered; in the
     world frame."""
+
+    @property
+    def shown_cloud(self) -> PointCloud | None:
+        """The cloud, or as much of it as has grown."""
+        return self.growing if self.cloud is None else self.cloud
+
+    @property
+    def can_grow(self) -> bool:
+        """Cameras are all there is: the cloud is still to come."""
+        return self.posed is not None and self.cloud is None and self.surface is None
 
     @property
     def anchor(self) -> Float[np.ndarray, "n 3"]:
@@ -153,7 +165,7 @@ def _with_surfaces(
         content = replace(content, cloud=None)
     elif old.get(raw) != reached[raw] or content.cloud is None:
         _, cloud = _read(raw, reached)
-        content = replace(content, cloud=subsampled(cloud, MOST_POINTS))
+        content = replace(content, cloud=subsampled(cloud, MOST_POINTS), growing=None)
     latest, before = _latest_mesh(reached), _latest_mesh(old)
     if latest is None:
         return replace(content, surface=None, textured=None)

@@ -48,7 +48,7 @@ class Model:
         """What a mode shows of what there is: the next best, where it is not there yet."""
         has: dict[Layer, bool] = {
             "mesh": bool(self.levels),
-            "cloud": self.content.cloud is not None,
+            "cloud": self.content.shown_cloud is not None,
             "points": self.content.sparse is not None,
         }
         orders: dict[Mode, tuple[Layer, ...]] = {
@@ -60,7 +60,7 @@ class Model:
 
     def cloud(self, layer: Layer) -> PointCloud | None:
         """The points of a layer."""
-        return self.content.cloud if layer == "cloud" else self.content.sparse
+        return self.content.shown_cloud if layer == "cloud" else self.content.sparse
 
 
 def prepare(content: Content, before: Model | None, wait: Callable[[], None]) -> Model:

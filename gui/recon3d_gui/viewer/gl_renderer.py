@@ -85,7 +85,7 @@ class GlRenderer:
         wanted = {
             id(each)
             for model in models
-            for each in (*model.levels, model.skin, model.content.cloud, model.content.sparse)
+            for each in (*model.levels, model.skin, model.content.shown_cloud, model.content.sparse)
         }
         for key in [*self._buffers]:
             if key not in wanted:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Pipe
@@ -22,7 +24,8 @@ from recon3d_gui.viewer.content import (
     surface_of,
 )
 from recon3d_gui.viewer.drawing import Model, prepare
-from recon3d_gui.viewer.protocol import Loading, Show, Side
+from recon3d_gui.viewer.growing import Growth
+from recon3d_gui.viewer.protocol import Grow, Loading, Show, Side
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,9 @@ class Read:
     model: Model
 
 
+_LOOK_S, _REST_FACTOR = 2.0, 4.0
+"""Between two looks at the depth maps of a run: this long, and so many times what one took."""
+
 Wish = Confidence | Coverage
 Result = Read | Covered | Failure | Loading
 
@@ -76,6 +82,10 @@ class Loader:
         self._changed = threading.Condition()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._models: dict[Side, tuple[Model, Mapping[str, Path]]] = {}
+        self._grow = Grow()
+        self._growth: Growth | None = None
+        self._look_at_s = math.inf
+        """When to look for depth maps again."""
         self.bell, self._ring = Pipe(duplex=False)
         """`bell` is readable when there is something to take."""
         threading.Thread(target=self._work, name="viewer loader", daemon=True).start()
@@ -84,6 +94,12 @@ class Loader:
         """Want something; an older wish of the kind for the same side is dropped."""
         with self._changed:
             self._wishes[type(wish), wish.side] = wish
+            self._changed.notify()
+
+    def grow(self, grow: Grow) -> None:
+        """Look for depth maps from now on, as long as there is nothing better to show."""
+        with self._changed:
+            self._grow, self._look_at_s = grow, 0.0
             self._changed.notify()
 
     def take(self) -> list[Result]:
@@ -98,16 +114,52 @@ class Loader:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._wishes:
-                    self._changed.wait()
-                wish = self._wishes.pop(next(iter(self._wishes)))
+                while not self._wishes and time.monotonic() < self._look_at_s:
+                    left_s = self._look_at_s - time.monotonic()
+                    self._changed.wait(None if math.isinf(left_s) else max(0.0, left_s))
+                wish = self._wishes.pop(next(iter(self._wishes))) if self._wishes else None
             try:
+                if wish is None:
+                    self._advance()
+                    continue
                 self._fulfil(wish)
             except _Superseded:
                 continue
             except Exception as error:  # the thread must live on, whatever a file holds
                 self._tell(failure_of(error, "The model cannot be shown"))
             self._tell(Loading(""))
+
+    def _advance(self) -> None:
+        """Show what has come of the depth of side a's photos, and say when to look again."""
+        with self._changed:
+            grow, self._look_at_s = self._grow, math.inf
+        model, reached = self._models.get("a", (None, {}))
+        if model is None or not model.content.can_grow or model.content.posed is None:
+            self._growth = None
+            return
+        if not grow.folders and model.content.growing is None:
+            return
+        if self._growth is None or self._growth.posed is not model.content.posed:
+            self._growth = Growth(model.content.posed)
+
+        def wait() -> None:
+            if self._wishes:
+                raise _Superseded
+
+        began, is_behind = time.monotonic(), True
+        try:
+            cloud, is_behind = self._growth.advance(grow.folders, wait)
+            if cloud is not None:
+                content = replace(model.content, growing=cloud if len(cloud.points) else None)
+                model = prepare(content, model, wait)
+                self._models["a"] = (model, reached)
+                self._tell(Read("a", model))
+        finally:
+            if is_behind or grow.is_at_work:
+                now = time.monotonic()
+                again = now + max(_LOOK_S, _REST_FACTOR * (now - began))
+                with self._changed:
+                    self._look_at_s = min(self._look_at_s, again)
 
     def _fulfil(self, wish: Show | Wish) -> None:
         def wait() -> None:

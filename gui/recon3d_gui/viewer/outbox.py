@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from multiprocessing.connection import Connection
 
-from recon3d_gui.viewer.protocol import Canvas, Command, Look, Show, Style
+from recon3d_gui.viewer.protocol import Canvas, Command, Grow, Look, Show, Style
 
-_STATES = (Canvas, Look, Style, Show)
+_STATES = (Canvas, Look, Style, Show, Grow)
 
 
 class Outbox:

@@ -95,6 +95,19 @@ class Show:
     mesh_file: Path | None = None
 
 
+DepthFolders = tuple[tuple[str, Path], ...]
+"""Stages with a depth map for each photo, in the order of the method, and where their maps are."""
+
+
+@dataclass(frozen=True)
+class Grow:
+    """What to make the cloud of, that side a shows until the run has fused one."""
+
+    folders: DepthFolders = ()
+    is_at_work: bool = False
+    """More maps will come."""
+
+
 # --- to the process: orders, each of which counts ---------------------------------------------
 
 
@@ -251,6 +264,16 @@ class Gone(Failure):
 
 
 Command = (
-    Canvas | Look | Style | Show | Pick | Taken | SavePicture | SaveTurntable | CancelSaving | Quit
+    Canvas
+    | Look
+    | Style
+    | Show
+    | Grow
+    | Pick
+    | Taken
+    | SavePicture
+    | SaveTurntable
+    | CancelSaving
+    | Quit
 )
 Reply = Ready | Frame | Loaded | Advised | Loading | Picked | Saving | Saved | Failure | Gone

@@ -24,6 +24,7 @@ from recon3d_gui.viewer.protocol import (
     Canvas,
     Command,
     Frame,
+    Grow,
     Loaded,
     Look,
     Pick,
@@ -172,6 +173,8 @@ class Session:
                     self._models.pop(command.side, None)
                     self._covered.pop(command.side, None)
                     self._renew()
+            case Grow():
+                self._loader.grow(command)
             case Taken():
                 self._taken = max(self._taken, command.number)
             case Pick():
@@ -316,12 +319,14 @@ def _told(side: Side, model: Model, model_frame: ModelFrame) -> Loaded:
     content = model.content
     layers: dict[str, object] = {
         "points": content.sparse,
-        "cloud": content.cloud,
+        "cloud": content.shown_cloud,
         "mesh": content.surface,
         "texture": content.textured,
         "confidence": content.surface and content.depth_folder,
     }
-    clouds = [len(each.points) for each in (content.cloud, content.sparse) if each is not None]
+    clouds = [
+        len(each.points) for each in (content.shown_cloud, content.sparse) if each is not None
+    ]
     return Loaded(
         side,
         frozenset(name for name, found in layers.items() if found is not None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.job.adjusting import pending_crop
 from recon3d_gui.project.runs import folders
 from recon3d_gui.viewer.cameras import Eye, Point
-from recon3d_gui.viewer.protocol import Advised, Loaded, Mode, Picked, Reply, Saved, Saving
+from recon3d_gui.viewer.protocol import Advised, Grow, Loaded, Mode, Picked, Reply, Saved, Saving
 from recon3d_gui.viewer.tools import (
     CropBox,
     Handle,
@@ -38,6 +39,19 @@ _AXES: Mapping[str, tuple[float, float, float]] = {
     "x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "-y": (0, -1, 0), "-z": (0, 0, -1),
 }  # fmt: skip
 _SAVE_VIEW_S = 1.0
+_DEPTH_STAGES = ("depth", "align", "planes", "patchmatch", "geometric", "refine")
+"""Those that make a depth map of each photo, in the order of the method."""
+
+
+def growth_of(
+    reached: Mapping[str, Path], begun: tuple[str, Path] | None, *, is_at_work: bool
+) -> Grow:
+    """The depth maps there are of a run that has not come to its surface yet."""
+    if "pose" not in reached or not reached.keys().isdisjoint(("fuse", "relief")):
+        return Grow()
+    known = {**reached, **dict([begun] if begun else [])}
+    folders = tuple((stage, known[stage]) for stage in _DEPTH_STAGES if stage in known)
+    return Grow(folders, is_at_work and bool(folders))
 
 
 class Workbench:
@@ -101,6 +115,7 @@ class Workbench:
             if not studio.reached:
                 self.put_away()
                 self.compare(None)
+        self.viewer.grow(growth_of(studio.reached, studio.begun, is_at_work=studio.jobs.run.busy))
         if studio.selected_view != self._selected:
             self._selected = studio.selected_view
             self.viewer.restyle(selected=self._selected)
