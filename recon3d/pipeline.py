@@ -37,8 +37,10 @@ def run_stages(
 ) -> None:
     """Everything between the user's files and the results, as far as `until`."""
     task = work.task("ingest")
-    companions = inputs.masks, inputs.sensor_depth
-    files = find_files(inputs.photos, *companions, task, inputs.excluded, inputs.named_below)
+    files = find_files(
+        inputs.photos, inputs.masks, inputs.sensor_depth, task,
+        inputs.excluded, inputs.named_below, inputs.drawn_masks,
+    )  # fmt: skip
     excluded = inputs.excluded
     if panoramas := find_panoramas(files, config.panorama.photos, task):
         made.panoramas = work.run(SPLIT_PANORAMAS, config.panorama, panoramas)

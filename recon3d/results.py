@@ -35,7 +35,7 @@ class Until(IntEnum):
 Components = Literal["largest", "all"]
 """Which of the scenes that the photos show become models."""
 
-OPTIONAL_FILES = ("intrinsics", "poses", "masks", "sensor_depth", "gcp", "gcp_marks")
+OPTIONAL_FILES = ("intrinsics", "poses", "masks", "drawn_masks", "sensor_depth", "gcp", "gcp_marks")
 """The fields of Inputs that hold a file or folder, or nothing."""
 
 
@@ -51,6 +51,9 @@ class Inputs:
     """File or folder of known camera poses; replaces structure from motion."""
     masks: Path | None = None
     """Folder of masks named like the photos, white = keep."""
+    drawn_masks: Path | None = None
+    """Folder of masks that a person drew on the upright photos in the window (`drawn_mask_path`);
+    they outrank `masks`."""
     mask_command: MaskCommand | None = None
     """A program that makes masks of the photos that have none. It is no setting, since a file of
     settings from elsewhere must not start programs."""

@@ -20,6 +20,7 @@ from recon3d_gui.drop import DropTarget
 from recon3d_gui.fonts import Fonts
 from recon3d_gui.job.saving import Saving
 from recon3d_gui.keyboard import KEY_PLUS
+from recon3d_gui.masks.editor import MaskEditor
 from recon3d_gui.modals import Modals, close_menus
 from recon3d_gui.panels.calibration import CalibrationPanel
 from recon3d_gui.panels.camera import CameraPanel
@@ -84,6 +85,7 @@ class App:
         self._window = Window(preferences)
         self.studio = Studio(preferences)
         self._bench, self._saving = Workbench(self.studio), Saving(self.studio)
+        self._masks = MaskEditor(self.studio)
         self._picture = ModelPicture(self.studio.viewer, "model.picture")
         self._drops = DropTarget(TITLE)
         if not self._drops.works:
@@ -114,7 +116,7 @@ class App:
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
         self._calibration = CalibrationPanel(studio, ui)
         self._model = ModelPanel(studio, ui, self._bench, self._picture)
-        self._photo = PhotoPanel(studio, ui)
+        self._photo = PhotoPanel(studio, ui, self._masks)
         self._pages: dict[PageName, Page] = {
             "model": self._model,
             "photo": self._photo,
@@ -151,6 +153,7 @@ class App:
         """End all processes and save."""
         self.studio.prefer(window_px=self._window.size_px)
         self._window.close()
+        self._masks.close()
         self.studio.close()
 
     def _frame(self) -> None:
@@ -293,9 +296,9 @@ class App:
             ("ctrl", dpg.mvKey_N): studio.new,
             ("ctrl", dpg.mvKey_O): studio.ask_open,
             ("ctrl", dpg.mvKey_S): studio.save,
-            ("ctrl", dpg.mvKey_Z): studio.undo,
-            ("ctrl", dpg.mvKey_Y): studio.redo,
-            ("ctrl+shift", dpg.mvKey_Z): studio.redo,
+            ("ctrl", dpg.mvKey_Z): self._undo,
+            ("ctrl", dpg.mvKey_Y): self._redo,
+            ("ctrl+shift", dpg.mvKey_Z): self._redo,
             ("ctrl", dpg.mvKey_V): self._paste,
             ("ctrl", dpg.mvKey_Return): studio.start,
             ("ctrl", KEY_PLUS): lambda: self._zoom(1),
@@ -307,6 +310,15 @@ class App:
             ("", dpg.mvKey_F1): lambda: self._shortcuts.toggle(),
             ("", dpg.mvKey_Escape): self._back,
         }
+
+    def _undo(self) -> None:
+        """What is drawn on a photo has a way back of its own."""
+        if not self._photo.undo():
+            self.studio.undo()
+
+    def _redo(self) -> None:
+        if not self._photo.redo():
+            self.studio.redo()
 
     def _zoom(self, steps: int) -> None:
         """Larger (1) or smaller (-1) text and widgets, or what the screen asks for (0)."""

@@ -254,8 +254,12 @@ class Studio:
         comes_back, self.is_watched = is_focused and not self.is_watched, is_focused
         outlook = self.jobs.outlook
         if comes_back and (self.photos.problem or (outlook and outlook.problem)):
-            self.photos.refresh()
-            self._asking.again()
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Files of the project have changed on the disk."""
+        self.photos.refresh()
+        self._asking.again()
 
     def show_photo_in_model(self, name: str) -> None:
         """Look from where a photo was taken, with the photo over the model.

@@ -10,6 +10,8 @@ from recon3d.core.natural_order import natural_key
 from recon3d.photos.folders import files_below
 from recon3d.photos.naming import PHOTO_SUFFIXES, match_by_name, split_role
 
+_DRAWN_SUFFIX = ".png"
+
 
 def companion_files(folder: Path | None, role: str) -> dict[str, Path]:
     """Image files of a folder of masks or depth; only those of the role when any name has it.
@@ -28,6 +30,31 @@ def companion_files(folder: Path | None, role: str) -> dict[str, Path]:
     if not files:
         raise InputError(f"There are no {role} images in {folder}.", hint="PNG files are expected.")
     return named or files
+
+
+def drawn_mask_path(folder: Path, photo_id: str) -> Path:
+    """Where the mask that was drawn on a photo lies in a folder of such masks.
+
+    `a/1.jpg` has `a/1.jpg.png`, which `--masks` finds too.
+
+    Raises:
+        ValueError: the id would lead out of the folder.
+    """
+    parts = PurePosixPath(photo_id).parts
+    if not parts or photo_id.startswith("/") or ".." in parts:
+        raise ValueError(f"photo_id: got {photo_id!r}, expected a path below the photos")
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}{_DRAWN_SUFFIX}")
+
+
+def drawn_masks_in(folder: Path | None) -> dict[str, Path]:
+    """The masks of such a folder by photo id; none where it is gone."""
+    if folder is None or not folder.is_dir():
+        return {}
+    return {
+        name.removesuffix(_DRAWN_SUFFIX): path
+        for name, path in files_below(folder)
+        if name.endswith(_DRAWN_SUFFIX)
+    }
 
 
 def taken_in_order(files: Mapping[str, Path], paths: Mapping[str, Path]) -> dict[str, Path]:

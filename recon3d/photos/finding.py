@@ -14,7 +14,13 @@ from typing import Any
 from recon3d.core.errors import InputError
 from recon3d.core.natural_order import natural_key
 from recon3d.core.scene import Exif
-from recon3d.photos.companions import belonging, companion_files, disagreement, taken_in_order
+from recon3d.photos.companions import (
+    belonging,
+    companion_files,
+    disagreement,
+    drawn_masks_in,
+    taken_in_order,
+)
 from recon3d.photos.digests import sha256_of
 from recon3d.photos.folders import absolute, common_folder, files_below, id_below
 from recon3d.photos.kinds import begins_like_a_picture
@@ -57,6 +63,8 @@ class FoundFiles:
     """By photo id: the panorama that it is a view of."""
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """By photo id: why it is known already that it cannot be used, and what to do."""
+    drawn: Mapping[str, Path] = field(default_factory=dict)
+    """Masks that were drawn on the photos as they are shown, upright; they outrank `masks`."""
 
     @property
     def video(self) -> Path | None:
@@ -83,19 +91,22 @@ def find_files(
     task: Task,
     excluded: Collection[str] = (),
     named_below: Path | None = None,
+    drawn_masks: Path | None = None,
 ) -> FoundFiles:
     """List and hash the user's files.
 
     excluded: photos to leave out, as `named` understands them.
     named_below: as `list_photos`.
+    drawn_masks: as `list_files`.
 
     Raises:
         InputError: as `list_files`.
     """
-    files = list_files(photos, masks, sensor_depth, named_below)
+    files = list_files(photos, masks, sensor_depth, named_below, drawn_masks)
     for note in files.notes:
         task.warn(note)
-    for kind, found in (("mask", files.masks), ("depth image", files.sensor_depth)):
+    masked = {**files.masks, **files.drawn} if files.masks else {}
+    for kind, found in (("mask", masked), ("depth image", files.sensor_depth)):
         if found and len(found) < len(files.paths):
             missing = len(files.paths) - len(found)
             task.warn(f"{missing} of {len(files.paths)} photos have no {kind}")
@@ -108,6 +119,7 @@ def list_files(
     masks: Path | None,
     sensor_depth: Path | None,
     named_below: Path | None = None,
+    drawn_masks: Path | None = None,
 ) -> FoundFiles:
     """List the user's files by photo id; nothing is opened or hashed.
 
@@ -116,6 +128,9 @@ def list_files(
     images of which no name matches are taken in order of their names, 2 before 10, when their
     number agrees.
 
+    drawn_masks: folder of masks that outrank those of `masks` (`drawn_mask_path`); one that is
+        gone, or holds none for these photos, is as good as none.
+
     Raises:
         InputError: a path is missing or unreadable, there are no photos, or masks or depth
             images were given that belong to no photo.
@@ -123,7 +138,9 @@ def list_files(
     mask_files = companion_files(masks, "mask")
     depth_files = companion_files(sensor_depth, "depth")
     # Not Path.resolve, which raises at links that go round in circles.
-    taken = {realpath(path) for path in (*mask_files.values(), *depth_files.values())}
+    drawn = drawn_masks_in(drawn_masks)
+    companions = (*mask_files.values(), *depth_files.values(), *drawn.values())
+    taken = {realpath(path) for path in companions}
     paths = {
         photo_id: path
         for photo_id, path in list_photos(photos, named_below).items()
@@ -135,11 +152,12 @@ def list_files(
             hint="Give a folder with JPEG, PNG, TIFF, WebP or HEIC files, or one video.",
         )
     found_masks = belonging(mask_files, paths, f"masks in {masks}")
+    drawn = {photo_id: drawn[photo_id] for photo_id in paths if photo_id in drawn}
     notes: tuple[str, ...] = ()
     if in_order := taken_in_order(depth_files, paths):
         notes = disagreement(paths, depth_files)
     found_depth = in_order or belonging(depth_files, paths, f"depth images in {sensor_depth}")
-    return FoundFiles(paths, {}, found_masks, found_depth, notes=notes)
+    return FoundFiles(paths, {}, found_masks, found_depth, notes=notes, drawn=drawn)
 
 
 def list_photos(photos: Path | Sequence[Path], named_below: Path | None = None) -> dict[str, Path]:
@@ -205,7 +223,10 @@ def _check_alone(file: Path) -> None:
 
 
 def _hashed(files: FoundFiles, task: Task) -> FoundFiles:
-    kinds = {"photo": files.paths, "mask": files.masks, "depth": files.sensor_depth}
+    given = {name: path for name, path in files.masks.items() if name not in files.drawn}
+    kinds = {
+        "photo": files.paths, "mask": given, "drawn mask": files.drawn, "depth": files.sensor_depth,
+    }  # fmt: skip
     todo = [(kind, name, path) for kind, paths in kinds.items() for name, path in paths.items()]
     # A video among photos only gets a verdict, so its gigabytes need no reading.
     digests = [

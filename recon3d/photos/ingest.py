@@ -176,7 +176,8 @@ def _ingest_photo(
 def _decoding_bytes(photo_id: str, files: FoundFiles) -> int:
     """What a photo takes with its mask and depth, by what their headers say."""
     needed_bytes = decoding_bytes(*read_size(files.paths[photo_id]))
-    for companions in (files.masks, files.sensor_depth):
+    masks = files.drawn if photo_id in files.drawn else files.masks
+    for companions in (masks, files.sensor_depth):
         if photo_id in companions:
             with suppress(InputError):  # told by who reads it, as what it is
                 needed_bytes += decoding_bytes(*read_size(companions[photo_id]))
@@ -188,7 +189,10 @@ def _taken_in(item: Item, files: FoundFiles, described: DescribedPixels, folder:
     number, path = item.number, files.paths[item.id]
     picture = read_picture(path)
     check_is_photo(item.id, picture)
-    keep = _keep(picture, files.masks.get(item.id), described)
+    if drawn := files.drawn.get(item.id):
+        keep = _keep(picture, drawn, "upright")
+    else:
+        keep = _keep(picture, files.masks.get(item.id), described)
     if item.id in files.sensor_depth:
         source, orientation = files.sensor_depth[item.id], picture.exif.orientation
         levels = read_depth_levels(source, _size(picture), orientation, described)
@@ -214,7 +218,7 @@ def _taken_in(item: Item, files: FoundFiles, described: DescribedPixels, folder:
 def _ingest_video(
     files: FoundFiles, video: Path, config: IngestConfig, folder: Path, task: Task
 ) -> list[Item]:
-    if files.masks or files.sensor_depth:
+    if files.masks or files.drawn or files.sensor_depth:
         raise InputError(
             "Masks and depth images cannot be given with a video.",
             hint="Save its frames as photos first, and name the masks like them.",
@@ -281,7 +285,9 @@ def _assumptions(
         and not item.reason
         and not size_tells((item.width_px, item.height_px), item.exif.orientation)
     ]
-    if masked := [photo_id for photo_id in unclear if photo_id in files.masks]:
+    if masked := [
+        photo_id for photo_id in unclear if photo_id in files.masks and photo_id not in files.drawn
+    ]:
         yield assumption_in_words("masks", masked, "upright")
     if measured := [photo_id for photo_id in unclear if photo_id in files.sensor_depth]:
         yield assumption_in_words("depth maps", measured, "stored")

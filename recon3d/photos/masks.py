@@ -60,8 +60,12 @@ def hidden_in_red(
     rgb: UInt8[np.ndarray, "h w 3"], keep: Bool[np.ndarray, "h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A photo for people, what its mask hides in red."""
-    red = (0.4 * rgb + 0.6 * np.array(_HIDDEN_RGB)).astype(np.uint8)
-    return np.where(keep[..., None], rgb, red)
+    import cv2
+
+    levels = 0.4 * np.arange(256)[:, None] + 0.6 * np.array(_HIDDEN_RGB)
+    red = np.asarray(cv2.LUT(np.ascontiguousarray(rgb), levels.astype(np.uint8)[None]), np.uint8)
+    red[keep] = rgb[keep]
+    return red
 
 
 def _kept(mask: Image.Image) -> Bool[np.ndarray, "h w"]:

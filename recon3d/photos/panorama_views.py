@@ -146,6 +146,7 @@ class PanoramaViews:
             exif={name: view.exif for name, view in mine.items()},
             moments={name: view.panorama for name, view in mine.items()},
             refused=self.refused,
+            drawn={name: path for name, path in files.drawn.items() if name in paths},
         )
 
     def with_views(self, excluded: Collection[str]) -> set[str]:
@@ -246,9 +247,9 @@ def _split_photo(
 ) -> None:
     picture = read_picture(files.paths[panorama])
     keep = picture.opaque
-    if panorama in files.masks:
+    if mask := files.drawn.get(panorama) or files.masks.get(panorama):
         height_px, width_px = picture.rgb.shape[:2]
-        keep = read_mask(files.masks[panorama], (width_px, height_px), 1, "upright")
+        keep = read_mask(mask, (width_px, height_px), 1, "upright")
     _split(number, panorama, picture.rgb, keep, picture.exif, config, folder)
 
 

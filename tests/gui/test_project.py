@@ -70,6 +70,7 @@ PROJECTS = st.builds(
     intrinsics=st.none() | PATHS,
     poses=st.none() | PATHS,
     masks=st.none() | PATHS,
+    drawn_masks=st.none() | PATHS,
     sensor_depth=st.none() | PATHS,
     preset=st.sampled_from(["draft", "balanced", "fine"]),
     changes=CHANGES,

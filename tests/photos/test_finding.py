@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from recon3d.core.errors import InputError
+from recon3d.photos.companions import drawn_mask_path
 from recon3d.photos.finding import FoundFiles, find_files, list_photos
 from recon3d.photos.naming import as_id, match_by_name, named, split_role
 from recon3d.run.files import atomic_path
@@ -211,3 +212,36 @@ def test_masks_that_fit_nothing_are_told_what_they_should_be_called(tmp_path: Pa
     with pytest.raises(InputError, match=r"named like IMG 7\.png, these like first\.png") as caught:
         find(tmp_path / "photos", tmp_path / "masks")
     assert "IMG 7.png.png or, for a mask, IMG 7_mask.png" in caught.value.hint
+
+
+def test_drawn_masks_are_found_by_the_whole_name_and_count_by_their_content(
+    tmp_path: Path,
+) -> None:
+    """Photos that differ in suffix only have masks of their own; other files are no one's."""
+    for name in ("1.jpg", "1.png", "b/2.jpg"):
+        photo(tmp_path / "in" / name)
+    drawn = tmp_path / "in" / "drawn_masks"  # even among the photos
+    for name in ("1.jpg.png", "b/2.jpg.png", "3.jpg.png"):
+        photo(drawn / name)
+
+    def found(folder: Path | None) -> FoundFiles:
+        task = Task("ingest", silent, CancelToken())
+        return find_files(tmp_path / "in", None, None, task, drawn_masks=folder)
+
+    files = found(drawn)
+    assert set(files.paths) == {"1.jpg", "1.png", "b/2.jpg"}
+    assert dict(files.drawn) == {
+        name: drawn_mask_path(drawn, name) for name in ("1.jpg", "b/2.jpg")
+    }
+    photo(drawn / "1.jpg.png", 7)
+    changed = found(drawn)
+    assert changed.digest != files.digest
+    (drawn / "3.jpg.png").write_bytes(b"of a photo that is gone")
+    assert found(drawn).digest == changed.digest
+    assert not found(tmp_path / "gone").drawn
+
+
+@pytest.mark.parametrize("photo_id", ["../a.jpg", "/a.jpg", "b/../../a.jpg", ""])
+def test_no_photo_s_name_leads_out_of_the_folder_of_masks(tmp_path: Path, photo_id: str) -> None:
+    with pytest.raises(ValueError, match="expected a path below"):
+        drawn_mask_path(tmp_path, photo_id)

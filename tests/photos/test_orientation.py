@@ -165,3 +165,24 @@ def test_a_cut_out_photo_says_itself_what_it_hides(tmp_path: Path) -> None:
     with Image.open(read_image_set(tmp_path / "out").masks["a.png"]) as mask:
         np.testing.assert_array_equal(np.asarray(mask), turn_raster(keep, 3))
     assert not [event for event in events if event.kind == "warning"]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("described", ["auto", "stored"])
+def test_a_mask_that_was_drawn_is_for_the_upright_photo(
+    tmp_path: Path, orientation: int, described: DescribedPixels
+) -> None:
+    """It outranks a given one, and nothing about it is a guess."""
+    save(tmp_path / "in" / "a.png", stored_picture(), orientation)
+    drawn = turn_raster(half_mask(), orientation)
+    save(tmp_path / "drawn" / "a.png.png", drawn)
+    save(tmp_path / "given" / "a.png", 255 - half_mask())
+    events: list[Event] = []
+    task = Task("ingest", events.append, CancelToken())
+    files = find_files(
+        tmp_path / "in", tmp_path / "given", None, task, drawn_masks=tmp_path / "drawn"
+    )
+    ingest(files, IngestConfig(orientation=described), tmp_path / "out", task)
+    with Image.open(read_image_set(tmp_path / "out").masks["a.png"]) as mask:
+        np.testing.assert_array_equal(np.asarray(mask), drawn)
+    assert not [event for event in events if event.kind == "warning"]

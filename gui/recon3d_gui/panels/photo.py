@@ -9,6 +9,7 @@ import dearpygui.dearpygui as dpg
 
 from recon3d_gui.keyboard import add_key_handler
 from recon3d_gui.panels.looks import Looks
+from recon3d_gui.panels.mask_tools import MaskTools
 from recon3d_gui.panels.photo_canvas import PhotoCanvas
 from recon3d_gui.photos.large import LargePhoto
 from recon3d_gui.photos.overlays import Legend, Overlay, available
@@ -17,6 +18,7 @@ from recon3d_gui.photos.textures import Texture, Textures
 from recon3d_gui.photos.zoom import Zoom
 
 if TYPE_CHECKING:
+    from recon3d_gui.masks.editor import MaskEditor
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
@@ -37,11 +39,13 @@ _EMPTY = "Choose a photo in the list on the left to see it here."
 class PhotoPanel:
     """Shows the selected photo; holds pictures in memory only while the page is open."""
 
-    def __init__(self, studio: Studio, ui: Ui) -> None:
+    def __init__(self, studio: Studio, ui: Ui, editor: MaskEditor) -> None:
         self._studio = studio
         self._ui = ui
         self._large = LargePhoto()
         self._canvas = PhotoCanvas(ui)
+        self._editor = editor
+        self._tools = MaskTools(studio, ui, self._canvas, editor)
         self._thumbnails: Textures
         self._overlay: Overlay | None = None
         self._offered: list[str] = []
@@ -53,7 +57,8 @@ class PhotoPanel:
     @property
     def is_busy(self) -> bool:
         """Whether the page is about to change, so that the window should be drawn often."""
-        return self._is_open and (self._large.is_loading or self._canvas.is_unfinished)
+        is_loading = self._large.is_loading or self._editor.is_busy
+        return self._is_open and (is_loading or self._canvas.is_unfinished)
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
@@ -62,6 +67,7 @@ class PhotoPanel:
             with dpg.group(horizontal=True):
                 dpg.add_button(label="Back", tag="photo.back", callback=self._back)
                 self._build_buttons()
+            self._tools.build()
             dpg.add_radio_button(
                 ["Photo"], horizontal=True, tag="photo.overlay", callback=self._on_overlay
             )
@@ -72,6 +78,7 @@ class PhotoPanel:
             dpg.bind_item_font("photo.facts", self._ui.font("small"))
             looks = Looks(self._ui)
             self._ui.explain("photo.back", "Back to the model (Esc)")
+            self._ui.explain("photo.mask", "Say what of the photo is left out")
             dpg.bind_item_theme("photo.facts", looks.muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
@@ -90,6 +97,7 @@ class PhotoPanel:
                 label="Show in 3D", tag="photo.in_3d", callback=self._show_in_3d, enabled=False
             )
             dpg.add_button(label="Exclude", tag="photo.toggle", callback=self._toggle)
+            dpg.add_button(label="Draw mask", tag="photo.mask", callback=self._switch_drawing)
             dpg.add_text("", tag="photo.name")
 
     def resize(self, width_px: int, height_px: int) -> None:
@@ -110,15 +118,21 @@ class PhotoPanel:
         if row is None or self._row is None or row.id != self._row.id:
             self._canvas.zoom = Zoom()
         self._row = row
+        if row is None or not self._can_draw:
+            self._editor.switch(on=False)
+        self._tools.show(row)
         shown = self._large.shown
-        if shown and shown.photo:
+        if shown and shown.photo and not self._editor.is_on:
             self._canvas.follow_mouse(shown)
         mask = photos.mask(row.id) if row else None
         self._offer(available(reached, mask is not None))
         finer = self._canvas.shown_px(shown.photo) if shown and shown.photo else 0.0
-        self._large.ask(row, self._overlay, reached, mask, finer_than_px=finer)
-        placeholder = self._placeholder(row)
-        self._canvas.draw(self._large.shown, placeholder, self._words(), self._large.revision)
+        self._large.ask(
+            row, self._overlay, reached, mask, listings=photos.listings, finer_than_px=finer
+        )
+        if not (self._editor.is_on and self._tools.draw()):
+            placeholder = self._placeholder(row)
+            self._canvas.draw(self._large.shown, placeholder, self._words(), self._large.revision)
         self._tell(row)
 
     def _forget_drawn(self) -> None:
@@ -129,6 +143,7 @@ class PhotoPanel:
     def _close(self) -> None:
         if self._is_open:
             self._is_open = False
+            self._editor.ask(None)
             self._large.ask(None, None, {}, None)
             self._canvas.clear()
             self._thumbnails.clear()
@@ -161,7 +176,8 @@ class PhotoPanel:
         """The words around the photo."""
         shown = self._large.shown
         facts = self._studio.photos.thumbnails.facts(row.picture) if row else None
-        told = (row, facts, self._large.revision, self._large.is_loading)
+        drawing = self._tools.words if self._editor.is_on else ""
+        told = (row, facts, self._large.revision, self._large.is_loading, drawing)
         if told == self._told:
             return
         self._told = told
@@ -170,13 +186,15 @@ class PhotoPanel:
         note = shown.note if shown and shown.photo else ""
         loading = "Loading…" if self._large.is_loading else ""
         line = " · ".join(part for part in (facts.line if facts else "", note, loading) if part)
-        dpg.set_value("photo.facts", line)
-        for tag in ("photo.buttons", "photo.overlay"):
-            dpg.configure_item(tag, show=row is not None)
+        dpg.set_value("photo.facts", drawing or line)
+        dpg.configure_item("photo.buttons", show=row is not None)
+        dpg.configure_item("photo.overlay", show=row is not None and not drawing)
+        dpg.configure_item("photo.mask", label="Done" if drawing else "Draw mask")
+        self._ui.offer("photo.mask", is_on=self._can_draw)
         dpg.configure_item("photo.in_3d", enabled=row is not None and row.state == "used")
         excluded = row is not None and row.state == "excluded"
         dpg.configure_item("photo.toggle", label="Include" if excluded else "Exclude")
-        self._draw_legend(shown.legend if shown else None)
+        self._draw_legend(shown.legend if shown and not drawing else None)
 
     def _write(self, tag: str, text: str) -> None:
         dpg.set_value(tag, text)
@@ -217,6 +235,11 @@ class PhotoPanel:
             x += px(8)
         write(legend.title)
 
+    @property
+    def _can_draw(self) -> bool:
+        """Frames of a video take no masks."""
+        return self._row is not None and self._row.path == self._row.picture
+
     # What the user does
 
     def _back(self) -> None:
@@ -237,6 +260,17 @@ class PhotoPanel:
         if self._row:
             self._studio.photos.toggle([self._row.id])
 
+    def _switch_drawing(self) -> None:
+        self._editor.switch(on=not self._editor.is_on)
+
+    def undo(self) -> bool:
+        """Take back the latest step of the mask that is drawn; False: there is none."""
+        return self._is_open and self._editor.is_on and self._editor.undo()
+
+    def redo(self) -> bool:
+        """Do again what that took back; False: there is nothing."""
+        return self._is_open and self._editor.is_on and self._editor.redo()
+
     def _show_in_3d(self) -> None:
         if self._row:
             self._studio.show_photo_in_model(self._row.run_name or self._row.id)
@@ -246,6 +280,8 @@ class PhotoPanel:
 
     def _on_wheel(self, sender: int, steps: float) -> None:
         shown = self._large.shown
+        if self._is_open and self._tools.on_wheel(steps):
+            return
         if self._is_open and shown and shown.photo and dpg.is_item_hovered("photo.canvas"):
             self._canvas.zoom_by(steps, shown.photo)
 

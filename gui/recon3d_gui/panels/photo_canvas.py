@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.masks.painted import PaintedPhoto
 from recon3d_gui.photos.large import Shown
 from recon3d_gui.photos.textures import Texture, Textures
 from recon3d_gui.photos.tiles import Box, PlacedTile, Pyramid
@@ -21,6 +23,16 @@ _MOST_TILES = 200
 _SECONDS_PER_FRAME = 0.005
 _WHEEL = 1.25
 _NEAR_LINE = 8
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a mask is drawn: the brush's circle, or the lasso so far. In pixels of the photo."""
+
+    places: tuple[tuple[float, float], ...]
+    radius_px: float
+    """0: a lasso."""
+    hides: bool
 
 
 class PhotoCanvas:
@@ -73,6 +85,24 @@ class PhotoCanvas:
         """A screen pixel for each pixel of the photo."""
         self.zoom = self.zoom.at_full_size(self._room, _size(photo))
 
+    def place_in(self, photo: Pyramid) -> tuple[float, float]:
+        """Where the pointer is, in pixels of the photo."""
+        left, top, right, bottom = self.zoom.picture(self._room, _size(photo))
+        x, y = self._pointer_here()
+        return (
+            (x - left) / (right - left) * photo.width_px,
+            (y - top) / (bottom - top) * photo.height_px,
+        )
+
+    def pan(self, photo: Pyramid) -> None:
+        """Drag the photo with the middle button."""
+        before, self._pointer = self._pointer, self._pointer_here()
+        is_down = dpg.is_mouse_button_down(dpg.mvMouseButton_Middle)
+        if is_down and self._dragging:
+            by = (self._pointer[0] - before[0], self._pointer[1] - before[1])
+            self.zoom = self.zoom.moved(by, self._room, _size(photo))
+        self._dragging = "photo" if is_down else ""
+
     def follow_mouse(self, shown: Shown) -> None:
         """Drag the line or the photo."""
         is_down = dpg.is_mouse_button_down(dpg.mvMouseButton_Left)
@@ -113,6 +143,36 @@ class PhotoCanvas:
             self._draw_placeholder(placeholder)
         else:
             self._write(words)
+
+    def draw_painted(self, painted: PaintedPhoto, mark: Mark | None) -> None:
+        """Show a photo with the mask that is drawn on it, and the tool."""
+        look = (painted, painted.revision, self.zoom, self._room, mark)
+        if look == self._drawn and not self.is_unfinished:
+            return
+        self._drawn = look
+        dpg.delete_item("photo.canvas", children_only=True)
+        self.is_unfinished = False
+        for tile in painted.take_stale():
+            self._textures.drop((id(painted), tile))
+        photo = painted.pyramid
+        picture = self.zoom.picture(self._room, _size(photo))
+        ends = time.perf_counter() + _SECONDS_PER_FRAME
+        self._draw_pyramid(photo, picture, (0.0, 0.0, *self._room), ends, (id(painted),))
+        if mark is not None:
+            self._draw_mark(mark, photo, picture)
+
+    def _draw_mark(self, mark: Mark, photo: Pyramid, picture: Box) -> None:
+        factor = (picture[2] - picture[0]) / photo.width_px
+        line = [(picture[0] + x * factor, picture[1] + y * factor) for x, y in mark.places]
+        inner = self._ui.colour("bad" if mark.hides else "good")
+        for colour, thickness in (((0, 0, 0, 160), self._ui.px(3)), (inner, self._ui.px(1.5))):
+            if mark.radius_px:
+                radius = mark.radius_px * factor
+                dpg.draw_circle(
+                    line[-1], radius, color=colour, thickness=thickness, parent="photo.canvas"
+                )
+            else:
+                dpg.draw_polyline(line, color=colour, thickness=thickness, parent="photo.canvas")
 
     def _draw_layers(self, shown: Shown, photo: Pyramid, revision: int) -> None:
         picture = self.zoom.picture(self._room, _size(photo))

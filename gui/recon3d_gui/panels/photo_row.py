@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.contrast import ink_on
 from recon3d_gui.photos.facts import PhotoFacts
 from recon3d_gui.photos.rows import PhotoRow
 from recon3d_gui.photos.textures import Texture
@@ -38,6 +39,8 @@ class Look:
     selected: bool
     current: bool
     width_px: int
+    has_own_mask: bool = False
+    """One that was drawn on it."""
 
 
 class RowDrawing:
@@ -138,6 +141,29 @@ class RowDrawing:
             color=(255, 255, 255, faded),
             parent=self.tag,
         )
+        if look.has_own_mask:
+            self._mask_sign((left, top + height))
+
+    def _mask_sign(self, corner: tuple[float, float]) -> None:
+        """In the lower left of the thumbnail."""
+        px, font = self._ui.px, self._ui.font("small")
+        width, height = _size("mask", font)
+        dpg.draw_rectangle(
+            (corner[0], corner[1] - height - px(2)),
+            (corner[0] + width + px(8), corner[1]),
+            fill=self._ui.colour("accent"),
+            color=(0, 0, 0, 0),
+            rounding=px(3),
+            parent=self.tag,
+        )
+        item = dpg.draw_text(
+            (corner[0] + px(4), corner[1] - height - px(1)),
+            "mask",
+            color=ink_on(self._ui.colour("accent")),
+            size=height or px(12),
+            parent=self.tag,
+        )
+        dpg.bind_item_font(item, font)
 
     def _bar(self, sharpness: float) -> None:
         px = self._ui.px
@@ -263,6 +289,8 @@ def _tip(look: Look) -> str:
     lines = [str(look.row.path), look.facts.line if look.facts else ""]
     if look.sharpness is not None:
         lines.append(f"Sharpness: {200 * look.sharpness:.0f} % of what is usual among these photos")
+    if look.has_own_mask:
+        lines.append("It has a mask that you drew.")
     return "\n".join(line for line in (*lines, look.row.sentence) if line)
 
 

@@ -182,6 +182,7 @@ class PhotosPanel:
             selected=row.id in self._photos.selection.ids,
             current=row.id == self._studio.selected_photo,
             width_px=width_px,
+            has_own_mask="drawn" in self._photos.masks(row.id),
         )
 
     def _texture(self, row: PhotoRow, ends: float) -> Texture | None:

@@ -31,7 +31,7 @@ class Shown:
     """In all its pixels."""
 
 
-_Question = tuple[str, Path, Path | None, Overlay | None, tuple[tuple[str, Path], ...]]
+_Question = tuple[str, Path, Path | None, Overlay | None, int, tuple[tuple[str, Path], ...]]
 
 
 class LargePhoto:
@@ -61,10 +61,12 @@ class LargePhoto:
         reached: Mapping[str, Path],
         mask: Path | None,
         *,
+        listings: int = 0,
         finer_than_px: float = 0.0,
     ) -> None:
         """What the page should show; cheap when that is what it was.
 
+        listings: another number when the mask's file may have changed.
         finer_than_px: how many pixels long the photo is on the screen.
         """
         if row is None:
@@ -74,7 +76,9 @@ class LargePhoto:
                 self.revision += 1
             return
         used = tuple(sorted((stage, reached[stage]) for stage in _STAGES if stage in reached))
-        question = (row.run_name or row.id, row.picture, mask, overlay, used if overlay else ())
+        version = listings if overlay == "mask" else 0
+        used = used if overlay else ()
+        question = (row.run_name or row.id, row.picture, mask, overlay, version, used)
         if question != self._question:
             if not (self._question and self._question[:2] == question[:2]):
                 self.shown = None
@@ -92,7 +96,7 @@ class LargePhoto:
             self.revision += 1
 
     def _load(self, question: _Question, longest_px: int) -> None:
-        photo_id, file, mask, overlay, used = question
+        photo_id, file, mask, overlay, _, used = question
         reader = self._reader
 
         def load() -> Shown:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_cache_path
 
@@ -23,6 +23,9 @@ Change = Callable[..., Any]
 """(label, **fields of the project): one step that undo takes back."""
 Tell = Callable[..., Any]
 """(text, kind, details): a short message to the user."""
+
+MaskSource = Literal["drawn", "given", "found"]
+"""Who made a mask: a person in the window, another program, or the run."""
 
 _STAGES = ("ingest", "mask command", "pose", "masks")
 """Which decide what becomes of a photo, and what of it counts."""
@@ -46,6 +49,8 @@ class PhotoList:
         self.thumbnails = thumbnails or default_thumbnails()
         self.selection = PhotoSelection()
         self.revision = 0
+        self.listings = 0
+        """How often the files were listed; what they hold may have changed each time."""
         self.rows: tuple[PhotoRow, ...] = ()
         """Every photo, by name."""
         self.shown: tuple[PhotoRow, ...] = ()
@@ -83,8 +88,17 @@ class PhotoList:
         return waiting or self.thumbnails.is_busy
 
     def mask(self, photo_id: str) -> Path | None:
-        """A photo's mask, white = keep: the user's, or what the run made of it."""
-        return self._listing.masks.get(photo_id) or self._found.masks.get(photo_id)
+        """A photo's mask, white = keep: drawn, given, or found by the run, the first there is."""
+        return next(iter(self.masks(photo_id).values()), None)
+
+    def masks(self, photo_id: str) -> dict[MaskSource, Path]:
+        """All masks of a photo, by who made them."""
+        sources: tuple[tuple[MaskSource, Mapping[str, Path]], ...] = (
+            ("drawn", self._listing.drawn),
+            ("given", self._listing.masks),
+            ("found", self._found.masks),
+        )
+        return {source: found[photo_id] for source, found in sources if photo_id in found}
 
     @property
     def filter(self) -> Filter:
@@ -209,6 +223,7 @@ class PhotoList:
 
     def _take(self, listing: Listing) -> None:
         self._listing = listing
+        self.listings += 1
         self.problem, self.hint = ("", "") if listing.files else (listing.problem, listing.hint)
         if listing.problem and listing.files:  # without any it stands where they would be
             self._tell(listing.problem, "warning", listing.hint)
@@ -279,5 +294,10 @@ def _changed(result: Sources) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _files(project: Project) -> tuple[tuple[Path, ...], Path | None, Path | None, Path | None]:
-    return project.sources, project.masks, project.sensor_depth, project.named_below
+def _files(
+    project: Project,
+) -> tuple[tuple[Path, ...], Path | None, Path | None, Path | None, Path | None]:
+    return (
+        project.sources, project.masks, project.sensor_depth, project.named_below,
+        project.drawn_masks,
+    )  # fmt: skip

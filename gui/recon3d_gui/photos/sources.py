@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,9 @@ class Listing:
 
     files: Mapping[str, Path]
     masks: Mapping[str, Path]
+    """Those that were given."""
+    drawn: Mapping[str, Path] = field(default_factory=dict)
+    """Those that were drawn by hand, which outrank them."""
     problem: str = ""
     """Why the list is not what the user wanted; empty when all is well."""
     hint: str = ""
@@ -44,19 +47,20 @@ def list_sources(
     masks: Path | None,
     sensor_depth: Path | None,
     named_below: Path | None = None,
+    drawn_masks: Path | None = None,
 ) -> Listing:
     """List the photos; where only masks or depth are at fault, without these."""
     if not sources:
         return Listing({}, {})
     try:
-        found = list_files(sources, masks, sensor_depth, named_below)
+        found = list_files(sources, masks, sensor_depth, named_below, drawn_masks)
     except InputError as error:
         try:
             files: Mapping[str, Path] = list_photos(sources, named_below)
         except InputError:
             files = {}
-        return Listing(files, {}, str(error), error.hint)
-    return Listing(found.paths, found.masks)
+        return Listing(files, {}, problem=str(error), hint=error.hint)
+    return Listing(found.paths, found.masks, found.drawn)
 
 
 def added(project: Project, paths: Iterable[Path]) -> Sources:

@@ -67,6 +67,14 @@ class Pyramid:
         columns = np.clip(np.arange(left - 1, left + _INNER_PX + 1), 0, rgb.shape[1] - 1)
         return rgb[rows[:, None], columns]
 
+    def tiles_around(
+        self, level: int, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> Iterator[Tile]:
+        """The tiles that show these pixels of a level, in their inside or at their rim."""
+        for row in _between(max(0, rows[0] - 1), rows[1] + 1):
+            for column in _between(max(0, columns[0] - 1), columns[1] + 1):
+                yield Tile(level, column, row)
+
     def place(self, level: int, picture: Box, clip: Box) -> Iterator[PlacedTile]:
         """The tiles of a level that are seen.
 

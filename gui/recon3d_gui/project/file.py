@@ -26,7 +26,7 @@ FORMAT = 1
 _MAX_BYTES = 8 << 20
 _STAGE = re.compile(r"[a-z]+( [a-z]+)*")
 _KEY = re.compile(r"[0-9a-f]{16}")
-_FILES = ("intrinsics", "poses", "masks", "sensor_depth")
+_FILES = ("intrinsics", "poses", "masks", "drawn_masks", "sensor_depth")
 _KNOWN = {
     "format", "workspace", "sources", "named_below", "excluded", *_FILES, "preset", "device",
     "changes", "view", "runs",

@@ -153,6 +153,7 @@ def _from_workspace(workspace: Path) -> Opened:
         intrinsics=files.get("intrinsics"),
         poses=files.get("poses"),
         masks=files.get("masks"),
+        drawn_masks=files.get("drawn_masks"),
         sensor_depth=files.get("sensor_depth"),
         runs=(
             RunRecord(

@@ -52,6 +52,8 @@ class Project:
     intrinsics: Path | None = None
     poses: Path | None = None
     masks: Path | None = None
+    drawn_masks: Path | None = None
+    """Folder of the masks that were drawn in the window."""
     sensor_depth: Path | None = None
     preset: Preset = "balanced"
     changes: Changes = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Project:
             intrinsics=self.intrinsics,
             poses=self.poses,
             masks=self.masks,
+            drawn_masks=self.drawn_masks,
             sensor_depth=self.sensor_depth,
             excluded=self.excluded,
             named_below=self.named_below,

@@ -1,0 +1,1 @@
+"""Masks that are drawn by hand: brush, lasso, undo, files; free of the window."""
