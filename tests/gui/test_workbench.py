@@ -189,14 +189,14 @@ def test_a_true_length_becomes_the_scale_and_carries_the_crop_along(
     click(bench, studio, (0.0, 0.0, 0.0), (0.0, 2.0, 0.0))
     with pytest.raises(ConfigError):
         bench.set_scale("two")
-    assert studio.labels == []
+    assert studio.labels == ["Measure"]
     bench.set_scale("50 cm")
     config = studio.project.config
     (known,) = parse_scale(config.frame.scale)
     assert "a.jpg:100,20 + b.jpg:100,40" in known.text
     # A unit of the model is a quarter of a metre now.
     assert config.mesh.crop == pytest.approx(tuple(0.25 * each for each in crop))
-    assert studio.labels == ["Set scale"]  # one step of undo
+    assert studio.labels == ["Measure", "Set scale"]  # one step of undo
     assert bench.tool == "look"
 
 
@@ -352,3 +352,29 @@ def test_what_the_process_cannot_do_is_told(bench: Workbench, studio: FakeStudio
     assert studio.toasts[-1] == "The disk is full. Free some space."
     studio.viewer.tell(Saved(Path("a.png")))
     assert "a.png" in studio.toasts[-1]
+
+
+def test_measured_lengths_are_kept_named_and_deleted(bench: Workbench, studio: FakeStudio) -> None:
+    bench.take("measure")
+    click(bench, studio, (0.0, 0.0, 0.0), (0.0, 0.0, 2.0))
+    click(bench, studio, (0.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    assert [each.length for each in bench.lengths] == [2.0, 1.0]
+    assert [each.measurement.name for each in bench.lengths] == ["Length 1", "Length 2"]
+    bench.rename_length(1, "  Step ")
+    bench.rename_length(0, " ")
+    assert [each.measurement.name for each in bench.lengths] == ["Length 1", "Step"]
+    assert bench.length_table().count("\n") == 3
+    bench.delete_length(0)
+    assert [each.measurement.name for each in bench.lengths] == ["Step"]
+    assert studio.labels == ["Measure", "Measure", "Rename length", "Delete length"]
+    focus = bench.navigator.eye.focus
+    bench.show_length(0)
+    bench.navigator.advance(99.0)
+    bench.navigator.advance(199.0)
+    assert bench.navigator.eye.focus != focus
+
+
+def test_a_length_without_extent_is_not_kept(bench: Workbench, studio: FakeStudio) -> None:
+    bench.take("measure")
+    click(bench, studio, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    assert not bench.lengths

@@ -23,11 +23,11 @@ _BEGINNINGS: dict[str, Begin] = {
 _SLIDER, _COMBO = 110, 130
 _NOTCH = 1.15
 _BUTTONS = (dpg.mvMouseButton_Left, dpg.mvMouseButton_Right)
-_HELP = (
-    "Draw over what is to be left out; with the right button the reverse. The wheel zooms, "
-    "Ctrl+wheel changes the brush, the middle button moves the photo, Ctrl+Z takes a stroke back. "
-    "Masks are saved as they are drawn, and count in the next run."
+HELP = (
+    "Left button: draw. Right: the reverse. Wheel: zoom. Ctrl+wheel: size of the brush. "
+    "Middle: move the photo. Ctrl+Z: undo."
 )
+"""What the mouse does."""
 
 
 class MaskTools:
@@ -46,9 +46,11 @@ class MaskTools:
             dpg.add_radio_button(
                 [*_TOOLS], horizontal=True, tag="photo.mask_tool", callback=self._on_tool
             )
+            dpg.add_spacer(width=px(8))
             dpg.add_radio_button(
                 [*_HIDES], horizontal=True, tag="photo.mask_hides", callback=self._on_hides
             )
+            dpg.add_spacer(width=px(8))
             dpg.add_slider_float(
                 tag="photo.mask_size", width=px(_SLIDER), min_value=SIZES[0], max_value=SIZES[1],
                 format="%.1f %%", callback=self._on_size, clamped=True,
@@ -60,9 +62,7 @@ class MaskTools:
                 [], tag="photo.mask_begin", width=px(_COMBO), callback=self._on_begin,
                 default_value="Start over", no_arrow_button=True,
             )  # fmt: skip
-            dpg.add_button(
-                label="No mask of mine", tag="photo.mask_forget", callback=editor.forget_own
-            )
+            dpg.add_button(label="Remove mask", tag="photo.mask_forget", callback=editor.forget_own)
         self._ui.explain("photo.mask_size", "Width of the brush, of the photo's longer side")
         self._ui.explain(
             "photo.mask_forget", "Remove what you drew: the given or found mask counts again"
@@ -123,8 +123,10 @@ class MaskTools:
         """What stands below the photo."""
         if self.editor.drawing is None:
             return "Loading…"
-        own = "Your own mask" if self.editor.has_own else "No mask of your own yet"
-        return f"{own}; it keeps {100 * self.editor.kept:.0f} % of the photo. {_HELP}"
+        share = f"keeps {100 * self.editor.kept:.0f} % of the photo"
+        if self.editor.has_own:
+            return f"Your own mask {share}, and counts in the next run."
+        return f"You have drawn no mask on this photo yet. What counts now {share}."
 
     @property
     def _hides_now(self) -> bool:

@@ -9,7 +9,9 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from recon3d_gui.keyboard import add_key_handler, is_control_down, is_shift_down
+from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.model_bar import ModelBar
+from recon3d_gui.panels.model_lengths import ModelLengths
 from recon3d_gui.panels.model_overlay import ModelOverlay
 from recon3d_gui.panels.model_picture import ModelPicture
 from recon3d_gui.panels.model_strip import ModelStrip
@@ -54,6 +56,7 @@ class ModelPanel:
         self._bar = ModelBar(studio, ui, self.bench, MODES)
         self._strip = ModelStrip(studio, ui, self.bench)
         self._overlay = ModelOverlay(studio, ui, self.bench)
+        self._lengths = ModelLengths(studio, ui, self.bench)
         self._start = StartPage(studio, ui)
         self._picture = picture
         self._size = (0, 0)
@@ -86,6 +89,7 @@ class ModelPanel:
                 dpg.add_draw_layer(tag="model.picture")
                 dpg.add_draw_layer(tag="model.overlay")
             self._strip.build("model.page", (px(_GAP), px(_BAR) + px(_GAP)))
+            self._lengths.build("model.page", px(_BAR) + px(_GAP), Looks(self._ui))
             self._start.build("model.page")
         dpg.bind_item_theme("model.page", flush)
         with dpg.handler_registry(tag="model.handlers"):
@@ -120,6 +124,7 @@ class ModelPanel:
         self._picture.update()
         self._bar.update()
         self._strip.update()
+        self._lengths.update()
         self._overlay.update()
         self._start.update()
 

@@ -47,7 +47,7 @@ class ModelOverlay:
         now = (
             nav.eye, nav.canvas_px, bench.loaded, bench.picks, bench.box, bench.grip,
             bench.tool, style.hovered, style.split, style.mode, style.grid, bench.viewer.note,
-            bench.advice,
+            bench.advice, bench.lengths,
         )  # fmt: skip
         if now == self._drawn:
             return
@@ -62,6 +62,8 @@ class ModelOverlay:
         if bench.loaded is not None:
             self._draw_axes()
             self._draw_facts()
+            if bench.tool == "measure":
+                self._draw_lengths()
             self._draw_picks()
             self._draw_handles()
             self._draw_hovered()
@@ -143,10 +145,23 @@ class ModelOverlay:
             dpg.draw_polyline(places, color=accent, thickness=px(2))
         for place in places:
             dpg.draw_circle(place, px(5), color=(255, 255, 255, 255), fill=accent)
-        if bench.length:
-            (first, second) = places[:2]
+
+    def _draw_lengths(self) -> None:
+        """All that were measured; the label of each at its middle."""
+        bench, px = self._bench, self._ui.px
+        accent = self._ui.colour("accent")
+        for each in bench.lengths:
+            if each.ends is None:
+                continue
+            uv, _ = bench.navigator.project(np.array(each.ends))
+            if not np.isfinite(uv).all():
+                continue
+            first, second = uv.tolist()
+            dpg.draw_line(first, second, color=accent, thickness=px(2))
+            for place in (first, second):
+                dpg.draw_circle(place, px(4), color=(255, 255, 255, 255), fill=accent)
             middle = ((first[0] + second[0]) / 2 + px(10), (first[1] + second[1]) / 2 - px(24))
-            self._label(middle, bench.length)
+            self._label(middle, f"{each.measurement.name}: {each.text}")
 
     def _draw_handles(self) -> None:
         bench, px = self._bench, self._ui.px

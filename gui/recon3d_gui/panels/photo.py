@@ -9,7 +9,7 @@ import dearpygui.dearpygui as dpg
 
 from recon3d_gui.keyboard import add_key_handler
 from recon3d_gui.panels.looks import Looks
-from recon3d_gui.panels.mask_tools import MaskTools
+from recon3d_gui.panels.mask_tools import HELP, MaskTools
 from recon3d_gui.panels.photo_canvas import PhotoCanvas
 from recon3d_gui.photos.large import LargePhoto
 from recon3d_gui.photos.overlays import Legend, Overlay, available
@@ -182,11 +182,11 @@ class PhotoPanel:
             return
         self._told = told
         self._write("photo.name", row.id if row else "")
-        self._write("photo.verdict", row.sentence if row else "")
+        self._write("photo.verdict", drawing or (row.sentence if row else ""))
         note = shown.note if shown and shown.photo else ""
         loading = "Loading…" if self._large.is_loading else ""
         line = " · ".join(part for part in (facts.line if facts else "", note, loading) if part)
-        dpg.set_value("photo.facts", drawing or line)
+        dpg.set_value("photo.facts", HELP if drawing else line)
         dpg.configure_item("photo.buttons", show=row is not None)
         dpg.configure_item("photo.overlay", show=row is not None and not drawing)
         dpg.configure_item("photo.mask", label="Done" if drawing else "Draw mask")

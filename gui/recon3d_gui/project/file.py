@@ -18,6 +18,7 @@ from recon3d.core.errors import ConfigError, InputError, OutputError
 from recon3d.run.device import Device
 from recon3d.run.documents import parse_toml
 from recon3d.run.files import atomic_path
+from recon3d_gui.project import measurements
 from recon3d_gui.project.project import Changes, Project, RunRecord, Value
 
 SUFFIX = ".r3d"
@@ -29,7 +30,7 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 _FILES = ("intrinsics", "poses", "masks", "drawn_masks", "sensor_depth")
 _KNOWN = {
     "format", "workspace", "sources", "named_below", "excluded", *_FILES, "preset", "device",
-    "changes", "view", "runs",
+    "changes", "view", "runs", "measurements",
 }  # fmt: skip
 
 T = TypeVar("T")
@@ -123,6 +124,7 @@ class _Reading:
             workspace=workspace or self._file.absolute().with_suffix(".recon3d"),
             view=self._one("view", _view) or {},
             runs=self._all("runs", self._run),
+            measurements=self._all("measurements", measurements.read)[: measurements.MOST],
         )
         return Opened(project, tuple(self._notes), self._file)
 
@@ -234,6 +236,7 @@ def _plain(project: Project, folder: Path) -> dict[str, Any]:
         "device": project.device,
         "changes": _without_none(project.changes),
         "view": dict(project.view),
+        "measurements": [*map(measurements.plain, project.measurements)],
         "runs": [
             {
                 "name": run.name,

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from recon3d.config import Config, Preset, preset, updated
 from recon3d.results import Inputs
 from recon3d.run.device import Device
+from recon3d_gui.project.measurements import Measurement
 
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
 Changes: TypeAlias = Mapping[str, Mapping[str, Value]]
@@ -61,6 +62,8 @@ class Project:
     workspace: Path
     runs: tuple[RunRecord, ...] = ()
     """Oldest first."""
+    measurements: tuple[Measurement, ...] = ()
+    """Distances that were measured in the model, oldest first."""
     view: Mapping[str, Value] = field(default_factory=dict)
     """The camera of the 3D view, as the viewer describes it."""
 

@@ -142,14 +142,18 @@ class Growth:
             kept.pop(photo_id, None)
 
     def _all(self) -> PointCloud:
-        """In the order of the photos, so that nothing depends on which was done first."""
+        """In the order of the photos, so that nothing depends on which was done first.
+
+        With the sparse points, so that what was seen before does not go; empty before there is
+        more than these.
+        """
         parts = [self._points[each] for each in self._views if each in self._points]
-        if not parts:
-            return PointCloud(
-                *(np.zeros((0, 3), kind) for kind in (np.float32, np.uint8, np.float32))
-            )
-        xyz_world = np.concatenate([part.xyz_world for part in parts])
-        rgb = np.concatenate([part.rgb for part in parts])
+        if any(len(part.xyz_world) for part in parts):
+            sparse = self.posed.scene.points
+            parts.append(_Points(sparse.xyz_world.astype(np.float32), sparse.rgb))
+        none = _Points(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8))
+        xyz_world = np.concatenate([part.xyz_world for part in [none, *parts]])
+        rgb = np.concatenate([part.rgb for part in [none, *parts]])
         return PointCloud(xyz_world, rgb, np.zeros_like(xyz_world))
 
     def _all_judges(self) -> dict[str, list[View]]:

@@ -12,8 +12,10 @@ import numpy as np
 from recon3d.core.errors import ReconError
 from recon3d_gui.failure import Failure
 from recon3d_gui.job.adjusting import pending_crop
+from recon3d_gui.project.measurements import MOST, Measurement, new_name, usable_name
 from recon3d_gui.project.runs import folders
 from recon3d_gui.viewer.cameras import Eye, Point
+from recon3d_gui.viewer.measuring import Placed, measured, placed, table
 from recon3d_gui.viewer.protocol import Advised, Grow, Loaded, Mode, Picked, Reply, Saved, Saving
 from recon3d_gui.viewer.tools import (
     CropBox,
@@ -76,6 +78,7 @@ class Workbench:
         self._candidate: tuple[str, Eye] | None = None
         self._shown_revision = -1
         self._selected: str | None = None
+        self._placed: tuple[tuple[Measurement, ...], Loaded, tuple[Placed, ...]] | None = None
         self._view_kept_at_s = 0.0
         self.viewer.listen(self._hear)
 
@@ -204,6 +207,56 @@ class Workbench:
         if photo_id is not None:
             self._asked[self.viewer.pick(uv_px)] = (purpose, photo_id)
 
+    # --- lengths -----------------------------------------------------------------------------
+
+    @property
+    def lengths(self) -> tuple[Placed, ...]:
+        """All that were measured, as they are in the model that is shown; none before there is."""
+        loaded, kept = self.loaded, self._studio.project.measurements
+        if loaded is None:
+            return ()
+        if self._placed is None or self._placed[:2] != (kept, loaded):
+            self._placed = (kept, loaded, tuple(placed(each, loaded) for each in kept))
+        return self._placed[2]
+
+    def rename_length(self, index: int, name: str) -> None:
+        """Call a measurement something else; an empty name changes nothing."""
+        kept = [*self._studio.project.measurements]
+        if index < len(kept) and (usable := usable_name(name)):
+            kept[index] = replace(kept[index], name=usable)
+            self._studio.change("Rename length", measurements=tuple(kept))
+
+    def delete_length(self, index: int) -> None:
+        """Forget a measurement."""
+        kept = [*self._studio.project.measurements]
+        if index < len(kept):
+            del kept[index]
+            self.picks = []
+            self._studio.change("Delete length", measurements=tuple(kept))
+
+    def show_length(self, index: int) -> None:
+        """Look at a measurement."""
+        ends = self.lengths[index].ends if index < len(self.lengths) else None
+        if ends is not None:
+            x, y, z = (sum(each) / 2 for each in zip(*ends, strict=True))
+            self.navigator.focus((x, y, z))
+
+    def length_table(self) -> str:
+        """All lengths as CSV."""
+        unit = "m" if self.loaded and self.loaded.unit == "metre" else "units"
+        return table(self.lengths, unit)
+
+    def _keep_length(self) -> None:
+        kept = self._studio.project.measurements
+        if self.loaded is None or not distance(self.picks) > 0:
+            return
+        if len(kept) >= MOST:
+            text = f"A project keeps {MOST} lengths: delete one to measure another."
+            self._studio.toast(text, "warning")
+            return
+        found = measured(new_name([each.name for each in kept]), self.picks, self.loaded)
+        self._studio.change("Measure", measurements=(*kept, found))
+
     # --- photos and runs ---------------------------------------------------------------------
 
     def leave_photo(self) -> None:
@@ -319,6 +372,8 @@ class Workbench:
             self.navigator.focus(picked.point)
         elif len(self.picks) < _PICKS[self.tool]:
             self.picks = [*self.picks, picked]
+            if self.tool == "measure" and len(self.picks) == _PICKS["measure"]:
+                self._keep_length()
             if self.tool == "upright" and len(self.picks) == _PICKS["upright"]:
                 self._use_floor()
 
