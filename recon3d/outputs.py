@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from recon3d import report
 from recon3d.config import Config
 from recon3d.core.errors import ReconError
@@ -17,6 +19,8 @@ from recon3d.surface import mesh
 from recon3d.texture import texture
 from recon3d.view_planning import USUAL_VIEWS
 from recon3d.view_planning.advice import Advice, advise
+from recon3d.view_planning.legend import exactness_rgb
+from recon3d.view_planning.measure import matched_px, measure_coverage
 
 
 def write_outputs(
@@ -32,6 +36,13 @@ def write_outputs(
         return ()
     depth_maps = made.depth.value if made.depth else {}
     surface, cloud = latest_surface(made)
+    exact = None
+    if config.quality and len(surface.faces) and _says_quality(outputs):
+        posed, pixels = made.posed.value, matched_px(depth_maps)
+        coverage = measure_coverage(surface, posed.scene.views, posed.masks, task, pixels)
+        sigma = np.where(coverage.inferred, np.float32(np.inf), coverage.sigma)
+        surface = replace(surface, sigma=sigma)
+        exact = replace(surface, rgb=exactness_rgb(coverage))
     textured = made.textured.value if made.textured else None
     if textured and made.maps:
         maps = made.maps.value
@@ -45,8 +56,13 @@ def write_outputs(
         textured,
         made.levels.value if made.levels else (),
         made.textured_levels.value if made.textured_levels else (),
+        exact,
     )
     return export.export(exportable, outputs, config, task)
+
+
+def _says_quality(outputs: Outputs) -> bool:
+    return any(mesh.suffix.lower() in export.QUALITY_SUFFIXES for mesh in outputs.meshes)
 
 
 def report_run(
@@ -85,4 +101,7 @@ def _advice(made: Results, task: Task) -> Advice | None:
     if not (made.mesh and made.posed) or len(made.posed.value.scene.views) < 2:
         return None
     mesh, frame = made.mesh.value, made.frame.value if made.frame else None
-    return advise(mesh, made.posed.value, frame, USUAL_VIEWS, task) if len(mesh.faces) else None
+    if not len(mesh.faces):
+        return None
+    pixels = matched_px(made.depth.value) if made.depth else None
+    return advise(mesh, made.posed.value, frame, USUAL_VIEWS, task, pixels)

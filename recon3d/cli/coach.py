@@ -50,6 +50,7 @@ class Coach(Command):
         from recon3d.surface.stills import StillRenderer
         from recon3d.view_planning.advice import advise
         from recon3d.view_planning.files import write_coverage, write_suggestions
+        from recon3d.view_planning.measure import matched_px
         from recon3d.view_planning.previews import preview
 
         if not 1 <= self.views <= _MOST_VIEWS:
@@ -68,7 +69,8 @@ class Coach(Command):
                 "The model is the relief of one photo.",
                 hint="Take more photos, from all around, for a whole and measured model.",
             )
-        advice = advise(made.mesh.value, posed, frame, self.views, task)
+        pixels = matched_px(made.depth.value) if made.depth else None
+        advice = advise(made.mesh.value, posed, frame, self.views, task, pixels)
         model = made.textured.value if made.textured else made.mesh.value
         renderer = StillRenderer(model)
         pictures = [preview(renderer, suggestion.view) for suggestion in advice.suggestions]

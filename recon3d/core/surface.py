@@ -26,6 +26,9 @@ class Mesh:
     inferred: Bool[np.ndarray, "f"] | None = None
     """True for faces that were guessed, as those that close a hole: no depth was confirmed there.
     None: nobody knows."""
+    sigma: Float32[np.ndarray, "v"] | None = None
+    """One standard deviation of a vertex along its normal that can be expected, in the mesh's unit;
+    infinite where nobody knows. None: it was not asked for."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,8 @@ from recon3d.run.files import explain_write_errors
 from recon3d.run.task import Task
 from recon3d.surface.topology import edge_uses
 
+QUALITY_SUFFIXES = frozenset({".ply", ".glb"})
+"""Of the formats that say how exact a mesh is: the first in itself, the second beside it."""
 _FILES = ("cloud", "transforms", "page", "report")
 _FOLDERS = ("depth_maps", "colmap", "blender")
 
@@ -97,6 +99,8 @@ class Exportable:
     """Coarser versions of the mesh, written beside it."""
     textured_levels: Sequence[TexturedMesh] = ()
     """The same with textures, where the mesh has one."""
+    exact: Mesh | None = None
+    """The mesh in the colours of its exactness, written beside each .glb."""
 
 
 def check_outputs(outputs: Outputs) -> None:
@@ -204,7 +208,12 @@ def export(
         for target in outputs.meshes
         for number in range(1, len(made.levels) + 1)
     ]
-    singles = len(outputs.meshes) + len(coarser) + bool(outputs.cloud)
+    coloured = [
+        target.with_stem(f"{target.stem}_quality")
+        for target in outputs.meshes
+        if made.exact and target.suffix.lower() == ".glb"
+    ]
+    singles = len(outputs.meshes) + len(coarser) + len(coloured) + bool(outputs.cloud)
     with_pictures = sum(map(bool, (*folders, outputs.page)))
     steps = _Steps(task, singles + len(scene.views) * with_pictures)
     for target in outputs.meshes:
@@ -213,6 +222,11 @@ def export(
     for target, number in coarser:
         steps.next(target.name)
         write_model(target, number)
+    for target in coloured:
+        assert made.exact
+        steps.next(target.name)
+        as_file = file_from_world(target.suffix.lower(), made.frame, near)
+        write_mesh(target, moved_model(made.exact, as_file), config)
     if outputs.cloud:
         steps.next(outputs.cloud.name)
         _write_cloud(outputs.cloud, made, config.crs, task)
@@ -232,7 +246,7 @@ def export(
         pictures = made.posed.rgb if config.page_photos else {}
         write_page(outputs.page, there, pictures, write_model, steps.next, task.check)
     steps.finish()
-    written = (*outputs.meshes, *(target for target, _ in coarser))
+    written = (*outputs.meshes, *(target for target, _ in coarser), *coloured)
     return (*written, *filter(None, (outputs.cloud, *folders, outputs.page)))
 
 

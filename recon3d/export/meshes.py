@@ -31,7 +31,8 @@ def write_mesh(
     """Write .ply, .obj, .glb, .stl, .3mf or .usdz, and what belongs beside it, or nothing at all.
 
     The vertices go out as they are; turning them to the format's up axis is the caller's. Missing
-    normals are computed. PLY keeps the vertices' colours and which faces were inferred,
+    normals are computed. PLY keeps the vertices' colours, which faces were inferred, and as
+    `quality` how exact the vertices are, where that is known;
     3MF the colours and STL neither, even of a textured mesh.
 
     Raises:
@@ -164,7 +165,9 @@ def _check_model(model: Mesh | TexturedMesh) -> None:
 
 def _write_ply_mesh(target: Path, model: Mesh | TexturedMesh, _: ExportConfig) -> None:
     mesh = _bare(model)
-    write_ply(target, mesh.vertices, normals_of(mesh), mesh.rgb, mesh.faces, mesh.inferred)
+    write_ply(
+        target, mesh.vertices, normals_of(mesh), mesh.rgb, mesh.faces, mesh.inferred, mesh.sigma
+    )
 
 
 def _bare(model: Mesh | TexturedMesh) -> Mesh:

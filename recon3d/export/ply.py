@@ -18,10 +18,12 @@ def write_ply(
     rgb: NDArray[np.uint8] | None,
     faces: NDArray[np.int32] | None,
     inferred: NDArray[np.bool_] | None = None,
+    quality: NDArray[np.float32] | None = None,
 ) -> None:
     """Write a mesh, or a cloud where there are no faces; float64 positions stay so.
 
-    Faces that were guessed have 1 in their property "inferred".
+    Faces that were guessed have 1 in their property "inferred". quality: a float for each vertex,
+    written as it is.
     """
     columns: dict[str, NDArray[np.generic]] = {"position": positions, "normal": normals}
     wide = positions.dtype == np.float64
@@ -34,6 +36,10 @@ def write_ply(
         columns["rgb"] = rgb
         layout += [("rgb", "u1", (3,))]
         header += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    if quality is not None:
+        columns["quality"] = quality
+        layout += [("quality", "<f4", ())]
+        header += ["property float quality"]
     if faces is not None:
         header += [f"element face {len(faces)}", "property list uchar int vertex_indices"]
         if inferred is not None:

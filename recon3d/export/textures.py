@@ -35,6 +35,11 @@ class ExportConfig:
     """Show the photos' colours as they are, whatever lights there are (GLB only). Without it lights
     shine on the model, so that it can be lit anew."""
 
+    quality: bool = False
+    """Say how exact each place is: the error that can be expected there (one standard deviation, in
+    the model's unit), as `quality` of the vertices of .ply, and as colours in a file beside .glb,
+    scene_quality.glb. Takes about a second for a photo."""
+
     page_photos: bool = True
     """Put small pictures of the photos into web pages (`recon3d share`); without them only the
     places of the cameras are shown."""

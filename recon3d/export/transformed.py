@@ -47,7 +47,8 @@ def moved_model(model: Mesh | TexturedMesh, moved: Similarity) -> Mesh | Texture
 
 def _moved_mesh(mesh: Mesh, moved: Similarity) -> Mesh:
     normals = None if mesh.normals is None else _turned(mesh.normals, moved)
-    return replace(mesh, vertices=_moved(mesh.vertices, moved), normals=normals)
+    sigma = None if mesh.sigma is None else (mesh.sigma * moved.scale).astype(np.float32)
+    return replace(mesh, vertices=_moved(mesh.vertices, moved), normals=normals, sigma=sigma)
 
 
 def moved_cloud(cloud: PointCloud, target_from_world: Similarity) -> PointCloud:

@@ -15,7 +15,7 @@ from recon3d.core.transform import Similarity
 from recon3d.georef.upright import upright_from_world
 from recon3d.run.task import Task
 from recon3d.surface.cleaning.holes import fill_holes
-from recon3d.view_planning.legend import COLOURS
+from recon3d.view_planning.legend import COLOURS, exactness_rgb
 from recon3d.view_planning.measure import Coverage, Weakness, measure_coverage
 from recon3d.view_planning.suggest import Suggestion, suggest_views
 from recon3d.view_planning.words import Surroundings
@@ -42,6 +42,11 @@ class Advice:
         table: UInt8[np.ndarray, "k 3"] = np.array([COLOURS[kind] for kind in Weakness], np.uint8)
         return replace(self.mesh, rgb=table[self.coverage.weakness])
 
+    @cached_property
+    def exact(self) -> Mesh:
+        """The mesh in the colours of the error that can be expected."""
+        return replace(self.mesh, rgb=exactness_rgb(self.coverage))
+
     def plain(self, frame: TargetFrame | None) -> dict[str, object]:
         """For JSON: lengths and cameras as the model is exported."""
         moved = frame.target_from_world if frame else Similarity(1.0, np.eye(3), np.zeros(3))
@@ -49,6 +54,7 @@ class Advice:
             "shares": {kind.name.lower(): share for kind, share in self.coverage.shares.items()},
             "photos": self.coverage.mean_photos,
             "gsd": self.coverage.usual_gsd * moved.scale,
+            "sigma": self.coverage.usual_sigma * moved.scale,
             "unit": frame.unit if frame else "scene",
             "suggestions": [
                 {
@@ -68,12 +74,20 @@ class Advice:
 
 
 def advise(
-    mesh: Mesh, posed: PosedPhotos, frame: TargetFrame | None, count: int, task: Task
+    mesh: Mesh,
+    posed: PosedPhotos,
+    frame: TargetFrame | None,
+    count: int,
+    task: Task,
+    depth_px: int | None = None,
 ) -> Advice:
-    """Measure the coverage of a mesh, which needs a face, and suggest up to so many views."""
+    """Measure the coverage of a mesh, which needs a face, and suggest up to so many views.
+
+    depth_px: as `measure_coverage`.
+    """
     views = posed.scene.views
     closed = fill_holes(mesh, _HOLE_SIZE)
-    coverage = measure_coverage(closed, views, posed.masks, task)
+    coverage = measure_coverage(closed, views, posed.masks, task, depth_px)
     upright = upright_from_world(views, closed.vertices, frame.up_world if frame else None)
     suggestions = suggest_views(closed, coverage, views, upright, count, task)
     low, high = np.percentile(upright @ closed.vertices, [1, 99], axis=0)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int8
 
 from recon3d.core.camera import in_picture, project
+from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh, face_areas, median_edge, vertex_normals
 from recon3d.run.task import Task
@@ -17,9 +18,17 @@ from recon3d.surface.rays import MeshRays
 
 ENOUGH_PHOTOS = 3
 """That see a place squarely: one to measure it, two to confirm it."""
+MATCHING_NOISE_PX = 0.48
+"""One standard deviation of a line of sight, in pixels of the depth maps: the example's mesh lies
+so far from the true one (docs/COVERAGE.md)."""
 _SQUARE_DEG, _GRAZING_DEG = 50.0, 80.0
 """Up to the first angle to the normal a photo counts in full, from the second on not at all."""
 _NARROW_DEG = 6.0
+_AT_A_TIME = 200_000
+_FULL = [0, 1, 2, 1, 3, 4, 2, 4, 5]
+"""Of a symmetric matrix: where in its upper triangle each of its nine numbers stands."""
+_LEAST_EIGENVALUE = float(np.sin(np.radians(1.0) / 2) ** 2 / 2)
+"""Of a matrix whose trace is 1."""
 _FAR = 2.0
 """Times the usual ground sampling distance."""
 
@@ -56,6 +65,9 @@ class Coverage:
     """Between the two lines of sight that are widest apart; 0 with fewer than two."""
     sights: Float32[np.ndarray, "v"]
     """The photos again, each counted by how squarely it looks: 1 up to 50 degrees, 0 from 80 on."""
+    sigma: Float32[np.ndarray, "v"]
+    """One standard deviation along the normal that can be expected, in scene units; infinite where
+    fewer than two photos look squarely enough to measure it."""
     inferred: Bool[np.ndarray, "v"]
     """Most of its area was guessed, as of the faces that close a hole."""
     area: Float[np.ndarray, "v"]
@@ -66,6 +78,12 @@ class Coverage:
         """Of the median vertex that any photo sees; infinite where none does."""
         seen = self.gsd[self.photos > 0]
         return float(np.median(seen)) if len(seen) else float("inf")
+
+    @property
+    def usual_sigma(self) -> float:
+        """Of the median vertex that was measured; infinite where none was."""
+        known = self.sigma[np.isfinite(self.sigma) & ~self.inferred]
+        return float(np.median(known)) if len(known) else float("inf")
 
     @property
     def mean_photos(self) -> float:
@@ -96,10 +114,29 @@ class Coverage:
         return {kind: float(areas[kind]) / whole for kind in Weakness}
 
 
+def matched_px(depth: Mapping[str, SceneDepth]) -> int | None:
+    """Longer side of the depth maps that a model is made of; None without any."""
+    first = next(iter(depth.values()), None)
+    return max(first.camera.width_px, first.camera.height_px) if first else None
+
+
 def measure_coverage(
-    mesh: Mesh, views: Sequence[View], masks: Mapping[str, Bool[np.ndarray, "h w"]], task: Task
+    mesh: Mesh,
+    views: Sequence[View],
+    masks: Mapping[str, Bool[np.ndarray, "h w"]],
+    task: Task,
+    depth_px: int | None = None,
 ) -> Coverage:
     """Ask every photo for every vertex; needs at least one face.
+
+    A photo tells where a vertex lies across its line of sight, within MATCHING_NOISE_PX of what a
+    pixel of its depth map covers there, and nothing along it; all that see it together tell more
+    the more of them there are, the nearer they are and the wider apart. `sigma` is what is left
+    along the normal: the root of n' (sum w (I - d d') / (noise gsd)^2)^-1 n, with the unit
+    directions d towards the cameras and w by how squarely they look (triangulation's covariance,
+    Hartley, Zisserman 2004, chapter 12).
+
+    depth_px: longer side of the depth maps (`matched_px`); None: as fine as the photos.
 
     The widest angle is that of a pair which every further photo may widen, so it may fall short
     of the true one where photos surround a place.
@@ -113,12 +150,17 @@ def measure_coverage(
     widest = np.ones(count, np.float32)
     # The lines of sight that are widest apart so far.
     pair = np.zeros((2, count, 3), np.float32)
+    told = np.zeros((count, 6), np.float32)
     for view in task.each(views, len(views), lambda view: f"coverage: {view.photo_id}"):
         seen, toward, own_gsd = sight.look(view, mesh.vertices, normals, masks.get(view.photo_id))
         own = np.einsum("ij,ij->i", normals[seen], toward)
         gsd[seen] = np.minimum(gsd[seen], own_gsd)
         cosine[seen] = np.maximum(cosine[seen], own)
-        sights[seen] += squareness(own)
+        weight = squareness(own)
+        sights[seen] += weight
+        longest = max(view.camera.width_px, view.camera.height_px)
+        pixel = own_gsd * np.float32(max(1.0, longest / depth_px) if depth_px else 1.0)
+        told[seen] += _across(toward) * (weight / pixel**2)[:, None]
         is_first = photos[seen] == 0
         pair[:, seen[is_first]] = toward[is_first]
         again, toward = seen[~is_first], toward[~is_first]
@@ -135,7 +177,43 @@ def measure_coverage(
     if mesh.inferred is not None:
         guessed = _of_vertices(mesh, shares * mesh.inferred)
     inferred = (guessed > area / 2) & (area > 0)
-    return Coverage(photos, gsd, _degrees(cosine), _degrees(widest), sights, inferred, area)
+    return Coverage(
+        photos, gsd, _degrees(cosine), _degrees(widest), sights, _sigma(told, normals), inferred,
+        area,
+    )  # fmt: skip
+
+
+def _across(toward: Float32[np.ndarray, "k 3"]) -> Float32[np.ndarray, "k 6"]:
+    """The upper triangle of I - d d': all that lies across a direction."""
+    x, y, z = toward.T
+    return np.stack([1 - x * x, -x * y, -x * z, 1 - y * y, -y * z, 1 - z * z], axis=1)
+
+
+def _sigma(
+    told: Float32[np.ndarray, "v 6"], normals: Float32[np.ndarray, "v 3"]
+) -> Float32[np.ndarray, "v"]:
+    """In parts: the matrices of all vertices would take nine doubles each."""
+    sigma = np.full(len(told), np.inf, np.float32)
+    for start in range(0, len(told), _AT_A_TIME):
+        part = slice(start, start + _AT_A_TIME)
+        flat, normal = told[part].astype(np.float64), normals[part].astype(np.float64)
+        whole = flat[:, [0, 3, 5]].sum(1)
+        known = np.flatnonzero((whole > 0) & (normal**2).any(1))
+        matrices = flat[known][:, _FULL].reshape(-1, 3, 3) / whole[known, None, None]
+        # One photo alone says nothing along its line of sight.
+        known, matrices = _well_posed(known, matrices)
+        solved = np.linalg.solve(matrices, normal[known][..., None])[..., 0]
+        variance = np.einsum("ij,ij->i", normal[known], solved) / whole[known]
+        sigma[start + known] = MATCHING_NOISE_PX * np.sqrt(np.maximum(variance, 0))
+    return sigma
+
+
+def _well_posed(
+    rows: Int[np.ndarray, "k"], matrices: Float[np.ndarray, "k 3 3"]
+) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n 3 3"]]:
+    """Those whose least eigenvalue is that of two lines of sight a degree apart, or more."""
+    kept = np.linalg.eigvalsh(matrices)[:, 0] > _LEAST_EIGENVALUE
+    return rows[kept], matrices[kept]
 
 
 def _of_vertices(mesh: Mesh, of_faces: Float[np.ndarray, "f"]) -> Float[np.ndarray, "v"]:

@@ -20,7 +20,7 @@ from recon3d_gui.viewer.content import (
     surface_of,
 )
 from recon3d_gui.viewer.drawing import make_skin, prepare
-from recon3d_gui.viewer.loader import Coverage, Covered, Loader
+from recon3d_gui.viewer.loader import Coverage, Covered, Loader, Planned
 from recon3d_gui.viewer.recording import film, save_picture, turntable
 from sheets import sheet
 from sphere_scene import sphere_photos
@@ -33,7 +33,7 @@ from recon3d.core.surface import Mesh, PointCloud, TexturedMesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.surface.files import save_cloud, save_mesh
-from recon3d.view_planning.legend import COLOURS
+from recon3d.view_planning.legend import COLOURS, UNKNOWN
 
 LOOK = Eye(azimuth_deg=0.0, elevation_deg=0.0, distance=4.0)
 
@@ -160,18 +160,30 @@ def test_a_model_shows_where_photos_are_missing_and_where_to_take_them(tmp_path:
         mesh_folder=("mesh", tmp_path),
     )
     loader, model = Loader(), prepare(content, None, nothing)
-    loader.ask(Coverage("a", model))
-    found: list[object] = []
-    while not any(isinstance(each, Covered) for each in found):
-        assert loader.bell.poll(30), found
-        found += loader.take()
-    covered = next(each for each in found if isinstance(each, Covered))
-    assert covered.of is model
+
+    def asked(mode: Planned) -> Covered:
+        loader.ask(Coverage("a", model, mode))
+        found: list[object] = []
+        while not any(isinstance(each, Covered) for each in found):
+            assert loader.bell.poll(30), found
+            found += loader.take()
+        return next(each for each in found if isinstance(each, Covered))
+
+    covered = asked("coverage")
+    assert covered.wish.model is model
     shown = covered.model.content
     assert shown.surface is not None
     assert {tuple(rgb) for rgb in shown.surface.rgba[:, :3].tolist()} <= set(COLOURS.values())
     assert len(covered.sentences) == len(shown.suggested) > 0
     assert len(ModelFrame.of(shown).suggested) == len(shown.suggested)
+    exact = asked("exactness")
+    assert exact.model.content.surface is not None
+    assert not exact.model.content.suggested
+    assert exact.sentences == covered.sentences  # found out once
+    colours = {tuple(rgb) for rgb in exact.model.content.surface.rgba[:, :3].tolist()}
+    assert UNKNOWN in colours  # with four photos around a ball many places are seen by one
+    assert len(colours) > 1
+    assert 0 < exact.usual_sigma < 0.1
 
 
 def test_two_runs_with_other_cameras_are_laid_on_each_other_by_their_photos() -> None:

@@ -32,6 +32,8 @@ _EXPLAINED = {
     "They are made by the next run and saved as files beside the model.",
     "export.share": "One file to send by mail: whoever gets it turns the model, measures it and "
     "looks through its photos in any browser, offline.",
+    "export.exactness": "The error that can be expected, in the model's unit: as quality of the "
+    "vertices of a PLY, or as colours in a second GLB beside the first. Takes a moment.",
     "export.unlit": "The photos' own light stays as it is, whatever lights there are (GLB only).",
 }
 
@@ -113,6 +115,8 @@ class ExportPanel:
                       callback=self._set_levels, width=-1)  # fmt: skip
         dpg.add_checkbox(label="Show colours without lights", tag="export.unlit",
                          callback=self._set_unlit)  # fmt: skip
+        dpg.add_checkbox(label="How exact each place is", tag="export.exactness",
+                         callback=self._set_exactness)  # fmt: skip
         dpg.add_checkbox(label="With small pictures of the photos", tag="export.photos",
                          callback=self._set_photos)  # fmt: skip
 
@@ -130,6 +134,8 @@ class ExportPanel:
         dpg.set_value("export.quality", _word(_QUALITIES, quality))
         dpg.configure_item("export.unlit", show=form in (Format.GLB, Format.BLENDER))
         dpg.set_value("export.unlit", config.export.unlit)
+        dpg.configure_item("export.exactness", show=form in (Format.GLB, Format.PLY))
+        dpg.set_value("export.exactness", config.export.quality)
         dpg.configure_item("export.photos", show=form is Format.PAGE)
         dpg.set_value("export.photos", config.export.page_photos)
         dpg.configure_item("export.levels.row", show=form.takes_levels)
@@ -208,6 +214,9 @@ class ExportPanel:
 
     def _set_unlit(self, _: object, unlit: bool) -> None:
         self._set("Change lighting", "export", unlit=unlit)
+
+    def _set_exactness(self, _: object, wanted: bool) -> None:
+        self._set("Change exactness", "export", quality=wanted)
 
     def _set_photos(self, _: object, wanted: bool) -> None:
         self._set("Change photos in the page", "export", page_photos=wanted)

@@ -45,6 +45,7 @@ MODES: dict[str, Mode] = {
     "Normals": "normals",
     "Confidence": "confidence",
     "Coverage": "coverage",
+    "Exactness": "exactness",
 }
 
 

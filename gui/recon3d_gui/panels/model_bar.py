@@ -27,6 +27,8 @@ _TIPS = {
     "Normals": "Where the surface faces (5)",
     "Confidence": "How many photos agree on each place (6)",
     "Coverage": "Where photos are missing, and where to stand for the next ones (7)",
+    "Exactness": "The error that can be expected of each place, by how many photos see it, from "
+    "how far and how wide apart (8)",
 }
 _TOOLS: Mapping[str, tuple[Tool, str]] = {
     "Crop": ("crop", "Keep only a box of the model (B)"),
@@ -69,10 +71,10 @@ class ModelBar:
             with dpg.group(horizontal=True, horizontal_spacing=px(2), tag="model.bar_row"):
                 for name, mode in self._modes.items():
                     self._button(name, f"model.mode.{mode}", self._on_mode, mode, _TIPS[name])
-                dpg.add_spacer(width=px(12))
+                dpg.add_spacer(width=px(4))
                 for name, (tool, tip) in _TOOLS.items():
                     self._button(name, f"model.tool.{tool}", self._on_tool, tool, tip)
-                dpg.add_spacer(width=px(12))
+                dpg.add_spacer(width=px(4))
                 for name in ("Show", "View", "Compare", "Save"):
                     tag = f"model.{name.lower()}"
                     self._button(f"{name}...", tag, self._on_menu, f"{tag}_menu", "")
@@ -80,7 +82,7 @@ class ModelBar:
         with dpg.theme() as roomy:
             for is_enabled in (True, False):
                 with dpg.theme_component(dpg.mvButton, enabled_state=is_enabled):
-                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(8), px(4))
+                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(5), px(4))
         dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 

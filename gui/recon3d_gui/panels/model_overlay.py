@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from recon3d.view_planning.legend import COLOURS, WHAT
+from recon3d.core.scene import Unit
+from recon3d.view_planning.legend import COLOURS, STEPS, UNKNOWN, WHAT
 from recon3d.view_planning.measure import Weakness
 from recon3d_gui.viewer.geometry import grid_step
 from recon3d_gui.viewer.protocol import Advised
@@ -74,6 +75,8 @@ class ModelOverlay:
                 colours = [(*COLOURS[kind], 255) for kind in _LISTED]
                 self._draw_legend(colours, [WHAT[kind] for kind in _LISTED])
                 self._draw_advice(bench.advice)
+            if style.mode == "exactness" and bench.advice:
+                self._draw_exactness(bench.advice, bench.loaded.unit)
         if bench.viewer.note:
             self._draw_note(bench.viewer.note)
 
@@ -213,6 +216,15 @@ class ModelOverlay:
             dpg.draw_circle((x + px(6), top + px(8)), px(6), color=colour, fill=colour)
             self._text((x + px(18), top), word)
             x += px(40) + px(7) * len(word)
+
+    def _draw_exactness(self, advice: Advised, unit: Unit) -> None:
+        """What each colour stands for, as a length."""
+        colours, words = [], []
+        if np.isfinite(advice.usual_sigma):
+            colours = [(*colour, 255) for _, colour in STEPS]
+            words = [length_text(factor * advice.usual_sigma, unit) for factor, _ in STEPS]
+            words[0], words[-1] = f"± {words[0]} or less", f"{words[-1]} or more"
+        self._draw_legend([*colours, (*UNKNOWN, 255)], [*words, "guessed, or hardly seen"])
 
     def _draw_advice(self, advice: Advised) -> None:
         """The suggested cameras by number, and what is said of each."""

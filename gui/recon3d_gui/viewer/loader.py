@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Pipe
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -27,6 +28,12 @@ from recon3d_gui.viewer.drawing import Model, prepare
 from recon3d_gui.viewer.growing import Growth
 from recon3d_gui.viewer.protocol import Grow, Loading, Show, Side
 
+if TYPE_CHECKING:
+    from recon3d.view_planning.advice import Advice
+
+Planned = Literal["coverage", "exactness"]
+"""The modes that show what photos tell of the surface; see `recon3d.view_planning`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Confidence:
@@ -38,21 +45,22 @@ class Confidence:
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """A wish for how well photos cover the surface of one side."""
+    """A wish for how well photos cover the surface of one side, or how exact it is."""
 
     side: Side
     model: Model
+    mode: Planned
 
 
 @dataclass(frozen=True, eq=False)
 class Covered:
-    """A model in the colours of its coverage, and what would mend it."""
+    """A model in the colours of its coverage or its exactness, and what would mend it."""
 
-    side: Side
-    of: Model
-    """What was asked about."""
+    wish: Coverage
     model: Model
     sentences: tuple[str, ...]
+    usual_sigma: float
+    """In the unit of the model's frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +90,7 @@ class Loader:
         self._changed = threading.Condition()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._models: dict[Side, tuple[Model, Mapping[str, Path]]] = {}
+        self._advices: dict[Side, tuple[Model, Advice]] = {}
         self._grow = Grow()
         self._growth: Growth | None = None
         self._look_at_s = math.inf
@@ -176,9 +185,10 @@ class Loader:
             self._tell(Read(wish.side, model))
         elif isinstance(wish, Coverage):
             self._tell(Loading("asking every photo what it sees"))
-            self._tell(_covered(wish, wait))
+            self._tell(_covered(wish, self._advice_for(wish, wait), wait))
         elif not wish.reached and wish.mesh_file is None:
             self._models.pop(wish.side, None)
+            self._advices.pop(wish.side, None)
         else:
             self._tell(Loading("reading the model"))
             if wish.mesh_file is not None:
@@ -190,6 +200,13 @@ class Loader:
                 model = prepare(content, before, wait)
                 self._models[wish.side] = (model, dict(wish.reached))
             self._tell(Read(wish.side, model))
+
+    def _advice_for(self, wish: Coverage, wait: Callable[[], None]) -> Advice:
+        """The same for both ways to show it, which takes seconds to find out."""
+        known = self._advices.get(wish.side)
+        if known is None or known[0] is not wish.model:
+            known = self._advices[wish.side] = (wish.model, _advice(wish.model.content, wait))
+        return known[1]
 
     def _tell(self, result: Result) -> None:
         self._results.put(result)
@@ -207,23 +224,31 @@ def _with_support(content: Content, wait: Callable[[], None]) -> Content:
     return replace(content, surface=replace(content.surface, rgba=rgba))
 
 
-def _covered(wish: Coverage, wait: Callable[[], None]) -> Covered:
+def _advice(content: Content, wait: Callable[[], None]) -> Advice:
     from recon3d.view_planning import USUAL_VIEWS
     from recon3d.view_planning.advice import advise
+    from recon3d.view_planning.measure import matched_px
 
     def listen(_: Event) -> None:
         wait()
 
-    content = wish.model.content
     assert content.posed
     assert content.mesh_folder
     task = Task("coverage", listen, CancelToken())
     mesh = read_stage(*content.mesh_folder)
-    advice = advise(mesh, content.posed, content.frame, USUAL_VIEWS, task)
+    pixels = matched_px(read_stage(*content.depth_folder)) if content.depth_folder else None
+    return advise(mesh, content.posed, content.frame, USUAL_VIEWS, task, pixels)
+
+
+def _covered(wish: Coverage, advice: Advice, wait: Callable[[], None]) -> Covered:
+    content = wish.model.content
+    suggested = tuple(suggestion.view for suggestion in advice.suggestions)
+    is_coverage = wish.mode == "coverage"
     shown = replace(
         content,
-        surface=surface_of(advice.coloured),
+        surface=surface_of(advice.coloured if is_coverage else advice.exact),
         textured=None,
-        suggested=tuple(suggestion.view for suggestion in advice.suggestions),
+        suggested=suggested if is_coverage else (),
     )
-    return Covered(wish.side, wish.model, prepare(shown, None, wait), advice.sentences)
+    sigma = advice.coverage.usual_sigma * content.model_from_world.scale
+    return Covered(wish, prepare(shown, None, wait), advice.sentences, sigma)

@@ -15,7 +15,9 @@ from recon3d_gui.failure import Failure
 from recon3d_gui.viewer.cameras import Bounds, Point
 
 Layer = Literal["points", "cloud", "mesh"]
-Mode = Literal["points", "cloud", "colour", "clay", "normals", "confidence", "coverage"]
+Mode = Literal[
+    "points", "cloud", "colour", "clay", "normals", "confidence", "coverage", "exactness"
+]
 """What is drawn; where a model does not have it yet, the next best that it has.
 
 colour is the texture, or the vertices' colours before there is one.
@@ -223,6 +225,9 @@ class Advised:
     """In the model frame, the most useful first."""
     sentences: tuple[str, ...]
     """Where to stand for each, and why."""
+    usual_sigma: float
+    """The error that can be expected of a usual place, in the model's unit; infinite where nobody
+    knows."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from recon3d_gui.viewer.composing import Composer, ModelFrame
 from recon3d_gui.viewer.content import Content
 from recon3d_gui.viewer.drawing import Model, Renderer, Shot
 from recon3d_gui.viewer.gl_context import NoGraphicsError
-from recon3d_gui.viewer.loader import Confidence, Coverage, Covered, Loader, Read
+from recon3d_gui.viewer.loader import Confidence, Coverage, Covered, Loader, Planned, Read
 from recon3d_gui.viewer.pace import Pace
 from recon3d_gui.viewer.protocol import (
     Advised,
@@ -27,6 +27,7 @@ from recon3d_gui.viewer.protocol import (
     Grow,
     Loaded,
     Look,
+    Mode,
     Pick,
     Picked,
     Quit,
@@ -85,7 +86,7 @@ class Session:
         self._pace = Pace.start(is_software=renderer.is_software)
         self._pictures: SharedPictures | None = None
         self._models: dict[Side, Model] = {}
-        self._covered: dict[Side, Covered] = {}
+        self._covered: dict[tuple[Side, Planned], Covered] = {}
         self._wanted: dict[Side, bool] = {}
         self._recorder = Recorder(self._composer, renderer, self._tell)
         self._look: Look | None = None
@@ -154,10 +155,7 @@ class Session:
                 self._change(is_moving=time.monotonic() - self._changed_at < _REST_S)
                 before, self._style = self._style, command
                 self._styles += 1
-                if (before.clip, before.mode == "coverage") != (
-                    command.clip,
-                    command.mode == "coverage",
-                ):
+                if (before.clip, planned(before.mode)) != (command.clip, planned(command.mode)):
                     self._renew()
                 self._want_more()
             case Canvas():
@@ -171,7 +169,7 @@ class Session:
                 self._wanted[command.side] = bool(command.reached or command.mesh_file)
                 if not self._wanted[command.side]:
                     self._models.pop(command.side, None)
-                    self._covered.pop(command.side, None)
+                    self._forget_covered(command.side)
                     self._renew()
             case Grow():
                 self._loader.grow(command)
@@ -202,24 +200,29 @@ class Session:
                 continue
             if isinstance(result, Read):
                 self._models[result.side] = result.model
-                self._covered.pop(result.side, None)
+                self._forget_covered(result.side)
                 self._renew()
                 model_frame = ModelFrame.of(result.model.content)
                 self._tell(_told(result.side, result.model, model_frame))
                 self._want_more()
             elif isinstance(result, Covered):
-                if self._models.get(result.side) is result.of:
-                    self._covered[result.side] = result
+                wish = result.wish
+                if self._models.get(wish.side) is wish.model:
+                    self._covered[wish.side, wish.mode] = result
                     self._renew()
                     views = ModelFrame.of(result.model.content).suggested
-                    self._tell(Advised(result.side, views, result.sentences))
+                    sigma = result.usual_sigma
+                    self._tell(Advised(wish.side, views, result.sentences, sigma))
             else:
                 self._tell(result)
 
+    def _forget_covered(self, side: Side) -> None:
+        self._covered = {key: kept for key, kept in self._covered.items() if key[0] != side}
+
     def _renew(self) -> None:
         models, clip = dict(self._models), self._style.clip
-        if self._style.mode == "coverage":
-            models |= {side: found.model for side, found in self._covered.items()}
+        mode = planned(self._style.mode)
+        models |= {key[0]: found.model for key, found in self._covered.items() if key[1] == mode}
         if clip is not None and "a" in models:
             models["a"] = clipped(models["a"], clip)
         self._composer.use(models)
@@ -231,10 +234,10 @@ class Session:
 
     def _want_more(self) -> None:
         """Ask for what the mode shows and takes a while."""
-        if self._style.mode == "coverage":
+        if mode := planned(self._style.mode):
             for side, model in self._models.items():
-                if side not in self._covered and _can_be_covered(model.content):
-                    self._loader.ask(Coverage(side, model))
+                if (side, mode) not in self._covered and _can_be_covered(model.content):
+                    self._loader.ask(Coverage(side, model, mode))
         if self._style.mode != "confidence":
             return
         for side, model in self._models.items():
@@ -341,6 +344,11 @@ def _told(side: Side, model: Model, model_frame: ModelFrame) -> Loaded:
         model_frame.views,
         content.scene_key,
     )
+
+
+def planned(mode: Mode) -> Planned | None:
+    """A mode that shows what photos tell of the surface; None: it is another."""
+    return mode if mode in ("coverage", "exactness") else None
 
 
 def _can_be_covered(content: Content) -> bool:
