@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from glb_parts import parts_of, read_glb
 from PIL import Image
 from textured_box import one_page_box, sample, textured_box
 
@@ -27,33 +27,6 @@ COLOURED = BOX.mesh
 MAPS = [np.full((64, 64, 3), value, np.uint8) for value in ([128, 128, 255], [90, 90, 90])]
 MAPPED = replace(BOX, normal_pages=MAPS[:1] * 2, occlusion_pages=MAPS[1:] * 2)
 PLAIN = Mesh(COLOURED.vertices, COLOURED.faces)
-
-
-def read_glb(path: Path) -> tuple[dict[str, Any], bytes]:
-    content = path.read_bytes()
-    magic, version, total, length = struct.unpack_from("<4sIII", content)
-    assert (magic, version, total) == (b"glTF", 2, len(content))
-    return json.loads(content[20 : 20 + length]), content[28 + length :]
-
-
-def arrays(document: dict[str, Any], body: bytes, primitive: dict[str, Any]) -> dict[str, Any]:
-    kinds = {5126: "<f4", 5123: "<u2", 5125: "<u4"}
-    widths = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
-    found = {}
-    for name, index in {**primitive["attributes"], "faces": primitive["indices"]}.items():
-        accessor = document["accessors"][index]
-        view = document["bufferViews"][accessor["bufferView"]]
-        width = widths[accessor["type"]]
-        values = np.frombuffer(
-            body, kinds[accessor["componentType"]], accessor["count"] * width, view["byteOffset"]
-        )
-        found[name] = values.reshape(-1, 3 if name == "faces" else width)
-    return found
-
-
-def parts_of(path: Path) -> list[dict[str, Any]]:
-    document, body = read_glb(path)
-    return [arrays(document, body, p) for p in document["meshes"][0]["primitives"]]
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class ModelBar:
         with dpg.theme() as roomy:
             for is_enabled in (True, False):
                 with dpg.theme_component(dpg.mvButton, enabled_state=is_enabled):
-                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(5), px(4))
+                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(6), px(4))
         dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 

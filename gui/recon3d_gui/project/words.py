@@ -172,7 +172,7 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "export.texture_quality": _everyday("Quality"),
         "export.unlit": _everyday("Without lighting"),
         "export.page_photos": _everyday("Photos in web pages"),
-        "export.quality": _everyday("Say how exact each place is"),
+        "export.quality": _everyday("Exactness of places"),
         "export.crs": _expert("Coordinate system"),
     },
 }
