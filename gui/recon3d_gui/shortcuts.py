@@ -30,6 +30,7 @@ LISTED: dict[str, dict[str, str]] = {
         "Double click": "See it large",
         "Left / Right": "Previous / next",
         "Shift / Ctrl + click": "Select several",
+        "Ctrl+wheel": "Size of a mask's brush",
     },
     "3D view": {
         "Left button": "Turn",
@@ -38,7 +39,7 @@ LISTED: dict[str, dict[str, str]] = {
         "Double click": "Turn around this point",
         "Right + W A S D Q E": "Fly; Shift is faster",
         "F": "See all of it",
-        "1 to 7": "Points to coverage",
+        "1 to 8": "Points to exactness",
         "W / G / C": "Wireframe / grid / cameras",
         "B / M": "Crop / measure",
         "Esc": "Put the tool away",
