@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 _WIDTH, _LENGTH, _CLEAR = 300, 96, 26
-_ROW, _HEAD = 34, 52
+_ROW, _HEAD = 30, 50
 _SHARE = 0.6
 """Of the model's height that the list takes at most."""
 
