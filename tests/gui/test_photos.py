@@ -18,14 +18,25 @@ from PIL import Image
 from recon3d_gui.photos.facts import PhotoFacts, Thumbnail, make_thumbnail
 from recon3d_gui.photos.latest import Latest
 from recon3d_gui.photos.photo_list import PhotoList
-from recon3d_gui.photos.rows import Found, PhotoRow, arrange, count_line, make_rows
+from recon3d_gui.photos.rows import (
+    Found,
+    Order,
+    PhotoRow,
+    Placing,
+    arrange,
+    count_line,
+    make_rows,
+)
 from recon3d_gui.photos.selection import PhotoSelection
 from recon3d_gui.photos.sources import added, list_sources, removed
 from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
 from recon3d_gui.photos.thumbnails import MOST_PICTURES, Thumbnails
+from recon3d_gui.photos.verdicts import placings_of
 from recon3d_gui.project.project import Project
 
-from recon3d.core.scene import Verdict
+from recon3d.core.camera import PinholeCamera
+from recon3d.core.scene import PosedScene, SparsePoints, Verdict, View
+from recon3d.core.transform import Rigid
 from recon3d.photos.image_set_files import Item, write_image_set
 from recon3d.run.files import write_json
 
@@ -465,3 +476,32 @@ def test_while_one_question_is_worked_on_only_the_latest_of_the_others_waits() -
     answers: list[int] = []
     wait_for(lambda: (found := questions.answer()) is not None and not answers.append(found))
     assert (worked_on, answers) == ([0, 4], [4])
+
+
+def test_photos_are_sorted_by_what_the_run_says_of_them_the_worst_first() -> None:
+    held = {"a.jpg": Placing(900, 0.4), "b.jpg": Placing(40, 0.9), "c.jpg": Placing(300, 1.7)}
+    verdicts = {name: Verdict(name, True) for name in held}
+    verdicts["d.jpg"] = Verdict("d.jpg", False, "it overlaps with no other", "Take another.")
+    files = {name: Path(name) for name in (*held, "d.jpg", "e.jpg")}
+    rows = make_rows(files, frozenset(), Found(verdicts, {}, placings=held), no_facts)
+
+    def names(order: Order) -> str:
+        return "".join(row.id[0] for row in arrange(rows, "all", order, no_facts))
+
+    assert names("points") == "bcade"
+    assert names("error") == "cbade"
+    assert names("verdict") == "deabc"
+    assert "900 points, 0.40 px" in rows[0].sentence
+
+
+def test_what_held_a_photo_is_counted_by_its_own_points() -> None:
+    camera = PinholeCamera.centred(40, 30, 40.0)
+    views = tuple(View(name, camera, Rigid.identity()) for name in ("a.jpg", "b.jpg", "c.jpg"))
+    points = SparsePoints(
+        np.zeros((3, 3)), np.zeros((3, 3), np.uint8), np.array([0.2, 0.4, 9.0]),
+        np.array([[0, 0], [1, 0], [2, 0], [2, 1]]),
+    )  # fmt: skip
+    found = placings_of(PosedScene(views, points, "scene"))
+    assert found["a.jpg"] == Placing(3, 0.4)
+    assert found["b.jpg"] == Placing(1, 9.0)
+    assert found["c.jpg"] == Placing(0, 0.0)

@@ -278,6 +278,8 @@ def _status(look: Look) -> tuple[str, str]:
     """What became of the photo; before it is used, what took it."""
     state, facts = look.row.state, look.facts
     text: str = state
+    if state == "used" and (held := look.row.placing) and held.points:
+        text = f"used, {held.points:,} points, {held.error_px:.2f} px"
     if state == "left out":
         text = look.row.reason.removeprefix("it is ").removeprefix("it ")
     elif state == "new":

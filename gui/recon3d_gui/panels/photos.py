@@ -26,7 +26,13 @@ _MOST_TEXTURES = 120
 _HALF_PX = 158
 _SECONDS_PER_FRAME = 0.003
 _FILTER_WORDS = dict(zip(("All", "Used", "Left out", "Excluded"), FILTERS, strict=True))
-_ORDER_WORDS = dict(zip(("By name", "Blurred first", "By time"), ORDERS, strict=True))
+_ORDER_WORDS = dict(
+    zip(
+        ("By name", "Blurred first", "By time", "Left out first", "Fewest points first",
+         "Largest error first"),
+        ORDERS, strict=True,
+    )
+)  # fmt: skip
 _EMPTY = (
     "Drop photos, a folder or a video here.\n\n"
     "Whatever you want to build should be sharp in at least three photos, each from another place."

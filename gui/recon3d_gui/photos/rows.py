@@ -15,12 +15,24 @@ from recon3d_gui.photos.facts import PhotoFacts
 
 State = Literal["new", "used", "left out", "excluded"]
 Filter = Literal["all", "used", "left out", "excluded"]
-Order = Literal["name", "sharpness", "time"]
+Order = Literal["name", "sharpness", "time", "verdict", "points", "error"]
 
 FILTERS: tuple[Filter, ...] = ("all", "used", "left out", "excluded")
-ORDERS: tuple[Order, ...] = ("name", "sharpness", "time")
+ORDERS: tuple[Order, ...] = ("name", "sharpness", "time", "verdict", "points", "error")
+
+_WORST_FIRST: Mapping[State, int] = {"left out": 0, "excluded": 1, "new": 2, "used": 3}
 
 _EXCLUDED = "You left it out."
+
+
+@dataclass(frozen=True)
+class Placing:
+    """How firmly a photo was placed."""
+
+    points: int
+    """Sparse points that it shares with others: the matches that held."""
+    error_px: float
+    """Median distance of these from where it sees them; 0 without any."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,9 @@ class PhotoRow:
     run_name: str = ""
     """Its id in the run that is shown, which may have had other names for the same photos."""
 
+    placing: Placing | None = None
+    """None where it was not placed."""
+
     @property
     def sentence(self) -> str:
         """What became of it and what to do, in full sentences."""
@@ -46,6 +61,11 @@ class PhotoRow:
             return f"{_EXCLUDED} Include it to use it in the next run."
         if self.state == "left out":
             return f"It is left out: {self.reason}. {self.advice}".strip()
+        if self.state == "used" and self.placing and self.placing.points:
+            return (
+                f"It was placed in space by {self.placing.points:,} points, "
+                f"{self.placing.error_px:.2f} px off in the middle, and used."
+            )
         if self.state == "used":
             return "It was placed in space and used."
         return "It will be used in the next run."
@@ -63,6 +83,8 @@ class Found:
     """By photo id, as the run read them; cut-out photos have some without a file of the user."""
     names: Mapping[str, str] = field(default_factory=dict)
     """By photo id: the photo's id in the run, where the run had it."""
+    placings: Mapping[str, Placing] = field(default_factory=dict)
+    """By the photo's id in the run."""
 
 
 def make_rows(
@@ -87,7 +109,12 @@ def make_rows(
             photo_id in excluded, found.verdicts.get(photo_id), facts(picture)
         )
         name = found.names.get(photo_id, photo_id)
-        rows.append(PhotoRow(photo_id, paths[photo_id], picture, state, reason, advice, name))
+        rows.append(
+            PhotoRow(
+                photo_id, paths[photo_id], picture, state, reason, advice, name,
+                found.placings.get(name),
+            )
+        )  # fmt: skip
     return rows
 
 
@@ -97,12 +124,18 @@ def arrange(
     order: Order,
     facts: Callable[[Path], PhotoFacts | None],
 ) -> list[PhotoRow]:
-    """The rows to show: the blurred first, or the earliest; those nobody has looked at yet last."""
+    """The rows to show: the worst first, or the earliest; those of which nothing is known last."""
     chosen = [row for row in rows if shown in ("all", row.state)]
     if order == "name":
         return chosen
 
     def key(row: PhotoRow) -> tuple[bool, float, str]:
+        if order == "verdict":
+            return (False, _WORST_FIRST[row.state], row.reason)
+        if order in ("points", "error"):
+            held = row.placing
+            worse = (held.points if order == "points" else -held.error_px) if held else 0.0
+            return (held is None, worse, "")
         known = facts(row.picture)
         if order == "sharpness":
             return (not known, known.sharpness if known else 0.0, "")

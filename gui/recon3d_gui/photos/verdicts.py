@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from recon3d.core.scene import Verdict
+import numpy as np
+
+from recon3d.core.scene import PosedScene, Verdict
 from recon3d.photos.digests import sha256_of
 from recon3d.photos.image_set_files import Item, read_items
-from recon3d_gui.photos.rows import Found
+from recon3d_gui.photos.rows import Found, Placing
 
 
 def read_found(reached: Mapping[str, Path], files: Mapping[str, Path]) -> Found:
@@ -31,20 +33,36 @@ def read_found(reached: Mapping[str, Path], files: Mapping[str, Path]) -> Found:
     except (OSError, ValueError, KeyError, TypeError):
         # Deleted or damaged under our feet: the run that is shown will be told elsewhere.
         return Found({}, {})
+    placings = placings_of(posed.scene) if posed else {}
     verdicts: dict[str, Verdict] = {}
     if image_set:
         verdicts |= {verdict.photo_id: verdict for verdict in image_set.verdicts}
     if posed:
         verdicts |= {verdict.photo_id: verdict for verdict in posed.verdicts}
     if image_set and image_set.sequential:
-        return Found(verdicts, dict(image_set.pictures), masks)
+        return Found(verdicts, dict(image_set.pictures), masks, placings=placings)
     names = same_photos(files, items, ingested_at)
     return Found(
         {photo: verdicts[name] for photo, name in names.items() if name in verdicts},
         {},
         {photo: masks[name] for photo, name in names.items() if name in masks},
         names,
+        placings,
     )
+
+
+def placings_of(scene: PosedScene) -> dict[str, Placing]:
+    """How firmly each photo of a scene was placed, by photo id."""
+    # Sorted once: asking the points for each of a thousand views reads them a thousand times.
+    point, view = scene.points.observations.T
+    order = np.argsort(view, kind="stable")
+    ends = np.searchsorted(view[order], np.arange(len(scene.views) + 1))
+    error_px = scene.points.error_px[point[order]]
+    found = {}
+    for each, start, end in zip(scene.views, ends[:-1], ends[1:], strict=True):
+        middle = float(np.median(error_px[start:end])) if end > start else 0.0
+        found[each.photo_id] = Placing(int(end - start), middle)
+    return found
 
 
 def same_photos(
