@@ -19,6 +19,7 @@ from recon3d_gui.viewer.tools import (
     ToolError,
     floor_normal,
     length_text,
+    rough_length,
     scale_setting,
     up_setting,
 )
@@ -315,6 +316,8 @@ def test_the_grid_has_round_steps_that_fit_the_model(radius: float) -> None:
 def test_lengths_are_told_in_a_handy_unit(length: float, text: str) -> None:
     assert length_text(length, "metre") == text
     assert length_text(1.0, "scene") == "1 unit"
+    assert rough_length(0.0018649, "metre") == "1.9 mm"
+    assert rough_length(0.0018649, "scene") == "0.0019"
 
 
 # --- scale --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from recon3d.view_planning.legend import COLOURS, STEPS, UNKNOWN, WHAT
 from recon3d.view_planning.measure import Weakness
 from recon3d_gui.viewer.geometry import grid_step
 from recon3d_gui.viewer.protocol import Advised
-from recon3d_gui.viewer.tools import length_text
+from recon3d_gui.viewer.tools import length_text, rough_length
 from recon3d_gui.viewer.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -222,9 +222,11 @@ class ModelOverlay:
         colours, words = [], []
         if np.isfinite(advice.usual_sigma):
             colours = [(*colour, 255) for _, colour in STEPS]
-            words = [length_text(factor * advice.usual_sigma, unit) for factor, _ in STEPS]
-            words[0], words[-1] = f"± {words[0]} or less", f"{words[-1]} or more"
-        self._draw_legend([*colours, (*UNKNOWN, 255)], [*words, "guessed, or hardly seen"])
+            words = [rough_length(factor * advice.usual_sigma, unit) for factor, _ in STEPS]
+            is_scene = unit == "scene"
+            words[0] = f"± {words[0]}{' units' if is_scene else ''} or less"
+            words[-1] += " or more"
+        self._draw_legend([*colours, (*UNKNOWN, 255)], [*words, "guessed"])
 
     def _draw_advice(self, advice: Advised) -> None:
         """The suggested cameras by number, and what is said of each."""

@@ -37,6 +37,12 @@ def length_text(length: float, unit: Unit) -> str:
     return f"{length / 0.001:.3g} mm"
 
 
+def rough_length(length: float, unit: Unit) -> str:
+    """Two digits, for where there is little room: 1.9 mm; without a known scale a bare number."""
+    rounded = float(f"{length:.2g}")
+    return f"{rounded:.2g}" if unit == "scene" else length_text(rounded, unit)
+
+
 def distance(ends: Sequence[Picked]) -> float:
     """Between the first two, in units of the model."""
     first, second = (np.array(each.point, np.float64) for each in ends[:2])
