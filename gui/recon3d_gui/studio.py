@@ -112,6 +112,11 @@ class Studio:
         """What the project is called."""
         return self.file.stem if self.file else title_of(self.project)
 
+    @property
+    def elsewhere(self) -> str:
+        """Where the project is open already, in words; then nothing of it is written here."""
+        return self._claim.elsewhere
+
     def change(self, label: str, **changed: Any) -> None:
         """Replace fields of the project, as one step that undo takes back."""
         before = self.project
@@ -207,7 +212,7 @@ class Studio:
         jobs, photos, progress = self.jobs, self.photos, self.jobs.progress
         return situation(
             Facts(
-                elsewhere=self._claim.elsewhere,
+                elsewhere=self.elsewhere,
                 has_sources=bool(self.project.sources),
                 is_listing=photos.is_listing,
                 photos=len(photos.rows),

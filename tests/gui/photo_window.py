@@ -54,7 +54,7 @@ class PlainStudio:
         self.project = Project(workspace=cache / "work.recon3d")
         self.reached: dict[str, Path] = {}
         self.selected_photo: str | None = None
-        self.page = "model"
+        self.page, self.elsewhere = "model", ""
         self.steps: list[str] = []
         thumbnails = Thumbnails(ThumbnailCache(cache).look_at)
         self.photos = PhotoList(self._change, lambda *told: None, thumbnails)

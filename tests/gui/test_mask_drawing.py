@@ -280,3 +280,21 @@ def test_a_photo_that_is_gone_and_a_full_place_are_told(
     dot(editor, 40, 30)
     until(editor, lambda: len(studio.toasts) > 1)
     assert "not saved" in studio.toasts[-1]
+
+
+def test_another_project_of_the_same_photos_begins_anew(
+    editor: MaskEditor, studio: FakeStudio, tmp_path: Path
+) -> None:
+    row = row_of(tmp_path / "in", "a.png")
+    opened(editor, row)
+    dot(editor, 40, 30)
+    studio.project = Project(workspace=tmp_path / "other.recon3d")
+    editor.ask(row)
+    assert editor.drawing is None
+    until(editor, lambda: editor.drawing is not None)
+    assert editor.drawing is not None
+    assert editor.drawing.keep.all()
+    assert not editor.has_own
+    dot(editor, 10, 10)
+    until(editor, lambda: not editor.is_busy)
+    assert studio.project.drawn_masks == tmp_path / "other_masks"

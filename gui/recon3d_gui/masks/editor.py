@@ -68,8 +68,9 @@ class MaskEditor:
         self._is_step = False
         """What is being opened takes the place of what is drawn, as a step."""
         self._writing: list[Future[None]] = []
-        self._written: dict[str, bool] = {}
-        """By photo: whether it has a file now, which the list of files learns of later."""
+        self._written: dict[Path, bool] = {}
+        """By file of a mask: whether it is there, which the list of files learns of later."""
+        self._workspace: Path | None = None
 
     @property
     def is_opening(self) -> bool:
@@ -90,9 +91,11 @@ class MaskEditor:
     @property
     def has_own(self) -> bool:
         """Whether this photo has a mask that was drawn."""
-        if self.row is None or self._studio.project.drawn_masks is None:
+        folder = self._studio.project.drawn_masks
+        if self.row is None or folder is None:
             return False
-        return self._written.get(self.row.id, "drawn" in self._masks())
+        target = drawn_mask_path(folder, self.row.id)
+        return self._written.get(target, "drawn" in self._masks())
 
     @property
     def beginnings(self) -> list[Begin]:
@@ -108,10 +111,12 @@ class MaskEditor:
 
     def ask(self, row: PhotoRow | None) -> None:
         """Draw on this photo, which may be the one before; None: on none."""
-        if not self.is_on or (row and self.row and row.picture == self.row.picture):
+        workspace = self._studio.project.workspace
+        is_same = row and self.row and row.picture == self.row.picture
+        if not self.is_on or (is_same and workspace == self._workspace):
             return
         self._leave()
-        self.row = row
+        self.row, self._workspace = row, workspace
         if row is not None:
             self._open(self._candidates("drawn", "given", "found"))
 
@@ -173,8 +178,9 @@ class MaskEditor:
         if folder is None or self.row is None:
             return
         self._finish()
-        self._writing.append(self._pool.submit(remove_mask, drawn_mask_path(folder, self.row.id)))
-        self._written[self.row.id] = False
+        target = drawn_mask_path(folder, self.row.id)
+        self._writing.append(self._pool.submit(remove_mask, target))
+        self._written[target] = False
         self.drawing = self.painted = None
         self._open(self._candidates("given", "found"))
 
@@ -268,7 +274,7 @@ class MaskEditor:
         if studio.project.drawn_masks is None:
             studio.change("Draw masks", drawn_masks=folder)
         target = drawn_mask_path(folder, self.row.id)
-        self._written[self.row.id] = True
+        self._written[target] = True
         self._writing.append(self._pool.submit(write_mask, target, self.drawing.grey.copy()))
 
 

@@ -237,8 +237,9 @@ class PhotoPanel:
 
     @property
     def _can_draw(self) -> bool:
-        """Frames of a video take no masks."""
-        return self._row is not None and self._row.path == self._row.picture
+        """Frames of a video take no masks; another window's project is only looked at."""
+        is_photo = self._row is not None and self._row.path == self._row.picture
+        return is_photo and not self._studio.elsewhere
 
     # What the user does
 

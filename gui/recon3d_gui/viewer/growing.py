@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,7 +128,8 @@ class Growth:
         config = replace(RefineConfig(), max_error_px=1.0)
         task = Task("growing", _unheard, CancelToken())
         view = self._views[photo_id]
-        self._keep(photo_id, confirm(view, prediction, judges, self._predictions, config, task))
+        with suppress(*_UNREADABLE):
+            self._keep(photo_id, confirm(view, prediction, judges, self._predictions, config, task))
 
     def _keep(self, photo_id: str, depth: SceneDepth) -> None:
         known = depth.depth_z > 0

@@ -118,7 +118,9 @@ class Workbench:
             if not studio.reached:
                 self.put_away()
                 self.compare(None)
-        self.viewer.grow(growth_of(studio.reached, studio.begun, is_at_work=studio.jobs.run.busy))
+        if not is_early:
+            is_at_work = studio.jobs.run.busy
+            self.viewer.grow(growth_of(studio.reached, studio.begun, is_at_work=is_at_work))
         if studio.selected_view != self._selected:
             self._selected = studio.selected_view
             self.viewer.restyle(selected=self._selected)
