@@ -20,6 +20,8 @@ _LONG = 1800
 """Seconds that a step of the run may take on a busy machine."""
 _DEPTH_PX = 165
 """From the left of a large photo's layers to that of its depth."""
+_EXACT = 60
+"""Seconds until every photo was asked, on a busy machine."""
 _STILL = 2.0
 """Until everything that moves has come to rest."""
 
@@ -60,7 +62,9 @@ class Tour:
         program.wait(lambda known: not known["toasts"], 30)
         self.take("window")
         self.turn_and_measure()
+        self.see_how_exact_it_is()
         self.look_at_a_photo()
+        self.draw_a_mask()
         program.click("left.settings")
         self.take("window_settings")
         program.click("left.export")
@@ -78,6 +82,15 @@ class Tour:
         self.take("window_measure")
         program.click("model.tool.measure")
 
+    def see_how_exact_it_is(self) -> None:
+        """The colours of the error that can be expected."""
+        program = self._program
+        program.click("model.mode.exactness")
+        program.move(*program.middle("run.report"))
+        time.sleep(_EXACT)
+        self.take("window_exactness")
+        program.click("model.mode.colour")
+
     def look_at_a_photo(self) -> None:
         """Open one large, with its depth, and come back."""
         program = self._program
@@ -91,6 +104,21 @@ class Tour:
         # Away from the list, or its tip lies over the photo.
         program.move(*program.middle("run.report"))
         self.take("window_photo")
+
+    def draw_a_mask(self) -> None:
+        """Hide a part of the photo with a broad brush."""
+        program = self._program
+        program.click("photo.mask")
+        (left, top), (width, _) = (program.wait_for("photo.mask_size")[k] for k in ("min", "size"))
+        program.click_at(left + 0.4 * width, top + 10)
+        widget = program.wait_for("photo.canvas")
+        (left, top), (width, height) = widget["min"], widget["size"]
+        program.drag(
+            (left + 0.3 * width, top + 0.1 * height), (left + 0.62 * width, top + 0.1 * height)
+        )
+        program.move(left + 0.62 * width, top + 0.3 * height)
+        self.take("window_mask")
+        program.click("photo.mask")
         program.click("photo.back")
 
 
