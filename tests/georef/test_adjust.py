@@ -61,7 +61,7 @@ def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[PosedPhotos, ImageS
     photos = photos_with({photo_id: Exif() for photo_id in placement.cam_from_world})
     pictures = {photo.id: blank for photo in photos}
     image_set = ImageSet(photos, (), False, pictures, {}, {})
-    scene = write_placed(image_set, placement, "scene", (0.0, 0.0, 0.0), folder, TASK)
+    scene = write_placed(image_set, placement, {}, "scene", (0.0, 0.0, 0.0), folder, TASK)
     write_scene(folder, scene, ())
     return read_posed_photos(folder), image_set
 

@@ -17,6 +17,7 @@ from recon3d.sfm.gps_readings import read_gps
 TASK = Task("pose", silent, CancelToken())
 
 
+@pytest.mark.slow
 def test_a_strip_is_straightened_to_what_gps_of_all_photos_together_can_tell() -> None:
     flight, placement = bent_strip()
     bent = bending_m(flight, placement)
@@ -35,6 +36,7 @@ def test_a_strip_is_straightened_to_what_gps_of_all_photos_together_can_tell() -
 def test_the_world_and_what_is_not_adjusted_stay() -> None:
     flight, placement = bent_strip()
     straight, _ = adjust_to_gps(placement, gps_of(flight, 1.0), TASK)
+    assert bending_m(flight, straight) < 1 < 5 < bending_m(flight, placement)
     assert [*straight.cam_from_world] == [*placement.cam_from_world]
     assert len(straight.xyz_world) == len(placement.xyz_world)
     np.testing.assert_array_equal(straight.observations, placement.observations)
@@ -64,6 +66,7 @@ def test_gps_that_is_too_coarse_for_the_scene_or_of_another_flight_changes_nothi
     assert "fit the way the cameras stand" in outcome.why
 
 
+@pytest.mark.slow
 def test_a_straight_strip_stays_where_gps_has_nothing_to_add() -> None:
     flight, placement = bent_strip()
     straight, _ = adjust_to_gps(placement, gps_of(flight, 0.3), TASK)
