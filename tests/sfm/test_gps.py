@@ -100,7 +100,8 @@ def test_the_better_gps_is_the_straighter_the_strip(tmp_path, seed: int) -> None
         assert outcome
         left.append(bending_m(flight, straight))
     assert left[0] < 0.15
-    assert left[1] < 0.5
+    # Half of what a single reading is off in space.
+    assert left[1] < 0.6
     assert left[2] < max(2.0, 1.05 * bending_m(flight, placement))
 
 
