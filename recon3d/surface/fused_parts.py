@@ -17,8 +17,9 @@ from recon3d.core.transform import Rigid
 from recon3d.run.task import Task
 from recon3d.surface.volume import BLOCK_BYTES, EXTRACTION_BYTES, Volume, parts_of
 
-_PART_BYTES = 1 << 30
-"""For the voxels of a part and what is read from them, at most."""
+_PART_BYTES, _LEAST_PART_BYTES = 1 << 30, 1 << 27
+"""For the voxels of a part and what is read from them. Smaller parts would have every photo read
+again and again where memory is short."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,6 @@ def within_memory(
     wanted: float, truncation: float, maps: MapsToFuse, memory_gib: float, task: Task
 ) -> tuple[float, dict[str, Int32[np.ndarray, "n 3"]]]:
     """Voxel edge that fits, and by photo the blocks of voxels that its depth map touches."""
-    from recon3d.surface.volume import BLOCK_BYTES, Volume
 
     def touched(voxel_size: float) -> dict[str, Int32[np.ndarray, "n 3"]]:
         volume = Volume(voxel_size, truncation, 1, task.runtime.device)
@@ -98,9 +98,9 @@ def fused_parts(
         min_weight: Depth maps that must have seen a voxel.
         task: To report to.
     """
-    room_bytes = min(_PART_BYTES, task.runtime.room_bytes // 2)
+    part_bytes = max(_LEAST_PART_BYTES, min(_PART_BYTES, task.runtime.room_bytes // 2))
     blocks = _all_blocks(touched)
-    parts = parts_of(blocks, max(1, room_bytes // (BLOCK_BYTES + EXTRACTION_BYTES)))
+    parts = parts_of(blocks, part_bytes // (BLOCK_BYTES + EXTRACTION_BYTES))
     around = [part.with_margin for part in parts]
     seen_by = [
         [photo_id for photo_id, theirs in touched.items() if box.holds(theirs).any()]
@@ -125,6 +125,8 @@ def fused_parts(
 
 def joined_meshes(parts: Sequence[Mesh]) -> Mesh:
     """The surface of the parts' space; vertices that two parts share become one."""
+    if len(parts) == 1:  # in order already
+        return parts[0]
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
     faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]
     rgb = [part.rgb for part in parts if part.rgb is not None]
@@ -139,6 +141,8 @@ def joined_meshes(parts: Sequence[Mesh]) -> Mesh:
 
 def joined_clouds(parts: Sequence[PointCloud]) -> PointCloud:
     """The points of all parts."""
+    if len(parts) == 1:
+        return parts[0]
     points, rgb, normals = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("points", "rgb", "normals")

@@ -23,12 +23,12 @@ def colourful(posed: PosedPhotos) -> PosedPhotos:
     return replace(posed, rgb=rgb)
 
 
-def fuse(folder: Path) -> tuple[list[bytes], Event]:
+def fuse(folder: Path, memory_gib: float = 8) -> tuple[list[bytes], Event]:
     posed, maps = sphere_photos()
     heard: list[Event] = []
     folder.mkdir()
     config = FuseConfig(voxel_size=0.02, min_weight=1)
-    task = Task("fuse", heard.append, CancelToken(), Runtime(device="cpu"))
+    task = Task("fuse", heard.append, CancelToken(), Runtime(device="cpu", memory_gib=memory_gib))
     fuse_depth(colourful(posed), maps, config, folder, task)
     return [path.read_bytes() for path in sorted(folder.iterdir())], heard[-1]
 
@@ -36,11 +36,19 @@ def fuse(folder: Path) -> tuple[list[bytes], Event]:
 def test_parts_give_the_bytes_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, told = fuse(tmp_path / "whole")
     assert (told.done, told.total) == (6, 6)
-    monkeypatch.setattr(fused_parts, "_PART_BYTES", 40 * (BLOCK_BYTES + EXTRACTION_BYTES))
+    for limit in ("_PART_BYTES", "_LEAST_PART_BYTES"):
+        monkeypatch.setattr(fused_parts, limit, 40 * (BLOCK_BYTES + EXTRACTION_BYTES))
     parted, told = fuse(tmp_path / "parts")
     # Maps that reach into several parts are read for each of them.
     assert told.done == told.total > 2 * 6
     assert parted == whole
+
+
+def test_no_memory_at_all_still_fuses_in_few_parts(tmp_path: Path) -> None:
+    whole, _ = fuse(tmp_path / "whole")
+    short, told = fuse(tmp_path / "short", memory_gib=1e-9)
+    assert told.total == 6
+    assert short == whole
 
 
 @pytest.mark.parametrize("seed", range(3))

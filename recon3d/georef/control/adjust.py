@@ -34,8 +34,6 @@ from recon3d.sfm.posed_files import write_other_scenes, write_scene
 from recon3d.sfm.register import read_posed_photos, write_placed
 
 if TYPE_CHECKING:  # it imports pycolmap
-    from pathlib import Path
-
     from recon3d.sfm.mapping import Placement
 
 _log = logging.getLogger(__name__)

@@ -56,8 +56,8 @@ def closing_faces(
     cut = cut[_longest_edges(vertices, cut) < ENCLOSED * longest_edge]
     points = _points_of(vertices[cut].astype(np.float32))
     distance = MeshRays(mesh).distance(points.reshape(-1, 3)).reshape(points.shape[:2])
-    far = distance.max(axis=0) > _SAME_SURFACE * edge
-    cut = cut[far | _goes_on(own, cut)]
+    off = distance.max(axis=0) > _SAME_SURFACE * edge
+    cut = cut[off | _goes_on(own, cut)]
     task.check()
     whole = Mesh(mesh.vertices, np.concatenate([own, cut]))
     numbers = np.arange(len(own), len(whole.faces))
