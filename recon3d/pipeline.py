@@ -24,7 +24,7 @@ from recon3d.results import Inputs, Results, Until, in_unit_of_depth
 from recon3d.run.workspace import Workspace
 from recon3d.segmentation.object_masks import FIND_OBJECT
 from recon3d.sfm.given_cameras import read_given_cameras
-from recon3d.sfm.register import REGISTER, REGISTER_ONE
+from recon3d.sfm.register import REGISTER, REGISTER_ONE, register
 from recon3d.surface import relief
 from recon3d.surface.fuse import FUSE, within_budget
 from recon3d.surface.mesh import CLEANING, CLEANING_RELIEF, cleaning_of
@@ -72,8 +72,11 @@ def run_stages(
         work.task(REGISTER.name).warn,
         made.panoramas.value if made.panoramas else None,
     )
-    register, cameras = (REGISTER_ONE, (given, estimator)) if alone else (REGISTER, (given,))
-    made.posed = work.run(register, config.pose, image_set, *cameras, depends_on=left_out)
+    made.posed = (
+        work.run(REGISTER_ONE, config.pose, image_set, given, estimator, depends_on=left_out)
+        if alone
+        else register(work, config.pose, image_set, given, left_out)
+    )
     if ground and config.control.adjust:
         made.posed = work.run(ADJUST, config.control, made.posed, image_set, ground, given)
     if ground:

@@ -90,7 +90,9 @@ class DepthEstimator(Protocol):
     """Anything that turns photos into depth; registered under `recon3d.depth_estimators`.
 
     An entry point names a callable (settings: Mapping[str, object], runtime: Runtime) -> estimator;
-    it must be quick, weights are loaded at the first prediction.
+    it must be quick, weights are loaded at the first prediction. One whose attribute `reads_points`
+    is False says that sparse points change nothing about its depth but by the range, so that depth
+    maps stay when points come.
     """
 
     name: str

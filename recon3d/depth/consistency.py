@@ -20,6 +20,7 @@ from recon3d.depth import files as depth_files
 from recon3d.depth.background import without_background
 from recon3d.depth.covisibility import rank_neighbours
 from recon3d.depth.per_view import write_per_view
+from recon3d.depth.reuse import keep_depth
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
@@ -109,6 +110,8 @@ def refine_depth(
         depth_files.write_scene_depth(path, refined)
 
     paths = depth_files.depth_file_paths(folder, list(views))
+    made_from = {photo_id: (judges[photo_id], measured) for photo_id in paths}
+    keep_depth(CHECK_CONSISTENCY, config, posed, predictions, paths, made_from, task)
     write_per_view(paths, refine_one, BYTES_PER_PIXEL * most_pixels(views.values()), task)
     known = [np.mean(read_depth.depth_z > 0) for read_depth in read_scene_depth(folder).values()]
     if not any(known):

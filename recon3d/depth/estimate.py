@@ -13,7 +13,7 @@ import numpy as np
 from recon3d.core.depth import DepthEstimator, DepthFrame, DepthRequest, PredictedDepth
 from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges
-from recon3d.core.scene import PosedPhotos
+from recon3d.core.scene import PosedPhotos, View
 from recon3d.depth.anchors import point_sigmas
 from recon3d.depth.contrast import visible
 from recon3d.depth.covisibility import depth_range, overlap_range, rank_neighbours
@@ -26,6 +26,7 @@ from recon3d.depth.files import (
     write_warnings,
 )
 from recon3d.depth.hub.catalog import best_on_this_computer
+from recon3d.depth.reuse import keep_depth
 from recon3d.run.files import FileMapping
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
@@ -102,9 +103,15 @@ def estimate_depth(
         if index not in plans:
             task.warn(f"{view.photo_id} shares too little with other photos: no depth for it.")
     paths = depth_file_paths(folder, [view.photo_id for view in views])
+    noted = read_warnings(folder)
+    made_from = _made_from(posed, plans, estimator)
+    kept = keep_depth(ESTIMATE, config, posed, {}, paths, made_from, task)
+    for photo_id, source in kept.items():
+        if warning := read_warnings(source).get(photo_id):
+            noted[photo_id] = warning
+            write_warnings(folder, noted)
     todo = {i: plan for i, plan in plans.items() if not paths[views[i].photo_id].exists()}
     requests = _requests(posed, todo, config.resolution_px, wanted)
-    noted = read_warnings(folder)
     done = len(plans) - len(todo)
     task.step(done, len(plans))
     predictions = map(_finite, estimator.predict(requests, task.check))
@@ -159,6 +166,22 @@ def _plans(posed: PosedPhotos, wanted: int) -> dict[int, _Plan]:
         elif span := overlap_range(posed.scene, index, others):
             plans[index] = _Plan(tuple(others), span, is_guess=True)
     return plans
+
+
+def _made_from(
+    posed: PosedPhotos, plans: Mapping[int, _Plan], estimator: DepthEstimator
+) -> dict[str, tuple[list[View], object]]:
+    """What each view's request holds, but for the pixels."""
+    views, points = posed.scene.views, posed.scene.points
+    sigmas = point_sigmas(posed.scene)
+    found: dict[str, tuple[list[View], object]] = {}
+    for index, plan in plans.items():
+        rest: list[object] = [estimator.digest, plan.depth_range, plan.is_guess]
+        if getattr(estimator, "reads_points", True):
+            seen = points.seen_by(index)
+            rest += [points.xyz_world[seen].tolist(), sigmas[seen].tolist()]
+        found[views[index].photo_id] = [views[other] for other in plan.sources], rest
+    return found
 
 
 def _requests(

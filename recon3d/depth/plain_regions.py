@@ -24,6 +24,7 @@ from recon3d.depth.estimate import read_predictions
 from recon3d.depth.files import depth_file_paths, write_prediction
 from recon3d.depth.per_view import write_per_view
 from recon3d.depth.region_planes import fit_planes, plain_regions
+from recon3d.depth.reuse import keep_depth
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -69,6 +70,8 @@ def complete_plain_regions(
 
     pixels = most_pixels(views.values())
     paths = depth_file_paths(folder, list(views))
+    made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
+    keep_depth(COMPLETE_PLAIN_REGIONS, config, posed, predictions, paths, made_from, task)
     write_per_view(paths, complete_one, BYTES_PER_PIXEL * pixels, task)
 
 

@@ -21,6 +21,7 @@ class PlaneSweep:
 
     name = "planesweep"
     source_views = 16
+    reads_points = False
 
     def __init__(self, settings: Mapping[str, object], runtime: Runtime) -> None:
         """Settings may hold `planes`, the most depths to try."""

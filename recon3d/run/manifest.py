@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recon3d.run.cost import Cost
+from recon3d.run.digests import file_digest
 from recon3d.run.documents import parse_json
 from recon3d.run.files import write_json
 
@@ -50,11 +50,20 @@ class Manifest:
         contents: read every file; without it only sizes are compared.
         """
         lost = []
-        for name, mark in self.files.items():
+        for name in self.files:
             check()
-            if not _is_whole(folder / name, mark, contents):
+            if not self.is_whole(folder, name, contents=contents):
                 lost.append(name)
         return lost
+
+    def is_whole(self, folder: Path, name: str, *, contents: bool = True) -> bool:
+        """Whether one of the files is there as it was; by its size only, without contents."""
+        path, mark = folder / name, self.files[name]
+        with suppress(OSError):  # a disk that cannot give a file back has lost it
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_size == mark.size_bytes:
+                return not contents or _mark(path) == mark
+        return False
 
 
 def claim(part: Path, stage: str, key: str, files: Iterable[str] = ()) -> None:
@@ -160,14 +169,4 @@ def _stays_below(name: str) -> bool:
 
 
 def _mark(path: Path) -> FileMark:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256")
-    return FileMark(path.stat().st_size, digest.hexdigest())
-
-
-def _is_whole(path: Path, mark: FileMark, contents: bool) -> bool:
-    with suppress(OSError):  # a disk that cannot give a file back has lost it
-        found = path.lstat()
-        if stat.S_ISREG(found.st_mode) and found.st_size == mark.size_bytes:
-            return not contents or _mark(path) == mark
-    return False
+    return FileMark(path.stat().st_size, file_digest(path))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,6 +13,7 @@ from typing_extensions import override
 
 from recon3d.run.cost import Cost, measured
 from recon3d.run.device import Runtime
+from recon3d.run.digests import json_digest
 from recon3d.run.files import explain_write_errors, remove_below, remove_tree
 from recon3d.run.lock import locked
 from recon3d.run.manifest import (
@@ -30,7 +29,7 @@ from recon3d.run.manifest import (
     read_manifest,
     torn_files,
 )
-from recon3d.run.notes import in_words, note_run
+from recon3d.run.notes import finished_stage, in_words, note_run
 from recon3d.run.stage import Digested, Stage, StageResult
 from recon3d.run.task import CancelToken, Event, Listener, Task
 
@@ -50,7 +49,7 @@ def key_of(
     names = [each.key if isinstance(each, StageResult) else each.digest for each in inputs]
     upstream = [*names, *depends_on, *stage.library_versions]
     fields = [stage.name, stage.version, dataclasses.asdict(config), upstream]
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+    return json_digest(fields)[:16]
 
 
 class Workspace:
@@ -107,6 +106,33 @@ class Workspace:
         self.warn_again(stage.name, lambda: stage.warnings(folder))
         reader = partial(read or stage.read, folder)
         return StageResult(stage.name, key, folder, reader, manifest.cost, cached)
+
+    def is_finished(
+        self,
+        stage: Stage[Any],
+        config: DataclassInstance,
+        *inputs: StageResult[Any] | Digested,
+        depends_on: Iterable[str] = (),
+    ) -> bool:
+        """Whether `run` would find the result."""
+        folder = self.root / stage.name / key_of(stage, config, inputs, depends_on)
+        return self._finished(stage.name, folder) is not None
+
+    def others(self, stage: Stage[T]) -> Iterator[StageResult[T]]:
+        """Whatever runs of this workspace have made by a stage, in the order of the keys.
+
+        Their files are not looked at before a value is asked for.
+        """
+        for path in sorted((self.root / stage.name).glob(f"*/{MANIFEST}")):
+            with suppress(OSError, ValueError):
+                yield finished_stage(stage, path.parent)
+
+    def take(self, made: StageResult[T], stage: Stage[T]) -> StageResult[T]:
+        """Use a finished result as it is, whatever it was made from."""
+        self._keys.setdefault(stage.name, []).append(made.key)
+        self._listener(Event("stage_cached", stage.name, folder=str(made.folder)))
+        self.warn_again(stage.name, lambda: stage.warnings(made.folder))
+        return made
 
     def _finished(self, stage: str, folder: Path) -> Manifest | None:
         """The manifest of a whole folder; of one that is not, what is lost is told.
@@ -241,6 +267,12 @@ class DryRun(Workspace):
             raise NotComputedError(stage.name)
 
         return StageResult(stage.name, key, folder, refuse, Cost(0, 0, 0), False)
+
+    @override
+    def take(self, made: StageResult[T], stage: Stage[T]) -> StageResult[T]:
+        """A finished result, nothing of which is told."""
+        self.kept.append(stage.name)
+        return made
 
     @override
     def _finished(self, stage: str, folder: Path) -> Manifest | None:

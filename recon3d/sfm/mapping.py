@@ -17,16 +17,15 @@ from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid
 from recon3d.photos.colmap_cameras import colmap_from_intrinsics, intrinsics_from_colmap
 from recon3d.run.task import Task
+from recon3d.sfm.colmap_bundle import adjust
 from recon3d.sfm.features import PhotoDatabase, to_colmap_camera
 from recon3d.sfm.lens_ladder import find_lenses
 from recon3d.sfm.lens_words import tell_lens
 from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
-from recon3d.sfm.rigs import frame_with_baseline, frames_of_images, rigid3d, rigs_of_cameras
+from recon3d.sfm.rigs import frames_of_images, rigid3d, rigs_of_cameras
 
 _log = logging.getLogger(__name__)
 
-# Mean length of a two-dimensional error whose components have a standard deviation of one.
-_RAYLEIGH_MEAN = float(np.sqrt(np.pi / 2))
 # A pose has six unknowns; COLMAP's own bar for a photo is 30 points, seen by anything.
 _FEWEST_BOUND = 20
 
@@ -99,14 +98,24 @@ def map_incrementally(
 
 
 def extend(
-    database: PhotoDatabase, model: pycolmap.Reconstruction, *, seed: int, task: Task
+    database: PhotoDatabase,
+    model: pycolmap.Reconstruction,
+    *,
+    seed: int,
+    task: Task,
+    hold: bool = False,
 ) -> list[pycolmap.Reconstruction]:
-    """A copy of a model with more photos, which are believed with fewer points than before.
+    """A copy of a model with more photos.
 
     Behind it stand models of the photos that are in none of it, the largest first.
+
+    hold: Leave the photos of the model where they are; without, all move, and more photos are
+        believed with fewer points than those before.
     """
     options = _options(database, seed)
-    _relax(options)
+    options.fix_existing_frames = hold
+    if not hold:
+        _relax(options)
     with _scratch(database.folder / "models") as folder:
         given, grown = folder / "given", folder / "grown"
         given.mkdir()
@@ -171,6 +180,37 @@ def rebuild(
         cam_from_world = {n: model.images[n].cam_from_world() for n in model.reg_image_ids()}
         cameras = {number: model.cameras[number] for number in cameras}
     return model
+
+
+def grow(
+    database: PhotoDatabase,
+    cam_from_world: Mapping[str, Rigid],
+    *,
+    seed: int,
+    task: Task,
+) -> Placement:
+    """Photos with a pose, which stay exactly as they are, and others that find theirs among them.
+
+    All points are new.
+
+    Args:
+        database: Of the photos. Lenses of photos that have a pose are "given".
+        cam_from_world: By photo id.
+        seed: Of all that is random.
+        task: To step.
+    """
+    numbers = {photo.id: number for number, photo in enumerate(database.photos, start=1)}
+    poses = {numbers[photo_id]: rigid3d(pose) for photo_id, pose in cam_from_world.items()}
+    used = {database.camera_numbers[database.photos[number - 1].camera] for number in poses}
+    cameras = {
+        number: to_colmap_camera(estimate)
+        for number, estimate in enumerate(database.cameras.values(), start=1)
+        if number in used
+    }
+    model = _triangulated(database, poses, cameras, seed, task)
+    grown = extend(database, model, seed=seed, task=task, hold=True)[0]
+    placement = _adjust_with_lenses(database, grown, task, held=poses.keys())
+    return replace(placement, cam_from_world={**placement.cam_from_world, **cam_from_world})
 
 
 def to_placement(
@@ -343,10 +383,16 @@ def _relax(options: pycolmap.IncrementalPipelineOptions) -> None:
 
 
 def _adjust_with_lenses(
-    database: PhotoDatabase, model: pycolmap.Reconstruction, task: Task
+    database: PhotoDatabase,
+    model: pycolmap.Reconstruction,
+    task: Task,
+    held: Collection[int] = (),
 ) -> Placement:
-    """Adjust all, find how rich a lens the photos hold, and adjust all again with that one."""
-    placement = _to_placement(database, model, adjust(database, model))
+    """Adjust all, find how rich a lens the photos hold, and adjust all again with that one.
+
+    held: COLMAP's numbers of photos that stay where they are.
+    """
+    placement = _to_placement(database, model, adjust(database, model, held=held))
     unknown = {
         key: estimate for key, estimate in placement.cameras.items() if estimate.source != "given"
     }
@@ -359,7 +405,7 @@ def _adjust_with_lenses(
             name, camera_params = colmap_from_intrinsics(estimate.intrinsics)
             camera.model = pycolmap.CameraModelId.__members__[name]
             camera.params = camera_params
-        deviations = adjust(database, model, {numbers[key] for key in richer})
+        deviations = adjust(database, model, {numbers[key] for key in richer}, held)
         placement = _to_placement(database, model, deviations)
     told = {
         key: replace(estimate, steps=found[key].estimate.steps)
@@ -370,66 +416,6 @@ def _adjust_with_lenses(
     for key in unknown:
         _log.info("lens of %s: %s", key, tell_lens(cameras[key]))
     return replace(placement, cameras=cameras)
-
-
-def adjust(
-    database: PhotoDatabase, model: pycolmap.Reconstruction, found: Collection[int] = ()
-) -> dict[int, float]:
-    """Adjust all once more, robustly, and tell how sure the focal lengths are.
-
-    COLMAP minimises plain squares, where a few wrong points within its 4 px bend the whole
-    orbit; the Cauchy loss halves the error of the rotations.
-
-    found: numbers of cameras whose lens stays as it is, like that of given ones.
-
-    Returns one standard deviation of the focal length in pixels by camera number.
-    """
-    options = pycolmap.BundleAdjustmentOptions()
-    options.print_summary = False
-    options.refine_sensor_from_rig = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.loss_function_scale = 1.0
-    options.ceres.solver_options.max_num_iterations = 30
-    options.ceres.solver_options.function_tolerance = 1e-6
-    config = pycolmap.BundleAdjustmentConfig()
-    for image_id in model.reg_image_ids():
-        config.add_image(image_id)
-    refined: dict[int, pycolmap.Camera] = {}
-    for number, estimate in enumerate(database.cameras.values(), start=1):
-        if not model.exists_camera(number):
-            continue
-        if estimate.source == "given" or number in found:
-            config.set_constant_cam_intrinsics(number)
-        else:
-            refined[number] = model.cameras[number]
-    _fix_gauge(config, model)
-    adjuster = pycolmap.create_default_ceres_bundle_adjuster(options, config, model)
-    adjuster.solve()
-    model.update_point_3d_errors()
-    # COLMAP knows no covariance of cameras beside the first of a rig.
-    has_rigs = any(frame.num_data_ids() > 1 for frame in model.frames.values())
-    if not refined or has_rigs:
-        return {}
-    covariance = pycolmap.estimate_ba_covariance(pycolmap.BACovarianceOptions(), model, adjuster)
-    if covariance is None:
-        return {}
-    # The covariance is for errors of one pixel a coordinate.
-    noise_px = model.compute_mean_reprojection_error() / _RAYLEIGH_MEAN
-    deviations = {}
-    for number, camera in refined.items():
-        block = covariance.get_other_params_cov(camera.params)
-        if block is not None and block.size and block[0, 0] > 0:
-            deviations[number] = float(np.sqrt(block[0, 0])) * noise_px
-    return deviations
-
-
-def _fix_gauge(config: pycolmap.BundleAdjustmentConfig, model: pycolmap.Reconstruction) -> None:
-    """Hold what the photos leave open: the frame, and its scale unless rigs know it."""
-    anchor = frame_with_baseline(model)
-    if anchor is None:
-        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    else:
-        config.set_constant_rig_from_world_pose(anchor)
 
 
 def _to_placement(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +28,11 @@ from recon3d.core.scene import (
     Verdict,
     View,
 )
-from recon3d.run.stage import Stage
+from recon3d.run.stage import Stage, StageResult
 from recon3d.run.task import Task
+from recon3d.run.workspace import Workspace
+from recon3d.sfm.evidence import Basis, read_evidence, write_evidence
+from recon3d.sfm.extension import DoesNotFitError, Earlier, extend_run
 from recon3d.sfm.other_scenes import tell_other_scenes, worth_a_model
 from recon3d.sfm.posed_files import (
     read_scene,
@@ -79,7 +84,64 @@ def place_photos(
         verdicts = explain(image_set, solution)
     unit = given.unit if given.cam_from_world else _unit_of(solution.placement)
     _write(image_set, solution, verdicts, unit, given.origin, folder, task)
+    if solution.can_be_extended:
+        assert solution.database
+        write_evidence(folder, solution.database, Basis.of(image_set, given, config))
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def add_photos(
+    image_set: ImageSet,
+    given: GivenCameras,
+    earlier: Earlier,
+    config: PoseConfig,
+    folder: Path,
+    task: Task,
+) -> None:
+    """Write what `place_photos` writes, with the cameras of an earlier run where photos stay.
+
+    Raises:
+        DoesNotFitError: all are better placed anew.
+    """
+    scratch = folder / "sfm"
+    basis = Basis.of(image_set, given, config)
+    solution = extend_run(image_set, basis, given, earlier, config, scratch, task)
+    assert solution.database
+    verdicts = explain(image_set, solution)
+    unit = earlier.posed.scene.unit
+    _write(image_set, solution, verdicts, unit, given.origin, folder, task)
+    write_evidence(folder, solution.database, basis)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def register(
+    work: Workspace,
+    config: PoseConfig,
+    image_set: StageResult[ImageSet],
+    given: GivenCameras,
+    left_out: Iterable[str],
+) -> StageResult[PosedPhotos]:
+    """Place all photos, going on from the run of this workspace that has most of them, if any."""
+    settings = replace(config, keep_cameras=True)
+    anew = settings, image_set, given
+    if config.keep_cameras and not work.is_finished(REGISTER, *anew, depends_on=left_out):
+        basis = Basis.of(image_set.value, given, settings)
+        found = [
+            (evidence, made)
+            for made in work.others(REGISTER)
+            if (evidence := read_evidence(made.folder))
+            and evidence.basis.settings == basis.settings
+        ]
+        for evidence, made in found:
+            if evidence.basis == basis:
+                return work.take(made, REGISTER)
+        runs = [made.map(partial(Earlier, evidence=evidence)) for evidence, made in found]
+        worth_it = [run for run in runs if run.value.is_worth_it(basis)]
+        if worth_it:
+            best = max(worth_it, key=lambda run: len(run.value.staying(basis)))
+            with suppress(DoesNotFitError):
+                return work.run(EXTEND, settings, image_set, given, best, depends_on=left_out)
+    return work.run(REGISTER, *anew, depends_on=left_out)
 
 
 def place_one_photo(
@@ -192,6 +254,8 @@ REGISTER = Stage(
     libraries=("pycolmap",),
     warnings=lambda folder: [*tell_other_scenes(read_posed_photos(folder))],
 )
+EXTEND = replace(REGISTER, run=add_photos)
+"""Photos that come to those of an earlier run, or some of them."""
 REGISTER_ONE = Stage(
     name="pose",
     result="posed",

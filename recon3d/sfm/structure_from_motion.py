@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -62,6 +62,11 @@ class PoseConfig:
     seed: Annotated[int, Range(least=0)] = 0
     """Same photos and same seed give the same cameras."""
 
+    keep_cameras: bool = True
+    """Whether photos that are added to a finished run of the same workspace, or left out of it,
+    leave the cameras of all others where they are; most of their depth is then kept too. Without
+    it all are placed anew, each a fraction of a pixel elsewhere."""
+
     def __post_init__(self) -> None:
         """Refuse impossible values."""
         check_ranges(self, "pose")
@@ -81,8 +86,16 @@ class Solution:
     """What stays in its place in the pictures was left out."""
     rigs: Mapping[str, RigPhoto] = field(default_factory=dict)
     """By photo id: the places that were held."""
+    database: PhotoDatabase | None = None
+    """With what was found, where a later run may go on from it."""
     gps: Mapping[str, object] | None = None
     """What became of the photos' GPS; None where they have none, or too coarse a one."""
+
+    @property
+    def can_be_extended(self) -> bool:
+        """Whether a later run may go on from it: one scene, found as most are."""
+        usual = self.attempts == 1 and not self.fixed_background and not self.rigs
+        return bool(self.database and usual and self.gps is None and not self.placement.others)
 
 
 def solve(
@@ -119,10 +132,10 @@ def solve(
     evidence: tuple[Mapping[str, int], np.ndarray] = ({}, np.zeros((0, 0)))
     for attempt in range(1, config.attempts + 1):
         harder = attempt > 1
-        database = _database(
+        database = make_database(
             image_set, image_set.photos, given, folder / f"attempt_{attempt}", trust_exif=not harder
         )
-        features, matches, fixed = _match(database, image_set, config, harder, task)
+        features, matches, fixed = match(database, image_set, config, harder, task)
         database, given = believed(database, given, task)
         seed = config.seed + attempt - 1
         models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
@@ -135,7 +148,7 @@ def solve(
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
             placement = in_metres(placement, given)
-            best = Solution(placement, features, matches, attempt, fixed, given.rigs)
+            best = Solution(placement, features, matches, attempt, fixed, given.rigs, database)
         # By the mapper alone: finer features may find what a second look has to leave out.
         if models and models[0].num_reg_images() >= _ENOUGH * len(image_set.photos):
             break
@@ -181,7 +194,7 @@ def use_given_poses(
     if image_set.sensor_depth:
         if warning := check_depth(photos, image_set, given):
             task.warn(warning)
-        keys = _camera_keys(photos, given)
+        keys = camera_keys(photos, given)
         poses = {photo.id: given.cam_from_world[photo.id] for photo in photos}
         cameras = _guess_cameras(photos, given, trust_exif=False)
         none = SparsePoints.empty()
@@ -191,8 +204,8 @@ def use_given_poses(
         return Solution(placement, {}, np.zeros((0, 0), np.int64), 0)
     # Poses are kept as they are, and rigs would move them.
     alone = replace(given, rigs={})
-    database = _database(image_set, photos, alone, folder / "given", trust_exif=False)
-    features, matches, fixed = _match(database, image_set, config, False, task)
+    database = make_database(image_set, photos, alone, folder / "given", trust_exif=False)
+    features, matches, fixed = match(database, image_set, config, False, task)
     if warning := check_poses(photos, given.cam_from_world, read_matched_pairs(database)):
         task.warn(warning)
     placement = triangulate(database, given.cam_from_world, seed=config.seed, task=task)
@@ -224,9 +237,9 @@ def _posed_photos(image_set: ImageSet, given: GivenCameras) -> tuple[Photo, ...]
 def _guess_cameras(
     photos: Sequence[Photo], given: GivenCameras, *, trust_exif: bool
 ) -> dict[str, CameraEstimate]:
-    """The cameras to start from, by the key that `_camera_keys` gives each photo."""
+    """The cameras to start from, by the key that `camera_keys` gives each photo."""
     cameras: dict[str, CameraEstimate] = {}
-    keys = _camera_keys(photos, given)
+    keys = camera_keys(photos, given)
     for key in dict.fromkeys(keys.values()):
         members = [photo for photo in photos if keys[photo.id] == key]
         known = given.intrinsics.get(members[0].id)
@@ -245,7 +258,7 @@ def _guess_cameras(
     return cameras
 
 
-def _camera_keys(photos: Sequence[Photo], given: GivenCameras) -> dict[str, str]:
+def camera_keys(photos: Sequence[Photo], given: GivenCameras) -> dict[str, str]:
     """The camera of each photo: its group, split where the given intrinsics differ within it.
 
     The cameras of a rig are told apart in any case.
@@ -303,7 +316,7 @@ def explain_given(image_set: ImageSet, given: GivenCameras) -> tuple[Verdict, ..
 
 
 def _why_not(index: int, photo_id: str, solution: Solution) -> tuple[str, str]:
-    reason = _missing_evidence(solution.features[photo_id], solution.matches[index])
+    reason = missing_evidence(solution.features[photo_id], solution.matches[index])
     if reason:
         return reason
     for other in solution.placement.others:
@@ -319,7 +332,11 @@ def _why_not(index: int, photo_id: str, solution: Solution) -> tuple[str, str]:
     )
 
 
-def _missing_evidence(features: int, matches: np.ndarray) -> tuple[str, str] | None:
+def missing_evidence(features: int, matches: np.ndarray) -> tuple[str, str] | None:
+    """Why a photo with so many features and matches cannot be placed, and advice; None if it can.
+
+    matches: Verified, with each other photo.
+    """
     if features < _FEW_FEATURES:
         return (
             f"only {features} distinct spots were found in it",
@@ -345,7 +362,7 @@ def _nothing_placed(
     for index, photo_id in enumerate(ids):
         if speakers[photo_id] != photo_id:
             continue
-        found = _missing_evidence(features[photo_id], matches[index])
+        found = missing_evidence(features[photo_id], matches[index])
         reason = found[0] if found else "it was taken from nearly the same spot as the others"
         reasons.setdefault(reason, []).append(photo_id)
     told = "; ".join(
@@ -359,7 +376,7 @@ def _nothing_placed(
     )
 
 
-def _database(
+def make_database(
     image_set: ImageSet,
     photos: Sequence[Photo],
     given: GivenCameras,
@@ -367,9 +384,13 @@ def _database(
     *,
     trust_exif: bool,
 ) -> PhotoDatabase:
+    """The database of some of an image set's photos in a folder, to be filled.
+
+    trust_exif: Begin with the focal lengths that photos tell of.
+    """
     from recon3d.sfm.features import PhotoDatabase, PhotoToPlace
 
-    keys = _camera_keys(photos, given)
+    keys = camera_keys(photos, given)
     to_place = tuple(
         PhotoToPlace(
             photo.id,
@@ -383,14 +404,18 @@ def _database(
     return PhotoDatabase(folder, to_place, _guess_cameras(photos, given, trust_exif=trust_exif))
 
 
-def _match(
+def match(
     database: PhotoDatabase,
     image_set: ImageSet,
     config: PoseConfig,
     harder: bool,
     task: Task,
+    compared: Collection[str] = (),
 ) -> tuple[dict[str, int], np.ndarray, bool]:
     """Find and match features; photos that match too little are compared again, loosely.
+
+    compared: Ids of photos that have been compared with each other already, before a background
+        that is not fixed.
 
     Returns the features by photo, the matches by pair, and whether the background is fixed and
     its matches are left out.
@@ -401,9 +426,12 @@ def _match(
 
     effort = FeatureEffort(config.feature_px, config.features, fine=harder)
     features = find_features(database, effort, task.runtime.threads, task)
-    pairs = _choose_pairs(database, image_set, config)
+    known = [photo.id in compared for photo in database.photos]
+    pairs = [
+        (a, b) for a, b in _choose_pairs(database, image_set, config) if not (known[a] and known[b])
+    ]
 
-    def match(chosen: Sequence[Pair], loose: bool, moving_only: bool) -> None:
+    def compare(chosen: Sequence[Pair], loose: bool, moving_only: bool) -> None:
         match_pairs(
             database,
             chosen,
@@ -414,17 +442,17 @@ def _match(
             moving_only=moving_only,
         )
 
-    match(pairs, harder, moving_only=False)
-    fixed = has_fixed_background(database)
+    compare(pairs, harder, moving_only=False)
+    fixed = not compared and has_fixed_background(database)
     if fixed:
         forget_pairs(database, pairs)
-        match(pairs, harder, moving_only=True)
+        compare(pairs, harder, moving_only=True)
     matches = count_matches(database)
     weak = matches.max(axis=1, initial=0) < _FEW_MATCHES
     again = [(a, b) for a, b in pairs if weak[a] or weak[b]]
     if again and not harder:
         forget_pairs(database, again)
-        match(again, True, moving_only=fixed)
+        compare(again, True, moving_only=fixed)
         matches = count_matches(database)
     ids = [photo.id for photo in database.photos]
     return dict(zip(ids, features.tolist(), strict=True)), matches, fixed

@@ -12,8 +12,9 @@ from recon3d.core.camera import Intrinsics, PinholeCamera, in_picture, project
 from recon3d.core.rig import Baseline, RigPhoto, looking_from_one_place
 from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid, rotations_from_axis_angle
+from recon3d.sfm.colmap_bundle import adjust
 from recon3d.sfm.features import PhotoDatabase, PhotoToPlace, to_colmap_camera
-from recon3d.sfm.mapping import adjust, bound_photos, build_model
+from recon3d.sfm.mapping import bound_photos, build_model
 from recon3d.sfm.pycolmap_library import pycolmap
 from recon3d.sfm.rig_scale import scale_sigma
 from recon3d.sfm.rigs import in_one_place, rigid3d, taken_together

@@ -14,6 +14,7 @@ from typing import Any
 
 from recon3d.core.errors import EstimatorError
 from recon3d.depth.hub.families import family_of
+from recon3d.run.digests import file_digest
 from recon3d.run.documents import parse_json
 
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
@@ -179,5 +180,4 @@ def _identity(path: Path) -> str:
     """The hub's own hash, by which its cache names files; else the hash of the contents."""
     if path.is_symlink() and path.resolve().parent.name == "blobs":
         return path.resolve().name
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_digest(path)

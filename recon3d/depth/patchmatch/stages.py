@@ -26,6 +26,7 @@ from recon3d.depth.files import depth_file_paths, write_prediction
 from recon3d.depth.patchmatch.levels import camera_at
 from recon3d.depth.patchmatch.search import SHARES, Seen, search
 from recon3d.depth.per_view import write_per_view
+from recon3d.depth.reuse import keep_depth
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -100,6 +101,9 @@ def search_unconfirmed(
         write_prediction(path, prediction)
 
     paths = depth_file_paths(folder, list(views))
+    made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
+    stage = GEOMETRIC if geometric else PATCHMATCH
+    keep_depth(stage, config, posed, predictions, paths, made_from, task)
     write_per_view(paths, search_one, BYTES_PER_PIXEL * most_pixels(views.values()), task)
 
 
