@@ -121,11 +121,18 @@ class Workspace:
     def others(self, stage: Stage[T]) -> Iterator[StageResult[T]]:
         """Whatever runs of this workspace have made by a stage, in the order of the keys.
 
-        Their files are not looked at before a value is asked for.
+        Whether it is whole, `is_whole` tells.
         """
         for path in sorted((self.root / stage.name).glob(f"*/{MANIFEST}")):
             with suppress(OSError, ValueError):
                 yield finished_stage(stage, path.parent)
+
+    def is_whole(self, made: StageResult[Any]) -> bool:
+        """Whether all files of another run's result are there as they were."""
+        with suppress(OSError, DamagedManifestError):
+            manifest = read_manifest(made.folder)
+            return not manifest.lost_files(made.folder, self.task(made.stage).check)
+        return False
 
     def take(self, made: StageResult[T], stage: Stage[T]) -> StageResult[T]:
         """Use a finished result as it is, whatever it was made from."""
@@ -269,6 +276,13 @@ class DryRun(Workspace):
         return StageResult(stage.name, key, folder, refuse, Cost(0, 0, 0), False)
 
     @override
+    def is_whole(self, made: StageResult[Any]) -> bool:
+        """Whether all files of another run's result are there as they were."""
+        with suppress(OSError, DamagedManifestError):
+            manifest = read_manifest(made.folder)
+            return not manifest.lost_files(made.folder, self.task(made.stage).check)
+        return False
+
     def take(self, made: StageResult[T], stage: Stage[T]) -> StageResult[T]:
         """A finished result, nothing of which is told."""
         self.kept.append(stage.name)

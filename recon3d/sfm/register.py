@@ -126,16 +126,14 @@ def register(
     anew = settings, image_set, given
     if config.keep_cameras and not work.is_finished(REGISTER, *anew, depends_on=left_out):
         basis = Basis.of(image_set.value, given, settings)
-        found = [
-            (evidence, made)
-            for made in work.others(REGISTER)
-            if (evidence := read_evidence(made.folder))
-            and evidence.basis.settings == basis.settings
-        ]
-        for evidence, made in found:
+        runs = []
+        for made in work.others(REGISTER):
+            evidence = read_evidence(made.folder)
+            if not evidence or evidence.basis.settings != basis.settings or not work.is_whole(made):
+                continue
             if evidence.basis == basis:
                 return work.take(made, REGISTER)
-        runs = [made.map(partial(Earlier, evidence=evidence)) for evidence, made in found]
+            runs.append(made.map(partial(Earlier, evidence=evidence)))
         worth_it = [run for run in runs if run.value.is_worth_it(basis)]
         if worth_it:
             best = max(worth_it, key=lambda run: len(run.value.staying(basis)))

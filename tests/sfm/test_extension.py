@@ -167,11 +167,19 @@ def test_a_photo_that_fits_nowhere_costs_nobody_a_place(project: Project) -> Non
     assert "shares too little" in verdicts["stranger.jpg"].reason
 
 
-def test_damaged_evidence_is_none(project: Project) -> None:
+@pytest.mark.parametrize("name", ["evidence/photos.json", "evidence/pairs.npz", "points.npz"])
+def test_a_damaged_run_is_not_gone_on_from(project: Project, name: str) -> None:
     made = reopen(project.root / "out.recon3d").posed
     assert made
-    assert read_evidence(made.folder)
-    (made.folder / "evidence" / "photos.json").write_text('{"photos": 3}')
-    assert read_evidence(made.folder) is None
+    path = made.folder / name
+    path.write_bytes(path.read_bytes()[:20])
     project.put("near.jpg")
     assert len(cameras(project.run())) == 7
+
+
+def test_evidence_that_is_no_evidence_is_none(tmp_path: Path) -> None:
+    assert read_evidence(tmp_path) is None
+    (tmp_path / "evidence").mkdir()
+    for content in ("", "[]", '{"photos": 3}', '{"photos": ["a"], "basis": {"contents": 1}}'):
+        (tmp_path / "evidence" / "photos.json").write_text(content)
+        assert read_evidence(tmp_path) is None
