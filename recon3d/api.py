@@ -13,8 +13,16 @@ from recon3d.core.errors import OutputError, ReconError
 from recon3d.export import export
 from recon3d.export.export import Outputs
 from recon3d.finished import gather, reopen
+from recon3d.georef.control.bars import BARS
+from recon3d.georef.control.markers import Markers
+from recon3d.georef.control.stage import CONTROL
 from recon3d.outputs import report_run, write_outputs
-from recon3d.partial_runs import adjust_stages, paint_file, run_other_scene
+from recon3d.partial_runs import (
+    adjust_stages,
+    measure_markers_again,
+    paint_file,
+    run_other_scene,
+)
 from recon3d.pipeline import run_stages
 from recon3d.results import Components, Forecast, Inputs, Results, Until
 from recon3d.run.device import Runtime
@@ -138,18 +146,22 @@ def adjust(
     reached: Mapping[str, Path],
     config: Config,
     *,
+    markers: Markers | None = None,
     runtime: Runtime = Runtime(),  # noqa: B008 - frozen
     listener: Listener = silent,
     cancel: CancelToken | None = None,
 ) -> Results:
-    """Give a finished run another scale, up or crop; its photos are not looked at.
+    """Give a finished run another scale, up, crop or other markers; no photo is looked at.
 
     What it makes lies where `reconstruct` with the same settings looks for it.
 
     Args:
         workspace: Where the run has worked.
         reached: By stage: the folder of its result, as the run's events named it.
-        config: The run's own settings but for `frame` and `mesh.crop`.
+        config: The run's own settings but for `frame`, `mesh.crop`, and `control` where markers
+            are given.
+        markers: In place of the control points and scale bars that the run had; None keeps those.
+            They do not move the cameras, so a run with `control.adjust` is to be computed again.
         runtime: Device, threads and memory; never changes what is computed.
         listener: Told of every step.
         cancel: Set it from any thread to stop within about a second.
@@ -159,12 +171,15 @@ def adjust(
         ReconError: the box holds nothing, or the scale cannot be found.
         Cancelled: `cancel` was set; what was there before stays.
     """
-    kept = {stage: folder for stage, folder in reached.items() if stage not in ADJUSTED}
+    anew = {*ADJUSTED, *(() if markers is None else (CONTROL.name, BARS.name))}
+    kept = {stage: folder for stage, folder in reached.items() if stage not in anew}
     made, files = gather(workspace, kept), files_of_run(workspace)
     token, tell = cancel or CancelToken(), _telling(made, listener)
     with explain_missing_libraries(), open_workspace(workspace, tell, token, runtime) as work:
         for result in made.stages:
             work.warn_again(result.stage, partial(STAGES[result.stage].warnings, result.folder))
+        if markers is not None:
+            measure_markers_again(work, config, made, markers, kept)
         adjust_stages(work, config, made, has_texture="texture" in reached)
         work.remember_run(made.reached, files)
         report_run(made, config, Outputs(), work.task("report"))

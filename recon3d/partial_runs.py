@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,9 +11,14 @@ from recon3d.core.errors import InputError
 from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.registry import make_estimator
 from recon3d.export.reimport import world_from_file
+from recon3d.finished import gather
+from recon3d.georef.control.markers import Markers
+from recon3d.georef.control.stage import CONTROL
 from recon3d.pipeline import depth_to_mesh, find_masks
+from recon3d.placing_markers import check_markers, measure_markers
 from recon3d.results import Results, Until, latest_surface
 from recon3d.run.workspace import Workspace
+from recon3d.segmentation.object_masks import FIND_OBJECT
 from recon3d.sfm.other_scenes import OTHER_SCENE, OtherSceneConfig, photos_of
 from recon3d.surface.foreign_meshes import read_usable_mesh
 from recon3d.surface.mesh import CROP, CROP_RELIEF, cleaning_of
@@ -54,6 +60,24 @@ def adjust_stages(work: Workspace, config: Config, made: Results, *, has_texture
         settings = cleaning_of(config.fuse.surface, config.mesh)
         crop_mesh(work, replace(config, mesh=settings), made, part)
     finish(work, config, made, has_texture=has_texture)
+
+
+def measure_markers_again(
+    work: Workspace, config: Config, made: Results, markers: Markers, reached: Mapping[str, Path]
+) -> None:
+    """Other control points and scale bars for a finished run.
+
+    reached: by stage: the folder of its result.
+    """
+    assert made.image_set
+    given = check_markers(made.image_set.value, markers, config.control)
+    for note in given.notes:
+        work.task(CONTROL.name).warn(note)
+    # As in a whole run, which looks for masks of the object only afterwards.
+    unmasked = {stage: folder for stage, folder in reached.items() if stage != FIND_OBJECT.name}
+    posed = gather(made.workspace, unmasked).posed
+    assert posed
+    measure_markers(work, config, made, given, posed)
 
 
 def paint_file(

@@ -12,14 +12,13 @@ from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.patchmatch.stages import passes
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
-from recon3d.georef.control.adjust import ADJUST
-from recon3d.georef.control.stage import CONTROL, given_control
 from recon3d.georef.frame import check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
 from recon3d.photos.mask_command import MASK_COMMAND
 from recon3d.photos.panorama_views import SPLIT_PANORAMAS
 from recon3d.photos.panoramas import find_panoramas
+from recon3d.placing_markers import given_markers, measure_markers, place_control
 from recon3d.results import Inputs, Results, Until, in_unit_of_depth
 from recon3d.run.workspace import Workspace
 from recon3d.segmentation.object_masks import FIND_OBJECT
@@ -64,7 +63,7 @@ def run_stages(
     if until < Until.POSE:
         return
     check_photos(config.frame, image_set.value)
-    ground = given_control(image_set.value, inputs.gcp, inputs.gcp_marks, config.control)
+    markers = given_markers(image_set.value, inputs, config.control)
     given = read_given_cameras(
         image_set.value,
         inputs.intrinsics,
@@ -77,10 +76,8 @@ def run_stages(
         if alone
         else register(work, config.pose, image_set, given, left_out)
     )
-    if ground and config.control.adjust:
-        made.posed = work.run(ADJUST, config.control, made.posed, image_set, ground, given)
-    if ground:
-        made.control = work.run(CONTROL, config.control, made.posed, image_set, ground)
+    place_control(work, config, made, markers, given)
+    measure_markers(work, config, made, markers, made.posed)
     if not alone:
         find_masks(work, config, made)
     if until >= Until.DEPTH:

@@ -12,6 +12,8 @@ from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud, TexturedMesh, sparse_surface
 from recon3d.core.target_frame import TargetFrame
+from recon3d.georef.control.bars import SceneBars
+from recon3d.georef.control.markers import Markers
 from recon3d.georef.control.stage import FittedControl, NoControl
 from recon3d.photos.mask_command import MaskCommand, with_masks
 from recon3d.photos.panorama_views import PanoramaViews
@@ -35,7 +37,9 @@ class Until(IntEnum):
 Components = Literal["largest", "all"]
 """Which of the scenes that the photos show become models."""
 
-OPTIONAL_FILES = ("intrinsics", "poses", "masks", "drawn_masks", "sensor_depth", "gcp", "gcp_marks")
+OPTIONAL_FILES = (
+    "intrinsics", "poses", "masks", "drawn_masks", "sensor_depth", "gcp", "gcp_marks", "scale_bars",
+)  # fmt: skip
 """The fields of Inputs that hold a file or folder, or nothing."""
 
 
@@ -63,6 +67,10 @@ class Inputs:
     """File of ground control points: their coordinates, perhaps with their marks in photos."""
     gcp_marks: Path | None = None
     """File of marks, where they are not in the former."""
+    scale_bars: Path | None = None
+    """File of known lengths between points that `gcp_marks` or `gcp` marks."""
+    markers: Markers | None = None
+    """The same three, set by hand in place of files."""
     excluded: frozenset[str] = frozenset()
     """Photos to leave out: their ids, which are their paths below the folder, or patterns such as
     `blurred/*`."""
@@ -91,6 +99,8 @@ class Results:
     """Of the object, where they are wanted; `posed` has them too."""
     control: StageResult[FittedControl] | None = None
     """How ground control points fit the cameras, where there are some."""
+    bars: StageResult[SceneBars] | None = None
+    """How long scale bars are in the scene, where there are some."""
     predictions: StageResult[Mapping[str, PredictedDepth]] | None = None
     aligned: StageResult[Mapping[str, PredictedDepth]] | None = None
     """The predictions in scene units, with planes in plain regions and where nothing was confirmed;
@@ -153,6 +163,11 @@ class Results:
     def survey(self) -> StageResult[FittedControl] | NoControl:
         """What ground control points say of the frame."""
         return self.control or NoControl()
+
+    @property
+    def scale_bars(self) -> StageResult[SceneBars] | SceneBars:
+        """What known lengths between markers say of the scale."""
+        return self.bars or SceneBars()
 
     @property
     def to_clean(

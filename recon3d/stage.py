@@ -10,6 +10,7 @@ from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE
 from recon3d.depth.patchmatch.stages import GEOMETRIC, PATCHMATCH
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
+from recon3d.georef.control.bars import BARS
 from recon3d.georef.control.stage import CONTROL
 from recon3d.georef.frame import FRAME
 from recon3d.photos.ingest import INGEST
@@ -37,6 +38,7 @@ STAGES: Mapping[str, Stage[Any]] = {
         REGISTER,
         OTHER_SCENE,
         CONTROL,
+        BARS,
         FIND_OBJECT,
         ESTIMATE,
         ALIGN,

@@ -68,5 +68,6 @@ def _frame(work: Workspace, config: Config, made: Results) -> StageResult[Target
     assert made.image_set
     assert made.posed
     latest = latest_result(made)
-    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, latest, made.survey)
+    ties = (made.survey, made.scale_bars)
+    made.frame = work.run(FRAME, config.frame, made.posed, made.image_set, latest, *ties)
     return made.frame

@@ -41,6 +41,7 @@ _TITLES = {
     "pose": "Place the photos",
     "scene": "Take the next scene",
     "control": "Fit the ground control points",
+    "bars": "Measure the scale bars",
     "masks": "Find the object",
     "depth": "Estimate depth",
     "align": "Align the depth",

@@ -253,6 +253,9 @@ class PhotoCommand(ShortSettings):
     OpenDroneMap's gcp_list.txt."""
     gcp_marks: OptionalPath = None
     """Their marks, where another file has them: a table with the columns name,photo,x,y."""
+    scale_bars: OptionalPath = None
+    """Known lengths between marked points: a table with the columns from,to,length_m,accuracy_m.
+    Points without coordinates are marked by --gcp-marks alone."""
     check: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="POINT")] = ()
     """A ground control point to measure and not to use; may be given several times."""
     crs: Annotated[str | None, NO_DEFAULT] = None
@@ -284,6 +287,7 @@ class PhotoCommand(ShortSettings):
             sensor_depth=self.depth,
             gcp=self.gcp,
             gcp_marks=self.gcp_marks,
+            scale_bars=self.scale_bars,
             excluded=frozenset(self.exclude),
         )
 

@@ -108,6 +108,8 @@ def _content(results: Results, seconds: float) -> dict[str, Any]:
         content["control"] = results.control.value.report
     if results.frame and (place := results.frame.value.report.get("georeference")):
         content["georeference"] = place
+    if results.frame and (bars := results.frame.value.report.get("scale_bars")):
+        content["scale_bars"] = bars
     if results.surface:
         mesh = results.mesh.value if results.mesh else results.surface.value[0]
         content["faces"] = len(mesh.faces)
@@ -135,6 +137,8 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
         lines += control_lines(content["control"]["points"])
         if adjusted := content["control"]["adjusted"]:
             lines.append(f"  {adjusted['words']}")
+    if "scale_bars" in content:
+        lines += ["Lengths:", *bar_lines(content["scale_bars"])]
     if "masks" in content:
         lines.append(f"Masks:    {content['masks']}")
     if "faces" in content:
@@ -167,6 +171,21 @@ def control_lines(points: list[dict[str, Any]]) -> list[str]:
         lines.append(f"  not measured: {', '.join(left_out[:_POINTS_SHOWN])}")
     if len(measured) > len(shown):
         lines.append(f"  {len(measured) - len(shown)} more fit better; the report has them")
+    return lines
+
+
+def bar_lines(bars: list[dict[str, Any]]) -> list[str]:
+    """How scale bars fit, in millimetres; of many only those that fit worst."""
+    measured = [bar for bar in bars if "residual_m" in bar]
+    shown = sorted(measured, key=lambda bar: -abs(bar["residual_m"]))[:_POINTS_SHOWN]
+    lines = [
+        f"  {bar['from']} to {bar['to']}: {bar['measured_m']:.4f} m, "
+        f"{1000 * bar['residual_m']:+.1f} mm" + ("  check" if bar["role"] == "check" else "")
+        for bar in measured
+        if bar in shown
+    ]
+    if left_out := [f"{bar['from']} to {bar['to']}" for bar in bars if bar not in measured]:
+        lines.append(f"  not measured: {', '.join(left_out[:_POINTS_SHOWN])}")
     return lines
 
 

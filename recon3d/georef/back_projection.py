@@ -72,7 +72,9 @@ def upright_pixel(photo: Photo, pixel: PhotoPixel, described: DescribedPixels) -
     """The pixel of the upright photo; what only the stored one holds is one of that."""
     orientation, size = photo.exif.orientation, _size(photo)
     stored = turned_size(size, orientation)
-    if described == "upright" or (described == "auto" and not is_outside(pixel, size)):
+    if pixel.is_upright or described == "upright":
+        return pixel
+    if described == "auto" and not is_outside(pixel, size):
         return pixel
     if described == "auto" and is_outside(pixel, stored):
         return pixel

@@ -19,6 +19,7 @@ from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import Georeference, TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.back_projection import find_photo
+from recon3d.georef.control.bars import SceneBars, bar_cues, describe_bars
 from recon3d.georef.control.stage import FittedControl, NoControl
 from recon3d.georef.frame_words import (
     describe_scale,
@@ -116,6 +117,7 @@ def find_frame(
     image_set: ImageSet,
     mesh: Mesh,
     control: FittedControl | NoControl,
+    bars: SceneBars,
     config: FrameConfig,
     folder: Path,
     task: Task,
@@ -124,6 +126,7 @@ def find_frame(
 
     mesh: of the surface, or the sparse points without faces before there is one.
     control: where ground control points put the model; nothing outweighs them.
+    bars: known lengths between markers.
     """
     task.check()
     survey = control if isinstance(control, FittedControl) else None
@@ -131,7 +134,7 @@ def find_frame(
     measured = measured_cues(posed, gps, config.marker_size, config.markers, task)
     if survey:
         measured.insert(0, control_cue(survey))
-    cues = given_cues(config.scale, posed, image_set, mesh, measured)
+    cues = given_cues(config.scale, posed, image_set, mesh, measured) + bar_cues(bars.bars)
     scale = fuse_scales([*cues, *measured])
     believed = gps if gps is not None and not gps_warning(gps) else None
     given = None if config.up in ("auto", "none") else _direction(config.up)
@@ -159,6 +162,7 @@ def find_frame(
         "metre" if scale else posed.scene.unit,
         {
             "scale": describe_scale(scale, [*cues, *measured]),
+            "scale_bars": describe_bars(bars.bars, scale.metres_per_unit if scale else None),
             "up": describe_up(alignment.up),
             "ground": None if stays or is_placed else ground,
             "origin": poses_from_model.translation.tolist(),
@@ -310,7 +314,7 @@ def _plain(frame: TargetFrame) -> dict[str, object]:
 FRAME = Stage(
     name="frame",
     result="frame",
-    version=6,
+    version=7,
     run=find_frame,
     read=read_frame,
     warnings=lambda folder: warnings(read_frame(folder)),

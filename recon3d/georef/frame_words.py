@@ -64,7 +64,7 @@ def scale_warnings(
     markers are asked for.
     """
     found = [
-        f'The distance "{cue.detail}" does not count: {cue.warning}.'
+        f'The {cue.source} "{cue.detail}" does not count: {cue.warning}.'
         for cue in given
         if cue.warning
     ]
@@ -131,6 +131,7 @@ def mark_warnings(pixels: Iterable[PhotoPixel], image_set: ImageSet) -> list[str
         photo.id
         for pixel in pixels
         if image_set.orientation == "auto"
+        and not pixel.is_upright
         and (photo := find_photo(image_set, pixel)).exif.orientation != 1
         and not is_outside(pixel, (photo.width_px, photo.height_px))
     ]

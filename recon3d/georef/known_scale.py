@@ -33,6 +33,9 @@ class PhotoPixel:
     photo: str
     column: float
     row: float
+    is_upright: bool = False
+    """Surely of the upright photo, as what was clicked in the window, whatever the image set says
+    of marks."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ ScaleSource = Literal[
     "control points",
     "distance",
     "factor",
+    "scale bar",
     "markers",
     "metric poses",
     "rig",
@@ -19,8 +20,8 @@ ScaleSource = Literal[
 ]
 
 _TRUST: dict[ScaleSource, int] = {
-    "control points": 0, "distance": 1, "factor": 1, "markers": 1, "metric poses": 2, "rig": 2,
-    "gps": 3, "depth network": 4,
+    "control points": 0, "distance": 1, "factor": 1, "scale bar": 1, "markers": 1,
+    "metric poses": 2, "rig": 2, "gps": 3, "depth network": 4,
 }  # fmt: skip
 """Lower is believed first: a survey, what the user measured, then instruments, then guesses."""
 

@@ -22,18 +22,20 @@ from survey_scene import (
 from recon3d.cli.run import control_lines
 from recon3d.core.scene import Exif, ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh
+from recon3d.georef.control.bars import SceneBars
 from recon3d.georef.control.fit import fit_survey, locate, suspects
-from recon3d.georef.control.points import ControlError
+from recon3d.georef.control.points import ControlError, GroundControl
 from recon3d.georef.control.stage import (
     FittedControl,
     NoControl,
     fit_control,
-    given_control,
     read_control,
 )
 from recon3d.georef.control.survey import ControlConfig
 from recon3d.georef.frame import FrameConfig, find_frame, read_frame, warnings
+from recon3d.placing_markers import given_markers
 from recon3d.report import Run, write_report
+from recon3d.results import Inputs
 from recon3d.run.task import CancelToken, Task, silent
 
 RNG = np.random.default_rng
@@ -43,6 +45,13 @@ TASK = Task("control", silent, CancelToken())
 @pytest.fixture(scope="module")
 def cameras() -> tuple[PosedPhotos, ImageSet]:
     return placed_cameras()
+
+
+def given_control(
+    image_set: ImageSet, points: Path, marks: Path, config: ControlConfig
+) -> GroundControl | None:
+    inputs = Inputs(photos=points.parent, gcp=points, gcp_marks=marks)
+    return given_markers(image_set, inputs, config).control
 
 
 def fitted(
@@ -283,7 +292,7 @@ def test_the_model_has_the_axes_and_metres_of_the_survey(
     files[0].write_text("EPSG:25833\n" + files[0].read_text())
     control = fitted(tmp_path, cameras, files)
     config = FrameConfig(origin=origin, scale="0.5")
-    find_frame(*cameras, square(1), control, config, tmp_path, TASK)
+    find_frame(*cameras, square(1), control, SceneBars(), config, tmp_path, TASK)
     frame = read_frame(tmp_path)
     at = np.array([391000, 5817000, 0]) if at is None else at
     spot = np.array([0.3, -0.2, 0.1])
@@ -303,7 +312,7 @@ def test_the_model_has_the_axes_and_metres_of_the_survey(
 def test_without_control_points_nothing_changes(
     tmp_path: Path, cameras: tuple[PosedPhotos, ImageSet]
 ) -> None:
-    find_frame(*cameras, square(1), NoControl(), FrameConfig(), tmp_path, TASK)
+    find_frame(*cameras, square(1), NoControl(), SceneBars(), FrameConfig(), tmp_path, TASK)
     frame = read_frame(tmp_path)
     assert frame.georeference is None
     assert frame.unit == "scene"

@@ -31,6 +31,7 @@ from recon3d.core.surface import Mesh
 from recon3d.core.target_frame import TargetFrame
 from recon3d.core.transform import Rigid, Similarity
 from recon3d.georef.back_projection import upright_pixel
+from recon3d.georef.control.bars import SceneBars
 from recon3d.georef.control.stage import NoControl
 from recon3d.georef.frame import FrameConfig, check_photos, find_frame, read_frame, warnings
 from recon3d.georef.known_scale import PhotoPixel
@@ -105,6 +106,7 @@ def frame_of(
         image_set,
         mesh,
         NoControl(),
+        SceneBars(),
         config or FrameConfig(),
         folder,
         Task("frame", silent, CancelToken()),
@@ -442,6 +444,7 @@ def test_a_cancelled_search_leaves_nothing(tmp_path: Path, views: list[View], ta
             image_set_of(views),
             table,
             NoControl(),
+            SceneBars(),
             FrameConfig(),
             tmp_path,
             Task("frame", silent, token),

@@ -48,6 +48,7 @@ COSTS: Mapping[str, Cost] = {
     "pose": Cost(Step.CAMERAS, 0.09, "pair of photos", is_usual=True),
     "scene": Cost(Step.CAMERAS, 0.01, "pair of photos"),
     "control": Cost(None, 0.0),
+    "bars": Cost(None, 0.0),
     "masks": Cost(Step.CAMERAS, 0.6, "megapixel", is_even=True),
     "depth": Cost(Step.DEPTH, 2.4, "look at a megapixel of depth", is_even=True, is_usual=True),
     "align": Cost(Step.DEPTH, 0.3, is_even=True),

@@ -1,16 +1,18 @@
-"""Files of ground control points: tables with a header, and OpenDroneMap's gcp_list.txt."""
+"""Files of markers: tables with a header, and OpenDroneMap's gcp_list.txt."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from recon3d.core.printable import printable
-from recon3d.georef.control.points import ControlError, ControlPoint, GroundControl, in_words
+from recon3d.georef.control.markers import Marker, Markers, ScaleBar
+from recon3d.georef.control.points import ControlError, GroundControl
 from recon3d.georef.control.tables import Row, Table, UnreadableTableError, read_table
 from recon3d.georef.crs import (
     check_metres,
@@ -36,6 +38,10 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "role": ("role", "use", "usage", "type", "kind", "check", "checkpoint"),
     "photo": ("photo", "image", "imagename", "file", "filename", "img", "picture", "shot", "foto",
               "bild"),
+    "start": ("from", "start", "frommarker", "startmarker", "von"),
+    "end": ("to", "end", "tomarker", "endmarker", "nach", "bis"),
+    "length": ("length", "lengthm", "distance", "distancem", "dist", "metres", "meters", "laenge",
+               "länge", "abstand"),
     "column": ("px", "u", "col", "column", "imx", "imagex", "pixelx", "xpx", "xpixel"),
     "row": ("py", "v", "row", "imy", "imagey", "pixely", "ypx", "ypixel"),
 }  # fmt: skip
@@ -45,6 +51,9 @@ _POINTS = ("name", "east", "north", "height", "accuracy")
 _MARKS = ("name", "photo", "column", "row")
 _IS_CHECK = frozenset({"check", "checkpoint", "check point", "cp", "1", "true", "yes", "x"})
 _IS_CONTROL = frozenset({"", "control", "control point", "gcp", "0", "false", "no"})
+_BARS = ("start", "end", "length", "accuracy")
+_BAR_WORDS = {"start": "from", "end": "to", "length": "length_m"}
+_BAR_HINT = "Write a table with the columns from,to,length_m,accuracy_m: two names and metres."
 _WGS84 = "EPSG:4326"
 _HINT = (
     "Name the columns in the first line: name,E,N,H,accuracy for points and name,photo,x,y for "
@@ -60,6 +69,7 @@ class _Found:
     accuracy: dict[str, float] = field(default_factory=dict)
     checks: set[str] = field(default_factory=set)
     marks: dict[str, dict[str, PhotoPixel]] = field(default_factory=dict)
+    bars: dict[frozenset[str], ScaleBar] = field(default_factory=dict)
     crs: str = ""
     is_geographic: bool = False
 
@@ -75,32 +85,134 @@ def read_ground_control(points: Path, marks: Path | None = None) -> GroundContro
         UnreadableTableError: a file is unreadable; the message names the line.
         ConfigError: a system of coordinates is unknown or does not count metres.
     """
-    found = _Found()
-    _add(found, points)
-    if marks:
-        _add(found, marks)
-    if not found.enh:
+    control = read_markers(points, marks).control
+    if control is None:
         raise ControlError(f"{points} has no coordinates of ground control points.", hint=_HINT)
-    notes = []
-    if strangers := sorted(found.marks.keys() - found.enh.keys()):
-        notes.append(f"Marks of {in_words(strangers)} do not count: they have no coordinates.")
-    files = [path.read_bytes() for path in (points, marks) if path]
-    control = GroundControl(
+    return control
+
+
+def read_markers(
+    points: Path | None, marks: Path | None = None, bars: Path | None = None
+) -> Markers:
+    """Read markers: coordinates, where photos show them, and lengths between them.
+
+    Coordinates are as `read_ground_control` has them; any file may be missing.
+
+    Raises:
+        ControlError: what the files say contradicts itself.
+        UnreadableTableError: a file is unreadable; the message names the line.
+        ConfigError: a system of coordinates is unknown or does not count metres.
+    """
+    found = _Found()
+    for path in filter(None, (points, marks)):
+        _add(found, path)
+    if bars:
+        _add_bars(found, bars)
+    names = [*found.enh, *sorted(found.marks.keys() - found.enh.keys())]
+    markers = Markers(
         tuple(
-            ControlPoint(
+            Marker(
                 name,
-                enh,
+                tuple(found.marks.get(name, {}).values()),
+                found.enh.get(name),
                 found.accuracy.get(name),
                 name in found.checks or name.lower().startswith("check"),
-                tuple(found.marks.get(name, {}).values()),
             )
-            for name, enh in found.enh.items()
+            for name in names
         ),
+        tuple(found.bars.values()),
         found.crs,
-        hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in files)).hexdigest(),
-        tuple(notes),
     )
-    return _in_metres(control) if found.is_geographic else control
+    return _in_metres(markers) if found.is_geographic else markers
+
+
+def _add_bars(found: _Found, path: Path) -> None:
+    table = read_table(path, _KNOWN)
+    columns = {
+        _KNOWN[name]: index for index, name in enumerate(table.header) if name in _KNOWN
+    } or {column: index for index, column in enumerate(_BARS)}
+    if missing := [column for column in _BARS[:3] if column not in columns]:
+        raise UnreadableTableError(
+            f"{path.name} has no column for {_BAR_WORDS[missing[0]]}.", hint=_BAR_HINT
+        )
+    for row in table.rows:
+
+        def cell(column: str, row: Row = row) -> str:
+            index = columns.get(column, len(row.cells))
+            return row.cells[index] if index < len(row.cells) else ""
+
+        start, end = printable(cell("start")), printable(cell("end"))
+        if not (start and end) or start == end:
+            raise UnreadableTableError(
+                f"{row.place}: a scale bar needs two names that differ.", hint=_BAR_HINT
+            )
+        length_m = table.number(row, columns["length"], "length")
+        accuracy_m = (
+            table.number(row, columns["accuracy"], "accuracy") if cell("accuracy") else None
+        )
+        for what, value in (("length", length_m), ("accuracy", accuracy_m)):
+            if value is not None and value <= 0:
+                raise UnreadableTableError(f"{row.place}: {what} is {value:g}, not above 0.")
+        key = frozenset((start, end))
+        if key in found.bars:
+            raise ControlError(
+                f"{row.place}: the length from {start} to {end} is given already.",
+                hint="Give each pair of markers one length; the mean, where you measured several.",
+            )
+        role = cell("role").lower()
+        if role not in _IS_CHECK | _IS_CONTROL:
+            raise UnreadableTableError(
+                f"{row.place}: the role of {start} to {end} is {shown(role)}.",
+                hint="Write control or check.",
+            )
+        found.bars[key] = ScaleBar(start, end, length_m, accuracy_m, role in _IS_CHECK)
+
+
+def points_table(markers: Markers) -> str:
+    """The coordinates of markers as `read_markers` reads them; empty where none has any."""
+    known = [(one, one.enh_m) for one in markers.points if one.enh_m is not None]
+    if not known:
+        return ""
+    rows = [
+        (one.name, *map(repr, enh), _number(one.accuracy_m), _role(one.is_check))
+        for one, enh in known
+    ]
+    return (f"{markers.crs}\n" if markers.crs else "") + _csv(
+        ("name", "E", "N", "H", "accuracy", "role"), rows
+    )
+
+
+def marks_table(markers: Markers) -> str:
+    """Where photos show markers, as `read_markers` reads it."""
+    rows = [
+        (one.name, mark.photo, f"{mark.column:.3f}", f"{mark.row:.3f}")
+        for one in markers.points
+        for mark in one.marks
+    ]
+    return _csv(("name", "photo", "x", "y"), rows)
+
+
+def bars_table(markers: Markers) -> str:
+    """Scale bars, as `read_markers` reads them."""
+    rows = [
+        (bar.start, bar.end, repr(bar.length_m), _number(bar.accuracy_m), _role(bar.is_check))
+        for bar in markers.bars
+    ]
+    return _csv(("from", "to", "length_m", "accuracy_m", "role"), rows)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _role(is_check: bool) -> str:
+    return "check" if is_check else "control"
 
 
 def _add(found: _Found, path: Path) -> None:
@@ -214,17 +326,15 @@ def _usual_columns(table: Table, path: Path) -> dict[str, int]:
     raise UnreadableTableError(f"{path.name} does not say what its columns are.", hint=_HINT)
 
 
-def _in_metres(control: GroundControl) -> GroundControl:
+def _in_metres(markers: Markers) -> Markers:
     """Longitudes and latitudes in the UTM zone around them."""
-    places = np.array([point.enh_m for point in control.points])
+    known = {one.name: one.enh_m for one in markers.points if one.enh_m is not None}
+    places = np.array([*known.values()])
     longitude, latitude = np.median(places[:, :2], axis=0)
     zone = utm_zone(float(longitude), float(latitude))
-    moved = transform(places, control.crs, zone).tolist()
-    return replace(
-        control,
-        points=tuple(
-            replace(point, enh_m=(east, north, height))
-            for point, (east, north, height) in zip(control.points, moved, strict=True)
-        ),
-        crs=zone,
+    moved = dict(zip(known, transform(places, markers.crs, zone).tolist(), strict=True))
+    points = tuple(
+        replace(one, enh_m=tuple(moved[one.name])) if one.name in moved else one
+        for one in markers.points
     )
+    return replace(markers, points=points, crs=zone)

@@ -13,6 +13,7 @@ from recon3d.core.scene import ImageSet, PosedScene
 from recon3d.core.transform import Similarity, fit_similarity
 from recon3d.georef.back_projection import view_pixel
 from recon3d.georef.control.points import ControlPoint
+from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.triangulation import LocatedPoint, triangulate_agreeing
 
 _STEPS = 20
@@ -21,6 +22,19 @@ _STEPS = 20
 _WRONG_SIGMAS, _WRONG_SHARE = 6.0, 0.004
 # Chance of a false alarm in all points together.
 _FALSE_ALARM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class LocatedMarks:
+    """A place where placed photos show it."""
+
+    place: LocatedPoint
+    errors_px: Mapping[str, float]
+    """By photo: from its mark to where it shows the place."""
+    wrong_px: Mapping[str, float]
+    """The same of marks that were left out, since the others agree on another place."""
+    contradicts: bool
+    """Its two marks do not meet, and nobody can tell which is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +95,20 @@ def locate(
 
     Returns None where no place is in front of all photos that show it.
     """
-    sightings = [view_pixel(scene, image_set, mark) for mark in point.marks]
+    found = locate_marks(point.marks, scene, image_set, mark_px)
+    if found is None:
+        return None
+    return SeenPoint(point, found.place, found.errors_px, found.wrong_px)
+
+
+def locate_marks(
+    marks: Sequence[PhotoPixel], scene: PosedScene, image_set: ImageSet, mark_px: float
+) -> LocatedMarks | None:
+    """Triangulate a place from two marks or more, all of which are in placed photos.
+
+    Returns None where no place is in front of all photos that show it.
+    """
+    sightings = [view_pixel(scene, image_set, mark) for mark in marks]
     views, uv_px = [view for view, _ in sightings], np.stack([uv for _, uv in sightings])
     longest_px = max(max(view.camera.width_px, view.camera.height_px) for view in views)
     limit_px = max(_WRONG_SIGMAS * mark_px, _WRONG_SHARE * longest_px)
@@ -89,13 +116,14 @@ def locate(
     if found is None:
         return None
     place, off_px = found
-    is_wrong = (off_px > limit_px) & (len(views) > 2)
+    is_off = off_px > limit_px
+    is_wrong = is_off & (len(views) > 2)
     by_photo = [(view.photo_id, float(off)) for view, off in zip(views, off_px, strict=True)]
-    return SeenPoint(
-        point,
+    return LocatedMarks(
         place,
         {photo: off for (photo, off), wrong in zip(by_photo, is_wrong, strict=True) if not wrong},
         {photo: off for (photo, off), wrong in zip(by_photo, is_wrong, strict=True) if wrong},
+        contradicts=bool(is_off.any()) and len(views) == 2,
     )
 
 

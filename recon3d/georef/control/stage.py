@@ -13,7 +13,6 @@ import numpy as np
 
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.transform import Similarity
-from recon3d.georef.control.files import read_ground_control
 from recon3d.georef.control.fit import (
     SeenPoint,
     SurveyFit,
@@ -24,7 +23,6 @@ from recon3d.georef.control.fit import (
 from recon3d.georef.control.points import (
     ControlError,
     GroundControl,
-    check_control,
 )
 from recon3d.georef.control.survey import ControlConfig, measure_control, rmse_of
 from recon3d.georef.control.words import (
@@ -68,27 +66,6 @@ class NoControl:
     """What the frame is made from where there are no ground control points."""
 
     digest: str = ""
-
-
-def given_control(
-    image_set: ImageSet, points: Path | None, marks: Path | None, config: ControlConfig
-) -> GroundControl | None:
-    """Read ground control points and fail in the first minute where they cannot be enough.
-
-    points: the file of their coordinates, perhaps with their marks; None without any.
-
-    Raises:
-        InputError: a file is unreadable, or its points or marks do not fit the photos.
-        ConfigError: a system of coordinates is unknown or does not count metres.
-    """
-    if points is None:
-        for option, value in (("--gcp-marks", marks), ("--check", config.check)):
-            if value:
-                raise ControlError(f"{option} needs the points' coordinates.", hint="Add --gcp.")
-        return None
-    control = read_ground_control(points, marks)
-    check_control(control, config.check_names, image_set)
-    return control
 
 
 def fit_control(
