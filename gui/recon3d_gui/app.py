@@ -20,6 +20,7 @@ from recon3d_gui.drop import DropTarget
 from recon3d_gui.fonts import Fonts
 from recon3d_gui.job.saving import Saving
 from recon3d_gui.keyboard import KEY_PLUS
+from recon3d_gui.markers.editor import MarkerEditor
 from recon3d_gui.masks.editor import MaskEditor
 from recon3d_gui.modals import Modals, close_menus
 from recon3d_gui.panels.calibration import CalibrationPanel
@@ -85,7 +86,7 @@ class App:
         self._window = Window(preferences)
         self.studio = Studio(preferences)
         self._bench, self._saving = Workbench(self.studio), Saving(self.studio)
-        self._masks = MaskEditor(self.studio)
+        self._masks, self._markers = MaskEditor(self.studio), MarkerEditor(self.studio)
         self._picture = ModelPicture(self.studio.viewer, "model.picture")
         self._drops = DropTarget(TITLE)
         if not self._drops.works:
@@ -116,7 +117,7 @@ class App:
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
         self._calibration = CalibrationPanel(studio, ui)
         self._model = ModelPanel(studio, ui, self._bench, self._picture)
-        self._photo = PhotoPanel(studio, ui, self._masks)
+        self._photo = PhotoPanel(studio, ui, self._masks, self._markers)
         self._pages: dict[PageName, Page] = {
             "model": self._model,
             "photo": self._photo,

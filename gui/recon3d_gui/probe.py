@@ -64,6 +64,11 @@ class Probe:
             "toasts": [toast.text for toast in studio.notices.shown],
             "loaded": "a" in studio.viewer.loaded,
             "eye": dict(studio.viewer.navigator.eye.described()),
+            "markers": {
+                one.name: {mark.photo: (mark.column, mark.row) for mark in one.marks}
+                for one in studio.project.markers.points
+            },
+            "lengths": [bar.text for bar in studio.project.markers.bars],
             "outlook": studio.jobs.outlook is not None,
             "failures": list(self.failures),
             "changes": {stage: dict(each) for stage, each in studio.project.changes.items()},

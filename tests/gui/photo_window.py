@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dearpygui.dearpygui as dpg
+from recon3d_gui.markers.editor import MarkerEditor
 from recon3d_gui.masks.editor import MaskEditor
 from recon3d_gui.panels.photo import PhotoPanel
 from recon3d_gui.panels.photos import PhotosPanel
@@ -76,7 +77,8 @@ class Window:
         self.studio = PlainStudio(cache)
         self.list = PhotosPanel(self.studio, PlainUi())  # type: ignore[arg-type]
         editor = MaskEditor(self.studio)  # type: ignore[arg-type]
-        self.page = PhotoPanel(self.studio, PlainUi(), editor)  # type: ignore[arg-type]
+        markers = MarkerEditor(self.studio)  # type: ignore[arg-type]
+        self.page = PhotoPanel(self.studio, PlainUi(), editor, markers)  # type: ignore[arg-type]
         fixed = {"no_title_bar": True, "no_move": True, "no_resize": True, "height": 720}
         for tag, panel, left, width in (
             ("left", self.list, 0, 340),

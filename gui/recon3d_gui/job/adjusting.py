@@ -1,4 +1,4 @@
-"""Scale, up and crop act at once: on what is shown, and so on what is exported."""
+"""Scale, up, crop and markers act at once: on what is shown, and so on what is exported."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from recon3d.config import preset, updated
 from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.messages import AdjustRequest
+from recon3d_gui.project.markers import stamp
 
 if TYPE_CHECKING:
     from recon3d_gui.project.project import Changes, Project, RunRecord
@@ -24,10 +25,18 @@ def shown_run(project: Project, reached: Mapping[str, Path]) -> RunRecord | None
     return next((run for run in project.runs if run.reached == keys), None)
 
 
+def takes_markers(run: RunRecord, project: Project) -> bool:
+    """Whether other markers change no camera of a run, so that they can act at once."""
+    was = updated(preset(run.preset), run.changes)
+    return not (was.control.adjust or project.config.control.adjust)
+
+
 def adjusted_changes(run: RunRecord, project: Project) -> Changes:
     """The settings of a run with the project's scale, up and crop."""
     own = {stage: dict(settings) for stage, settings in run.changes.items()}
     own["frame"] = dict(project.changes.get("frame", {}))
+    if takes_markers(run, project) and (project.markers or run.markers):
+        own["control"] = dict(project.changes.get("control", {}))
     own["mesh"] = {name: value for name, value in own.get("mesh", {}).items() if name != "crop"}
     crop = project.changes.get("mesh", {}).get("crop")
     if crop is not None:
@@ -42,8 +51,11 @@ def adjustment(project: Project, reached: Mapping[str, Path]) -> AdjustRequest |
         return None
     base = preset(run.preset)
     is_now, wanted = updated(base, run.changes), updated(base, adjusted_changes(run, project))
-    if is_now == wanted:
+    takes = takes_markers(run, project)
+    is_marked = takes and stamp(project.markers) != run.markers
+    if is_now == wanted and not is_marked:
         return None
+    changes = is_marked or is_now.control != wanted.control
     return AdjustRequest(
         workspace=project.workspace,
         reached=dict(reached),
@@ -51,6 +63,7 @@ def adjustment(project: Project, reached: Mapping[str, Path]) -> AdjustRequest |
         device=project.device,
         # A solid's floor lies in the frame.
         cuts=is_now.mesh.crop != wanted.mesh.crop or wanted.solid.watertight,
+        markers=project.markers if changes else None,
     )
 
 
@@ -76,7 +89,9 @@ def adjusted_runs(
     if before is None:
         return project.runs
     keys = {stage: folder.name for stage, folder in reached.items()}
-    after = replace(before, changes=adjusted_changes(before, started), reached=keys)
+    marks = before.markers if request.markers is None else stamp(request.markers)
+    changes = adjusted_changes(before, started)
+    after = replace(before, changes=changes, reached=keys, markers=marks)
     others = [run for run in project.runs if run is before or run.reached != keys]
     return tuple(after if run is before else run for run in others)
 

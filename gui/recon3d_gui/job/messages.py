@@ -10,6 +10,7 @@ from typing import TypeAlias
 from recon3d.config import Config
 from recon3d.export.export import Outputs
 from recon3d.export.textures import ExportConfig
+from recon3d.georef.control.markers import Markers
 from recon3d.results import Forecast, Inputs, Until
 from recon3d.run.device import Device
 from recon3d.run.task import Event
@@ -29,7 +30,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class AdjustRequest:
-    """Give a finished run another scale, up or crop."""
+    """Give a finished run another scale, up or crop, or other markers."""
 
     workspace: Path
     reached: Mapping[str, Path]
@@ -39,6 +40,8 @@ class AdjustRequest:
     device: Device = "auto"
     cuts: bool = False
     """Mesh and texture change with it."""
+    markers: Markers | None = None
+    """None: those that the run had."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,6 +84,7 @@ def _adjust(request: AdjustRequest, listener: Listener, cancel: CancelToken) -> 
             request.workspace,
             request.reached,
             request.config,
+            markers=request.markers,
             runtime=runtime,
             listener=listener,
             cancel=cancel,

@@ -9,6 +9,8 @@ import dearpygui.dearpygui as dpg
 
 from recon3d_gui.keyboard import add_key_handler
 from recon3d_gui.panels.looks import Looks
+from recon3d_gui.panels.marker_tools import HELP as MARKER_HELP
+from recon3d_gui.panels.marker_tools import MarkerTools
 from recon3d_gui.panels.mask_tools import HELP, MaskTools
 from recon3d_gui.panels.photo_canvas import PhotoCanvas
 from recon3d_gui.photos.large import LargePhoto
@@ -18,6 +20,7 @@ from recon3d_gui.photos.textures import Texture, Textures
 from recon3d_gui.photos.zoom import Zoom
 
 if TYPE_CHECKING:
+    from recon3d_gui.markers.editor import MarkerEditor
     from recon3d_gui.masks.editor import MaskEditor
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
@@ -39,13 +42,16 @@ _EMPTY = "Choose a photo in the list on the left to see it here."
 class PhotoPanel:
     """Shows the selected photo; holds pictures in memory only while the page is open."""
 
-    def __init__(self, studio: Studio, ui: Ui, editor: MaskEditor) -> None:
+    def __init__(self, studio: Studio, ui: Ui, editor: MaskEditor, markers: MarkerEditor) -> None:
         self._studio = studio
         self._ui = ui
         self._large = LargePhoto()
         self._canvas = PhotoCanvas(ui)
         self._editor = editor
         self._tools = MaskTools(studio, ui, self._canvas, editor)
+        self._markers = markers
+        self._marker_tools = MarkerTools(studio, ui, self._canvas, markers)
+        self._room_px = (1, 1)
         self._thumbnails: Textures
         self._overlay: Overlay | None = None
         self._offered: list[str] = []
@@ -57,7 +63,7 @@ class PhotoPanel:
     @property
     def is_busy(self) -> bool:
         """Whether the page is about to change, so that the window should be drawn often."""
-        is_loading = self._large.is_loading or self._editor.is_busy
+        is_loading = self._large.is_loading or self._editor.is_busy or self._markers.is_busy
         return self._is_open and (is_loading or self._canvas.is_unfinished)
 
     def build(self, parent: int | str) -> None:
@@ -71,7 +77,9 @@ class PhotoPanel:
             dpg.add_radio_button(
                 ["Photo"], horizontal=True, tag="photo.overlay", callback=self._on_overlay
             )
-            self._canvas.build("photo")
+            with dpg.group(horizontal=True, tag="photo.middle"):
+                self._canvas.build("photo.middle")
+                self._marker_tools.build_list("photo.middle")
             dpg.add_drawlist(1, self._ui.px(20), tag="photo.legend")
             dpg.add_text("", tag="photo.verdict", wrap=0)
             dpg.add_text("", tag="photo.facts")
@@ -79,6 +87,7 @@ class PhotoPanel:
             looks = Looks(self._ui)
             self._ui.explain("photo.back", "Back to the model (Esc)")
             self._ui.explain("photo.mask", "Say what of the photo is left out")
+            self._ui.explain("photo.mark", "Set markers: control points, and ends of known lengths")
             dpg.bind_item_theme("photo.facts", looks.muted)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._on_wheel)
@@ -98,12 +107,14 @@ class PhotoPanel:
             )
             dpg.add_button(label="Exclude", tag="photo.toggle", callback=self._toggle)
             dpg.add_button(label="Draw mask", tag="photo.mask", callback=self._switch_drawing)
+            dpg.add_button(label="Markers", tag="photo.mark", callback=self._switch_markers)
             dpg.add_text("", tag="photo.name")
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
-        px = self._ui.px
-        self._canvas.resize(width_px, height_px - px(_HEADER + _FOOTER))
+        self._room_px = (width_px, height_px)
+        height = height_px - self._ui.px(_HEADER + _FOOTER)
+        self._canvas.resize(width_px - self._marker_tools.resize(height), height)
         dpg.configure_item("photo.legend", width=width_px)
 
     def update(self) -> None:
@@ -121,18 +132,28 @@ class PhotoPanel:
         if row is None or not self._can_draw:
             self._editor.switch(on=False)
         self._tools.show(row)
-        shown = self._large.shown
-        if shown and shown.photo and not self._editor.is_on:
+        self._marker_tools.show(row)
+        shown, is_marking = self._large.shown, self._markers.is_on
+        if shown and shown.photo and is_marking:
+            self._marker_tools.follow_mouse(shown.photo, row)
+        elif shown and shown.photo and not self._editor.is_on:
             self._canvas.follow_mouse(shown)
         mask = photos.mask(row.id) if row else None
         self._offer(available(reached, mask is not None))
         finer = self._canvas.shown_px(shown.photo) if shown and shown.photo else 0.0
         self._large.ask(
-            row, self._overlay, reached, mask, listings=photos.listings, finer_than_px=finer
+            row,
+            None if is_marking else self._overlay,
+            reached,
+            mask,
+            listings=photos.listings,
+            finer_than_px=finer,
         )
         if not (self._editor.is_on and self._tools.draw()):
             placeholder = self._placeholder(row)
-            self._canvas.draw(self._large.shown, placeholder, self._words(), self._large.revision)
+            marks = self._marker_tools.drawing(row)
+            shown, revision = self._large.shown, self._large.revision
+            self._canvas.draw(shown, placeholder, self._words(), revision, marks)
         self._tell(row)
 
     def _forget_drawn(self) -> None:
@@ -176,8 +197,11 @@ class PhotoPanel:
         """The words around the photo."""
         shown = self._large.shown
         facts = self._studio.photos.thumbnails.facts(row.picture) if row else None
+        is_marking = self._markers.is_on
         drawing = self._tools.words if self._editor.is_on else ""
-        told = (row, facts, self._large.revision, self._large.is_loading, drawing)
+        if is_marking:
+            drawing = self._marker_tools.words
+        told = (row, facts, self._large.revision, self._large.is_loading, drawing, is_marking)
         if told == self._told:
             return
         self._told = told
@@ -186,11 +210,13 @@ class PhotoPanel:
         note = shown.note if shown and shown.photo else ""
         loading = "Loading…" if self._large.is_loading else ""
         line = " · ".join(part for part in (facts.line if facts else "", note, loading) if part)
-        dpg.set_value("photo.facts", HELP if drawing else line)
+        dpg.set_value("photo.facts", MARKER_HELP if is_marking else HELP if drawing else line)
         dpg.configure_item("photo.buttons", show=row is not None)
         dpg.configure_item("photo.overlay", show=row is not None and not drawing)
-        dpg.configure_item("photo.mask", label="Done" if drawing else "Draw mask")
-        self._ui.offer("photo.mask", is_on=self._can_draw)
+        dpg.configure_item("photo.mask", label="Done" if self._editor.is_on else "Draw mask")
+        dpg.configure_item("photo.mark", label="Done" if is_marking else "Markers")
+        self._ui.offer("photo.mask", is_on=self._can_draw and not is_marking)
+        self._ui.offer("photo.mark", is_on=not self._editor.is_on)
         dpg.configure_item("photo.in_3d", enabled=row is not None and row.state == "used")
         excluded = row is not None and row.state == "excluded"
         dpg.configure_item("photo.toggle", label="Include" if excluded else "Exclude")
@@ -263,6 +289,10 @@ class PhotoPanel:
 
     def _switch_drawing(self) -> None:
         self._editor.switch(on=not self._editor.is_on)
+
+    def _switch_markers(self) -> None:
+        self._markers.switch(on=not self._markers.is_on)
+        self.resize(*self._room_px)
 
     def undo(self) -> bool:
         """Take back the latest step of the mask that is drawn; False: there is none."""

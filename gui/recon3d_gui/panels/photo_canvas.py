@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dearpygui.dearpygui as dpg
 
 from recon3d_gui.masks.painted import PaintedPhoto
+from recon3d_gui.panels.marker_drawing import MarkerDrawing
 from recon3d_gui.photos.large import Shown
 from recon3d_gui.photos.textures import Texture, Textures
 from recon3d_gui.photos.tiles import Box, PlacedTile, Pyramid
@@ -77,6 +78,11 @@ class PhotoCanvas:
         left, top, right, bottom = self.zoom.picture(self._room, _size(photo))
         return max(right - left, bottom - top)
 
+    def shown_width_px(self, photo: Pyramid) -> float:
+        """How many screen pixels wide the photo is."""
+        left, _, right, _ = self.zoom.picture(self._room, _size(photo))
+        return right - left
+
     def zoom_by(self, steps: float, photo: Pyramid) -> None:
         """As the wheel does, where the pointer is."""
         self.zoom = self.zoom.zoomed(_WHEEL**steps, self._pointer_here(), self._room, _size(photo))
@@ -94,10 +100,10 @@ class PhotoCanvas:
             (y - top) / (bottom - top) * photo.height_px,
         )
 
-    def pan(self, photo: Pyramid) -> None:
-        """Drag the photo with the middle button."""
+    def pan(self, photo: Pyramid, button: int = dpg.mvMouseButton_Middle) -> None:
+        """Drag the photo with a mouse button."""
         before, self._pointer = self._pointer, self._pointer_here()
-        is_down = dpg.is_mouse_button_down(dpg.mvMouseButton_Middle)
+        is_down = dpg.is_mouse_button_down(button)
         if is_down and self._dragging:
             by = (self._pointer[0] - before[0], self._pointer[1] - before[1])
             self.zoom = self.zoom.moved(by, self._room, _size(photo))
@@ -128,10 +134,18 @@ class PhotoCanvas:
             self._dragging = ""
 
     def draw(
-        self, shown: Shown | None, placeholder: Texture | None, words: str, revision: int
+        self,
+        shown: Shown | None,
+        placeholder: Texture | None,
+        words: str,
+        revision: int,
+        markers: MarkerDrawing | None = None,
     ) -> None:
-        """Show the photo; until it is there, its thumbnail; without either, words."""
-        look = (revision, self.zoom, self.wipe, self._room, placeholder, words)
+        """Show the photo; until it is there, its thumbnail; without either, words.
+
+        markers: what lies over the photo.
+        """
+        look = (revision, self.zoom, self.wipe, self._room, placeholder, words, markers)
         if look == self._drawn and not self.is_unfinished:
             return
         self._drawn = look
@@ -139,6 +153,9 @@ class PhotoCanvas:
         self.is_unfinished = False
         if shown and shown.photo:
             self._draw_layers(shown, shown.photo, revision)
+            if markers:
+                picture = self.zoom.picture(self._room, _size(shown.photo))
+                markers.draw(self._ui, picture, "photo.canvas")
         elif placeholder:
             self._draw_placeholder(placeholder)
         else:

@@ -15,10 +15,11 @@ import tomli_w
 
 from recon3d.config import Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError, OutputError
+from recon3d.georef.control.markers import Markers
 from recon3d.run.device import Device
 from recon3d.run.documents import parse_toml
 from recon3d.run.files import atomic_path
-from recon3d_gui.project import measurements
+from recon3d_gui.project import markers, measurements
 from recon3d_gui.project.project import Changes, Project, RunRecord, Value
 
 SUFFIX = ".r3d"
@@ -30,7 +31,7 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 _FILES = ("intrinsics", "poses", "masks", "drawn_masks", "sensor_depth")
 _KNOWN = {
     "format", "workspace", "sources", "named_below", "excluded", *_FILES, "preset", "device",
-    "changes", "view", "runs", "measurements",
+    "changes", "view", "runs", "measurements", "markers", "scale_bars", "markers_crs",
 }  # fmt: skip
 
 T = TypeVar("T")
@@ -125,8 +126,17 @@ class _Reading:
             view=self._one("view", _view) or {},
             runs=self._all("runs", self._run),
             measurements=self._all("measurements", measurements.read)[: measurements.MOST],
+            markers=self._markers(),
         )
         return Opened(project, tuple(self._notes), self._file)
+
+    def _markers(self) -> Markers:
+        points = self._all("markers", markers.read_point)
+        names = [one.name for one in points]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._note(f"a second marker called {name}")
+        bars, crs = self._all("scale_bars", markers.read_bar), self._one("markers_crs", _text)
+        return markers.assembled(points, bars, crs or "")
 
     def _one(self, name: str, read: Callable[[Any], T]) -> T | None:
         if name not in self._content:
@@ -185,6 +195,7 @@ class _Reading:
             preset=chosen,
             changes=self._changes(chosen, fields["changes"]),
             reached=reached,
+            markers=_text(fields.get("markers", "")),
         )
 
 
@@ -237,6 +248,9 @@ def _plain(project: Project, folder: Path) -> dict[str, Any]:
         "changes": _without_none(project.changes),
         "view": dict(project.view),
         "measurements": [*map(measurements.plain, project.measurements)],
+        "markers": markers.plain_points(project.markers),
+        "scale_bars": markers.plain_bars(project.markers),
+        **({"markers_crs": project.markers.crs} if project.markers.crs else {}),
         "runs": [
             {
                 "name": run.name,
@@ -244,6 +258,7 @@ def _plain(project: Project, folder: Path) -> dict[str, Any]:
                 "preset": run.preset,
                 "changes": _without_none(run.changes),
                 "reached": dict(run.reached),
+                "markers": run.markers,
             }
             for run in project.runs
         ],

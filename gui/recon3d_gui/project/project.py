@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from recon3d.config import Config, Preset, preset, updated
+from recon3d.georef.control.markers import Markers
 from recon3d.results import Inputs
 from recon3d.run.device import Device
+from recon3d_gui.project.markers import NONE
 from recon3d_gui.project.measurements import Measurement
 
 Value: TypeAlias = bool | int | float | str | tuple[float, ...] | None
@@ -33,6 +35,8 @@ class RunRecord:
     changes: Changes
     reached: Mapping[str, str]
     """By stage: the key under which the workspace keeps its result."""
+    markers: str = ""
+    """`markers.stamp` of those that count in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ class Project:
     """Oldest first."""
     measurements: tuple[Measurement, ...] = ()
     """Distances that were measured in the model, oldest first."""
+    markers: Markers = NONE
+    """Set by hand in photos, with their coordinates and the lengths between them."""
     view: Mapping[str, Value] = field(default_factory=dict)
     """The camera of the 3D view, as the viewer describes it."""
 
@@ -88,6 +94,7 @@ class Project:
             sensor_depth=self.sensor_depth,
             excluded=self.excluded,
             named_below=self.named_below,
+            markers=self.markers or None,
         )
 
     def changes_with(self, stage: str, **settings: Value) -> Changes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from recon3d_gui.project.markers import stamp
 from recon3d_gui.project.project import Project, RunRecord
 
 MOST_RUNS = 50
@@ -28,6 +29,7 @@ def with_run(
         preset=started.preset,
         changes=started.changes,
         reached=keys,
+        markers=stamp(started.markers),
     )
     return (*others, record)[-MOST_RUNS:]
 

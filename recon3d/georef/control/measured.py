@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,11 +63,16 @@ class MeasuredBar:
 
 
 def measure_marker(
-    marker: Marker, scene: PosedScene, image_set: ImageSet, mark_px: float
+    marker: Marker,
+    scene: PosedScene,
+    image_set: ImageSet,
+    mark_px: float,
+    foretold: Collection[str] | None = None,
 ) -> MeasuredMarker:
     """Triangulate a marker and say where other photos should show it.
 
     marker: with marks under the ids of photos of the image set.
+    foretold: the photos that are asked for that; None: all.
     """
     placed = {view.photo_id for view in scene.views}
     marks = [mark for mark in marker.marks if mark.photo in placed]
@@ -81,7 +86,7 @@ def measure_marker(
         return MeasuredMarker(problem=not_placed or f"{marker.name} is not marked in any photo.")
     try:
         if len(marks) == 1:
-            lines = _epipolar_lines(marks[0], scene, image_set)
+            lines = _epipolar_lines(marks[0], scene, image_set, foretold)
             problem = f"{marker.name} is marked in one placed photo only; mark it in a second one."
             return MeasuredMarker(problem=not_placed or problem, lines=lines)
         located = locate_marks(marks, scene, image_set, mark_px)
@@ -94,6 +99,7 @@ def measure_marker(
         view.photo_id: pixel
         for view in scene.views
         if view.photo_id not in marked
+        and (foretold is None or view.photo_id in foretold)
         and (pixel := _shown_at(located.place.xyz_world, view, scene, image_set))
     }
     problem = marks_problem(marker.name, located) or not_placed
@@ -165,7 +171,10 @@ def _shown_at(
 
 
 def _epipolar_lines(
-    mark: PhotoPixel, scene: PosedScene, image_set: ImageSet
+    mark: PhotoPixel,
+    scene: PosedScene,
+    image_set: ImageSet,
+    foretold: Collection[str] | None,
 ) -> dict[str, tuple[PhotoPixel, ...]]:
     """By photo: where it may show what another one shows at a pixel; bent as its lens bends."""
     view, uv_px = view_pixel(scene, image_set, mark)
@@ -177,7 +186,8 @@ def _epipolar_lines(
     ]
     lines = {}
     for other in scene.views:
-        if other.photo_id == view.photo_id:
+        is_asked = foretold is None or other.photo_id in foretold
+        if other.photo_id == view.photo_id or not is_asked:
             continue
         shown = [_shown_at(place, other, scene, image_set) for place in places]
         line = tuple(pixel for pixel in shown if pixel)

@@ -89,12 +89,9 @@ def fit_control(
     accuracy, fit = survey.accuracy_m, survey.fit
     _refuse_swapped_columns(fit, held, accuracy, posed)
     wrong = [held[i] for i in suspects(held, accuracy)]
-    gaps: dict[str, np.ndarray] = {
-        one.point.name: gap for one, gap in zip(held, fit.residuals_m, strict=True)
-    }
+    gaps = survey.gaps_m(config.accuracy)
     for one in checks:
-        gap, surprise = fit.difference(one, one.point.accuracy_m or config.accuracy)
-        gaps[one.point.name] = gap
+        _, surprise = fit.difference(one, one.point.accuracy_m or config.accuracy)
         if is_surprising(surprise, fit, len(checks)):
             wrong.append(one)
     warnings = [

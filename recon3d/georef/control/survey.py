@@ -62,6 +62,18 @@ class Survey:
     """Of the points that hold the model."""
     fit: SurveyFit
 
+    def gaps_m(self, accuracy_m: float) -> dict[str, np.ndarray]:
+        """By name: model minus survey, of points that hold the model and of those that check it.
+
+        accuracy_m: of points that do not say.
+        """
+        held = zip(self.held, self.fit.residuals_m, strict=True)
+        gaps: dict[str, np.ndarray] = {one.point.name: gap for one, gap in held}
+        for one in self.checks:
+            difference, _ = self.fit.difference(one, one.point.accuracy_m or accuracy_m)
+            gaps[one.point.name] = difference
+        return gaps
+
 
 def measure_control(
     scene: PosedScene,

@@ -1,0 +1,1 @@
+"""Markers set by hand: placing them in photos, and what the shown run knows of them."""
