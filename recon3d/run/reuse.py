@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from recon3d.run.documents import parse_json
 from recon3d.run.files import atomic_path, write_json
@@ -25,15 +24,15 @@ def take_over(folder: Path, digests: Mapping[str, str], task: Task) -> dict[str,
 
     Args:
         folder: Of the stage at work; its siblings are looked through.
-        digests: Of all that each file depends on, by its name. They are noted for later runs.
+        digests: Of all that each file depends on, by its path below the folder, "/" between its
+            parts. They are noted for later runs, beside those of earlier calls.
         task: Asked whether to stop.
 
-    Returns the folders that files were taken from, by the names of these.
+    Returns the folders that files were taken from, by the paths of these.
     """
-    write_json(folder / _ITEMS, dict(digests))
-    wanted = {
-        digest: folder / name for name, digest in digests.items() if not (folder / name).exists()
-    }
+    noted = _noted(folder) if (folder / _ITEMS).exists() else {}
+    write_json(folder / _ITEMS, {**noted, **digests})
+    wanted = {digest: name for name, digest in digests.items() if not (folder / name).exists()}
     taken = {}
     for manifest_path in sorted(folder.parent.glob(f"*/{MANIFEST}")):
         source = manifest_path.parent
@@ -41,20 +40,25 @@ def take_over(folder: Path, digests: Mapping[str, str], task: Task) -> dict[str,
             break
         try:
             manifest = read_manifest(source)
-            noted: Mapping[str, Any] = parse_json((source / _ITEMS).read_text(encoding="utf-8"))
-            found = {digest: name for name, digest in noted.items() if digest in wanted}
+            found = {digest: name for name, digest in _noted(source).items() if digest in wanted}
         except (OSError, ValueError, TypeError, AttributeError, DamagedManifestError):
             continue
         for digest, name in found.items():
             task.check()
             if name in manifest.files and manifest.is_whole(source, name):
                 target = wanted.pop(digest)
-                _link(source / name, target)
-                taken[target.name] = source
+                _link(source / name, folder / target)
+                taken[target] = source
     return taken
 
 
+def _noted(folder: Path) -> dict[str, str]:
+    noted: dict[str, str] = parse_json((folder / _ITEMS).read_text(encoding="utf-8"))
+    return noted
+
+
 def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     # Nobody writes into a finished file, so both folders may share it.
     with suppress(OSError):
         os.link(source, target)

@@ -17,7 +17,9 @@ from recon3d.core.scene import GivenCameras, ImageSet
 from recon3d.run.digests import file_digest, json_digest
 from recon3d.run.documents import parse_json
 from recon3d.run.files import atomic_path, write_json
+from recon3d.run.reuse import take_over
 from recon3d.run.stage import library_version
+from recon3d.run.task import Task
 
 if TYPE_CHECKING:  # it imports pycolmap
     from _typeshed import DataclassInstance
@@ -66,15 +68,24 @@ class Evidence:
     basis: Basis
 
 
-def write_evidence(folder: Path, database: PhotoDatabase, basis: Basis) -> None:
+def write_evidence(folder: Path, database: PhotoDatabase, basis: Basis, task: Task) -> None:
     """Keep a database's features and verified matches in a stage's folder."""
     from recon3d.sfm.pycolmap_library import pycolmap
 
     place = folder / _FOLDER
     place.mkdir(exist_ok=True)
     pairs, counts, matches = [], [], [np.zeros((0, 2), np.uint32)]
+    made_from = {
+        f"{_FOLDER}/{_features_path(folder, number).name}": json_digest(
+            [basis.contents[photo.id], basis.settings]
+        )
+        for number, photo in enumerate(database.photos, start=1)
+    }
+    take_over(folder, made_from, task)
     with database.open() as stored:
         for number in range(1, len(database.photos) + 1):
+            if _features_path(folder, number).exists():
+                continue
             with atomic_path(_features_path(folder, number)) as part, part.open("wb") as stream:
                 np.savez(
                     stream,

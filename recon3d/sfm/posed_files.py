@@ -28,7 +28,9 @@ from recon3d.core.scene import (
 )
 from recon3d.core.transform import Rigid
 from recon3d.photos.pictures import read_grey, read_size, read_upright
+from recon3d.run.digests import file_digest, json_digest
 from recon3d.run.files import FileMapping, atomic_path, write_json
+from recon3d.run.reuse import take_over
 from recon3d.run.task import Task
 from recon3d.sfm.colmap_model import write_colmap_model
 from recon3d.sfm.undistortion import Undistorter, fit_nearest
@@ -49,8 +51,11 @@ def write_pictures(
 ) -> None:
     """Write every view's undistorted picture, mask and depth; finished ones are kept.
 
+    So are those that an earlier run has made of the same.
+
     intrinsics: by photo id, of the distorted photo.
     """
+    take_over(folder, _made_from(folder, image_set, views, intrinsics), task)
     undistorters: dict[Intrinsics, Undistorter | None] = {}
     for view in task.each(views, len(views), lambda view: f"undistorting {view.photo_id}"):
         source = intrinsics[view.photo_id]
@@ -58,6 +63,26 @@ def write_pictures(
             same = source.pinhole == view.camera
             undistorters[source] = None if same else Undistorter(source, view.camera)
         _write_view(folder, image_set, view, undistorters[source])
+
+
+def _made_from(
+    folder: Path,
+    image_set: ImageSet,
+    views: tuple[View, ...],
+    intrinsics: Mapping[str, Intrinsics],
+) -> dict[str, str]:
+    """What each undistorted picture and mask depends on, by its path below the folder."""
+    digests = {}
+    for view in views:
+        picture, mask = image_set.pictures[view.photo_id], image_set.masks.get(view.photo_id)
+        lenses = [asdict(intrinsics[view.photo_id]), asdict(view.camera)]
+        targets = {_picture_path(folder, view.photo_id): picture}
+        if mask:
+            targets[_mask_path(folder, view.photo_id)] = mask
+        for target, source in targets.items():
+            name = target.relative_to(folder).as_posix()
+            digests[name] = json_digest([name, file_digest(source), *lenses])
+    return digests
 
 
 def sample_colours(folder: Path, scene: PosedScene, task: Task) -> SparsePoints:

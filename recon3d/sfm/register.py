@@ -86,7 +86,7 @@ def place_photos(
     _write(image_set, solution, verdicts, unit, given.origin, folder, task)
     if solution.can_be_extended:
         assert solution.database
-        write_evidence(folder, solution.database, Basis.of(image_set, given, config))
+        write_evidence(folder, solution.database, Basis.of(image_set, given, config), task)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -110,7 +110,7 @@ def add_photos(
     verdicts = explain(image_set, solution)
     unit = earlier.posed.scene.unit
     _write(image_set, solution, verdicts, unit, given.origin, folder, task)
-    write_evidence(folder, solution.database, basis)
+    write_evidence(folder, solution.database, basis, task)
     shutil.rmtree(scratch, ignore_errors=True)
 
 

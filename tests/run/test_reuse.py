@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,20 @@ def test_what_was_made_from_the_same_is_taken_over_under_any_name(earlier: Path)
     assert taken == {"1": earlier}
     assert (folder / "1").read_text() == "one"
     assert not (folder / "two").exists()
+
+
+def test_files_in_folders_are_taken_over_and_notes_of_several_calls_add_up(earlier: Path) -> None:
+    folder = begun(earlier)
+    assert take_over(folder, {"deep/1": "of 1"}, TASK) == {"deep/1": earlier}
+    assert (folder / "deep" / "1").read_text() == "one"
+    take_over(folder, {"3": "of 3"}, TASK)
+    claim(folder, "depth", "b" * 16)
+    complete(folder, "depth", "b" * 16, Cost(0, 0, 0))
+    shutil.rmtree(earlier)
+    whole = folder.rename(folder.with_suffix(""))
+    later = earlier.parent / "c"
+    later.mkdir()
+    assert take_over(later, {"x": "of 1"}, TASK) == {"x": whole}
 
 
 def test_what_is_there_already_stays(earlier: Path) -> None:

@@ -87,10 +87,16 @@ def off_m(results: Results) -> dict[str, float]:
 def test_added_photos_find_their_place_and_the_others_keep_theirs_to_the_bit(
     project: Project,
 ) -> None:
-    before = cameras(reopen(project.root / "out.recon3d"))
+    made = reopen(project.root / "out.recon3d")
+    before = cameras(made)
     project.put("near.jpg", "zfar.jpg")
     results = project.run()
     after = cameras(results)
+    assert made.posed
+    assert results.posed
+    for name in before:
+        path = Path("images") / name
+        assert (results.posed.folder / path).samefile(made.posed.folder / path)
     assert {name: after[name] for name in before} == before
     errors = off_m(results)
     assert max(errors["near.jpg"], errors["zfar.jpg"]) < max(0.02, 2 * max(errors.values()))
