@@ -24,6 +24,7 @@ from recon3d.depth.estimate import DepthConfig
 from recon3d.export.textures import ExportConfig
 from recon3d.georef.control.survey import ControlConfig
 from recon3d.georef.frame import FrameConfig
+from recon3d.language import translate
 from recon3d.photos.ingest import IngestConfig
 from recon3d.photos.panorama_views import PanoramaConfig
 from recon3d.run.documents import parse_toml
@@ -38,6 +39,8 @@ from recon3d.texture.maps import BakeConfig
 from recon3d.texture.texture import TextureConfig
 
 Preset = Literal["draft", "balanced", "fine"]
+_WIDTH = 98
+"""Of the lines of explanations in a TOML file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +143,18 @@ def to_toml(config: Config, *, comments: bool = True) -> str:
         lines.append(f"[{stage.name}]")
         for name, value in dataclasses.asdict(settings).items():
             if comments:
-                lines += [f"# {line}" for line in explanations.get(name, "").splitlines()]
+                lines += [f"# {line}" for line in _explanation(explanations.get(name, ""))]
             # TOML has no word for None, which is then the default of a field that allows it.
             line = "" if value is None else tomli_w.dumps({name: value}).rstrip()
             lines.append(line or f"# {name} =")
         lines.append("")
     return "\n".join(lines)
+
+
+def _explanation(text: str) -> list[str]:
+    """The lines of an explanation in the reader's language."""
+    told = translate(text)
+    return text.splitlines() if told == text else textwrap.wrap(told, _WIDTH)
 
 
 @cache

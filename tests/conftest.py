@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+# Whatever the machine speaks; tests of languages choose theirs.
+os.environ["RECON3D_LANGUAGE"] = "en"
+
 # Shapes and dtypes in signatures are promises; tests hold every call to them.
 install_import_hook("recon3d.core", "beartype.beartype")
 for module in (

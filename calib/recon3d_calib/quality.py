@@ -161,8 +161,10 @@ def _about_edges(calibration: Calibration) -> Iterator[str]:
     }
     empty = [name for name, inside in corners.items() if not inside.any()]
     if empty and calibration.lens != "fisheye":
-        noun = "corner" if len(empty) == 1 else "corners"
-        yield f"No board was in the {_listed(empty)} {noun} of the picture."
+        yield (
+            f"No board was in the {_listed(empty)} {'corner' if len(empty) == 1 else 'corners'} of "
+            "the picture."
+        )
 
 
 def _kept_points(calibration: Judged) -> Float[np.ndarray, "n 2"]:

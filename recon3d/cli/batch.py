@@ -25,6 +25,7 @@ from recon3d.cli.perform import logging_to, told
 from recon3d.cli.supervisor import cancelling, run_apart, why_it_died
 from recon3d.core.errors import Cancelled, ConfigError, ReconError
 from recon3d.core.printable import printable
+from recon3d.language import translate, word
 from recon3d.run.task import CancelToken, Event
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ def _tell(display: Display, step: Started | Finished) -> None:
 def _in_a_line(outcome: Outcome) -> str:
     if outcome.failed:
         return f"{outcome.object}: failed. {outcome.error} {outcome.hint}".rstrip()
-    done = "brought up to date" if outcome.kept else "done"
+    done = word("brought up to date") if outcome.kept else word("done")
     return (
         f"{outcome.object}: {done} in {duration(outcome.seconds)}, {outcome.placed} of "
         f"{outcome.given} photos, {outcome.triangles or 0:,} triangles"
@@ -284,16 +285,16 @@ def _table(outcomes: Sequence[Outcome]) -> str:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("object", overflow="fold")
-    for heading in ("placed", "left out", "triangles", "time"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column(translate(word("object")), overflow="fold")
+    for heading in word(("placed", "left out", "triangles", "time")):
+        table.add_column(translate(heading), justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     for each in outcomes:
         placed, given = each.placed or 0, each.given or 0
         numbers = ["", "", ""]
         if not each.failed:
             numbers = [str(placed), str(given - placed), f"{each.triangles or 0:,}"]
-        said = f"{each.error} {each.hint}" if each.failed else _warnings(each)
+        said = translate(f"{each.error} {each.hint}" if each.failed else _warnings(each))
         # Names may hold rich's markup, or what terminals take for a command.
         words = [printable(each.object), *numbers, duration(each.seconds), printable(said)]
         table.add_row(*map(escape, words))

@@ -14,6 +14,7 @@ from tyro.extras import subcommand_type_from_defaults
 from recon3d.cli.display import Display
 from recon3d.cli.options import NO_DEFAULT, Command
 from recon3d.core.orientation import DescribedPixels
+from recon3d.language import translate
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task
 
@@ -134,6 +135,8 @@ class Convert(Command):
 def intrinsics_group() -> Any:
     """`recon3d intrinsics` and its subcommands, as a type that tyro understands."""
     actions: dict[str, Command] = {"convert": Convert(source=tyro.MISSING, target=tyro.MISSING)}
-    words = {name: inspect.getdoc(command) or "" for name, command in actions.items()}
+    words = {name: translate(inspect.getdoc(command) or "") for name, command in actions.items()}
     kinds: Any = subcommand_type_from_defaults(actions, words)
-    return Annotated[kinds, subcommand("intrinsics", description="Convert camera files.")]
+    return Annotated[
+        kinds, subcommand("intrinsics", description=translate("Convert camera files."))
+    ]

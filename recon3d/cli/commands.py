@@ -23,6 +23,7 @@ from recon3d.cli.display import Display
 from recon3d.cli.evaluate import Evaluate
 from recon3d.cli.export import Export
 from recon3d.cli.gui import Gui
+from recon3d.cli.help_words import translated_help
 from recon3d.cli.mesh_info import MeshInfo
 from recon3d.cli.models import models_group
 from recon3d.cli.options import (
@@ -41,6 +42,7 @@ from recon3d.cli.texture import Texture
 from recon3d.cli.train import train_group
 from recon3d.config import Config, Preset, preset, read_config, to_toml
 from recon3d.export.export import Outputs
+from recon3d.language import LANGUAGES, speak, translate
 from recon3d.results import Until
 from recon3d.run.task import CancelToken
 
@@ -154,7 +156,8 @@ class ShowConfig(Settings):
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Print them."""
-        display.result({"settings": asdict(self.settings)}, to_toml(self.settings).rstrip())
+        display.result({"settings": asdict(self.settings)}, to_toml(self.settings).rstrip(),
+                       verbatim=True)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +219,8 @@ class Bench(Computation):
 
         if self.sets == ("depth",):
             speeds = bench_depth(self.output, self.runtime, display, cancel=cancel)
-            display.result({"rows": [asdict(row) for row in speeds]}, speed_table(speeds))
+            measured = {"rows": [asdict(row) for row in speeds]}
+            display.result(measured, speed_table(speeds), verbatim=True)
             return
         # Read first: it may be the file that this run replaces.
         earlier = load_earlier(self.against) if self.against else None
@@ -233,7 +237,7 @@ class Bench(Computation):
         text = markdown(rows)
         if earlier is not None:
             text += "\n\n" + difference_table(rows, earlier)
-        display.result({"rows": [asdict(row) for row in rows]}, text)
+        display.result({"rows": [asdict(row) for row in rows]}, text, verbatim=True)
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -269,32 +273,40 @@ def parse(arguments: Sequence[str]) -> Command:
     }
     # Any: mypy does not follow a union that is made at run time.
     commands: Any = subcommand_type_from_defaults(
-        defaults, {name: inspect.getdoc(command) or "" for name, command in defaults.items()}
+        defaults,
+        {name: translate(inspect.getdoc(command) or "") for name, command in defaults.items()},
     )
     commands = Union[commands, train_group(), models_group(), intrinsics_group()]  # noqa: UP007 - made at run time
-    command: Command = tyro.cli(
-        commands,
-        prog="recon3d",
-        description="From a folder of photos to a clean mesh. `recon3d mesh --help` lists all "
-        "options, `recon3d --version` prints the version.",
-        args=list(arguments),
-        config=(FlagCreatePairsOff, DisallowNone),
-    )
+    with translated_help():
+        command: Command = tyro.cli(
+            commands,
+            prog="recon3d",
+            description=translate(
+                "From a folder of photos to a clean mesh. `recon3d mesh --help` lists all "
+                "options, `recon3d --version` prints the version."
+            ),
+            args=list(arguments),
+            config=(FlagCreatePairsOff, DisallowNone),
+        )
     if isinstance(command, PhotoCommand) and not command.photos:
         raise SystemExit(_usage_error("Name a folder of photos, a video, or photo files."))
     return command
 
 
 def _base_settings(arguments: Sequence[str]) -> Config:
-    # tyro needs the defaults before it parses, and these two options decide them.
+    # tyro needs the defaults before it parses, and these options decide them and its words.
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     early.add_argument("--preset", nargs="?")
     early.add_argument("--config", nargs="?")
+    early.add_argument("--language", nargs="?")
     given, _ = early.parse_known_args(list(arguments))
+    if given.language in LANGUAGES:
+        speak(given.language)
     base = preset(given.preset) if given.preset in get_args(Preset) else Config()
     return read_config(Path(given.config), base) if given.config else base
 
 
 def _usage_error(message: str) -> int:
-    sys.stderr.write(f"recon3d: {message} `recon3d --help` says more.\n")
+    more = translate("`recon3d --help` says more.")
+    sys.stderr.write(f"recon3d: {translate(message)} {more}\n")
     return 2

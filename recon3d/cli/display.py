@@ -9,6 +9,7 @@ import math
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
 
@@ -28,6 +29,7 @@ from typing_extensions import override
 
 from recon3d.core.errors import ReconError
 from recon3d.core.printable import printable, printable_lines
+from recon3d.language import translate, word
 from recon3d.run.task import Event
 
 Style = Literal["normal", "verbose", "quiet", "json"]
@@ -72,8 +74,11 @@ _SECONDS_BETWEEN_LINES = 5.0
 _SHARE_BEFORE_GUESSING = 0.05
 
 
+_LEVELS = {"warning": word("Warning"), "error": word("Error"), "critical": word("Error")}
+
+
 def _title(stage: str) -> str:
-    return _TITLES.get(stage, stage.capitalize())
+    return translate(_TITLES.get(stage, stage.capitalize()))
 
 
 class Display:
@@ -91,7 +96,7 @@ class Display:
     def log(self, level: str, message: str) -> None:
         """Show one line that a stage logged."""
         if level in ("error", "critical"):
-            self._errors.print(printable_lines(message), markup=False, highlight=False)
+            self._errors.print(printable_lines(translate(message)), markup=False, highlight=False)
 
     def announce(self, event: str, content: Mapping[str, Any], text: str, place: str = "") -> None:
         """Show where work of several parts has come: `content` to programs, `text` to people.
@@ -99,8 +104,11 @@ class Display:
         place: What stands before the stages of the part that follows, such as "2/5 vase".
         """
 
-    def result(self, content: Mapping[str, Any], text: str) -> None:
-        """Show the outcome: `content` to programs, `text` to people."""
+    def result(self, content: Mapping[str, Any], text: str, *, verbatim: bool = False) -> None:
+        """Show the outcome: `content` to programs, `text` to people.
+
+        verbatim: The text is a file or a table for others, and the same in every language.
+        """
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -121,9 +129,10 @@ class PlainLines(Display):
                 self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
                 self._line(f"{_title(event.stage)} ...")
             case "stage_finished":
-                self._line(f"{_title(event.stage)}: done in {duration(event.seconds)}")
+                done = translate(f"done in {duration(event.seconds)}")
+                self._line(f"{_title(event.stage)}: {done}")
             case "stage_cached":
-                self._line(f"{_title(event.stage)}: already done")
+                self._line(f"{_title(event.stage)}: {translate('already done')}")
             case "warning":
                 self.log("warning", event.note)
             case "progress" if self.verbose or time.monotonic() >= self._next_line:
@@ -132,24 +141,25 @@ class PlainLines(Display):
 
     @override
     def log(self, level: str, message: str) -> None:
-        self._line(message if level in ("info", "debug") else f"{level.capitalize()}: {message}")
+        named = f"{translate(_LEVELS[level])}: " if level in _LEVELS else ""
+        self._line(f"{named}{translate(message)}")
 
     @override
     def announce(self, event: str, content: Mapping[str, Any], text: str, place: str = "") -> None:
-        self._line(text)
+        self._line(translate(text))
 
     @override
-    def result(self, content: Mapping[str, Any], text: str) -> None:
-        self._results.write(printable_lines(text) + "\n")
+    def result(self, content: Mapping[str, Any], text: str, *, verbatim: bool = False) -> None:
+        shown = text if verbatim else translate(text)
+        self._results.write(printable_lines(shown) + "\n")
         self._results.flush()
 
     def _progress(self, event: Event) -> None:
         left = ""
         if event.total > event.done >= max(1, event.total * _SHARE_BEFORE_GUESSING):
-            left = (
-                f", about {duration(event.seconds / event.done * (event.total - event.done))} left"
-            )
-        note = f" {event.note}" if event.note else ""
+            seconds = event.seconds / event.done * (event.total - event.done)
+            left = translate(f", about {duration(seconds)} left")
+        note = f" {translate(event.note)}" if event.note else ""
         self._line(f"{_title(event.stage)}: {event.done}/{event.total}{note}{left}")
 
     def _line(self, text: str) -> None:
@@ -167,7 +177,7 @@ class ProgressBar(PlainLines):
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left:"),
+            TextColumn(translate(word("left:"))),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
             console=errors,
@@ -188,7 +198,7 @@ class ProgressBar(PlainLines):
                 if self._task is None or event.stage != self._stage:
                     self._restart(event.stage)
                 assert self._task is not None
-                note = printable(event.note).replace("[", r"\[")
+                note = printable(translate(event.note)).replace("[", r"\[")
                 self._bar.update(self._task, completed=event.done, total=event.total, note=note)
             case "stage_finished":
                 self._remove()
@@ -235,7 +245,7 @@ class JsonLines(Display):
         self._write({"event": "log", "level": level, "message": message})
 
     @override
-    def result(self, content: Mapping[str, Any], text: str) -> None:
+    def result(self, content: Mapping[str, Any], text: str, *, verbatim: bool = False) -> None:
         self._write({"event": "result", **content})
 
     def _write(self, content: Mapping[str, Any]) -> None:
@@ -270,10 +280,9 @@ def tell_error(style: Style, error: ReconError) -> None:
         sys.stdout.flush()
         return
     console = Console(stderr=True)
-    console.print("Error: ", style="bold red", end="")
-    console.print(printable(str(error)), markup=False, highlight=False, soft_wrap=True)
-    if error.hint:
-        console.print(printable(error.hint), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{translate('Error')}: ", style="bold red", end="")
+    for words in filter(None, (str(error), error.hint)):
+        console.print(printable(translate(words)), markup=False, highlight=False, soft_wrap=True)
 
 
 def tell_cancelled(style: Style, *, killed: bool) -> None:
@@ -287,7 +296,8 @@ def tell_cancelled(style: Style, *, killed: bool) -> None:
         console.show_cursor(True)
         console.print()
     if style != "quiet":
-        console.print("Stopped. Finished work is kept; the same command goes on from there.")
+        kept = "Stopped. Finished work is kept; the same command goes on from there."
+        console.print(translate(kept))
 
 
 def reader_left() -> None:
@@ -329,6 +339,12 @@ def _own_stdout() -> Iterator[TextIO]:
         sys.stdout.flush()
         os.dup2(ours, 1)
         os.close(ours)
+
+
+def padded(text: str, columns: int) -> str:
+    """A text with spaces to the end of a terminal's column; Chinese letters take two."""
+    taken = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    return text + " " * max(columns - taken, 1)
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from recon3d.cli.display import Display
+from recon3d.cli.display import Display, padded
+from recon3d.language import translate, word
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import missing_library_advice
 
@@ -42,13 +43,15 @@ def examine(display: Display) -> None:
     ]
     lines = []
     for finding in findings:
-        lines.append(f"{'!' if finding.advice else ' '} {finding.subject:<22}{finding.found}")
+        subject = padded(translate(finding.subject), 22)
+        lines.append(f"{'!' if finding.advice else ' '} {subject}{translate(finding.found)}")
         if finding.advice:
-            lines.append(f"  {'':<22}{finding.advice}")
+            lines.append(f"  {'':<22}{translate(finding.advice)}")
     troubles = sum(bool(finding.advice) for finding in findings)
-    lines.append(f"{troubles} things to look at." if troubles else "All is well.")
+    things = f"{troubles} thing{'s' if troubles > 1 else ''} to look at."
+    lines.append(translate(things if troubles else "All is well."))
     content = {"findings": [asdict(f) for f in findings], "healthy": troubles == 0}
-    display.result(content, "\n".join(lines))
+    display.result(content, "\n".join(lines), verbatim=True)
 
 
 def _python() -> Finding:
@@ -80,7 +83,7 @@ def _films() -> Finding:
         if installed
         else "read and written by OpenCV"
     )
-    return Finding("Videos", found)
+    return Finding(word("Videos"), found)
 
 
 def _version(wheel: str) -> str | None:
@@ -101,8 +104,8 @@ def _devices() -> list[Finding]:
     for subject, code in asked.items():
         answer, trouble = _run(code)
         last = (answer.strip().splitlines() or ["False"])[-1]
-        name = {"False": "none, runs on the processor", "True": "yes"}.get(last, last)
-        findings.append(Finding(subject, "unknown" if trouble else name))
+        name = {"False": "none, runs on the processor", "True": word("yes")}.get(last, last)
+        findings.append(Finding(subject, word("unknown") if trouble else name))
     return findings
 
 
@@ -111,9 +114,9 @@ def _resources() -> list[Finding]:
     left_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     runtime = Runtime()
     return [
-        Finding("Threads", str(runtime.threads)),
+        Finding(word("Threads"), str(runtime.threads)),
         Finding(
-            "Memory",
+            word("Memory"),
             f"{memory_gib:.1f} GiB, a run plans with {runtime.memory_bytes / 2**30:.1f} GiB",
             "" if memory_gib >= 8 else "8 GiB or more are better; use --preset draft.",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 done, 1 the photos, files or settings do not allow it, 2 wrong usage, 130 cancelled.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe of Windows may lack the letters of a language.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     try:
         from recon3d.cli.dispatch import dispatch
 
@@ -24,6 +29,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not is_lack_of_memory(error):
             raise
         # Whatever could say it more finely may be what there was no memory for.
-        sys.stderr.write("Error: There is not enough memory to start.\n")
+        sys.stderr.write("Error: There is not enough memory to start.\n")  # no memory for others
         sys.stderr.write("Close other programs, or raise the limit (`ulimit -v`).\n")
         return FAILED

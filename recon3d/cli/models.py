@@ -12,6 +12,7 @@ from tyro.extras import subcommand_type_from_defaults
 
 from recon3d.cli.display import Display
 from recon3d.cli.options import Command
+from recon3d.language import translate
 from recon3d.run.task import CancelToken, Task
 
 
@@ -81,9 +82,11 @@ class GetModel(Command):
 def models_group() -> Any:
     """`recon3d models` and its subcommands, as a type that tyro understands."""
     actions: dict[str, Command] = {"list": ListModels(), "get": GetModel(name=tyro.MISSING)}
-    words = {name: inspect.getdoc(command) or "" for name, command in actions.items()}
+    words = {name: translate(inspect.getdoc(command) or "") for name, command in actions.items()}
     kinds: Any = subcommand_type_from_defaults(actions, words)
     return Annotated[
         kinds,
-        subcommand("models", description="List or get depth networks.", default=ListModels()),
+        subcommand(
+            "models", description=translate("List or get depth networks."), default=ListModels()
+        ),
     ]

@@ -15,6 +15,7 @@ from recon3d.cli.supervisor import GRACE_SECONDS
 from recon3d.config import Config, Preset
 from recon3d.core.orientation import DescribedPixels
 from recon3d.export.export import Outputs
+from recon3d.language import Language
 from recon3d.photos.mask_command import MaskCommand
 from recon3d.photos.panoramas import PanoramaKind
 from recon3d.results import Components, Inputs, Until
@@ -46,6 +47,9 @@ class Command:
     """Print errors only."""
     verbose: Annotated[bool, _ONE_STYLE, NO_DEFAULT] = False
     """Print every step, and tracebacks."""
+    language: Annotated[Language | None, NO_DEFAULT] = None
+    """Of words and report: en, de or zh. Default: what RECON3D_LANGUAGE says, else the system's.
+    --json is always English."""
 
     @property
     def style(self) -> Style:

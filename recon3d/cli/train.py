@@ -17,6 +17,7 @@ from recon3d.cli.train_multiview import TrainMultiView
 from recon3d.cli.training import Training, explain_missing_packages, show_errors
 from recon3d.depth.mono.datasets import Layout
 from recon3d.depth.mono.recipe import Recipe
+from recon3d.language import translate
 from recon3d.run.task import CancelToken, Task
 
 
@@ -77,6 +78,6 @@ def train_group() -> Any:
         "multiview": TrainMultiView(),
         "mono": TrainMono(data=tyro.MISSING),
     }
-    words = {name: inspect.getdoc(command) or "" for name, command in networks.items()}
+    words = {name: translate(inspect.getdoc(command) or "") for name, command in networks.items()}
     kinds: Any = subcommand_type_from_defaults(networks, words)
-    return Annotated[kinds, subcommand("train", description="Teach a depth network.")]
+    return Annotated[kinds, subcommand("train", description=translate("Teach a depth network."))]
