@@ -43,7 +43,7 @@ _PHRASE = re.compile(
     r"(?:[A-Za-z]{2,}|\d|[}\x00])[,.:;)]* [A-Za-z({\"'\d\x00&]|\x00,? (?:up )?(?:to|or) \x00"
 )
 _LABEL = re.compile(r"[A-Z][a-z]{2,}(?:[ -][A-Za-z0-9]+)*(?: \.\.\.)?")
-_A_WORD = re.compile(r"[A-Za-z]{3,}")
+_A_WORD = re.compile(r"[A-Za-z]{3,}|" + _FROM_TO)
 _NO_WORDS = re.compile(
     r"\\\\|^(?:[$#<]|%(?:YAML|!))|^(?:/|[A-Z]:/|https?:|--|import |var |\w+://)|</|;\}"
     r"|^The MIT License\n|^#|^\S+/\S*/\S+\.\w+$"
