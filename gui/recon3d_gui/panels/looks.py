@@ -27,6 +27,8 @@ class Looks:
         """The same for what is less important."""
         self.link = self._button("text", "raised", 0.0)
         """A line of a list that opens something."""
+        self.chosen = self._button("accent", "raised", 0.0)
+        """The line that is open."""
         self.dot = self._button("accent", "", 0.5)
         self.icon = self._button("muted", "raised", 0.5)
         self.muted = self._text("muted")

@@ -61,6 +61,10 @@ class MarkerList:
         }
         for name, text in tips.items():
             self._ui.explain(f"photo.markers.{name}", text)
+        with dpg.theme() as close, dpg.theme_component(dpg.mvAll):
+            dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, px(6), px(4))
+            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(6), px(3))
+        dpg.bind_item_theme("photo.markers", close)
         self._shown, self._ends = (), ()
 
     def _build_form(self) -> None:
@@ -171,7 +175,7 @@ class MarkerList:
                         callback=partial(editor.select, one.name),
                     )  # fmt: skip
                     is_chosen = one.name == editor.selected
-                    dpg.bind_item_theme(link, self._looks.dot if is_chosen else self._looks.link)
+                    dpg.bind_item_theme(link, self._looks.chosen if is_chosen else self._looks.link)
                     dpg.bind_item_font(link, self._ui.font("normal", one.name))
                     dpg.add_text(f"{len(one.marks)}")
                     shown = dpg.add_text(
@@ -198,7 +202,9 @@ class MarkerList:
             accuracy = "" if marker.accuracy_m is None else f"{marker.accuracy_m:g}"
             dpg.set_value("photo.markers.accuracy", accuracy)
             dpg.set_value("photo.markers.check", marker.is_check)
-        dpg.set_value("photo.markers.place", self._place_words(marker))
+        words = self._place_words(marker)
+        dpg.set_value("photo.markers.place", words)
+        dpg.configure_item("photo.markers.place", show=bool(words))
         self._list_marks(marker)
 
     def _place_words(self, marker: Marker) -> str:
