@@ -26,7 +26,7 @@ from recon3d_gui.job.controller import JobController
 from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.messages import AdjustRequest
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageBegun, StageReached
-from recon3d_gui.job.steps import COSTS
+from recon3d_gui.job.steps import COSTS, MARKED
 from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.notices import Notices, ToastKind
 from recon3d_gui.photos.photo_list import PhotoList
@@ -458,6 +458,8 @@ class Studio:
 
 def _without_later(reached: Mapping[str, Path], stage: str) -> dict[str, Path]:
     """Without what an earlier run made from another result of this stage; the frame stays."""
+    if stage in MARKED:
+        return dict(reached)
     order = [*COSTS]
     return {
         each: folder

@@ -86,6 +86,15 @@ def click_photo(
     program.click_at(x + off, y)
 
 
+def choose(program: Program, tag: str, item: int) -> None:
+    """Choose from a list that opens below its field."""
+    x, y = program.middle(tag)
+    program.click_at(x, y)
+    time.sleep(1)
+    program.click_at(x, y + 26 + 18.5 * item)
+    time.sleep(0.5)
+
+
 def value(program: Program, tag: str) -> str:
     return str((program.widget(tag) or {}).get("value") or "")
 
@@ -138,9 +147,26 @@ def test_marks_in_two_photos_show_their_error_and_are_there_when_opened_again(
     program.wait(lambda known: len(known["markers"]["Point 2"]) == 1)
     program.key("Control_L", "y")
     before = program.wait(lambda known: len(known["markers"]["Point 2"]) == 2)["markers"]
+    choose(program, "photo.markers.from", 0)
+    choose(program, "photo.markers.to", 1)
+    program.click("photo.markers.length")
+    program.type("2.5")
+    program.key("Return")
+    program.wait(lambda known: known["lengths"] == ["Point 1 to Point 2 = 2.5 m"])
+    program.wait(lambda known: "bars" in known["reached"] and known["state"] != "running", 60)
+    wait_until(lambda: value(program, "photo.markers.bar.0").endswith("+0.0 mm"))
     assert program.leave() == 0
     kept = read_project(file).project.markers
     assert {one.name for one in kept.points} == {"Point 1", "Point 2"}
+    # What acted at once lies where a run with these markers looks for it.
+    (run,) = read_project(file).project.runs
+    inputs = Inputs(photos=tmp_path / "ruin", markers=kept)
+    workspace = tmp_path / "ruin.recon3d"
+    made = reconstruct(inputs, workspace, preset("draft"), until=Until.POSE)
+    assert {each.stage: each.folder.name for each in made.stages} == run.reached
+    assert made.frame
+    assert made.frame.cached
+    assert made.frame.value.unit == "metre"
     again = open_program(file)
     assert again.wait(lambda known: len(known["markers"]) == 2)["markers"] == before
     open_photo(again, 0)

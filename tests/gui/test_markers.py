@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from recon3d_gui.job.adjusting import adjusted_runs, adjustment
+from recon3d_gui.job.steps import MARKED
 from recon3d_gui.markers.editor import MarkerEditor, read_table_of_markers
 from recon3d_gui.markers.measuring import Measuring
 from recon3d_gui.photos.rows import PhotoRow
@@ -21,6 +22,7 @@ from recon3d_gui.project.file import read_project, save_project
 from recon3d_gui.project.history import History
 from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.project.runs import with_run
+from recon3d_gui.studio import _without_later
 
 from recon3d.config import Config
 from recon3d.core.errors import ConfigError, ReconError
@@ -272,6 +274,13 @@ def test_markers_act_at_once_on_the_run_that_is_shown() -> None:
     # Points that move the cameras need another run.
     moving = replace(marked, changes={"control": {"adjust": True}})
     assert adjustment(moving, folders) is None
+
+
+def test_the_model_stays_in_view_while_markers_act() -> None:
+    whole = {stage: Path(stage) for stage in ("pose", "depth", "mesh", "texture", "frame")}
+    for stage in MARKED:
+        assert _without_later(whole, stage) == whole
+    assert set(_without_later(whole, "depth")) == {"pose", "frame"}
 
 
 def test_the_next_run_takes_the_markers() -> None:

@@ -45,7 +45,7 @@ from recon3d_gui.job.state import (
     StageReached,
     State,
 )
-from recon3d_gui.job.steps import ADJUSTED, Step, step_of, steps_until
+from recon3d_gui.job.steps import ADJUSTED, MARKED, Step, step_of, steps_until
 
 GRACE_SECONDS = 1.0
 """Between Cancel and the end of a process that does not stop by itself: some library calls hold
@@ -118,7 +118,7 @@ class JobController:
         self._order_job(self.run)
 
     def adjust(self, request: AdjustRequest) -> None:
-        """Begin to give a finished run another scale, up or crop.
+        """Begin to give a finished run another scale, up or crop, or other markers.
 
         Raises:
             ValueError: a job is going on.
@@ -126,8 +126,9 @@ class JobController:
         if self.busy:
             raise ValueError("adjust: a job is going on")
         self._begin(request, [Step.MESH, Step.TEXTURE] if request.cuts else [])
+        anew = ADJUSTED if request.markers is None else ADJUSTED | MARKED
         self.reached = {
-            stage: folder for stage, folder in request.reached.items() if stage not in ADJUSTED
+            stage: folder for stage, folder in request.reached.items() if stage not in anew
         }
         self._order_job(self.run)
 

@@ -79,6 +79,10 @@ ADJUSTED = frozenset({"crop", "solid", "levels", "texture", "bake", "level textu
 second to import."""
 
 
+MARKED = frozenset({"control", "bars"})
+"""The stages that other markers make anew as well. None but the frame follows from them."""
+
+
 def step_of(stage: str) -> Step | None:
     """The step of a stage; None for one that is not shown."""
     return COSTS[stage].step if stage in COSTS else None
