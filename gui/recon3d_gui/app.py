@@ -33,6 +33,8 @@ from recon3d_gui.panels.photos import PhotosPanel
 from recon3d_gui.panels.run import RunPanel
 from recon3d_gui.panels.settings import SettingsPanel
 from recon3d_gui.panels.spacing import spaced_theme
+from recon3d_gui.panels.splitter import WIDTH as EDGE
+from recon3d_gui.panels.splitter import Splitter
 from recon3d_gui.panels.tabs import Tabs
 from recon3d_gui.panels.top import TopBar
 from recon3d_gui.paste import paths_in
@@ -46,7 +48,7 @@ from recon3d_gui.toasts import ToastLayer
 from recon3d_gui.viewer.workbench import Workbench
 from recon3d_gui.window import TITLE, Window
 
-TOP, LEFT, TABS = 40, 340, 46
+TOP, TABS = 40, 46
 _MOVING_SECONDS = 1 / 60
 # Without a graphics card a frame costs 30 ms of a core, which a run can use better.
 _WORKING_SECONDS = 1 / 5
@@ -115,6 +117,7 @@ class App:
             "Export": ExportPanel(studio, ui, self._saving),
         }
         self._tab_row = Tabs(ui, "left", tuple(self._tabs), self._show_tab)
+        self._splitter = Splitter(studio, ui)
         self._calibration = CalibrationPanel(studio, ui)
         self._model = ModelPanel(studio, ui, self._bench, self._picture)
         self._photo = PhotoPanel(studio, ui, self._masks, self._markers)
@@ -176,6 +179,7 @@ class App:
             self._ask_close()
         studio.tick()
         self._saving.tick()
+        self._splitter.update()
         self._arrange()
         self._top.update()
         self._run.update()
@@ -241,9 +245,10 @@ class App:
                     )  # fmt: skip
                     panel.build(f"left.{name}.room")
                 self._tab_row.build("left")
+            self._splitter.build("shell")
             for page, panel in self._pages.items():
                 dpg.add_child_window(
-                    tag=f"page.{page}", border=False, no_scrollbar=True, pos=(px(LEFT), px(TOP)),
+                    tag=f"page.{page}", border=False, no_scrollbar=True,
                     show=page == self.studio.page, no_scroll_with_mouse=True,
                     always_use_window_padding=page != "model",
                 )  # fmt: skip
@@ -268,23 +273,25 @@ class App:
         """Give every part its room, when anything about that has changed."""
         width, height = self._window.size_px
         bottom, page = self._run.height_px, self.studio.page
-        layout = (width, height, bottom, tuple(self._pages).index(page))
+        left = self._splitter.left_px(width)
+        layout = (width, height, bottom, left, tuple(self._pages).index(page))
         if layout == self._layout or width < 1 or height < 1:
             return
         self._layout = layout
         px = self._ui.px
         middle = max(px(80), height - px(TOP) - bottom)
         self._top.resize(width, px(TOP))
-        dpg.configure_item("left", width=px(LEFT), height=middle)
-        self._tab_row.resize(px(LEFT - 16))
+        dpg.configure_item("left", width=left - px(EDGE), height=middle)
+        room = left - px(EDGE) - px(12)
+        self._tab_row.resize(room)
         for name in self._tabs:
-            dpg.configure_item(f"left.{name}.room", height=middle - px(TABS))
+            dpg.configure_item(f"left.{name}.room", width=room, height=middle - px(TABS))
+        self._splitter.place(left, px(TOP), middle)
         for name, panel in self._pages.items():
-            dpg.configure_item(
-                f"page.{name}", width=width - px(LEFT), height=middle, show=name == page
-            )
+            dpg.configure_item(f"page.{name}", width=width - left, height=middle, show=name == page)
+            dpg.set_item_pos(f"page.{name}", [left, px(TOP)])
             margin = 0 if name == "model" else px(16)
-            panel.resize(width - px(LEFT) - margin, middle - margin)
+            panel.resize(width - left - margin, middle - margin)
         dpg.set_item_pos("bottom", [0, px(TOP) + middle])
         dpg.configure_item("bottom", width=width, height=bottom)
         self._run.resize(width, bottom)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.icons import is_icon, with_icons
+
+_LETTERS = "Inter-Regular.otf"
 _OWN = {
-    "small": ("Inter-Regular.otf", 13),
-    "normal": ("Inter-Regular.otf", 15),
+    "small": (_LETTERS, 13),
+    "normal": (_LETTERS, 15),
     "title": ("Inter-SemiBold.otf", 20),
     "mono": ("DejaVuSansMono.ttf", 13),
 }
@@ -42,7 +45,10 @@ _FIRST_WIDE = 0x2E80
 
 def is_wide(text: str) -> bool:
     """Whether a text needs letters that the program's own fonts lack."""
-    return any(0x0530 <= ord(letter) < 0x1E00 or ord(letter) >= _FIRST_WIDE for letter in text)
+    return any(
+        0x0530 <= ord(letter) < 0x1E00 or (ord(letter) >= _FIRST_WIDE and not is_icon(letter))
+        for letter in text
+    )
 
 
 class Fonts:
@@ -50,10 +56,14 @@ class Fonts:
 
     def __init__(self, scale: float) -> None:
         self._tags: dict[tuple[str, bool], int | str] = {}
-        wide = system_font()
+        wide, letters = system_font(), _own(_LETTERS)
+        with_both = with_icons(letters)
+        self.has_icons = with_both is not None
+        """Whether the fonts small and normal have those of `icons.ICONS`."""
         with dpg.font_registry():
             for name, (file, size) in _OWN.items():
-                self._tags[name, False] = dpg.add_font(str(_own(file)), round(size * scale))
+                path = with_both if with_both and file == _LETTERS else _own(file)
+                self._tags[name, False] = dpg.add_font(str(path), round(size * scale))
                 if wide:
                     self._tags[name, True] = dpg.add_font(str(wide), round(size * scale))
         dpg.bind_font(self._tags["normal", False])

@@ -69,6 +69,9 @@ class Probe:
                 for one in studio.project.markers.points
             },
             "lengths": [bar.text for bar in studio.project.markers.bars],
+            "is_parallel": studio.viewer.navigator.eye.is_parallel,
+            "canvas": studio.viewer.navigator.canvas_px,
+            "shown_photos": [row.id for row in studio.photos.shown],
             "outlook": studio.jobs.outlook is not None,
             "failures": list(self.failures),
             "changes": {stage: dict(each) for stage, each in studio.project.changes.items()},

@@ -11,7 +11,7 @@ from recon3d_gui.keyboard import is_control_down, is_for_field, is_shift_down
 from recon3d_gui.modals import Modals, close_menus
 from recon3d_gui.theme import Ui
 
-_SIZE, _COLUMN, _KEY = (960, 400), 304, 144
+_SIZE, _COLUMN, _KEY = (1008, 580), 320, 158
 
 LISTED: dict[str, dict[str, str]] = {
     "Project": {
@@ -28,7 +28,8 @@ LISTED: dict[str, dict[str, str]] = {
     "Photos": {
         "Delete": "Exclude or include",
         "Double click": "See it large",
-        "Left / Right": "Previous / next",
+        "Arrows": "Previous / next",
+        "Enter": "See the chosen one large",
         "Shift / Ctrl + click": "Select several",
         "Ctrl+wheel": "Size of a mask's brush",
     },
@@ -39,6 +40,12 @@ LISTED: dict[str, dict[str, str]] = {
         "Double click": "Turn around this point",
         "Right + W A S D Q E": "Fly; Shift is faster",
         "F": "See all of it",
+        "Axes in the corner": "Click: look from there",
+        "Number pad 1 / 3 / 7": "Front / right / top",
+        "Ctrl + these": "Back / left / bottom",
+        "Number pad 5": "Parallel or perspective",
+        "Number pad .": "See the chosen camera",
+        "Number pad 0": "Look through it",
         "1 to 8": "Points to exactness",
         "W / G / C": "Wireframe / grid / cameras",
         "B / M": "Crop / measure",

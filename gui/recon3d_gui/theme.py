@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 
 from recon3d_gui.contrast import Colour
 from recon3d_gui.fonts import Fonts
+from recon3d_gui.icons import ICONS
 from recon3d_gui.project.preferences import Theme
 
 COLOURS: Mapping[str, tuple[Colour, Colour]] = {
@@ -80,6 +81,14 @@ class Ui:
     def font(self, name: str, text: str = "") -> int | str:
         """By name: small, normal, title, mono; the system's own where `text` needs its letters."""
         return self._fonts.tag(name, text)
+
+    def label(self, icon: str, words: str) -> str:
+        """Words with the icon of that name (`icons.ICONS`) before them, where there are icons."""
+        return f"{ICONS[icon]}  {words}" if self._fonts.has_icons else words
+
+    def icon(self, name: str, otherwise: str = "•") -> str:
+        """An icon alone, for the fonts small and normal, or what is shown where there are none."""
+        return ICONS[name] if self._fonts.has_icons else otherwise
 
     def explain(self, item: int | str, text: str = "") -> None:
         """Give an item a tooltip."""

@@ -22,6 +22,7 @@ from recon3d_gui.panels.photos import PhotosPanel
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
 from recon3d_gui.photos.thumbnails import Thumbnails
+from recon3d_gui.project.preferences import PhotosView, Preferences
 from recon3d_gui.project.project import Project
 from recon3d_gui.theme import Ui
 
@@ -31,7 +32,7 @@ _COLOURS = {"surface": 30, "raised": 45, "outline": 60, "muted": 150, "text": 23
 class PlainUi:
     """Measures and colours without the program's theme."""
 
-    theme = "dark"
+    theme, scale = "dark", 1.0
     explain, explain_anew, offer, tip_theme = Ui.explain, Ui.explain_anew, Ui.offer, 0
 
     def px(self, n: float) -> int:
@@ -43,6 +44,12 @@ class PlainUi:
 
     def font(self, name: str, text: str = "") -> int:
         return 0
+
+    def label(self, icon: str, words: str) -> str:
+        return words
+
+    def icon(self, name: str, otherwise: str = "•") -> str:
+        return otherwise
 
     def on_theme(self, callback: Callable[[], None]) -> None:
         pass
@@ -57,9 +64,13 @@ class PlainStudio:
         self.selected_photo: str | None = None
         self.page, self.elsewhere = "model", ""
         self.steps: list[str] = []
+        self.preferences = Preferences()
         thumbnails = Thumbnails(ThumbnailCache(cache).look_at)
         self.photos = PhotoList(self._change, lambda *told: None, thumbnails)
         self.photos.tick(self.project, self.reached)
+
+    def prefer(self, **changed: Any) -> None:
+        self.preferences = replace(self.preferences, **changed)
 
     def _change(self, label: str, **fields: Any) -> None:
         self.steps.append(label)
@@ -97,7 +108,7 @@ class Window:
         return [self._frame() for _ in range(count)]
 
     def until(self, what: Callable[[], Any]) -> None:
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 120
         while not what():
             if time.monotonic() > ends:
                 raise TimeoutError
@@ -164,17 +175,25 @@ def use(window: Window) -> dict[str, Any]:
 
 
 def scroll(window: Window) -> dict[str, Any]:
-    """From the top to the bottom and back."""
+    """From the top to the bottom and back, as list, as grid and as table."""
+    return {view: _scroll(window, view) for view in ("list", "grid", "table")}
+
+
+def _scroll(window: Window, view: PhotosView) -> dict[str, Any]:
+    window.studio.prefer(photos_view=view)
+    window.frames(10)
     most, seconds = 0, []
-    end = 72 * len(window.studio.photos.rows)
+    end = int(dpg.get_y_scroll_max("photos.list"))
     for place in [*range(0, end, 400), *range(end, 0, -400)]:
         dpg.set_y_scroll("photos.list", place)
         seconds += window.frames(1)
-        most = max(most, len(dpg.get_item_children("photos.rows", 1)))
+        lines = dpg.get_item_children("photos.rows", 1)
+        most = max(most, sum(len(dpg.get_item_children(line, 1)) for line in lines))
     window.frames(10)
     seconds.sort()
     return {
         "rows": len(window.studio.photos.rows),
+        "end": end,
         "widgets": most,
         "median_ms": 1000 * seconds[len(seconds) // 2],
         "p99_ms": 1000 * seconds[int(0.99 * len(seconds))],

@@ -387,6 +387,14 @@ def test_photos_are_sorted_by_what_the_run_says_of_them_the_worst_first() -> Non
     assert names("points") == "bcade"
     assert names("error") == "cbade"
     assert names("verdict") == "deabc"
+
+    def turned(order: Order) -> str:
+        return "".join(r.id[0] for r in arrange(rows, "all", order, no_facts, is_reversed=True))
+
+    # What was not placed is neither best nor worst.
+    assert turned("points") == "acbde"
+    assert turned("error") == "abcde"
+    assert turned("name") == "edcba"
     assert "900 points, 0.40 px" in rows[0].sentence
 
 
@@ -401,3 +409,17 @@ def test_what_held_a_photo_is_counted_by_its_own_points() -> None:
     assert found["a.jpg"] == Placing(3, 0.4)
     assert found["b.jpg"] == Placing(1, 9.0)
     assert found["c.jpg"] == Placing(0, 0.0)
+
+
+def test_the_head_of_a_table_sorts_and_turns_around_and_the_list_begins_anew(
+    window: Window, tmp_path: Path
+) -> None:
+    photos = window.photos
+    photos.sort_by("name")
+    assert photos.is_reversed
+    photos.sort_by("sharpness")
+    assert (photos.order, photos.is_reversed) == ("sharpness", False)
+    photos.sort_by("sharpness")
+    assert photos.is_reversed
+    photos.order = "sharpness"
+    assert not photos.is_reversed

@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 from recon3d_gui.project.file import read_project, save_project
 from recon3d_gui.project.history import History
 from recon3d_gui.project.opening import new_project, title_of
-from recon3d_gui.project.preferences import stepped_scale
+from recon3d_gui.project.preferences import (
+    Preferences,
+    read_preferences,
+    stepped_scale,
+    write_preferences,
+)
 from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.project.runs import folders, with_run
 
@@ -426,3 +431,14 @@ def test_text_grows_and_shrinks_in_steps_as_long_as_there_is_room() -> None:
     assert stepped_scale(0.75, -1, small) == 0.75
     assert stepped_scale(1.33, 1, large) == 1.5  # what a screen has asked for
     assert stepped_scale(2.0, 0, small) == 1.1
+
+
+def test_the_left_column_and_the_look_of_photos_are_remembered(tmp_path: Path) -> None:
+    file = tmp_path / "window.toml"
+    write_preferences(Preferences(left_width=500.0, photos_view="table"), file)
+    known = read_preferences(file)
+    assert (known.left_width, known.photos_view) == (500.0, "table")
+    for text, width in (("9e9", 760.0), ("1", 320.0), ("nan", 372), ("'x'", 372), ("true", 372)):
+        file.write_text(f"left_width = {text}\nphotos_view = 'spiral'\n")
+        known = read_preferences(file)
+        assert (known.left_width, known.photos_view) == (width, "list")

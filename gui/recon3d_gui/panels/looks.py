@@ -36,14 +36,18 @@ class Looks:
         self.warning = self._text("warning")
         self.bad = self._text("bad")
 
-    def _button(self, colour: str, hovered: str, align: float) -> int | str:
+    def heading(self, align: float) -> int | str:
+        """The head of a table's column, its title at the left (0) or right (1)."""
+        return self._button("muted", "raised", align, self._ui.px(8))
+
+    def _button(self, colour: str, hovered: str, align: float, edge_px: int = 0) -> int | str:
         with dpg.theme() as theme, dpg.theme_component(dpg.mvButton):
             dpg.add_theme_color(dpg.mvThemeCol_Button, _CLEAR)
             for state in (dpg.mvThemeCol_ButtonHovered, dpg.mvThemeCol_ButtonActive):
                 self._colour(state, hovered)
             self._colour(dpg.mvThemeCol_Text, colour)
             dpg.add_theme_style(dpg.mvStyleVar_ButtonTextAlign, align, 0.5)
-            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, 0, self._ui.px(4))
+            dpg.add_theme_style(dpg.mvStyleVar_FramePadding, edge_px, self._ui.px(4))
         return theme
 
     def _text(self, colour: str) -> int | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import dearpygui.dearpygui as dpg
@@ -10,12 +11,14 @@ import numpy as np
 
 from recon3d_gui.keyboard import add_key_handler, is_control_down, is_shift_down
 from recon3d_gui.panels.looks import Looks
+from recon3d_gui.panels.model_axes import ModelAxes
 from recon3d_gui.panels.model_bar import ModelBar
 from recon3d_gui.panels.model_lengths import ModelLengths
 from recon3d_gui.panels.model_overlay import ModelOverlay
 from recon3d_gui.panels.model_picture import ModelPicture
 from recon3d_gui.panels.model_strip import ModelStrip
 from recon3d_gui.panels.start_page import StartPage
+from recon3d_gui.viewer.cameras import Side
 from recon3d_gui.viewer.gesture import Gesture
 from recon3d_gui.viewer.protocol import Mode, Palette
 from recon3d_gui.viewer.workbench import Workbench
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
     from recon3d_gui.studio import Studio
     from recon3d_gui.theme import Ui
 
-_BAR, _GAP = 40, 8
+_GAP = 8
 _CLICK_PX = 4
 _SPLIT_PX = 8
-Held = Literal["view", "box", "split"]
+Held = Literal["view", "axes", "box", "split"]
 """What a pressed button drags."""
 _FLY = {
     dpg.mvKey_W: (0, 0, 1),
@@ -37,6 +40,13 @@ _FLY = {
     dpg.mvKey_E: (0, -1, 0),
     dpg.mvKey_Q: (0, 1, 0),
 }
+_SIDE_KEYS: Mapping[int, tuple[Side, Side]] = {
+    dpg.mvKey_NumPad1: ("front", "back"),
+    dpg.mvKey_NumPad3: ("right", "left"),
+    dpg.mvKey_NumPad7: ("top", "bottom"),
+}
+"""By key of the number pad: from where one looks, and with Control."""
+_LOOKS = (*_SIDE_KEYS, dpg.mvKey_NumPad5, dpg.mvKey_Decimal, dpg.mvKey_NumPad0)
 MODES: dict[str, Mode] = {
     "Points": "points",
     "Cloud": "cloud",
@@ -56,11 +66,13 @@ class ModelPanel:
         self._studio, self._ui, self.bench = studio, ui, bench
         self._bar = ModelBar(studio, ui, self.bench, MODES)
         self._strip = ModelStrip(studio, ui, self.bench)
-        self._overlay = ModelOverlay(studio, ui, self.bench)
+        self._axes = ModelAxes(ui, self.bench)
+        self._overlay = ModelOverlay(studio, ui, self.bench, self._axes)
         self._lengths = ModelLengths(studio, ui, self.bench)
         self._start = StartPage(studio, ui)
         self._picture = picture
         self._size = (0, 0)
+        self._laid_out: tuple[int, ...] = ()
         self._gesture: Gesture | None = None
         self._button = dpg.mvMouseButton_Left
         self._held: Held = "view"
@@ -74,7 +86,6 @@ class ModelPanel:
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
-        px = self._ui.px
         with dpg.theme() as flush, dpg.theme_component(dpg.mvAll):
             dpg.add_theme_style(dpg.mvStyleVar_WindowPadding, 0, 0)
             dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, 0, 0)
@@ -89,8 +100,8 @@ class ModelPanel:
             with dpg.drawlist(1, 1, tag="model.canvas"):
                 dpg.add_draw_layer(tag="model.picture")
                 dpg.add_draw_layer(tag="model.overlay")
-            self._strip.build("model.page", (px(_GAP), px(_BAR) + px(_GAP)))
-            self._lengths.build("model.page", px(_BAR) + px(_GAP), Looks(self._ui))
+            self._strip.build("model.page")
+            self._lengths.build("model.page", Looks(self._ui))
             self._start.build("model.page")
         dpg.bind_item_theme("model.page", flush)
         with dpg.handler_registry(tag="model.handlers"):
@@ -103,15 +114,26 @@ class ModelPanel:
 
     def resize(self, width_px: int, height_px: int) -> None:
         """The space it has now."""
-        if (width_px, height_px) == self._size or width_px < 1 or height_px < 1:
+        if width_px < 1 or height_px < 1:
             return
         self._size = (width_px, height_px)
-        px = self._ui.px
-        canvas = (width_px, max(1, height_px - px(_BAR)))
+        self._bar.resize(width_px)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """The bar takes as many rows as it needs, the picture has the rest."""
+        width_px, height_px = self._size
+        bar_px, gap_px = self._bar.height_px, self._ui.px(_GAP)
+        if (width_px, height_px, bar_px) == self._laid_out or width_px < 1:
+            return
+        self._laid_out = (width_px, height_px, bar_px)
+        canvas = (width_px, max(1, height_px - bar_px))
         dpg.configure_item("model.canvas", width=canvas[0], height=canvas[1])
         self.bench.navigator.resize(*canvas)
         self._picture.resize(*canvas)
-        self._start.place(canvas, px(_BAR))
+        self._strip.place(gap_px, bar_px + gap_px)
+        self._lengths.place(bar_px + gap_px)
+        self._start.place(canvas, bar_px)
 
     def update(self) -> None:
         """Follow mouse and studio, and show the newest picture."""
@@ -124,6 +146,7 @@ class ModelPanel:
             return
         self._picture.update()
         self._bar.update()
+        self._lay_out()
         self._strip.update()
         self._lengths.update()
         self._overlay.update()
@@ -151,17 +174,20 @@ class ModelPanel:
                 self._drag(self._gesture, place)
                 if not is_down:
                     self._let_go(place)
-            elif is_down and self._gesture is None and is_over:
+            elif dpg.is_mouse_button_clicked(button) and self._gesture is None and is_over:
                 self._gesture, self._button = Gesture.at(place), button
                 self._held = self._take_hold(button, place)
         if self._gesture is None:
-            self.bench.hover(place if is_over else None)
+            is_on_axes = self._axes.hover(place if is_over else None)
+            self.bench.hover(place if is_over and not is_on_axes else None)
         elif self._button == dpg.mvMouseButton_Right:
             self._fly(self._gesture, seconds)
 
     def _take_hold(self, button: int, place: tuple[float, float]) -> Held:
         if button != dpg.mvMouseButton_Left:
             return "view"
+        if self._axes.hover(place):
+            return "axes"
         if self.bench.press(place):
             return "box"
         share = self.bench.viewer.style.split
@@ -172,7 +198,8 @@ class ModelPanel:
         return "view"
 
     def _drag(self, gesture: Gesture, place: tuple[float, float]) -> None:
-        step = gesture.step_to(place, 0.0 if self._held != "view" else self._ui.px(_CLICK_PX))
+        is_turning = self._held in ("view", "axes")
+        step = gesture.step_to(place, self._ui.px(_CLICK_PX) if is_turning else 0.0)
         if step is None:
             return
         if self._held == "box":
@@ -189,8 +216,12 @@ class ModelPanel:
     def _let_go(self, place: tuple[float, float]) -> None:
         gesture, self._gesture = self._gesture, None
         self.bench.release()
-        is_click = self._held == "view" and gesture is not None and not gesture.is_drag
-        if self._button == dpg.mvMouseButton_Left and is_click:
+        is_click = gesture is not None and not gesture.is_drag
+        if self._button != dpg.mvMouseButton_Left or not is_click:
+            return
+        if self._held == "axes":
+            self._axes.click(place)
+        elif self._held == "view":
             self.bench.click(place)
 
     def _fly(self, gesture: Gesture, seconds: float) -> None:
@@ -205,12 +236,16 @@ class ModelPanel:
             self.bench.navigator.zoom(notches, self._mouse)
 
     def _on_double_click(self, sender: Any, app_data: Any, user_data: Any) -> None:
-        if self._is_over:
+        if self._is_over and not self._axes.hover(self._mouse):
             self.bench.double_click(self._mouse)
 
     def _on_key(self, key: int) -> None:
         # With the right button down keys fly.
-        if not self._is_over or self._gesture or is_control_down():
+        if not self._is_over or self._gesture:
+            return
+        if key in _LOOKS:
+            self._look_from(key)
+        if is_control_down():
             return
         modes = dict(zip(range(dpg.mvKey_1, dpg.mvKey_1 + len(MODES)), MODES.values(), strict=True))
         if key in modes:
@@ -230,6 +265,23 @@ class ModelPanel:
         elif key == dpg.mvKey_Escape:
             self.bench.put_away()
             self.bench.leave_photo()
+
+    def _look_from(self, key: int) -> None:
+        """The number pad, as in Blender."""
+        navigator, selected = self.bench.navigator, self._studio.selected_view
+        if key in _SIDE_KEYS:
+            navigator.from_side(_SIDE_KEYS[key][is_control_down()])
+        elif key == dpg.mvKey_NumPad5:
+            navigator.toggle_parallel()
+        elif key == dpg.mvKey_Decimal:
+            if selected:
+                navigator.frame_photo(selected)
+            else:
+                navigator.frame_all()
+        elif selected:
+            self._studio.show_photo_in_model(selected)
+        else:
+            self._studio.toast("Choose a photo first, to look through its camera.")
 
     def _recolour(self) -> None:
         def share(name: str) -> tuple[float, float, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
 
+from recon3d_gui.panels.flow import flowed
 from recon3d_gui.panels.model_saving import SavingMenu
 from recon3d_gui.panels.paint import Paint
 from recon3d_gui.panels.primary import PrimaryLook
@@ -35,9 +37,12 @@ _TOOLS: Mapping[str, tuple[Tool, str]] = {
     "Measure": ("measure", "The distance of two points, and the model's true size (M)"),
     "Upright": ("upright", "Say which way is up"),
 }
+_ROW, _BUTTON, _EDGE, _GAP, _BREAK = 40, 28, 8, 2, 12
+"""Height of a row and of its buttons; distances to the edge, to each other, and between groups."""
 _FAINT = 140
 """Opacity of words that cannot be pressed now, as everywhere in the window."""
 _SIDES: tuple[Side, ...] = ("front", "back", "left", "right", "top", "bottom")
+_MENUS = {"show": "Show...", "view": "View...", "compare": "Compare...", "save": "Save..."}
 _SHOWN = {"wireframe": "Wireframe (W)", "grid": "Ground grid (G)", "cameras": "Cameras (C)"}
 
 
@@ -49,7 +54,11 @@ class ModelBar:
         self._saving = SavingMenu(studio, ui, bench)
         self._shown: tuple[object, ...] = ()
         self._runs: tuple[object, ...] = ()
-        self._buttons: list[str] = []
+        self._groups: list[list[str]] = []
+        self._width_px = 0
+        self._flowed: tuple[object, ...] = ()
+        self.height_px = ui.px(_ROW)
+        """That it needs now: buttons go on in a second row where one has no room for them."""
         self._on = PrimaryLook(ui, "model.on")
         self._off: int | str = 0
         self._paint = Paint(ui)
@@ -66,28 +75,34 @@ class ModelBar:
                     dpg.add_theme_color(getattr(dpg, f"mvThemeCol_{state}"), (0, 0, 0, 0))
                 self._paint.add(dpg.mvThemeCol_Text, self._faint)
         with dpg.child_window(
-            parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(40)
-        ):
-            with dpg.group(horizontal=True, horizontal_spacing=px(2), tag="model.bar_row"):
-                for name, mode in self._modes.items():
-                    self._button(name, f"model.mode.{mode}", self._on_mode, mode, _TIPS[name])
-                dpg.add_spacer(width=px(4))
-                for name, (tool, tip) in _TOOLS.items():
-                    self._button(name, f"model.tool.{tool}", self._on_tool, tool, tip)
-                dpg.add_spacer(width=px(4))
-                for name in ("Show", "View", "Compare", "Save"):
-                    tag = f"model.{name.lower()}"
-                    self._button(f"{name}...", tag, self._on_menu, f"{tag}_menu", "")
-            dpg.set_item_pos("model.bar_row", [px(8), px(6)])
+            parent=parent, tag="model.bar", border=False, no_scrollbar=True, height=px(_ROW),
+            no_scroll_with_mouse=True,
+        ), dpg.group(tag="model.bar_row"):  # fmt: skip
+            self._groups.append([])
+            for name, mode in self._modes.items():
+                self._button(name, f"model.mode.{mode}", mode, self._on_mode, mode, _TIPS[name])
+            self._groups.append([])
+            for name, (tool, tip) in _TOOLS.items():
+                self._button(name, f"model.tool.{tool}", tool, self._on_tool, tool, tip)
+            self._groups.append([])
+            for name, words in _MENUS.items():
+                tag = f"model.{name}"
+                self._button(words, tag, name, self._on_menu, f"{tag}_menu", "")
         with dpg.theme() as roomy:
             for is_enabled in (True, False):
                 with dpg.theme_component(dpg.mvButton, enabled_state=is_enabled):
-                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(6), px(4))
+                    dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(7), px(4))
         dpg.bind_item_theme("model.bar_row", roomy)
         self._build_menus()
 
+    def resize(self, width_px: int) -> None:
+        """The width it has now."""
+        self._width_px = width_px
+        self._flow()
+
     def update(self) -> None:
         """Mark what is on."""
+        self._flow()
         self._saving.update()
         style, bench = self._bench.viewer.style, self._bench
         runs = tuple(self._studio.project.runs)
@@ -100,7 +115,7 @@ class ModelBar:
         )  # fmt: skip
         if now == self._shown and runs == self._runs:
             return
-        for tag in self._buttons:
+        for tag in chain(*self._groups):
             dpg.configure_item(tag, enabled=is_usable)
         for mode in self._modes.values():
             self._mark(f"model.mode.{mode}", is_on=mode == mode_on)
@@ -112,6 +127,20 @@ class ModelBar:
         if runs != self._runs or not self._shown:
             self._list_runs()
         self._shown, self._runs = now, runs
+
+    def _flow(self) -> None:
+        """Put the buttons in rows; how wide they are is known once they have been drawn."""
+        widths = [[dpg.get_item_rect_size(tag)[0] for tag in group] for group in self._groups]
+        now = (self._width_px, *map(tuple, widths))
+        if now == self._flowed:
+            return
+        self._flowed = now
+        px = self._ui.px
+        places, rows = flowed(widths, self._width_px - 2 * px(_EDGE), px(_GAP), px(_BREAK))
+        for tag, (left, row) in zip(chain(*self._groups), chain(*places), strict=True):
+            dpg.set_item_pos(tag, [px(_EDGE) + left, px((_ROW - _BUTTON) / 2) + row * px(_ROW - 4)])
+        self.height_px = px(_ROW) + (rows - 1) * px(_ROW - 4)
+        dpg.configure_item("model.bar", height=self.height_px)
 
     def _faint(self) -> Colour:
         red, green, blue, _ = self._ui.colour("muted")
@@ -147,11 +176,13 @@ class ModelBar:
         )
 
     def _button(
-        self, label: str, tag: str, callback: Callable[[Any, Any, Any], None], value: str, tip: str
-    ) -> None:
+        self, words: str, tag: str, icon: str, callback: Callable[[Any, Any, Any], None],
+        value: str, tip: str,
+    ) -> None:  # fmt: skip
+        label = self._ui.label(icon, words)
         dpg.add_button(label=label, tag=tag, callback=callback, user_data=value)
-        self._buttons.append(tag)
-        dpg.configure_item(tag, height=self._ui.px(28))
+        self._groups[-1].append(tag)
+        dpg.configure_item(tag, height=self._ui.px(_BUTTON))
         dpg.bind_item_theme(tag, self._off)
         if tip:
             self._ui.explain(tag, tip)

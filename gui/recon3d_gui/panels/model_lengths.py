@@ -27,11 +27,12 @@ class ModelLengths:
         self._studio, self._ui, self._bench = studio, ui, bench
         self._looks: Looks
         self._shown: tuple[object, ...] = ()
+        self._top_px = 0
 
-    def build(self, parent: int | str, top_px: int, looks: Looks) -> None:
+    def build(self, parent: int | str, looks: Looks) -> None:
         """Make the widgets."""
         px = self._ui.px
-        self._looks, self._top_px = looks, top_px
+        self._looks = looks
         with dpg.child_window(
             parent=parent, tag="model.lengths", show=False, width=px(_WIDTH), height=px(_HEAD)
         ):
@@ -51,6 +52,10 @@ class ModelLengths:
             dpg.add_theme_style(dpg.mvStyleVar_ItemSpacing, px(6), px(6))
         dpg.bind_item_theme("model.lengths", inset)
         self._shown = ()
+
+    def place(self, top_px: int) -> None:
+        """Where its upper edge is on the page."""
+        self._top_px, self._shown = top_px, ()
 
     def update(self) -> None:
         """Follow the workbench."""

@@ -11,6 +11,7 @@ import numpy as np
 from recon3d.core.scene import Unit
 from recon3d.view_planning.legend import COLOURS, STEPS, UNKNOWN, WHAT
 from recon3d.view_planning.measure import Weakness
+from recon3d_gui.panels.model_axes import ModelAxes
 from recon3d_gui.viewer.geometry import grid_step
 from recon3d_gui.viewer.protocol import Advised
 from recon3d_gui.viewer.tools import length_text, rough_length
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 _LAYER = "model.overlay"
-_AXIS_COLOURS = ((232, 90, 90, 255), (120, 200, 90, 255), (90, 150, 250, 255))
 _LISTED = (
     Weakness.UNSEEN,
     Weakness.ONE_PHOTO,
@@ -36,8 +36,8 @@ _SURENESS = ((199, 56, 64, 255), (242, 196, 92, 255), (51, 158, 143, 255))
 class ModelOverlay:
     """Drawn anew when something has moved, else left alone."""
 
-    def __init__(self, studio: Studio, ui: Ui, bench: Workbench) -> None:
-        self._studio, self._ui, self._bench = studio, ui, bench
+    def __init__(self, studio: Studio, ui: Ui, bench: Workbench, axes: ModelAxes) -> None:
+        self._studio, self._ui, self._bench, self._axes = studio, ui, bench, axes
         self._drawn: tuple[object, ...] = ()
         ui.on_theme(self._forget)
 
@@ -48,7 +48,7 @@ class ModelOverlay:
         now = (
             nav.eye, nav.canvas_px, bench.loaded, bench.picks, bench.box, bench.grip,
             bench.tool, style.hovered, style.split, style.mode, style.grid, bench.viewer.note,
-            bench.advice, bench.lengths,
+            bench.advice, bench.lengths, self._axes.hovered,
         )  # fmt: skip
         if now == self._drawn:
             return
@@ -61,7 +61,7 @@ class ModelOverlay:
     def _draw(self) -> None:
         bench, style = self._bench, self._bench.viewer.style
         if bench.loaded is not None:
-            self._draw_axes()
+            self._axes.draw()
             self._draw_facts()
             if bench.tool == "measure":
                 self._draw_lengths()
@@ -104,19 +104,6 @@ class ModelOverlay:
         )  # fmt: skip
         item = dpg.draw_text(place, text, size=px(15), color=self._ui.colour("text"))
         dpg.bind_item_font(item, font)
-
-    def _draw_axes(self) -> None:
-        """A small frame in the lower right corner, as the model lies."""
-        width, height = self._bench.navigator.canvas_px
-        px = self._ui.px
-        middle = np.array([width - px(48), height - px(48)])
-        rotation = self._bench.navigator.eye.cam_from_model.rotation
-        for axis in np.argsort(-rotation[2]):
-            tip = middle + rotation[:2, axis] * px(28)
-            colour = _AXIS_COLOURS[int(axis)]
-            dpg.draw_line(middle.tolist(), tip.tolist(), color=colour, thickness=px(2))
-            label = middle + rotation[:2, axis] * px(38) - [px(4), px(8)]
-            dpg.draw_text(label.tolist(), "XYZ"[axis], size=px(14), color=colour)
 
     def _draw_facts(self) -> None:
         loaded, style = self._bench.loaded, self._bench.viewer.style

@@ -23,7 +23,7 @@ class ModelStrip:
         self._studio, self._ui, self._bench = studio, ui, bench
         self._shown: tuple[object, ...] = ()
 
-    def build(self, parent: int | str, place: tuple[int, int]) -> None:
+    def build(self, parent: int | str) -> None:
         """Make the widgets."""
         px = self._ui.px
         with (
@@ -32,7 +32,6 @@ class ModelStrip:
                 tag="model.strip",
                 show=False,
                 no_scrollbar=True,
-                pos=place,
                 auto_resize_x=True,
                 auto_resize_y=True,
             ),
@@ -76,6 +75,10 @@ class ModelStrip:
             # The window around it, whose parts are put in place by hand, has none.
             dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(8), px(4))
         dpg.bind_item_theme("model.strip", inset)
+
+    def place(self, left_px: int, top_px: int) -> None:
+        """Where its corner is on the page."""
+        dpg.set_item_pos("model.strip", [left_px, top_px])
 
     def update(self) -> None:
         """Show what belongs to the tool."""

@@ -18,7 +18,7 @@ _BAR = 3
 _LETTERS = 13
 """Height of the small font."""
 _COLOURS: Mapping[Look, str] = {
-    "plain": "outline", "running": "accent", "good": "good", "bad": "bad",
+    "plain": "muted", "running": "accent", "good": "good", "bad": "bad",
 }  # fmt: skip
 
 
@@ -38,10 +38,10 @@ class StepCards:
                 with dpg.drawlist(*size):
                     dpg.draw_rectangle((0, 0), size, tag=f"{tag}.card", rounding=px(4))
                     dpg.draw_rectangle((0, 0), (1, 1), tag=f"{tag}.bar")
-                    dpg.draw_circle((px(12), px(13)), px(4), tag=f"{tag}.dot")
+                    dpg.draw_text((px(7), px(5)), "", tag=f"{tag}.sign", size=px(_LETTERS))
                     dpg.draw_text((px(22), px(5)), step.value, tag=tag, size=px(_LETTERS))
                     dpg.draw_text((px(22), px(20)), "", tag=f"{tag}.state", size=px(_LETTERS))
-                for text in (tag, f"{tag}.state"):
+                for text in (tag, f"{tag}.state", f"{tag}.sign"):
                     dpg.bind_item_font(text, font)
 
     def show(self, marks: Mapping[Step, Mark]) -> None:
@@ -49,15 +49,15 @@ class StepCards:
         colour, px = self._ui.colour, self._ui.px
         for step in Step:
             mark, tag = marks.get(step, Mark()), _tag(step)
-            dot, state = _COLOURS[mark.look], f"{tag}.state"
+            ink, state = _COLOURS[mark.look], f"{tag}.state"
             is_running = mark.look == "running"
             dpg.configure_item(tag, color=colour("muted" if mark.look == "plain" else "text"))
             words = colour("bad" if mark.look == "bad" else "muted")
             dpg.configure_item(state, text=mark.words, color=words)
             edge = colour("accent" if is_running else "outline")
             dpg.configure_item(f"{tag}.card", color=edge, fill=colour("raised"))
-            fill = (0, 0, 0, 0) if mark.look == "plain" else colour(dot)
-            dpg.configure_item(f"{tag}.dot", color=colour(dot), fill=fill)
+            sign = self._ui.icon(mark.look)
+            dpg.configure_item(f"{tag}.sign", text=sign, color=colour(ink))
             dpg.configure_item(
                 f"{tag}.bar", show=mark.share > 0, pmin=(0, px(HEIGHT - _BAR)),
                 pmax=(px(WIDTH) * mark.share, px(HEIGHT)), color=colour("accent"),

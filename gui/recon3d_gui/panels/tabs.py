@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 _HEIGHT, _GAP = 30, 4
+_WITH_ICON = 84
+"""Narrower buttons have words alone."""
 
 
 class Tabs:
@@ -40,8 +42,10 @@ class Tabs:
         """The width of the whole row."""
         count = len(self._names)
         width = (width_px - (count - 1) * self._ui.px(_GAP)) // count
+        has_room = width >= self._ui.px(_WITH_ICON)
         for name in self._names:
-            dpg.configure_item(f"{self._tag}.{name.lower()}", width=width)
+            label = self._ui.label(name.lower(), name) if has_room else name
+            dpg.configure_item(f"{self._tag}.{name.lower()}", width=width, label=label)
 
     def choose(self, name: str) -> None:
         """Choose one."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recon3d_gui.theme import Ui
 
 _HEIGHT, _EDGE, _TOP = 40, 8, 6
-_RIGHT = {"top.calibrate": 88, "top.theme": 64, "top.help": 56}
+_RIGHT = {"top.calibrate": 112, "top.theme": 88, "top.help": 80}
 """Buttons at the right end and their widths."""
 _MENU = 240
 
@@ -35,7 +35,7 @@ class TopBar:
 
     def build(self, parent: int | str) -> None:
         """Make the widgets."""
-        px, looks = self._ui.px, Looks(self._ui)
+        px, label, looks = self._ui.px, self._ui.label, Looks(self._ui)
         with (
             dpg.child_window(
                 parent=parent, tag="top", border=False, no_scrollbar=True,
@@ -43,15 +43,25 @@ class TopBar:
             ),
             dpg.group(horizontal=True),
         ):  # fmt: skip
-            dpg.add_button(label="Project", tag="top.project", callback=self._open_menu)
-            dpg.add_button(label="Undo", tag="top.undo", callback=self._studio.undo)
-            dpg.add_button(label="Redo", tag="top.redo", callback=self._studio.redo)
+            dpg.add_button(
+                label=label("project", "Project"), tag="top.project", callback=self._open_menu
+            )
+            dpg.add_button(label=label("undo", "Undo"), tag="top.undo", callback=self._studio.undo)
+            dpg.add_button(label=label("redo", "Redo"), tag="top.redo", callback=self._studio.redo)
             dpg.add_button(label="", tag="top.title")
             dpg.bind_item_theme("top.title", looks.label)
             with dpg.group(horizontal=True, horizontal_spacing=px(_EDGE), tag="top.right"):
-                dpg.add_button(label="Calibrate", tag="top.calibrate", callback=self._calibrate)
-                dpg.add_button(label="Theme", tag="top.theme", callback=self._switch_theme)
-                dpg.add_button(label="Keys", tag="top.help", callback=self._show_help)
+                dpg.add_button(
+                    label=label("calibrate", "Calibrate"),
+                    tag="top.calibrate",
+                    callback=self._calibrate,
+                )
+                dpg.add_button(
+                    label=label("theme", "Theme"), tag="top.theme", callback=self._switch_theme
+                )
+                dpg.add_button(
+                    label=label("keys", "Keys"), tag="top.help", callback=self._show_help
+                )
             for tag, width in _RIGHT.items():
                 dpg.set_item_width(tag, px(width))
         self._build_menu()

@@ -66,6 +66,7 @@ class PhotoList:
         self._tell = tell
         self._filter: Filter = "all"
         self._order: Order = "name"
+        self._is_reversed = False
         self._project: Project | None = None
         self._reached: Mapping[str, Path] = {}
         self._listing = Listing({}, {})
@@ -117,7 +118,18 @@ class PhotoList:
 
     @order.setter
     def order(self, order: Order) -> None:
-        self._order = order
+        self._order, self._is_reversed = order, False
+        self._arrange()
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether the order is turned around."""
+        return self._is_reversed
+
+    def sort_by(self, order: Order) -> None:
+        """As a click on the head of a table does: in this order, or in it turned around."""
+        is_again = order == self._order
+        self._order, self._is_reversed = order, is_again and not self._is_reversed
         self._arrange()
 
     def row(self, photo_id: str) -> PhotoRow | None:
@@ -276,7 +288,8 @@ class PhotoList:
         self._arrange()
 
     def _arrange(self) -> None:
-        self.shown = tuple(arrange(self.rows, self._filter, self._order, self.thumbnails.facts))
+        facts, turned = self.thumbnails.facts, self._is_reversed
+        self.shown = tuple(arrange(self.rows, self._filter, self._order, facts, is_reversed=turned))
         self.revision += 1
 
     def _tell_refused(self, refused: Mapping[Path, str], what: str) -> None:

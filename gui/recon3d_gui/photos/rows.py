@@ -123,25 +123,33 @@ def arrange(
     shown: Filter,
     order: Order,
     facts: Callable[[Path], PhotoFacts | None],
+    *,
+    is_reversed: bool = False,
 ) -> list[PhotoRow]:
-    """The rows to show: the worst first, or the earliest; those of which nothing is known last."""
+    """The rows to show: the worst first, or the earliest; those of which nothing is known last.
+
+    is_reversed: the best or latest first; what nothing is known of stays last.
+    """
     chosen = [row for row in rows if shown in ("all", row.state)]
     if order == "name":
-        return chosen
+        return chosen[::-1] if is_reversed else chosen
 
-    def key(row: PhotoRow) -> tuple[bool, float, str]:
+    def key(row: PhotoRow) -> tuple[float, str] | None:
         if order == "verdict":
-            return (False, _WORST_FIRST[row.state], row.reason)
+            return _WORST_FIRST[row.state], row.reason
         if order in ("points", "error"):
             held = row.placing
-            worse = (held.points if order == "points" else -held.error_px) if held else 0.0
-            return (held is None, worse, "")
+            return ((held.points if order == "points" else -held.error_px), "") if held else None
         known = facts(row.picture)
         if order == "sharpness":
-            return (not known, known.sharpness if known else 0.0, "")
-        return (not (known and known.taken_at), 0.0, known.taken_at if known else "")
+            return (known.sharpness, "") if known else None
+        return (0.0, known.taken_at) if known and known.taken_at else None
 
-    return sorted(chosen, key=key)
+    keys = {row.id: found for row in chosen if (found := key(row))}
+    judged = [row for row in chosen if row.id in keys]
+    unknown = [row for row in chosen if row.id not in keys]
+    judged.sort(key=lambda row: keys[row.id], reverse=is_reversed)
+    return judged + unknown
 
 
 def count_line(rows: Sequence[PhotoRow]) -> str:

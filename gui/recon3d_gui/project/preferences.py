@@ -23,6 +23,9 @@ SCALES = (0.75, 4.0)
 _STEPS = (0.75, 0.85, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 _LEAST_ROOM = (1150, 600)
 """What the content needs at scale 1."""
+LEFT_WIDTHS, USUAL_LEFT = (320, 760), 372
+"""Least and most, and at first, of the column at the left; before the window's scale."""
+PhotosView = Literal["list", "grid", "table"]
 RECENT = 12
 _MAX_BYTES = 1 << 20
 _LARGEST_WINDOW_PX = 32_768
@@ -37,6 +40,10 @@ class Preferences:
     maximised: bool = False
     scale: float | None = None
     """Enlargement of text and widgets; None: what the screen asks for."""
+    left_width: float = USUAL_LEFT
+    """Of the column at the left, before the window's scale."""
+    photos_view: PhotosView = "list"
+    """How photos are shown in it."""
     last_folders: Mapping[str, Path] = field(default_factory=dict)
     """By purpose ("photos", "export", ...): where a file dialog starts."""
     recent: tuple[Path, ...] = ()
@@ -102,6 +109,8 @@ def _plain(preferences: Preferences) -> dict[str, Any]:
         "theme": preferences.theme,
         "window_px": list(preferences.window_px),
         "maximised": preferences.maximised,
+        "left_width": preferences.left_width,
+        "photos_view": preferences.photos_view,
         "last_folders": {key: os.fspath(path) for key, path in preferences.last_folders.items()},
         "recent": [os.fspath(path) for path in preferences.recent],
     }
@@ -124,10 +133,17 @@ def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _scale(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return min(max(float(value), SCALES[0]), SCALES[1])
+def _between(least: float, most: float) -> Callable[[Any], float | None]:
+    def read(value: Any) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return min(max(float(value), least), most) if math.isfinite(value) else None
+
+    return read
+
+
+def _photos_view(value: Any) -> PhotosView | None:
+    return value if value in get_args(PhotosView) else None
 
 
 def _path(value: Any) -> Path | None:
@@ -151,7 +167,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "theme": _theme,
     "window_px": _window,
     "maximised": _flag,
-    "scale": _scale,
+    "scale": _between(*SCALES),
+    "left_width": _between(*LEFT_WIDTHS),
+    "photos_view": _photos_view,
     "last_folders": _folders,
     "recent": _recent,
 }

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.scene import View
 from recon3d.core.transform import Rigid, Similarity
-from recon3d_gui.viewer.lens import USUAL, Lens
+from recon3d_gui.viewer.lens import PARALLEL, STRETCH, USUAL, Lens
 
 Point = tuple[float, float, float]
 Side = Literal["front", "back", "right", "left", "top", "bottom"]
@@ -103,17 +103,48 @@ class Eye:
 
     def from_side(self, side: Side) -> Eye:
         """Look at the focus from one of the six sides, upright."""
-        azimuth, elevation = _SIDES_DEG[side]
-        elevation = float(np.clip(elevation, -_STEEPEST_DEG, _STEEPEST_DEG))
-        return replace(self, azimuth_deg=azimuth, elevation_deg=elevation, roll_deg=0.0, lens=USUAL)
+        return self._towards(*_SIDES_DEG[side])
+
+    def from_direction(self, direction: Float[np.ndarray, "3"]) -> Eye:
+        """Look at the focus from a direction of the model frame, such as that of an axis."""
+        x, y, z = np.array(self.upright) @ direction / np.linalg.norm(direction)
+        elevation = float(np.degrees(np.arcsin(np.clip(z, -1, 1))))
+        # Along what is up the model's front stays below.
+        azimuth = 0.0 if np.hypot(x, y) < 1e-6 else float(np.degrees(np.arctan2(x, -y)))
+        return self._towards(_wrapped(azimuth), elevation)
+
+    def _towards(self, azimuth_deg: float, elevation_deg: float) -> Eye:
+        elevation = float(np.clip(elevation_deg, -_STEEPEST_DEG, _STEEPEST_DEG))
+        turned = replace(self, azimuth_deg=azimuth_deg, elevation_deg=elevation, roll_deg=0.0)
+        return turned.through(self.free_lens)
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether lines that are parallel look so."""
+        return self.lens == PARALLEL
+
+    @property
+    def free_lens(self) -> Lens:
+        """The one that is used when no photo says which."""
+        return PARALLEL if self.is_parallel else USUAL
+
+    @property
+    def reach(self) -> float:
+        """How far one would be from the focus with the usual lens."""
+        return self.distance / STRETCH if self.is_parallel else self.distance
+
+    def through(self, lens: Lens) -> Eye:
+        """Look through another lens; what is at the focus keeps its size, but for a photo's."""
+        stretch = STRETCH if lens == PARALLEL else 1.0
+        return replace(self, lens=lens, distance=self.reach * stretch)
 
     def framed(self, bounds: Bounds, aspect: float = 1.0) -> Eye:
         """See all of a box from the same direction, as near as a canvas' width over height allows.
 
         aspect: of the canvas.
         """
-        lens = USUAL.on_canvas(max(1, round(1000 * aspect)), 1000)
-        half = np.array([lens.width_px / 2 / lens.fx_px, lens.height_px / 2 / lens.fy_px])
+        camera = self.free_lens.on_canvas(max(1, round(1000 * aspect)), 1000)
+        half = np.array([camera.width_px / 2 / camera.fx_px, camera.height_px / 2 / camera.fy_px])
         corners = np.array([bounds.low, bounds.high])
         every = np.stack(np.meshgrid(*corners.T, indexing="ij"), axis=-1).reshape(-1, 3)
         seen = (every - bounds.middle) @ self.cam_from_model.rotation.T
@@ -123,7 +154,7 @@ class Eye:
             focus=_point(bounds.middle),
             distance=max(distance, 1e-9),
             roll_deg=0.0,
-            lens=USUAL,
+            lens=self.free_lens,
         )
 
     def at_photo(self, view: View, distance: float) -> Eye:
@@ -168,7 +199,7 @@ class Eye:
             "focus": self.focus,
             "azimuth_deg": self.azimuth_deg,
             "elevation_deg": self.elevation_deg,
-            "distance": self.distance,
+            "distance": self.reach,
         }
 
     def restored(self, numbers: Mapping[str, Any]) -> Eye:

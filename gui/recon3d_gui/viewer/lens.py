@@ -73,6 +73,13 @@ USUAL = Lens(1.0, _FOCAL, _FOCAL, 0.5, 0.5)
 """42 degrees across the shorter side: objects look as they do from where one would hold them."""
 
 
+STRETCH = 40.0
+"""How much farther away one stands where lines shall look parallel."""
+PARALLEL = Lens(1.0, STRETCH * _FOCAL, STRETCH * _FOCAL, 0.5, 0.5)
+"""Orthographic but for a degree: a lens so long that everything that draws and picks stays as it
+is."""
+
+
 def clip_from_cam(
     camera: PinholeCamera, near: float, far: float, *, rows_down: bool = True
 ) -> Float[np.ndarray, "4 4"]:

@@ -12,12 +12,15 @@ from recon3d.core.camera import PinholeCamera, project
 from recon3d.core.scene import View
 from recon3d_gui.viewer.cameras import Bounds, Eye, Flight, Point, Side
 from recon3d_gui.viewer.geometry import frustum_depth, picture_corners
+from recon3d_gui.viewer.lens import PARALLEL, USUAL
 from recon3d_gui.viewer.protocol import Loaded
 
 _DEG_PER_PX = 0.35
 _ZOOM_PER_NOTCH = 0.88
 _HOVER_PX = 14.0
 _SETTLE_S = 0.15
+_ALIGNED = 0.9999
+"""Cosine of the angle below which one looks along an axis."""
 
 
 class Navigator:
@@ -80,7 +83,7 @@ class Navigator:
 
     def fly(self, step: Float[np.ndarray, "3"], seconds: float) -> None:
         """Go right, down and forward; at speed 1 one crosses the focus' distance in two seconds."""
-        self._set(self.eye.flown(np.asarray(step) * self.eye.distance / 2 * seconds))
+        self._set(self.eye.flown(np.asarray(step) * self.eye.reach / 2 * seconds))
 
     def frame_all(self) -> None:
         """See the whole model, from the same direction."""
@@ -92,11 +95,23 @@ class Navigator:
         if view is not None:
             x, y, z = view.centre_world.tolist()
             near = 8 * frustum_depth(self.views, self._bounds)
-            self._fly_to(replace(self.eye, focus=(x, y, z), distance=near))
+            eye = replace(self.eye.through(USUAL), focus=(x, y, z), distance=near)
+            self._fly_to(eye.through(self.eye.free_lens))
 
     def from_side(self, side: Side) -> None:
         """See the whole model from one of six sides."""
         self._fly_to(self.eye.from_side(side).framed(self._bounds, self._aspect))
+
+    def from_direction(self, direction: Float[np.ndarray, "3"]) -> None:
+        """See the whole model from a direction of its frame; from there already, the other way."""
+        towards = -self.eye.cam_from_model.rotation[2]
+        if not self.is_moving and float(towards @ direction) > _ALIGNED:
+            direction = -direction
+        self._fly_to(self.eye.from_direction(direction).framed(self._bounds, self._aspect))
+
+    def toggle_parallel(self) -> None:
+        """Between perspective and parallel lines; what is at the focus keeps its size."""
+        self._set(self.eye.through(USUAL if self.eye.is_parallel else PARALLEL))
 
     def focus(self, point: Point) -> None:
         """Turn around another point from now on, and come nearer to it."""
@@ -202,4 +217,6 @@ class Navigator:
         self.eye, self._has_changed, self._moved_at_s = eye, True, self._now_s
 
     def _fly_to(self, end: Eye) -> None:
-        self._flight = Flight(self.eye, end, -1.0)
+        # Between lenses so different one would fly through the model.
+        start = self.eye if self.eye.is_parallel == end.is_parallel else self.eye.through(USUAL)
+        self._flight = Flight(start, end, -1.0)
