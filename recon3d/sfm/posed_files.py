@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -35,11 +36,16 @@ from recon3d.run.task import Task
 from recon3d.sfm.colmap_model import write_colmap_model
 from recon3d.sfm.undistortion import Undistorter, fit_nearest
 
+T = TypeVar("T")
+U = TypeVar("U")
+
 _SCENE = "scene.json"
 _POINTS = "points.npz"
 _LENSES = "lenses.json"
 _OTHER = "scene_"
 _JPEG_QUALITY = 97
+_BYTES_PER_PIXEL = 24
+"""Of a photo that is decoded, with what is made of it and its mask."""
 
 
 def write_pictures(
@@ -57,12 +63,20 @@ def write_pictures(
     """
     take_over(folder, _made_from(folder, image_set, views, intrinsics), task)
     undistorters: dict[Intrinsics, Undistorter | None] = {}
-    for view in task.each(views, len(views), lambda view: f"undistorting {view.photo_id}"):
+    for view in views:
         source = intrinsics[view.photo_id]
         if source not in undistorters:
+            task.check()
             same = source.pinhole == view.camera
             undistorters[source] = None if same else Undistorter(source, view.camera)
-        _write_view(folder, image_set, view, undistorters[source])
+
+    def write_one(view: View) -> View:
+        _write_view(folder, image_set, view, undistorters[intrinsics[view.photo_id]])
+        return view
+
+    done = _several(write_one, views, views, task)
+    for _ in task.each(done, len(views), lambda view: f"undistorting {view.photo_id}"):
+        pass
 
 
 def _made_from(
@@ -89,20 +103,44 @@ def sample_colours(folder: Path, scene: PosedScene, task: Task) -> SparsePoints:
     """The points with their mean colours over the views that see them."""
     xyz_world = scene.points.xyz_world
     sums, counts = np.zeros((len(xyz_world), 3)), np.zeros(len(xyz_world))
-    for index, view in enumerate(scene.views):
-        task.check()
-        points = scene.points.seen_by(index)
+
+    def seen(index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Points and their colours in one view."""
+        view, points = scene.views[index], scene.points.seen_by(index)
         if not len(points):
-            continue
+            return points, np.zeros((0, 3), np.uint8)
         rgb = read_upright(_picture_path(folder, view.photo_id))
         uv_px, _ = project(view.cam_from_world @ xyz_world[points], view.camera)
         inside = np.isfinite(uv_px).all(axis=1)
         inside[inside] &= ((uv_px[inside] >= 0) & (uv_px[inside] < rgb.shape[1::-1])).all(axis=1)
         column, row = uv_px[inside].astype(np.int64).T
-        sums[points[inside]] += rgb[row, column]
-        counts[points[inside]] += 1
+        return points[inside], rgb[row, column]
+
+    for points, rgb in _several(seen, range(len(scene.views)), scene.views, task):
+        sums[points] += rgb
+        counts[points] += 1
     mean = np.rint(sums / np.maximum(counts, 1)[:, None]).astype(np.uint8)
     return replace(scene.points, rgb=mean)
+
+
+def _several(
+    work: Callable[[T], U], items: Iterable[T], views: Sequence[View], task: Task
+) -> Iterator[U]:
+    """What work makes of every item, in order; as many at once as views have room in memory.
+
+    Decoders, encoders and OpenCV release Python's lock for whole pictures.
+    """
+
+    def checked(item: T) -> U:
+        task.check()
+        return work(item)
+
+    pixels = max((view.camera.width_px * view.camera.height_px for view in views), default=1)
+    pool = ThreadPoolExecutor(task.runtime.threads_within(_BYTES_PER_PIXEL * pixels))
+    try:
+        yield from pool.map(checked, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write_scene(folder: Path, scene: PosedScene, verdicts: tuple[Verdict, ...]) -> None:

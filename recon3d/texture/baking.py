@@ -8,14 +8,15 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 
-from recon3d.core.camera import PinholeCamera, project
+from recon3d.core.camera import PinholeCamera
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
 from recon3d.run.files import atomic_path
 from recon3d.surface.rays import ray_scene
+from recon3d.texture.blending import add_shown, find_places, show_alone
 from recon3d.texture.packing import Atlas
 from recon3d.texture.seams import Blend
 from recon3d.texture.sight import sample
@@ -27,9 +28,17 @@ _RIM_PX = 2
 _STRIPE_PX = 512
 _REDUCE_FROM = 1.4
 """Pixels a texel."""
-_SHARPEN = 4
-"""Power of the weights that detail is blended with: it changes photo within a quarter of the
-strip that colour fades over."""
+_LEAST_SHARE = np.float32(1e-3)
+"""Of a face's own photo, so that no texel has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Texels:
+    """Which points of a mesh they show."""
+
+    face: Int[np.ndarray, "n"]
+    weights: Float32[np.ndarray, "n 3"]
+    """Barycentric."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +57,25 @@ class SourcePhoto:
         """Memory that it takes."""
         return self.rgb.nbytes + self.coarse.nbytes
 
-    def fine(self, points_world: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-        """The colour of points that it sees, gain applied."""
-        return sample(self.rgb, self._uv_px(points_world), cubic=True) * self.gain
+    def fine(self, uv_px: Float[np.ndarray, "n 2"]) -> UInt8[np.ndarray, "n 3"]:
+        """Its colours between pixels."""
+        return sample(self.rgb, uv_px, cubic=True)
 
-    def blurred(self, points_world: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
+    def blurred(self, uv_px: Float[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 3"]:
         """The same without detail."""
         size = np.array([self.camera.width_px, self.camera.height_px])
-        scale = np.array(self.coarse.shape[1::-1]) / size
-        return np.asarray(sample(self.coarse, self._uv_px(points_world) * scale) * self.gain)
+        return sample(self.coarse, uv_px * (np.array(self.coarse.shape[1::-1]) / size))
 
-    def _uv_px(self, points_world: Float32[np.ndarray, "n 3"]) -> np.ndarray:
-        return project(self.cam_from_world @ points_world.astype(np.float64), self.camera)[0]
+    def uv_px(self, texels: Texels, which: np.ndarray, mesh: Mesh) -> Float[np.ndarray, "n 2"]:
+        """Where it shows some texels."""
+        camera, pose = self.camera, self.cam_from_world
+        pinhole = np.array([camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px])
+        uv_px = np.empty((len(which), 2))
+        find_places(
+            mesh.vertices, mesh.faces, texels.face, texels.weights, which,
+            pose.rotation, pose.translation, pinhole, uv_px,
+        )  # fmt: skip
+        return uv_px
 
 
 def make_shot(
@@ -117,7 +133,7 @@ def bake_page(
         face, weights, inside = raster.texels(rows, columns)
         if len(face):
             block = picture[rows, columns]
-            block[inside] = _colours(paint, face, weights, shot)
+            block[inside] = _colours(paint, Texels(face, weights), shot)
             covered[rows, columns] = inside
     fill_uncovered(picture, covered)
     return picture
@@ -189,78 +205,59 @@ class Raster:
 
 
 def _colours(
-    paint: Paint,
-    face: np.ndarray,
-    weights: Float32[np.ndarray, "n 3"],
-    shot: Callable[[int], SourcePhoto],
+    paint: Paint, texels: Texels, shot: Callable[[int], SourcePhoto]
 ) -> UInt8[np.ndarray, "n 3"]:
-    view = paint.blend.view[face]
-    out = np.empty((len(face), 3), np.float32)
+    view = paint.blend.view[texels.face]
+    out = np.empty((len(texels.face), 3), np.float32)
     unseen = view[:, 0] < 0
     alone = ~unseen & (view[:, 1:] < 0).all(1)
-    corner_rgb = paint.vertex_rgb[paint.mesh.faces[face[unseen]]]
-    out[unseen] = _mixed(corner_rgb, weights[unseen])
-    _paint_alone(paint, face, weights, np.flatnonzero(alone), shot, out)
-    _paint_blended(paint, face, weights, np.flatnonzero(~unseen & ~alone), shot, out)
+    corner_rgb = paint.vertex_rgb[paint.mesh.faces[texels.face[unseen]]]
+    out[unseen] = _mixed(corner_rgb, texels.weights[unseen])
+    _paint_alone(paint, texels, view[:, 0], np.flatnonzero(alone), shot, out)
+    _paint_blended(paint, texels, view, np.flatnonzero(~unseen & ~alone), shot, out)
     return np.rint(np.clip(out, 0, 255)).astype(np.uint8)
 
 
 def _paint_alone(
     paint: Paint,
-    face: np.ndarray,
-    weights: Float32[np.ndarray, "n 3"],
-    texels: np.ndarray,
+    texels: Texels,
+    view: np.ndarray,
+    which: np.ndarray,
     shot: Callable[[int], SourcePhoto],
     out: Float32[np.ndarray, "n 3"],
 ) -> None:
     """Texels of faces that one photo colours."""
-    for number, texel in _by_view(paint.blend.view[face[texels], 0], texels):
-        offset = _offsets(paint, paint.blend.node[face[texel], :, 0], weights[texel])
-        out[texel] = shot(number).fine(_points(paint.mesh, face[texel], weights[texel])) + offset
+    for number, some in _by_view(view[which], which):
+        shown = shot(number)
+        show_alone(
+            shown.fine(shown.uv_px(texels, some, paint.mesh)), shown.gain,
+            paint.offset, paint.blend.node[..., 0], texels.face, texels.weights, some, out,
+        )  # fmt: skip
 
 
 def _paint_blended(
     paint: Paint,
-    face: np.ndarray,
-    weights: Float32[np.ndarray, "n 3"],
-    texels: np.ndarray,
+    texels: Texels,
+    view: np.ndarray,
+    which: np.ndarray,
     shot: Callable[[int], SourcePhoto],
     out: Float32[np.ndarray, "n 3"],
 ) -> None:
     """Texels where several photos meet, in two bands."""
     blend = paint.blend
     coarse, detail = np.zeros_like(out), np.zeros_like(out)
-    coarse_sum, detail_sum = np.zeros((2, len(out), 1), np.float32)
-    for slot in range(blend.view.shape[1]):
-        for number, texel in _by_view(blend.view[face[texels], slot], texels):
-            node = blend.node[face[texel], :, slot]
-            weight = np.where(node >= 0, blend.nodes.data[node], 0)
-            share = (weight * weights[texel]).sum(1, keepdims=True)
-            # The face's own photo counts a little everywhere, so that no texel has none.
-            share = np.maximum(share, 1e-3 if slot == 0 else 0)
-            points = _points(paint.mesh, face[texel], weights[texel])
+    sums = np.zeros((len(out), 2), np.float32)
+    for slot in range(view.shape[1]):
+        least = _LEAST_SHARE if slot == 0 else np.float32(0)
+        for number, some in _by_view(view[which, slot], which):
             shown = shot(number)
-            blurred = shown.blurred(points)
-            offset = _offsets(paint, node, weights[texel])
-            sharp = share**_SHARPEN
-            coarse[texel] += share * (blurred + offset)
-            detail[texel] += sharp * (shown.fine(points) - blurred)
-            coarse_sum[texel] += share
-            detail_sum[texel] += sharp
-    out[texels] = coarse[texels] / coarse_sum[texels] + detail[texels] / detail_sum[texels]
-
-
-def _offsets(
-    paint: Paint, node: np.ndarray, weights: Float32[np.ndarray, "n 3"]
-) -> Float32[np.ndarray, "n 3"]:
-    """Between the corners' offsets; corners without a node (-1) have none."""
-    return _mixed(paint.offset[node] * (node >= 0)[..., None].astype(np.float32), weights)
-
-
-def _points(
-    mesh: Mesh, face: np.ndarray, weights: Float32[np.ndarray, "n 3"]
-) -> Float32[np.ndarray, "n 3"]:
-    return _mixed(mesh.vertices[mesh.faces[face]], weights)
+            uv_px = shown.uv_px(texels, some, paint.mesh)
+            add_shown(
+                shown.fine(uv_px), shown.blurred(uv_px), shown.gain, paint.offset,
+                blend.node[..., slot], blend.nodes.data, least,
+                texels.face, texels.weights, some, coarse, detail, sums,
+            )  # fmt: skip
+    out[which] = coarse[which] / sums[which, :1] + detail[which] / sums[which, 1:]
 
 
 def _mixed(

@@ -283,9 +283,9 @@ def _of_parents(photo: Int32[np.ndarray, "f"], fine: Subdivided) -> Int32[np.nda
 PAINT = Stage(
     name="own mesh",
     result="textured",
-    version=1,
+    version=2,
     run=paint_own_mesh,
     read=read_texture,
-    libraries=("open3d", "opencv", "scipy"),
+    libraries=("open3d", "opencv", "scipy", "numba"),
     warnings=warnings,
 )

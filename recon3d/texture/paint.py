@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, UInt8
 
 from recon3d.core.camera import project
 from recon3d.core.scene import View
@@ -53,24 +53,41 @@ def node_colours(
     blend: Blend,
     mesh: Mesh,
     views: Mapping[int, View],
-    picture: Callable[[int], np.ndarray],
+    picture: Callable[[int], UInt8[np.ndarray, "h w 3"]],
+    gains: Float32[np.ndarray, "n 3"],
     blur_px: Mapping[int, float],
 ) -> Float32[np.ndarray, "n 3"]:
     """The colour that each node's photo has around its vertex, gains applied.
 
-    picture: a photo by its number, gains applied; blur_px: the radius to average over.
+    picture: a photo by its number; gains: of each; blur_px: the radius to average over.
     """
-    import cv2
-
     out = np.zeros((blend.nodes.nnz, 3), np.float32)
     for number, view in views.items():
         node, vertex = nodes_of_view(blend, number)
         if len(node) == 0:
             continue
-        smooth = cv2.GaussianBlur(picture(number), (0, 0), max(0.7, blur_px[number]))
+        smooth = _blurred(picture(number), max(0.7, blur_px[number]))
         points_cam = view.cam_from_world @ mesh.vertices[vertex].astype(np.float64)
-        out[node] = sample(smooth, project(points_cam, view.camera)[0])
+        uv_px = project(points_cam, view.camera)[0]
+        share = np.array(smooth.shape[1::-1]) / [view.camera.width_px, view.camera.height_px]
+        out[node] = sample(smooth, uv_px * share) * gains[number]
     return out
+
+
+def _blurred(rgb: UInt8[np.ndarray, "h w 3"], sigma_px: float) -> Float32[np.ndarray, "h2 w2 3"]:
+    """Blurred by a Gaussian, at a size of about a pixel for each sigma.
+
+    Boxes of s pixels, which the smaller size takes means of, have a variance of s^2 / 12.
+    """
+    import cv2
+
+    height, width = rgb.shape[:2]
+    shrink = max(1.0, sigma_px)
+    size = (max(8, round(width / shrink)), max(8, round(height / shrink)))
+    if shrink > 1 and size < (width, height):
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        sigma_px = np.sqrt(sigma_px**2 - shrink**2 / 12) / shrink
+    return np.asarray(cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), sigma_px))
 
 
 def vertex_colours(

@@ -237,13 +237,12 @@ def paint_faces(
     texel_area = _doubled_area(atlas.uv) / 2 * atlas.page_px**2
     per_texel = _pixels_per_texel(chosen, area_px, texel_area, len(views))
 
-    def bright(number: int) -> Float32[np.ndarray, "h w 3"]:
+    def picture(number: int) -> UInt8[np.ndarray, "h w 3"]:
         task.check()
-        pixels: np.ndarray = posed.rgb[views[number].photo_id] * gains[number]
-        return pixels.astype(np.float32)
+        return posed.rgb[views[number].photo_id]
 
     used = {number: views[number] for number in np.unique(blend.nodes.indices).tolist()}
-    rgb = node_colours(blend, mesh, used, bright, dict(enumerate(2 * per_texel)))
+    rgb = node_colours(blend, mesh, used, picture, gains, dict(enumerate(2 * per_texel)))
     offset = level(blend, mesh.faces, rgb) if config.seams else np.zeros_like(rgb)
     vertex_rgb, _ = vertex_colours(blend, mesh, rgb + offset)
     paint = Paint(mesh, atlas, blend, offset, vertex_rgb)
@@ -453,17 +452,17 @@ def _describe(
 TEXTURE = Stage(
     name="texture",
     result="textured",
-    version=2,
+    version=3,
     run=texture_mesh,
     read=read_texture,
-    libraries=("open3d", "opencv", "scipy"),
+    libraries=("open3d", "opencv", "scipy", "numba"),
     warnings=warnings,
 )
 TEXTURE_LEVELS = Stage(
     name="level textures",
     result="textured_levels",
-    version=2,
+    version=3,
     run=texture_levels,
     read=read_textured_levels,
-    libraries=("open3d", "opencv", "scipy"),
+    libraries=("open3d", "opencv", "scipy", "numba"),
 )
