@@ -73,7 +73,7 @@ def test_nothing_but_the_pipeline_and_the_one_list_knows_more_than_its_own_stage
         module = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         others = {name for other, names in made_in.items() if other != module for name in names}
-        runs = ("pipeline", "surface_to_model", "partial_runs")
+        runs = ("pipeline", "placing_markers", "surface_to_model", "partial_runs")
         lists = ("recon3d/stage.py", *(f"recon3d/{name}.py" for name in runs))
         if module not in lists:
             assert not others & imported_objects(path), module

@@ -16,7 +16,6 @@ from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
 from recon3d.run.files import atomic_path
 from recon3d.surface.rays import ray_scene
-from recon3d.texture.blending import add_shown, find_places, show_alone
 from recon3d.texture.packing import Atlas
 from recon3d.texture.seams import Blend
 from recon3d.texture.sight import sample
@@ -68,6 +67,8 @@ class SourcePhoto:
 
     def uv_px(self, texels: Texels, which: np.ndarray, mesh: Mesh) -> Float[np.ndarray, "n 2"]:
         """Where it shows some texels."""
+        from recon3d.texture.blending import find_places
+
         camera, pose = self.camera, self.cam_from_world
         pinhole = np.array([camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px])
         uv_px = np.empty((len(which), 2))
@@ -227,6 +228,8 @@ def _paint_alone(
     out: Float32[np.ndarray, "n 3"],
 ) -> None:
     """Texels of faces that one photo colours."""
+    from recon3d.texture.blending import show_alone
+
     for number, some in _by_view(view[which], which):
         shown = shot(number)
         show_alone(
@@ -244,6 +247,8 @@ def _paint_blended(
     out: Float32[np.ndarray, "n 3"],
 ) -> None:
     """Texels where several photos meet, in two bands."""
+    from recon3d.texture.blending import add_shown
+
     blend = paint.blend
     coarse, detail = np.zeros_like(out), np.zeros_like(out)
     sums = np.zeros((len(out), 2), np.float32)
