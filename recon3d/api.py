@@ -13,9 +13,7 @@ from recon3d.core.errors import OutputError, ReconError
 from recon3d.export import export
 from recon3d.export.export import Outputs
 from recon3d.finished import gather, reopen
-from recon3d.georef.control.bars import BARS
 from recon3d.georef.control.markers import Markers
-from recon3d.georef.control.stage import CONTROL
 from recon3d.outputs import report_run, write_outputs
 from recon3d.partial_runs import (
     adjust_stages,
@@ -24,6 +22,7 @@ from recon3d.partial_runs import (
     run_other_scene,
 )
 from recon3d.pipeline import run_stages
+from recon3d.placing_markers import MARKER_STAGES
 from recon3d.results import Components, Forecast, Inputs, Results, Until
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import explain_missing_libraries
@@ -171,7 +170,7 @@ def adjust(
         ReconError: the box holds nothing, or the scale cannot be found.
         Cancelled: `cancel` was set; what was there before stays.
     """
-    anew = {*ADJUSTED, *(() if markers is None else (CONTROL.name, BARS.name))}
+    anew = {*ADJUSTED, *(() if markers is None else MARKER_STAGES)}
     kept = {stage: folder for stage, folder in reached.items() if stage not in anew}
     made, files = gather(workspace, kept), files_of_run(workspace)
     token, tell = cancel or CancelToken(), _telling(made, listener)

@@ -19,6 +19,9 @@ from recon3d.results import Inputs, Results
 from recon3d.run.stage import StageResult
 from recon3d.run.workspace import Workspace
 
+MARKER_STAGES = (CONTROL.name, BARS.name)
+"""What other markers make anew."""
+
 
 @dataclass(frozen=True)
 class GivenMarkers:
