@@ -56,7 +56,7 @@ def test_texels_lie_where_the_camera_projects_their_points() -> None:
 
 def test_a_photo_alone_shows_its_own_colours_with_gain_and_offsets() -> None:
     out = np.full((COUNT, 3), -1, np.float32)
-    show_alone(FINE, GAIN, OFFSET, NODE, FACE, WEIGHTS, WHICH, out)
+    show_alone(FINE, GAIN, OFFSET, NODE, FACE, WEIGHTS, WHICH, out)  # type: ignore[no-untyped-call]
     assert out[WHICH] == pytest.approx(FINE * GAIN + shifts(), abs=CLOSE)
     others = np.setdiff1d(np.arange(COUNT), WHICH)
     assert (out[others] == -1).all()
@@ -68,7 +68,7 @@ def test_several_photos_add_up_in_two_bands(least: float) -> None:
     sums = np.zeros((COUNT, 2), np.float32)
     sampled = (FINE, SMOOTH, GAIN, OFFSET, NODE, SHARE, np.float32(least), FACE, WEIGHTS, WHICH)
     for _ in range(2):
-        add_shown(*sampled, coarse, detail, sums)
+        add_shown(*sampled, coarse, detail, sums)  # type: ignore[no-untyped-call]
     node = NODE[FACE[WHICH]]
     share = mixed((SHARE[node] * (node >= 0))[..., None])
     share = np.maximum(share, least)
