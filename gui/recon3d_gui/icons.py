@@ -88,7 +88,8 @@ def _merged(letters: Path, source: Path) -> bytes:
     from fontTools.pens.transformPen import TransformPen
     from fontTools.ttLib import TTFont
 
-    font, icons = TTFont(letters), TTFont(source)
+    # The time in it would make each font another one.
+    font, icons = TTFont(letters, recalcTimestamp=False), TTFont(source)
     scale = _SIZE * font["head"].unitsPerEm / icons["head"].unitsPerEm
     # The middle of an icon stands as high as the middle of a capital letter.
     middle = (icons["hhea"].ascent + icons["hhea"].descent) / 2

@@ -22,7 +22,8 @@ def test_one_font_has_all_letters_and_all_icons(tmp_path: Path) -> None:
     known = font.getBestCmap()
     assert known.keys() >= TTFont(LETTERS).getBestCmap().keys()
     outlines, capital = font.getGlyphSet(), font["OS/2"].sCapHeight
-    for letter in ICONS.values():
+    # Those of sorting are halves of one sign, above and below its middle.
+    for letter in {ICONS[name] for name in ICONS.keys() - {"ascending", "descending"}}:
         name = known[ord(letter)]
         box = font["CFF "].cff.topDictIndex[0].CharStrings[name].calcBounds(outlines)
         assert box[2] > box[0]
