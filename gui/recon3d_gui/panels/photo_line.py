@@ -15,7 +15,7 @@ COLUMNS: Mapping[Order, tuple[str, int]] = {
     "verdict": ("Verdict", 30),
 }
 """By what they are sorted: title, and least width in unscaled pixels."""
-_NAME, _VERDICT = 96, 80
+_NAME, _VERDICT = 80, 78
 """Widths of the name and of a verdict in words, where there is room for both."""
 _SIGN, _GAP = 18, 8
 
