@@ -41,6 +41,7 @@ from recon3d_gui.paste import paths_in
 from recon3d_gui.probe import Probe
 from recon3d_gui.project.preferences import Theme, read_preferences, stepped_scale
 from recon3d_gui.shortcuts import Shortcuts
+from recon3d_gui.speaking import speak_in_window
 from recon3d_gui.studio import Page as PageName
 from recon3d_gui.studio import Studio
 from recon3d_gui.theme import Ui
@@ -85,11 +86,14 @@ class App:
 
     def __init__(self, probe: Probe | None = None) -> None:
         preferences = read_preferences()
+        trouble = speak_in_window(preferences.language)
         self._window = Window(preferences)
         self.studio = Studio(preferences)
         self._bench, self._saving = Workbench(self.studio), Saving(self.studio)
         self._masks, self._markers = MaskEditor(self.studio), MarkerEditor(self.studio)
         self._picture = ModelPicture(self.studio.viewer, "model.picture")
+        if trouble:
+            self.studio.toast(trouble, "warning")
         self._drops = DropTarget(TITLE)
         if not self._drops.works:
             text = "Files cannot be dropped here. Use Add photos, or copy and paste them."

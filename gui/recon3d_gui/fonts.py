@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from recon3d.language import current
 from recon3d_gui.icons import is_icon, with_icons
 
 _LETTERS = "Inter-Regular.otf"
@@ -58,7 +59,8 @@ class Fonts:
         self._tags: dict[tuple[str, bool], int | str] = {}
         wide, letters = system_font(), _own(_LETTERS)
         with_both = with_icons(letters)
-        self.has_icons = with_both is not None
+        self._always_wide = current() == "zh" and wide is not None
+        self.has_icons = with_both is not None and not self._always_wide
         """Whether the fonts small and normal have those of `icons.ICONS`."""
         with dpg.font_registry():
             for name, (file, size) in _OWN.items():
@@ -66,11 +68,12 @@ class Fonts:
                 self._tags[name, False] = dpg.add_font(str(path), round(size * scale))
                 if wide:
                     self._tags[name, True] = dpg.add_font(str(wide), round(size * scale))
-        dpg.bind_font(self._tags["normal", False])
+        dpg.bind_font(self.tag("normal", ""))
 
     def tag(self, name: str, text: str) -> int | str:
         """The font for a text."""
-        wide = self._tags.get((name, True)) if is_wide(text) else None
+        needed = self._always_wide or is_wide(text)
+        wide = self._tags.get((name, True)) if needed else None
         return wide or self._tags[name, False]
 
 

@@ -39,9 +39,10 @@ IN_ENGLISH = (
     "recon3d/cli/train", "recon3d/cli/main.py",
 )  # fmt: skip
 """Not translated yet: training networks, and the words for which there is no memory."""
+_FROM_TO = r"\x00,? (?:up )?(?:to|or) \x00"
 _PHRASE = re.compile(
-    r"(?:[A-Za-z]{2,}|\d|[}\x00])[,.:;)]* [A-Za-z({\"'\d\x00&]|\x00,? (?:up )?(?:to|or) \x00"
-)
+    r"(?:[A-Za-z]{2,}|\d|[}\x00])[,.:;)]* [A-Za-z({\"'\d\x00&]|" + _FROM_TO
+)  # fmt: skip
 _LABEL = re.compile(r"[A-Z][a-z]{2,}(?:[ -][A-Za-z0-9]+)*(?: \.\.\.)?")
 _A_WORD = re.compile(r"[A-Za-z]{3,}|" + _FROM_TO)
 _NO_WORDS = re.compile(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d.language import translate
 from recon3d_gui.contrast import ink_on
+from recon3d_gui.fonts import is_wide
 from recon3d_gui.photos.facts import PhotoFacts
 from recon3d_gui.photos.rows import PhotoRow
 from recon3d_gui.photos.textures import Texture
@@ -223,9 +225,11 @@ def faded(look: Look) -> int:
 
 def lines_of(text: str, room_px: float, font: int | str) -> list[str]:
     """A text on as many lines as a row has room for; the last one may not fit."""
+    # Chinese is broken anywhere.
+    gap = "" if is_wide(text) else " "
     lines = [""]
-    for word in text.split(" "):
-        longer = f"{lines[-1]} {word}".lstrip()
+    for word in text.split(" ") if gap else text:
+        longer = f"{lines[-1]}{gap}{word}".lstrip()
         if lines[-1] and len(lines) < _MOST_LINES and text_size(longer, font)[0] > room_px:
             lines.append(word)
         else:
@@ -266,10 +270,10 @@ def status_of(look: Look) -> str:
     if state == "used" and (held := look.row.placing) and held.points:
         text = f"used, {held.points:,} points, {held.error_px:.2f} px"
     if state == "left out":
-        text = look.row.reason.removeprefix("it is ").removeprefix("it ")
+        text = translate(look.row.reason).removeprefix("it is ").removeprefix("it ")
     elif state == "new":
         text = (facts.lens or facts.size) if facts else ""
-    return text
+    return translate(text)
 
 
 def tip_of(look: Look) -> str:

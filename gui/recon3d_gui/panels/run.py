@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d.language import translate
 from recon3d_gui.job.steps import Step
 from recon3d_gui.job.words import failure_text, mentioned
 from recon3d_gui.panels.log import LogDrawer
@@ -243,6 +244,7 @@ class RunPanel:
 
 def _fitting(text: str, width_px: int, ui: Ui, name: str) -> str:
     """As much of a text as fits on a line in a font."""
+    text = translate(text)
     font = ui.font(name, text)
     size = dpg.get_text_size(text, font=font)
     if not size or size[0] <= width_px or not text:

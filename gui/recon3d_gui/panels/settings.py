@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dearpygui.dearpygui as dpg
 
 from recon3d.config import Preset
+from recon3d.language import LANGUAGES
 from recon3d.run.device import Device
 from recon3d_gui.job.words import outlook_words
 from recon3d_gui.panels.looks import Looks
@@ -28,6 +29,7 @@ _RESET_PX = 26
 _EDGE_PX = 6
 _SCROLLBAR_PX = 12
 _INDENT_PX = 12
+_OF_THE_SYSTEM = "As the system"
 # The panel "Export" shows them where they are needed.
 _ELSEWHERE = frozenset({"Export"})
 
@@ -112,6 +114,16 @@ class SettingsPanel:
                     looks,
                     room_px=self._ui.px(_RESET_PX + _EDGE_PX),
                 )
+                self._build_choice(
+                    "Language",
+                    "settings.language",
+                    [_OF_THE_SYSTEM, *LANGUAGES.values()],
+                    self._take_language,
+                    looks,
+                    room_px=self._ui.px(_RESET_PX + _EDGE_PX),
+                )
+                names = self._ui.font("normal", "".join(LANGUAGES.values()))
+                dpg.bind_item_font("settings.language", names)
             dpg.add_text("No setting is called like that.", tag="settings.none", show=False)
         dpg.bind_item_theme("settings.none", looks.muted)
         with dpg.theme() as level, dpg.theme_component(dpg.mvAll):
@@ -156,6 +168,8 @@ class SettingsPanel:
         dpg.set_value("settings.preset.about", PRESETS[project.preset])
         device = next(shown for shown, name in _DEVICES.items() if name == project.device)
         dpg.set_value("settings.device", device)
+        chosen = self._studio.preferences.language
+        dpg.set_value("settings.language", LANGUAGES[chosen] if chosen else _OF_THE_SYSTEM)
         for row in self._rows.values():
             row.show(project)
         changed = changed_settings(project)
@@ -170,6 +184,11 @@ class SettingsPanel:
         self._studio.change(f"Preset {shown}", preset=chosen)
         if stays:
             self._studio.toast(stays)
+
+    def _take_language(self, sender: object, shown: str) -> None:
+        codes = {name: code for code, name in LANGUAGES.items()}
+        self._studio.prefer(language=codes.get(shown))
+        dpg.set_value("settings.language.about", "From the next start of the program on.")
 
     def _take_device(self, sender: object, shown: str) -> None:
         self._studio.change(f"Compute on {shown}", device=_DEVICES[shown])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
+from recon3d.language import translate
 from recon3d_gui.panels.looks import Looks
 from recon3d_gui.panels.spacing import spaced_theme
 from recon3d_gui.photos.latest import Latest
@@ -95,7 +96,7 @@ class TopBar:
         if shown == self._shown:
             return
         self._shown = shown
-        saved = "" if studio.file else " (not saved yet)"
+        saved = "" if studio.file else translate(" (not saved yet)")
         dpg.configure_item("top.title", label=f"{studio.title}{saved}##title")
         dpg.bind_item_font("top.title", self._ui.font("normal", studio.title))
         dpg.configure_item("top.undo", enabled=history.undo_label is not None)
@@ -128,7 +129,7 @@ class TopBar:
                 user_data=recent.path, callback=self._open_recent,
             )  # fmt: skip
             dpg.bind_item_font(item, self._ui.font("normal", recent.name))
-            missing = " (not there now)" if recent.missing else ""
+            missing = translate(" (not there now)") if recent.missing else ""
             self._ui.explain(item, f"{recent.path}{missing}")
 
     def _open_recent(self, sender: int, app_data: object, path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import tomli_w
 from platformdirs import user_config_path
 
+from recon3d.language import Language
 from recon3d.run.documents import parse_toml
 from recon3d.run.files import atomic_path
 
@@ -44,6 +45,8 @@ class Preferences:
     """Of the column at the left, before the window's scale."""
     photos_view: PhotosView = "list"
     """How photos are shown in it."""
+    language: Language | None = None
+    """Of the window and the reports that it makes; None: the system's."""
     last_folders: Mapping[str, Path] = field(default_factory=dict)
     """By purpose ("photos", "export", ...): where a file dialog starts."""
     recent: tuple[Path, ...] = ()
@@ -114,11 +117,19 @@ def _plain(preferences: Preferences) -> dict[str, Any]:
         "last_folders": {key: os.fspath(path) for key, path in preferences.last_folders.items()},
         "recent": [os.fspath(path) for path in preferences.recent],
     }
-    return plain if preferences.scale is None else {**plain, "scale": preferences.scale}
+    if preferences.scale is not None:
+        plain["scale"] = preferences.scale
+    if preferences.language is not None:
+        plain["language"] = preferences.language
+    return plain
 
 
 def _theme(value: Any) -> Theme | None:
     return value if value in get_args(Theme) else None
+
+
+def _language(value: Any) -> Language | None:
+    return value if value in get_args(Language) else None
 
 
 def _window(value: Any) -> tuple[int, int] | None:
@@ -170,6 +181,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "scale": _between(*SCALES),
     "left_width": _between(*LEFT_WIDTHS),
     "photos_view": _photos_view,
+    "language": _language,
     "last_folders": _folders,
     "recent": _recent,
 }
