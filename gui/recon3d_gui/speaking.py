@@ -13,7 +13,7 @@ from typing import Any
 
 import dearpygui.dearpygui as dpg
 
-from recon3d.language import current, language_of, speak, translate
+from recon3d.language import current, language_of, speak, translate, word
 from recon3d_gui.fonts import system_font
 from recon3d_gui.icons import ICONS
 
@@ -44,6 +44,14 @@ def speak_in_window(wish: str | None) -> str:
     if language != "en":
         _Door().install()
     return trouble
+
+
+word((
+    "Draft", "Balanced", "Fine", "everything", "to do", "kept", "used", "excluded", "new", "mask",
+    "depth", "Top", "Bottom", "Left", "Right", "untitled", "metres", "units", "metre", "warning",
+    "File", "Folder",
+))  # fmt: skip
+"""What panels make of names and values."""
 
 
 class _Door:

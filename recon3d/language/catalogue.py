@@ -25,6 +25,8 @@ _LONGEST = 4000
 _DEEPEST = 5
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
 _LISTS = (" · ", "; ", ": ", ", ")
+_GOES_ON = ("...", "…")
+"""At the end of a label that leads on to a choice."""
 _A_PHRASE = re.compile(r"[a-z]{2,} [a-z]{2,}")
 
 
@@ -73,6 +75,10 @@ class Catalogue:
         if not words:
             return text
         found = self._whole(words, depth)
+        if found is None and words.endswith(_GOES_ON):
+            ending = next(each for each in _GOES_ON if words.endswith(each))
+            stem = self._whole(words.removesuffix(ending), depth)
+            found = stem and stem + ending
         if found is None and depth < _DEEPEST:
             found = self._in_pieces(words, depth + 1)
         if found is None:

@@ -19,6 +19,8 @@ from pathlib import Path
 from recon3d.language.templates import Parts, Place, message_of, parts_of
 
 _ROOTS = ("recon3d", "calib/recon3d_calib", "gui/recon3d_gui")
+_MARKING = ("word", "_everyday", "_expert", "Words")
+"""Calls whose texts are words, however short."""
 _FOR_PROGRAMMERS = {
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError", "KeyError",
     "ShapeMismatchError", "LookupError", "IndexError", "compile", "debug", "execute", "TypeVar",
@@ -39,11 +41,11 @@ IN_ENGLISH = (
     "recon3d/cli/train", "recon3d/cli/main.py",
 )  # fmt: skip
 """Not translated yet: training networks, and the words for which there is no memory."""
-_FROM_TO = r"\x00,? (?:up )?(?:to|or) \x00"
+_FROM_TO = r"\x00,? (?:up )?(?:to|or) \x00|^[A-Z] is up$|“\x00”"
 _PHRASE = re.compile(
     r"(?:[A-Za-z]{2,}|\d|[}\x00])[,.:;)]* [A-Za-z({\"'\d\x00&]|" + _FROM_TO
 )  # fmt: skip
-_LABEL = re.compile(r"[A-Z][a-z]{2,}(?:[ -][A-Za-z0-9]+)*(?: \.\.\.)?")
+_LABEL = re.compile(r"[A-Z][a-z]+(?:[ '-]+[A-Za-z0-9]+)*(?: ?\.\.\.|…)?")
 _A_WORD = re.compile(r"[A-Za-z]{3,}|" + _FROM_TO)
 _NO_WORDS = re.compile(
     r"\\\\|^(?:[$#<]|%(?:YAML|!))|^(?:/|[A-Z]:/|https?:|--|import |var |\w+://)|</|;\}"
@@ -56,7 +58,7 @@ _NO_WORDS = re.compile(
     r"|cannot map zero)|^DLL load|Blender Foundation|^recon3d cameras 1$|^end repeat$"
     r"|^frame .*png$|\.jpg$|^(?:Applications|Downloads|Depth Anything|Depth Pro)$|^Prompt Depth Any"
     r"|^(?:pair of photos|.*megapixel of depth|level textures|mask command|own mesh|done in)$"
-    r"|^depth \x00 \x00$|^.use strict"
+    r"|^depth \x00 \x00$|^(?:april|aruco_)|^.use strict"
 )
 """What else has spaces: paths, code, words of file formats, messages of libraries."""
 _COMMAND_LINE = re.compile(r"recon3d(?: [\w./-]+)*(?<!\.)")
@@ -127,10 +129,10 @@ class _OfModule:
     def _of(self, node: ast.AST) -> Iterator[str]:
         if node in self._skipped:
             return
-        if isinstance(node, ast.Call) and _called(node) == "word":
-            for each in ast.walk(node):
-                if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                    yield _as_message(_formatted(each.value))
+        if isinstance(node, ast.Call) and _called(node) in _MARKING:
+            for text in _marked(node):
+                if _A_WORD.search(text) or " " in text.strip():
+                    yield _as_message(_formatted(text))
             return
         if isinstance(node, ast.Call) and _is_logging(node):
             yield from self._logged(node)
@@ -210,7 +212,7 @@ def _as_message(parts: Parts) -> str:
 
 def _is_settings(node: ast.ClassDef, is_command: bool) -> bool:
     dataclass = any("kw_only" in ast.dump(decorator) for decorator in node.decorator_list)
-    named = node.name.endswith(("Config", "Recipe", "Schedule", "Data", "Settings"))
+    named = node.name.endswith(("Config", "Recipe", "Schedule", "Data", "Settings", "Inputs"))
     return dataclass and (is_command or named)
 
 
@@ -235,6 +237,19 @@ def _called(call: ast.Call) -> str:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""
+
+
+def _marked(node: ast.AST) -> Iterator[str]:
+    """Texts of a call that marks them, without the keys of tables."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.Dict(values=values):
+            for value in values:
+                yield from _marked(value)
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _marked(child)
 
 
 def _is_logging(call: ast.Call) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from recon3d.config import Config, Preset, field_docs, preset
 from recon3d.core.errors import ConfigError
 from recon3d.core.ranges import Range, ranges
+from recon3d.language import translate
 from recon3d_gui.project.numbers import read_box, read_number, read_whole, write_number
 from recon3d_gui.project.project import Changes, Project, Value
 from recon3d_gui.project.words import SECTIONS, Words
@@ -58,14 +59,14 @@ class Setting:
     def text(self, value: Value) -> str:
         """The value as a person reads and types it."""
         if self.words.zero and value == self._zero:
-            return self.words.zero
+            return translate(self.words.zero)
         if self.kind == "choice":
             return self.options[str(value)]
         if isinstance(value, tuple):
             return ", ".join(map(write_number, value))
         if isinstance(value, str | bool):
             return str(value)
-        return f"{write_number(value or 0)} {self.words.unit}".rstrip()
+        return f"{write_number(value or 0)} {translate(self.words.unit)}".rstrip()
 
     def read(self, text: str) -> Value:
         """The value that a person has typed; says only whether it can be read.
@@ -73,8 +74,8 @@ class Setting:
         Raises:
             ConfigError: it cannot.
         """
-        text = text.strip().removesuffix(self.words.unit).rstrip()
-        if self.words.zero and text.casefold() in ("", self.words.zero.casefold()):
+        text = text.strip().removesuffix(translate(self.words.unit)).rstrip()
+        if self.words.zero and text.casefold() in ("", translate(self.words.zero).casefold()):
             return self._zero
         match self.kind:
             case "choice":
@@ -105,7 +106,8 @@ class Setting:
     def matches(self, query: str) -> bool:
         """Whether a search finds it: all words, anywhere in what is known of it."""
         options = " ".join(self.options.values())
-        known = f"{self.words.label} {self.key} {self.explanation} {options}".casefold()
+        words = f"{self.words.label} {translate(self.words.label)} {translate(self.explanation)}"
+        known = f"{words} {self.key} {self.explanation} {options}".casefold()
         return all(word in known for word in query.casefold().split())
 
     @property
