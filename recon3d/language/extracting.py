@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
+from recon3d.language.page_messages import messages_of_page
 from recon3d.language.templates import Parts, Place, message_of, parts_of
 
 _ROOTS = ("recon3d", "calib/recon3d_calib", "gui/recon3d_gui")
@@ -75,7 +76,9 @@ def messages_of_the_source(root: Path) -> dict[str, list[str]]:
         if name.startswith((*_WITHOUT_WORDS, *IN_ENGLISH)):
             continue
         text = path.read_text(encoding="utf-8")
-        messages = _of_page(text) if path.suffix == ".j2" else _OfModule(name).messages(text)
+        messages = (
+            messages_of_page(text) if path.suffix == ".j2" else _OfModule(name).messages(text)
+        )
         for message in messages:
             found.setdefault(message, set()).add(name)
     return {message: sorted(files) for message, files in found.items()}
@@ -85,30 +88,6 @@ def _sources(root: Path) -> Iterator[Path]:
     for part in _ROOTS:
         yield from sorted((root / part).rglob("*.py"))
         yield from sorted((root / part).rglob("*.j2"))
-
-
-def _of_page(text: str) -> Iterator[str]:
-    from jinja2 import Environment, nodes
-
-    for call in Environment(autoescape=True).parse(text).find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and call.node.name in ("_", "told"):
-            for each in call.args:
-                yield from _texts_in(each)
-
-
-def _texts_in(node: object) -> Iterator[str]:
-    from jinja2 import nodes
-
-    if isinstance(node, nodes.Const) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, nodes.CondExpr):
-        yield from _texts_in(node.expr1)
-        yield from _texts_in(node.expr2)
-    elif isinstance(node, nodes.Getitem):
-        yield from _texts_in(node.node)
-    elif isinstance(node, nodes.Dict):
-        for pair in node.items:
-            yield from _texts_in(pair.value)
 
 
 class _OfModule:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from recon3d.language import word
 from recon3d.report.camera_map import draw_map
 from recon3d.report.facts import Facts, Run, plain
 from recon3d.report.pictures import coverage_pictures, depth_previews, mesh_stills, thumbnails
@@ -16,6 +17,12 @@ from recon3d.view_planning.legend import COLOURS, WHAT
 from recon3d.view_planning.measure import Weakness
 
 Grade = Literal["good", "fair", "poor", "failed", "stopped"]
+word((
+    "Photos left out", "Photos used", "Photos read, not placed yet", "used", "left out", "read",
+    "yes", "no picture", "Mesh from side {number}", "Mesh from side {number} as clay",
+    "Coverage from side {number}", "Map of the cameras from above", "control", "check",
+))  # fmt: skip
+"""What the page makes of names, and of texts of pictures."""
 # A few unseen crevices are in every model.
 _MUCH_MADE_UP = 0.1
 

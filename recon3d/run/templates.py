@@ -6,11 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recon3d.language import current, translate
+from recon3d.language.pages import translated_page
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def page_template(template: Path, **filters: Callable[..., object]) -> Template:
+class Page:
+    """A template whose pages are in the reader's language."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+
+    def render(self, **values: object) -> str:
+        """The page with these values."""
+        page = self._template.render(**values)
+        return page if current() == "en" else translated_page(page, current(), translate)
+
+
+def page_template(template: Path, **filters: Callable[..., object]) -> Page:
     """A Jinja template; it may include others of its folder. A name without value is an error."""
     # Late, as commands that write no page do without.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,7 +39,7 @@ def page_template(template: Path, **filters: Callable[..., object]) -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": _with_spaces, **filters}
-    return environment.get_template(template.name)
+    return Page(environment.get_template(template.name))
 
 
 def _with_spaces(value: float) -> str:
