@@ -50,7 +50,7 @@ def _system_wishes() -> tuple[str, ...]:
 
 
 def _of_the_system() -> Iterable[str]:
-    wishes = []
+    wishes: list[str] = []
     with suppress(AttributeError, OSError, subprocess.SubprocessError):
         if sys.platform == "win32":
             number = ctypes.windll.kernel32.GetUserDefaultUILanguage()

@@ -59,7 +59,7 @@ _NO_WORDS = re.compile(
     r"|cannot map zero)|^DLL load|Blender Foundation|^recon3d cameras 1$|^end repeat$"
     r"|^frame .*png$|\.jpg$|^(?:Applications|Downloads|Depth Anything|Depth Pro)$|^Prompt Depth Any"
     r"|^(?:pair of photos|.*megapixel of depth|level textures|mask command|own mesh|done in)$"
-    r"|^depth \x00 \x00$|^(?:april|aruco_)|^.use strict"
+    r"|^depth \x00 \x00$|^(?:april|aruco_)|^.use strict|\.otf$"
 )
 """What else has spaces: paths, code, words of file formats, messages of libraries."""
 _COMMAND_LINE = re.compile(r"recon3d(?: [\w./-]+)*(?<!\.)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,9 @@ class Page:
     def __init__(self, template: Template) -> None:
         self._template = template
 
-    def render(self, **values: object) -> str:
+    def render(self, *given: Mapping[str, object], **values: object) -> str:
         """The page with these values."""
-        page = self._template.render(**values)
+        page = self._template.render(*given, **values)
         return page if current() == "en" else translated_page(page, current(), translate)
 
 
