@@ -17,7 +17,7 @@ from recon3d.language import speak
 from recon3d.language.catalogue import Catalogue, catalogue
 from recon3d.run.task import Event
 
-_SENTENCE = re.compile(r"\b(the|of|and|with|for|are|that|what|not|one|from|each)\b")
+_SENTENCE = re.compile(r"(?<!-)\b(the|of|and|with|for|are|that|what|not|one|from|each)\b")
 """Words that no other of our languages has; help passes its door twice."""
 Left = Callable[[str], list[str]]
 
