@@ -80,7 +80,7 @@ def search_unconfirmed(
         view, prediction = views[photo_id], predictions[photo_id]
         others = judges[photo_id]
         confirmed = confirm(view, prediction, others, predictions, config, task)
-        active = (confirmed.depth_z == 0) & _inside(posed.masks.get(photo_id), prediction)
+        active = (confirmed.depth_z == 0) & inside_mask(posed.masks.get(photo_id), prediction)
         sources = _apart(view, others)
         if sources and active.mean() > _LEAST_ACTIVE and (prediction.values > 0).any():
             depth_z, unlike = search(
@@ -132,9 +132,10 @@ def _pictures(
     return [np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)) for size in sizes]
 
 
-def _inside(
+def inside_mask(
     mask: Bool[np.ndarray, "H W"] | None, prediction: PredictedDepth
 ) -> Bool[np.ndarray, "h w"]:
+    """What of a depth map its photo's mask keeps: all where there is none."""
     import cv2
 
     if mask is None:
