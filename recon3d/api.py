@@ -66,6 +66,8 @@ def reconstruct(
     """
     given = inputs if isinstance(inputs, Inputs) else Inputs(photos=inputs)
     export.check_outputs(outputs)
+    if runtime.cluster:  # whose machines work in other folders
+        workspace = workspace.absolute()
     results = Results(workspace)
     last = _last_stage(outputs, until)
     token = cancel or CancelToken()

@@ -51,7 +51,7 @@ def run_stages(
     if until >= Until.DEPTH:
         # Early: a wrong name or missing weights must not cost an hour of placing photos.
         model = choose_model(config.depth, measured=bool(inputs.sensor_depth), one_photo=alone)
-        estimator = make_estimator(model, asdict(config.depth), task.runtime)
+        estimator = make_estimator(model, asdict(config.depth), task.runtime.for_one_item)
         if alone:
             relief.check_estimator(estimator)
     read = partial(read_image_set, excluded=excluded)
@@ -104,7 +104,8 @@ def predict_depth(
     made.predictions = first = work.run(ESTIMATE, config.depth, made.posed, estimator)
     by_sweep = config.depth.model == "auto" and estimator.name == "planesweep"
     if by_sweep and config.depth.second_look and is_unsure(made.posed.value, first.value):
-        network = make_estimator("multiview", asdict(config.depth), work.task("depth").runtime)
+        runtime = work.task("depth").runtime.for_one_item
+        network = make_estimator("multiview", asdict(config.depth), runtime)
         again = work.run(ESTIMATE, config.depth, made.posed, network)
         made.predictions = replace(again, cost=first.cost + again.cost)
 

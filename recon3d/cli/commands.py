@@ -162,10 +162,21 @@ class ShowConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor(Command):
-    """Say what this machine offers and what is missing."""
+    """Say what this machine offers and what is missing, or the machines of a cluster."""
+
+    cluster: Annotated[str, arg(metavar="HOST:PORT", help_behavior_hint="")] = ""
+    """Ray cluster to look at in place of this machine, or auto for the one that this machine
+    belongs to."""
+    workspace: OptionalPath = None
+    """Folder that all machines of the cluster must see. Default: the current one."""
 
     def run(self, display: Display, cancel: CancelToken) -> None:
         """Look."""
+        if self.cluster:
+            from recon3d.cli.doctor_cluster import examine_cluster
+
+            examine_cluster(self.cluster, self.workspace or Path.cwd(), display)
+            return
         from recon3d.cli.doctor import examine
 
         examine(display)

@@ -107,11 +107,20 @@ class Computation(Settings):
     memory_gib: float = 0.0
     """Memory that the run stays within, in GiB; 0 means three quarters of what is free. Below
     8 it may cost detail, which the run then says."""
+    cluster: Annotated[str, arg(metavar="HOST:PORT", help_behavior_hint="")] = ""
+    """Ray cluster whose machines compute the depth of photos together, or auto for the one that
+    this machine belongs to. The workspace must lie where all of them see it (docs/CLUSTER.md).
+    auto as --device then means cpu."""
 
     @property
     def runtime(self) -> Runtime:
         """How to run."""
-        return Runtime(device=self.device, workers=self.workers, memory_gib=self.memory_gib)
+        return Runtime(
+            device=self.device,
+            workers=self.workers,
+            memory_gib=self.memory_gib,
+            cluster=self.cluster,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

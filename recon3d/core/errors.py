@@ -61,6 +61,10 @@ class WorkspaceBusyError(ReconError):
     """Another program is working in this workspace."""
 
 
+class ClusterError(ReconError):
+    """A cluster cannot be joined, its machines cannot take part, or they are lost."""
+
+
 class MissingSystemLibraryError(ReconError):
     """A library of the operating system that a dependency needs is not installed."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
 from recon3d.core.depth import PredictedDepth, SceneDepth
@@ -19,9 +19,9 @@ from recon3d.core.transform import Rigid
 from recon3d.depth import files as depth_files
 from recon3d.depth.background import without_background
 from recon3d.depth.covisibility import rank_neighbours
-from recon3d.depth.per_view import write_per_view
 from recon3d.depth.reuse import keep_depth
 from recon3d.run.files import FileMapping
+from recon3d.run.items import write_items
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -93,26 +93,11 @@ def refine_depth(
     views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
     judges = judges_of(posed, predictions)
     measured = bool(posed.sensor_depth)
-
-    def refine_one(photo_id: str, path: Path) -> None:
-        prediction = predictions[photo_id]
-        if prediction.kind != "scene":
-            raise ValueError(f"kind of {photo_id}: got {prediction.kind}, expected scene")
-        if measured:
-            refined = SceneDepth(
-                prediction.values, prediction.confidence, prediction.camera, photo_id
-            )
-        else:
-            view = views[photo_id]
-            refined = confirm(view, prediction, judges[photo_id], predictions, config, task)
-            mask = posed.masks.get(photo_id)
-            refined = without_background(posed.rgb[photo_id], refined, mask)
-        depth_files.write_scene_depth(path, refined)
-
     paths = depth_files.depth_file_paths(folder, list(views))
     made_from = {photo_id: (judges[photo_id], measured) for photo_id in paths}
     keep_depth(CHECK_CONSISTENCY, config, posed, predictions, paths, made_from, task)
-    write_per_view(paths, refine_one, BYTES_PER_PIXEL * most_pixels(views.values()), task)
+    refine = _Refinement(views, judges, posed.rgb, posed.masks, predictions, config, measured)
+    write_items(refine, paths, BYTES_PER_PIXEL * most_pixels(views.values()), task)
     known = [np.mean(read_depth.depth_z > 0) for read_depth in read_scene_depth(folder).values()]
     if not any(known):
         raise TooLittleDepthError(
@@ -124,6 +109,34 @@ def refine_depth(
             f"Only {np.mean(known):.0%} of the photos' pixels were confirmed by other photos; "
             "expect holes. Plain, shiny or see-through surfaces and few overlaps cause this."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Refinement:
+    """What refining any photo's depth map takes."""
+
+    views: Mapping[str, View]
+    judges: Mapping[str, Sequence[View]]
+    rgb: Mapping[str, UInt8[np.ndarray, "H W 3"]]
+    masks: Mapping[str, Bool[np.ndarray, "H W"]]
+    predictions: Mapping[str, PredictedDepth]
+    config: RefineConfig
+    measured: bool
+
+    def __call__(self, photo_id: str, path: Path, task: Task) -> None:
+        prediction = self.predictions[photo_id]
+        if prediction.kind != "scene":
+            raise ValueError(f"kind of {photo_id}: got {prediction.kind}, expected scene")
+        if self.measured:
+            refined = SceneDepth(
+                prediction.values, prediction.confidence, prediction.camera, photo_id
+            )
+        else:
+            view, judges = self.views[photo_id], self.judges[photo_id]
+            refined = confirm(view, prediction, judges, self.predictions, self.config, task)
+            mask = self.masks.get(photo_id)
+            refined = without_background(self.rgb[photo_id], refined, mask)
+        depth_files.write_scene_depth(path, refined)
 
 
 def read_scene_depth(folder: Path) -> Mapping[str, SceneDepth]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,8 +29,12 @@ from recon3d.depth.files import (
 from recon3d.depth.hub.catalog import best_on_this_computer
 from recon3d.depth.reuse import keep_depth
 from recon3d.run.files import FileMapping
+from recon3d.run.items import run_items
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
+
+_BYTES_PER_PIXEL = 1000
+"""That predicting the depth of one photo takes on a machine of a cluster, as planesweep does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,22 +121,26 @@ def estimate_depth(
             noted[photo_id] = warning
             write_warnings(folder, noted)
     todo = {i: plan for i, plan in plans.items() if not paths[views[i].photo_id].exists()}
-    requests = _requests(posed, todo, config.resolution_px, wanted)
-    done = len(plans) - len(todo)
-    task.step(done, len(plans))
-    predictions = map(_finite, estimator.predict(requests, task.check))
-    for index, prediction in zip(todo, predictions, strict=True):
+
+    def tell(index: int, estimate: _Estimate) -> None:
         photo_id = views[index].photo_id
-        if not (prediction.values > 0).any():
+        if estimate.is_empty:
             blank = _frame(posed, index, config.resolution_px).is_blank
             reason = "the photo shows nothing" if blank else f"{estimator.name} found none"
             task.warn(f"No depth for {photo_id}: {reason}.")
-        if prediction.warning:
-            noted[photo_id] = prediction.warning
+        if estimate.warning:
+            noted[photo_id] = estimate.warning
             write_warnings(folder, noted)
-        write_prediction(paths[photo_id], prediction)
-        done += 1
-        task.step(done, len(plans), photo_id)
+
+    predict = _Prediction(posed, todo, estimator, config.resolution_px, wanted)
+    done = len(plans) - len(todo)
+    task.step(done, len(plans))
+    with closing(
+        (_elsewhere if task.runtime.cluster else _here)(predict, paths, tell, task)
+    ) as ids:
+        for photo_id in ids:
+            done += 1
+            task.step(done, len(plans), photo_id)
 
 
 def read_predictions(folder: Path) -> Mapping[str, PredictedDepth]:
@@ -158,6 +167,79 @@ class _Plan:
     depth_range: tuple[float, float]
     is_guess: bool = False
     """The range is all that the cameras could see, as no points tell it."""
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """What is told of a depth map besides its file."""
+
+    is_empty: bool
+    warning: str
+
+    @staticmethod
+    def of(prediction: PredictedDepth) -> _Estimate:
+        return _Estimate(not (prediction.values > 0).any(), prediction.warning)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prediction:
+    """What predicting the depth of some photos takes."""
+
+    posed: PosedPhotos
+    plans: Mapping[int, _Plan]
+    """By view index, of the photos whose depth is wanted."""
+    estimator: DepthEstimator
+    resolution_px: int
+    wanted: int
+
+    def requests(self, plans: Mapping[int, _Plan]) -> Iterator[DepthRequest]:
+        return _requests(self.posed, plans, self.resolution_px, self.wanted)
+
+    def photo_id(self, index: int) -> str:
+        return self.posed.scene.views[index].photo_id
+
+    def __call__(self, photo_id: str, path: Path, task: Task) -> _Estimate:
+        """Predict one, with an estimator of this process."""
+        index = next(index for index in self.plans if self.photo_id(index) == photo_id)
+        requests = self.requests({index: self.plans[index]})
+        (prediction,) = map(_finite, self.estimator.predict(requests, task.check))
+        write_prediction(path, prediction)
+        return _Estimate.of(prediction)
+
+
+_Tell = Callable[[int, _Estimate], None]
+
+
+def _here(
+    predict: _Prediction, paths: Mapping[str, Path], tell: _Tell, task: Task
+) -> Generator[str, None, None]:
+    """Predict all in one go: the estimator itself decides how many photos are at work at once."""
+    requests = predict.requests(predict.plans)
+    predictions = map(_finite, predict.estimator.predict(requests, task.check))
+    for index, prediction in zip(predict.plans, predictions, strict=True):
+        tell(index, _Estimate.of(prediction))
+        write_prediction(paths[predict.photo_id(index)], prediction)
+        yield predict.photo_id(index)
+
+
+def _elsewhere(
+    predict: _Prediction, paths: Mapping[str, Path], tell: _Tell, task: Task
+) -> Generator[str, None, None]:
+    """Predict each photo's depth on some machine of the cluster."""
+    if not predict.plans:
+        return
+    views = predict.posed.scene.views
+    index_of = {predict.photo_id(index): index for index in predict.plans}
+    cameras = (views[index].camera.fitted(predict.resolution_px) for index in predict.plans)
+    pixels = max(camera.width_px * camera.height_px for camera in cameras)
+    todo = {photo_id: paths[photo_id] for photo_id in index_of}
+    on_gpu = task.runtime.device == "cuda"
+    with closing(
+        run_items(predict, todo, _BYTES_PER_PIXEL * pixels, task, on_gpu=on_gpu)
+    ) as estimates:
+        for photo_id, estimate in estimates:
+            tell(index_of[photo_id], estimate)
+            yield photo_id
 
 
 def _plans(posed: PosedPhotos, wanted: int) -> dict[int, _Plan]:

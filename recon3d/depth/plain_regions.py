@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,9 @@ from recon3d.depth.consistency import (
 from recon3d.depth.contrast import visible
 from recon3d.depth.estimate import read_predictions
 from recon3d.depth.files import depth_file_paths, write_prediction
-from recon3d.depth.per_view import write_per_view
 from recon3d.depth.region_planes import fit_planes, plain_regions
 from recon3d.depth.reuse import keep_depth
+from recon3d.run.items import write_items
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -60,19 +60,32 @@ def complete_plain_regions(
     views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
     judges = judges_of(posed, predictions)
 
-    def complete_one(photo_id: str, path: Path) -> None:
-        prediction, view = predictions[photo_id], views[photo_id]
-        others = judges[photo_id]
-        confirmed = confirm(view, prediction, others, predictions, config, task)
-        rgb, mask = visible(posed.rgb[photo_id]), posed.masks.get(photo_id)
-        seen = [(other, predictions[other.photo_id]) for other in others]
-        write_prediction(path, with_planes(view, prediction, confirmed, rgb, mask, seen, task))
-
     pixels = most_pixels(views.values())
     paths = depth_file_paths(folder, list(views))
     made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
     keep_depth(COMPLETE_PLAIN_REGIONS, config, posed, predictions, paths, made_from, task)
-    write_per_view(paths, complete_one, BYTES_PER_PIXEL * pixels, task)
+    complete = _Completion(views, judges, posed.rgb, posed.masks, predictions, config)
+    write_items(complete, paths, BYTES_PER_PIXEL * pixels, task)
+
+
+@dataclass(frozen=True, eq=False)
+class _Completion:
+    """What completing any photo's depth map takes."""
+
+    views: Mapping[str, View]
+    judges: Mapping[str, Sequence[View]]
+    rgb: Mapping[str, UInt8[np.ndarray, "H W 3"]]
+    masks: Mapping[str, Bool[np.ndarray, "H W"]]
+    predictions: Mapping[str, PredictedDepth]
+    config: RefineConfig
+
+    def __call__(self, photo_id: str, path: Path, task: Task) -> None:
+        prediction, view = self.predictions[photo_id], self.views[photo_id]
+        others = self.judges[photo_id]
+        confirmed = confirm(view, prediction, others, self.predictions, self.config, task)
+        rgb, mask = visible(self.rgb[photo_id]), self.masks.get(photo_id)
+        seen = [(other, self.predictions[other.photo_id]) for other in others]
+        write_prediction(path, with_planes(view, prediction, confirmed, rgb, mask, seen, task))
 
 
 def with_planes(

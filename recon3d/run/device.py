@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,11 +28,22 @@ class Runtime:
     memory_gib: float = 0.0
     """Memory that a run stays within, its libraries included; 0 means three quarters of what is
     free."""
+    cluster: str = ""
+    """HOST:PORT of a Ray cluster whose machines make the items of stages, or auto for the one of
+    this machine; empty: all is done here."""
 
     def __post_init__(self) -> None:
         """Refuse what no machine has."""
         require(self.workers >= 0, "workers", self.workers, "0 or more")
         require(self.memory_gib >= 0, "memory_gib", self.memory_gib, "0 or more")
+        if self.cluster and self.device == "auto":
+            # A GPU rounds otherwise: which machine an item goes to must not show.
+            object.__setattr__(self, "device", "cpu")
+
+    @property
+    def for_one_item(self) -> Runtime:
+        """Of an item on a machine of the cluster, which works on others too; without one, this."""
+        return replace(self, workers=1, memory_gib=0.0, cluster="") if self.cluster else self
 
     @property
     def threads(self) -> int:

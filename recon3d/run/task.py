@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from recon3d.core.errors import Cancelled
 from recon3d.run.device import Runtime
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 EventKind = Literal["stage_started", "progress", "stage_finished", "stage_cached", "warning"]
 
@@ -124,3 +126,9 @@ class Task:
         for index, item in enumerate(items):
             yield item
             self.step(index + 1, total, note(item))
+
+
+Work = Callable[[str, Path, Task], R]
+"""Called with an item's name, the file to write whole, and the task to check. For other machines it
+must survive pickling, so it is made of values and of files in the workspace: a function of a module
+or an object of one of its classes, never a closure."""

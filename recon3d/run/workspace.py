@@ -314,9 +314,23 @@ def open_workspace(
     Raises:
         WorkspaceBusyError: another program works there.
         OutputError: the folder cannot be made or written.
+        ClusterError: the cluster that the runtime names cannot be joined, or a machine of it
+            cannot take part.
     """
-    with locked(root) as place:
+    with locked(root) as place, _cluster_for(root, runtime):
         yield Workspace(root, listener, cancel, runtime, place.check)
+
+
+@contextmanager
+def _cluster_for(root: Path, runtime: Runtime) -> Iterator[None]:
+    if not runtime.cluster:
+        yield
+        return
+    from recon3d.run.cluster import check_machines, joined
+
+    with joined(runtime.cluster):
+        check_machines(runtime.cluster, root)
+        yield
 
 
 def _part_of(folder: Path) -> Path:

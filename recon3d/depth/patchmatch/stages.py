@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,8 @@ from recon3d.depth.estimate import read_predictions
 from recon3d.depth.files import depth_file_paths, write_prediction
 from recon3d.depth.patchmatch.levels import camera_at
 from recon3d.depth.patchmatch.search import SHARES, Seen, search
-from recon3d.depth.per_view import write_per_view
 from recon3d.depth.reuse import keep_depth
+from recon3d.run.items import write_items
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -66,31 +66,46 @@ def search_unconfirmed(
     """
     views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
     judges = judges_of(posed, predictions)
-    at_work = task.runtime.threads * (_SOURCES + 1)
+    paths = depth_file_paths(folder, list(views))
+    made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
+    stage = GEOMETRIC if geometric else PATCHMATCH
+    keep_depth(stage, config, posed, predictions, paths, made_from, task)
+    search_one = _Search(
+        views, judges, posed.rgb, posed.masks, predictions, config, geometric,
+        kept_pictures=2 * task.runtime.threads * (_SOURCES + 1),
+    )  # fmt: skip
+    write_items(search_one, paths, BYTES_PER_PIXEL * most_pixels(views.values()), task)
 
-    @lru_cache(maxsize=2 * at_work)
-    def pictures(photo_id: str) -> list[UInt8[np.ndarray, "_h _w"]]:
-        return _pictures(posed.rgb[photo_id], predictions[photo_id])
 
-    def seen(view: View) -> Seen:
-        photo_id = view.photo_id
-        return Seen(view, predictions[photo_id], pictures(photo_id))
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """What searching any photo's depth map takes."""
 
-    def search_one(photo_id: str, path: Path) -> None:
-        view, prediction = views[photo_id], predictions[photo_id]
-        others = judges[photo_id]
-        confirmed = confirm(view, prediction, others, predictions, config, task)
-        active = (confirmed.depth_z == 0) & inside_mask(posed.masks.get(photo_id), prediction)
+    views: Mapping[str, View]
+    judges: Mapping[str, Sequence[View]]
+    rgb: Mapping[str, UInt8[np.ndarray, "H W 3"]]
+    masks: Mapping[str, Bool[np.ndarray, "H W"]]
+    predictions: Mapping[str, PredictedDepth]
+    config: RefineConfig
+    geometric: bool
+    kept_pictures: int
+    """Of the photos that searches look at, which share many."""
+
+    def __call__(self, photo_id: str, path: Path, task: Task) -> None:
+        view, prediction = self.views[photo_id], self.predictions[photo_id]
+        others = self.judges[photo_id]
+        confirmed = confirm(view, prediction, others, self.predictions, self.config, task)
+        active = (confirmed.depth_z == 0) & inside_mask(self.masks.get(photo_id), prediction)
         sources = _apart(view, others)
         if sources and active.mean() > _LEAST_ACTIVE and (prediction.values > 0).any():
             depth_z, unlike = search(
-                seen(view),
+                self._seen(view),
                 confirmed,
-                [seen(source) for source in sources],
+                [self._seen(source) for source in sources],
                 active,
                 zlib.crc32(photo_id.encode()),
                 task.check,
-                geometric=geometric,
+                geometric=self.geometric,
             )
             found = (depth_z > 0) & (1 - unlike > _LEAST_ALIKE)
             prediction = replace(
@@ -100,11 +115,17 @@ def search_unconfirmed(
             )
         write_prediction(path, prediction)
 
-    paths = depth_file_paths(folder, list(views))
-    made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
-    stage = GEOMETRIC if geometric else PATCHMATCH
-    keep_depth(stage, config, posed, predictions, paths, made_from, task)
-    write_per_view(paths, search_one, BYTES_PER_PIXEL * most_pixels(views.values()), task)
+    def _seen(self, view: View) -> Seen:
+        photo_id = view.photo_id
+        return Seen(view, self.predictions[photo_id], self._pictures(photo_id))
+
+    @cached_property
+    def _pictures(self) -> Callable[[str], list[UInt8[np.ndarray, "_h _w"]]]:
+        @lru_cache(maxsize=self.kept_pictures)
+        def pictures(photo_id: str) -> list[UInt8[np.ndarray, "_h _w"]]:
+            return _pictures(self.rgb[photo_id], self.predictions[photo_id])
+
+        return pictures
 
 
 def _apart(view: View, others: Sequence[View]) -> list[View]:

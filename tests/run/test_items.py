@@ -1,0 +1,136 @@
+"""Items of a stage on threads, and what is said of clusters before one is joined."""
+
+from __future__ import annotations
+
+import builtins
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recon3d.core.errors import Cancelled, ClusterError, InputError
+from recon3d.run import cluster
+from recon3d.run.cluster import joined, look_around
+from recon3d.run.device import Runtime
+from recon3d.run.files import atomic_path
+from recon3d.run.items import run_items, write_items
+from recon3d.run.software import software_here
+from recon3d.run.task import CancelToken, Event, Task, silent
+from recon3d.run.workspace import open_workspace
+
+
+def files_of(folder: Path, names: str) -> dict[str, Path]:
+    return {name: folder / f"{name}.txt" for name in names}
+
+
+def write_name(item: str, path: Path, task: Task) -> int:
+    with atomic_path(path) as part:
+        part.write_text(item)
+    return ord(item)
+
+
+def test_each_item_gets_its_file_and_one_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    paths = files_of(tmp_path, "abc")
+    paths["b"].write_text("from before")
+    steps: list[tuple[int, int, str]] = []
+
+    def listen(event: Event) -> None:
+        steps.append((event.done, event.total, event.note))
+
+    write_items(write_name, paths, 1, Task("test", listen, CancelToken(), Runtime(workers=2)))
+    assert [paths[name].read_text() for name in "abc"] == ["a", "from before", "c"]
+    assert steps == [(1, 3, ""), (2, 3, "a"), (3, 3, "c")]
+
+
+def test_what_work_returns_comes_with_its_item(tmp_path: Path) -> None:
+    task = Task("test", silent, CancelToken(), Runtime(workers=2))
+    assert dict(run_items(write_name, files_of(tmp_path, "xy"), 1, task)) == {"x": 120, "y": 121}
+
+
+def test_cancel_stops_before_the_items_that_have_not_begun(tmp_path: Path) -> None:
+    token = CancelToken()
+
+    def listen(event: Event) -> None:
+        if event.done:
+            token.cancel()
+
+    paths = files_of(tmp_path, "abcdefghijkl")
+    with pytest.raises(Cancelled):
+        write_items(write_name, paths, 1, Task("test", listen, token, Runtime(workers=1)))
+    assert paths["a"].exists()
+    assert not paths["l"].exists()
+
+
+def test_an_error_of_an_item_ends_the_stage(tmp_path: Path) -> None:
+    def refuse(item: str, path: Path, task: Task) -> None:
+        raise InputError(f"{item} is no photo.", hint="Take another.")
+
+    task = Task("test", silent, CancelToken(), Runtime(workers=2))
+    with pytest.raises(InputError, match=r"a is no photo\.") as raised:
+        write_items(refuse, files_of(tmp_path, "a"), 1, task)
+    assert raised.value.hint == "Take another."
+
+
+def test_on_a_cluster_auto_is_the_processor_and_an_item_takes_one_thread() -> None:
+    there = Runtime(cluster="auto", workers=8, memory_gib=4.0)
+    assert there.device == "cpu"
+    assert Runtime(cluster="auto", device="cuda").device == "cuda"
+    assert there.for_one_item == Runtime(device="cpu", workers=1)
+    here = Runtime(workers=8)
+    assert here.for_one_item is here
+
+
+@pytest.mark.parametrize("address", ["somewhere", "ray://head:10001", "head:", "head:99999", ":1"])
+def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ClusterError, match="is no address") as raised, joined(address):
+        pass
+    assert "192.168.1.10:6379" in raised.value.hint
+
+
+def test_an_address_where_nobody_answers_is_told_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as reserved:  # bound, but nobody listens
+        reserved.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{reserved.getsockname()[1]}"
+        runtime = Runtime(cluster=address)
+        with (
+            pytest.raises(ClusterError, match=f"Nothing answers at {address}"),
+            open_workspace(tmp_path / "work", silent, CancelToken(), runtime),
+        ):
+            pass
+
+
+def test_without_ray_a_cluster_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real: Callable[..., object] = builtins.__import__
+
+    def without_ray(name: str, *more: object) -> object:
+        if name == "ray":
+            raise ImportError(name)
+        return real(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without_ray)
+    with pytest.raises(ClusterError, match="not installed") as raised, joined("auto"):
+        pass
+    assert 'pip install ".[cluster]"' in raised.value.hint
+
+
+def test_a_machine_tells_whether_it_sees_the_folder_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_SEEN_SECONDS", 0.3)
+    token = tmp_path / "token"
+    assert look_around(str(token), "secret", "n1") == (software_here(), "does not see the folder")
+    token.write_text("of another run")
+    assert look_around(str(token), "secret", "n1")[1] == "does not see the folder"
+    token.write_text("secret")
+    assert look_around(str(token), "secret", "n1") == (software_here(), "")
+    assert (tmp_path / "token.n1").read_text() == "secret"
+
+
+def test_software_is_our_own_source_python_and_what_computes() -> None:
+    assert {"recon3d", "Python", "numpy", "torch", "opencv", "numba"} <= software_here().keys()
+    assert software_here()["numpy"] != "none"
