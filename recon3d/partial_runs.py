@@ -43,7 +43,8 @@ def run_other_scene(
     config = replace(config, mesh=replace(config.mesh, crop=None))
     if until >= Until.DEPTH:
         model = choose_model(config.depth, measured=False, one_photo=False)
-        estimator = make_estimator(model, asdict(config.depth), work.task("depth").runtime.for_one_item)
+        runtime = work.task("depth").runtime.for_one_item
+        estimator = make_estimator(model, asdict(config.depth), runtime)
         predict_depth(work, config, made, estimator)
         depth_to_mesh(work, config, until, made)
     finish(work, config, made, has_texture=until >= Until.TEXTURE)

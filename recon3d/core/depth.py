@@ -92,7 +92,7 @@ class DepthEstimator(Protocol):
     An entry point names a callable (settings: Mapping[str, object], runtime: Runtime) -> estimator;
     it must be quick, weights are loaded at the first prediction. One whose attribute `reads_points`
     is False says that sparse points change nothing about its depth but by the range, so that depth
-    maps stay when points come.
+    maps stay when points come. On a cluster it is pickled, and asked for one photo at a time.
     """
 
     name: str

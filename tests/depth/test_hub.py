@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -94,6 +95,15 @@ def test_every_family_gives_a_map_of_the_photos_size_and_the_right_kind(
     assert np.ptp(known) > 1e-4 * np.median(known)
     # One photo alone must never stand in for a second one (refine: 0.6).
     assert prediction.confidence.max() <= 0.5
+
+
+def test_a_network_can_be_sent_to_another_machine(networks: Callable[[str], Path]) -> None:
+    estimator = make_estimator(str(networks("anything")), {}, Runtime(device="cpu", workers=1))
+    there = pickle.loads(pickle.dumps(estimator))
+    assert there.digest == estimator.digest
+    (here,) = estimator.predict([photo()], lambda: None)
+    (elsewhere,) = there.predict([photo()], lambda: None)
+    np.testing.assert_array_equal(here.values, elsewhere.values)
 
 
 # Photos of exactly the input's size: what remains is what the library itself makes of them.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
+import pickle
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from recon3d.core.depth import DepthEstimator
 from recon3d.core.errors import Cancelled, ClusterError, InputError
-from recon3d.run import cluster
+from recon3d.depth.registry import make_estimator
+from recon3d.run import cluster, cluster_items
 from recon3d.run.cluster import joined, look_around
 from recon3d.run.device import Runtime
+from recon3d.run.digests import file_digest
 from recon3d.run.files import atomic_path
 from recon3d.run.items import run_items, write_items
 from recon3d.run.software import software_here
@@ -131,6 +137,58 @@ def test_a_machine_tells_whether_it_sees_the_folder_as_it_is(
     assert (tmp_path / "token.n1").read_text() == "secret"
 
 
+def test_an_item_made_elsewhere_gets_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    def warn_and_write(item: str, path: Path, task: Task) -> str:
+        task.warn("it is dark")
+        assert not (tmp_path / path.name).exists()
+        write_name(item, path, task)
+        return item.upper()
+
+    def fail_halfway(item: str, path: Path, task: Task) -> None:
+        path.write_text("half")
+        raise InputError("It is broken.")
+
+    target = tmp_path / "a.txt"
+    made = cluster_items._make(warn_and_write, "a", str(target), "test", Runtime(workers=1))
+    assert (made.value, made.warnings) == ("A", ("it is dark",))
+    assert made.digest == file_digest(target)
+    with pytest.raises(InputError):
+        cluster_items._make(fail_halfway, "b", str(tmp_path / "b"), "test", Runtime(workers=1))
+    assert [*tmp_path.iterdir()] == [target]
+
+
+def test_a_file_of_another_machine_counts_when_it_is_here_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_items, "_SEEN_SECONDS", 0.5)
+    task, path = Task("test", silent, CancelToken()), tmp_path / "map"
+    digest = hashlib.sha256(b"whole").hexdigest()
+    assert not cluster_items._is_whole(path, digest, task)
+    path.write_bytes(b"who")
+    assert not cluster_items._is_whole(path, digest, task)
+    threading.Timer(0.2, path.write_bytes, [b"whole"]).start()
+    assert cluster_items._is_whole(path, digest, task)
+
+
+def test_what_a_lost_machine_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = tmp_path / f".0f{cluster_items._ATTEMPT}"
+    left.mkdir()
+    (left / ".a.7.part.npz").touch()
+    (tmp_path / "a.npz").touch()
+    cluster_items._remove_attempts({"a": tmp_path / "a.npz", "b": tmp_path / "b.npz"})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
 def test_software_is_our_own_source_python_and_what_computes() -> None:
     assert {"recon3d", "Python", "numpy", "torch", "opencv", "numba"} <= software_here().keys()
     assert software_here()["numpy"] != "none"
+
+
+@pytest.mark.parametrize(
+    "model", ["planesweep", "multiview", "resnet", "sensor", "planesweep+resnet"]
+)
+def test_every_estimator_of_ours_can_be_sent_to_another_machine(model: str) -> None:
+    estimator = make_estimator(model, {"planes": 48}, Runtime(device="cpu", workers=1))
+    there = pickle.loads(pickle.dumps(estimator))
+    assert (there.name, there.digest) == (estimator.name, estimator.digest)
+    assert isinstance(there, DepthEstimator)
