@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATHS = os.pathsep.join(str(ROOT / part) for part in ("", "gui", "calib"))
 HEAVY = (
     "torch", "torchvision", "transformers", "open3d", "pycolmap", "matplotlib", "av", "trimesh",
-    "scipy",
+    "scipy", "ray",
 )  # fmt: skip
 
 
