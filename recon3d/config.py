@@ -73,9 +73,7 @@ def preset(name: Preset) -> Config:
         return replace(
             config,
             pose=replace(config.pose, feature_px=1000, features=4000),
-            depth=replace(
-                config.depth, resolution_px=800, source_views=4, planes=96, second_look=False
-            ),
+            depth=replace(config.depth, resolution_px=800, source_views=4, planes=96),
             refine=replace(config.refine, plain_regions=False, search_passes=0),
             mesh=replace(config.mesh, faces=100_000, photometric=False),
         )

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from recon3d.config import Config
 from recon3d.core.errors import InputError
-from recon3d.depth.estimate import choose_model
+from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.registry import make_estimator
 from recon3d.export.reimport import world_from_file
 from recon3d.finished import gather
 from recon3d.georef.control.markers import Markers
 from recon3d.georef.control.stage import CONTROL
-from recon3d.pipeline import depth_to_mesh, find_masks, predict_depth
+from recon3d.pipeline import depth_to_mesh, find_masks
 from recon3d.placing_markers import check_markers, measure_markers
 from recon3d.results import Results, Until, latest_surface
 from recon3d.run.workspace import Workspace
@@ -45,7 +45,7 @@ def run_other_scene(
         model = choose_model(config.depth, measured=False, one_photo=False)
         runtime = work.task("depth").runtime.for_one_item
         estimator = make_estimator(model, asdict(config.depth), runtime)
-        predict_depth(work, config, made, estimator)
+        made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         depth_to_mesh(work, config, until, made)
     finish(work, config, made, has_texture=until >= Until.TEXTURE)
 

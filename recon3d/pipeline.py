@@ -6,14 +6,12 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from recon3d.config import Config
-from recon3d.core.depth import DepthEstimator
 from recon3d.depth import align, plain_regions
 from recon3d.depth.consistency import CHECK_CONSISTENCY
 from recon3d.depth.estimate import ESTIMATE, choose_model
 from recon3d.depth.patchmatch.stages import passes
 from recon3d.depth.plain_regions import COMPLETE_PLAIN_REGIONS
 from recon3d.depth.registry import make_estimator
-from recon3d.depth.second_look import is_unsure
 from recon3d.georef.frame import check_photos
 from recon3d.photos.finding import find_files
 from recon3d.photos.ingest import INGEST, check_excluded, read_image_set
@@ -83,7 +81,7 @@ def run_stages(
     if not alone:
         find_masks(work, config, made)
     if until >= Until.DEPTH:
-        predict_depth(work, config, made, estimator)
+        made.predictions = work.run(ESTIMATE, config.depth, made.posed, estimator)
         (_one_photo_to_mesh if alone else depth_to_mesh)(work, config, until, made)
     finish(work, config, made, has_texture=until >= Until.TEXTURE)
 
@@ -94,20 +92,6 @@ def find_masks(work: Workspace, config: Config, made: Results) -> None:
     assert made.posed
     if config.masks.auto:
         made.add_found_masks(work.run(FIND_OBJECT, config.masks, made.posed, made.image_set))
-
-
-def predict_depth(
-    work: Workspace, config: Config, made: Results, estimator: DepthEstimator
-) -> None:
-    """What an estimator says of every photo, or the network, where the sweep is unsure."""
-    assert made.posed
-    made.predictions = first = work.run(ESTIMATE, config.depth, made.posed, estimator)
-    by_sweep = config.depth.model == "auto" and estimator.name == "planesweep"
-    if by_sweep and config.depth.second_look and is_unsure(made.posed.value, first.value):
-        runtime = work.task("depth").runtime.for_one_item
-        network = make_estimator("multiview", asdict(config.depth), runtime)
-        again = work.run(ESTIMATE, config.depth, made.posed, network)
-        made.predictions = replace(again, cost=first.cost + again.cost)
 
 
 def depth_to_mesh(work: Workspace, config: Config, until: Until, made: Results) -> None:

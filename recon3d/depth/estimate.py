@@ -44,9 +44,8 @@ class DepthConfig:
     model: str = "auto"
     """Name of a depth estimator, a depth network on the hub (owner/name), or a folder with one;
     `recon3d models` lists them. A+B fills what A is not sure of from B. auto: the depth camera's
-    own maps where there are some, resnet for a single photo, else planesweep, and multiview where
-    that is unsure of most photos. best: the best network from the hub that is on this computer,
-    where planesweep is not sure."""
+    own maps where there are some, resnet for a single photo, else planesweep. best: the best
+    network from the hub that is on this computer, where planesweep is not sure."""
 
     resolution_px: Annotated[int, Range(least=64)] = 1600
     """Longest side of the depth maps in pixels. Halving it is about four times faster and
@@ -57,10 +56,6 @@ class DepthConfig:
 
     planes: Annotated[int, Range(least=8)] = 128
     """At most this many depths are tried per pixel in planesweep's first pass."""
-
-    second_look: bool = True
-    """Whether auto gives photos to the network multiview where planesweep is unsure about more
-    than half of most photos, as in rooms with plain walls. That takes about as long again."""
 
     flip: bool = True
     """Whether networks from the hub look at each photo's mirror image too. Twice the time, steadier

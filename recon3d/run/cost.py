@@ -20,14 +20,6 @@ class Cost:
     cpu_seconds: float
     peak_memory_bytes: int
 
-    def __add__(self, later: Cost) -> Cost:
-        """Of both, one after the other."""
-        return Cost(
-            self.seconds + later.seconds,
-            self.cpu_seconds + later.cpu_seconds,
-            max(self.peak_memory_bytes, later.peak_memory_bytes),
-        )
-
 
 @contextmanager
 def measured() -> Iterator[Callable[[], Cost]]:

@@ -77,7 +77,6 @@ SECTIONS: Mapping[str, Mapping[str, Words]] = {
         "depth.resolution_px": _everyday("Size of depth maps", "px"),
         "depth.source_views": _expert("Photos compared"),
         "depth.planes": _expert("Depths tried"),
-        "depth.second_look": _everyday("Second look"),
         "depth.flip": _expert("Look mirrored too"),
         "depth.tiles": _expert("Pieces per side"),
         "align.least_points": _expert("Points to align by"),

@@ -95,7 +95,7 @@ class _Search:
         view, prediction = self.views[photo_id], self.predictions[photo_id]
         others = self.judges[photo_id]
         confirmed = confirm(view, prediction, others, self.predictions, self.config, task)
-        active = (confirmed.depth_z == 0) & inside_mask(self.masks.get(photo_id), prediction)
+        active = (confirmed.depth_z == 0) & _inside(self.masks.get(photo_id), prediction)
         sources = _apart(view, others)
         if sources and active.mean() > _LEAST_ACTIVE and (prediction.values > 0).any():
             depth_z, unlike = search(
@@ -153,10 +153,9 @@ def _pictures(
     return [np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA)) for size in sizes]
 
 
-def inside_mask(
+def _inside(
     mask: Bool[np.ndarray, "H W"] | None, prediction: PredictedDepth
 ) -> Bool[np.ndarray, "h w"]:
-    """What of a depth map its photo's mask keeps: all where there is none."""
     import cv2
 
     if mask is None:
