@@ -22,10 +22,12 @@ from recon3d_gui.panels.photos import PhotosPanel
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.photos.thumbnail_cache import ThumbnailCache
 from recon3d_gui.photos.thumbnails import Thumbnails
-from recon3d_gui.project.preferences import PhotosView, Preferences
+from recon3d_gui.project.preferences import USUAL_LEFT, PhotosView, Preferences
 from recon3d_gui.project.project import Project
 from recon3d_gui.theme import Ui
 
+_LONG = 600
+"""Seconds that all thumbnails may take on a busy machine."""
 _COLOURS = {"surface": 30, "raised": 45, "outline": 60, "muted": 150, "text": 230}
 
 
@@ -92,12 +94,12 @@ class Window:
         self.page = PhotoPanel(self.studio, PlainUi(), editor, markers)  # type: ignore[arg-type]
         fixed = {"no_title_bar": True, "no_move": True, "no_resize": True, "height": 720}
         for tag, panel, left, width in (
-            ("left", self.list, 0, 340),
-            ("right", self.page, 340, 940),
+            ("left", self.list, 0, USUAL_LEFT),
+            ("right", self.page, USUAL_LEFT, 1280 - USUAL_LEFT),
         ):
             dpg.add_window(tag=tag, pos=(left, 0), width=width, **fixed)
             panel.build(tag)
-        self.page.resize(924, 704)
+        self.page.resize(1264 - USUAL_LEFT, 704)
         dpg.show_viewport()
         self.frames(5)
         self.studio.photos.add([photos])
@@ -108,7 +110,7 @@ class Window:
         return [self._frame() for _ in range(count)]
 
     def until(self, what: Callable[[], Any]) -> None:
-        ends = time.monotonic() + 120
+        ends = time.monotonic() + _LONG
         while not what():
             if time.monotonic() > ends:
                 raise TimeoutError

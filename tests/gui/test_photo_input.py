@@ -25,7 +25,7 @@ def play(scenario: str, photos: Path, cache: Path) -> Any:
     screen = ["xvfb-run", "-a", "-s", "-screen 0 1280x720x24"]
     command = [*screen, sys.executable, str(SCRIPT), scenario, str(photos), str(cache)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ}
+        command, capture_output=True, text=True, timeout=900, check=False, env={**os.environ}
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
