@@ -24,7 +24,7 @@ _LONGEST = 4000
 """Letters of a text that is looked at; longer ones are no sentences of ours."""
 _DEEPEST = 5
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
-_LISTS = (" · ", "; ", ": ", ", ")
+_LISTS = ("   ", " · ", "; ", ": ", ", ")
 _GOES_ON = ("...", "…")
 """At the end of a label that leads on to a choice."""
 _A_PHRASE = re.compile(r"[a-z]{2,} [a-z]{2,}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recon3d.language import translate
 from recon3d_gui.panels.photo_drawing import Look, PhotoDrawing, faded, status_of
 from recon3d_gui.photos.rows import Order
 
@@ -59,6 +60,6 @@ class LineDrawing(PhotoDrawing):
         self._sign(look, (left + px(_GAP), top))
         if verdict < px(_VERDICT):
             return
-        words = row.state if row.state != "left out" else status_of(look)
+        words = translate(row.state) if row.state != "left out" else status_of(look)
         place = (left + px(_GAP + _SIGN), top)
         self._text(words, place, "small", "muted", verdict - px(_GAP + _SIGN), end=True)
