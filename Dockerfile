@@ -12,7 +12,7 @@ RUN apt-get update \
 RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu torch torchvision
 
 # heic and video bring GPL code, therefore never by themselves.
-ARG EXTRAS=survey,usdz
+ARG EXTRAS=survey,usdz,cluster
 COPY . /src
 RUN pip install --no-cache-dir "/src[$EXTRAS]" && rm -rf /src
 

@@ -129,7 +129,7 @@ ONLY_MESH = Forecast(("ingest", "pose", "depth", "refine", "fuse"), ("mesh", "te
 
 def test_every_stage_has_its_cost_and_a_step_or_is_the_frame() -> None:
     assert list(COSTS) == list(STAGES)
-    assert [stage for stage in STAGES if step_of(stage) is None] == ["control", "frame"]
+    assert [stage for stage in STAGES if step_of(stage) is None] == ["control", "bars", "frame"]
     assert len(Step) == len(Until)
 
 

@@ -47,6 +47,7 @@ class PlainStudio:
         self.reached: dict[str, Path] = {}
         self.page = "model"
         self.jobs = SimpleNamespace(outlook=None)
+        self.preferences = SimpleNamespace(language=None)
         facts = PhotoFacts(width_px=600, height_px=400, camera="Nikon D3200", focal_mm=35.0)
         self.photos = SimpleNamespace(
             revision=0, rows=(), thumbnails=SimpleNamespace(facts=lambda picture: facts)
