@@ -149,6 +149,8 @@ def test_axes_and_number_pad_look_from_all_sides(open_program: Open) -> None:
     program.key("KP_5")
     program.wait(lambda known: not known["is_parallel"])
 
+    # What the window tells comes and goes in the same corner.
+    program.wait(lambda known: not known["toasts"], 60)
     # The axes in the corner, from the front: X at the right, Z above, -Y towards us.
     canvas = program.wait_for("model.canvas")
     right, low = (canvas["min"][i] + canvas["size"][i] - RADIUS - 12 for i in (0, 1))
