@@ -30,8 +30,10 @@ def take_over(folder: Path, digests: Mapping[str, str], task: Task) -> dict[str,
 
     Returns the folders that files were taken from, by the paths of these.
     """
-    noted = _noted(folder) if (folder / _ITEMS).exists() else {}
-    write_json(folder / _ITEMS, {**noted, **digests})
+    before: dict[str, str] = {}
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        before = {**_noted(folder)}
+    write_json(folder / _ITEMS, {**before, **digests})
     wanted = {digest: name for name, digest in digests.items() if not (folder / name).exists()}
     taken = {}
     for manifest_path in sorted(folder.parent.glob(f"*/{MANIFEST}")):

@@ -29,7 +29,7 @@ from recon3d.run.manifest import (
     read_manifest,
     torn_files,
 )
-from recon3d.run.notes import finished_stage, in_words, note_run
+from recon3d.run.notes import in_words, note_run
 from recon3d.run.stage import Digested, Stage, StageResult
 from recon3d.run.task import CancelToken, Event, Listener, Task
 
@@ -121,11 +121,14 @@ class Workspace:
     def others(self, stage: Stage[T]) -> Iterator[StageResult[T]]:
         """Whatever runs of this workspace have made by a stage, in the order of the keys.
 
-        Whether it is whole, `is_whole` tells.
+        Before a value is asked for, ask `is_whole`.
         """
         for path in sorted((self.root / stage.name).glob(f"*/{MANIFEST}")):
-            with suppress(OSError, ValueError):
-                yield finished_stage(stage, path.parent)
+            folder = path.parent
+            with suppress(OSError, DamagedManifestError):
+                cost = read_manifest(folder).cost
+                reader = partial(stage.read, folder)
+                yield StageResult(stage.name, folder.name, folder, reader, cost, True)
 
     def is_whole(self, made: StageResult[Any]) -> bool:
         """Whether all files of another run's result are there as they were."""
@@ -277,12 +280,10 @@ class DryRun(Workspace):
 
     @override
     def is_whole(self, made: StageResult[Any]) -> bool:
-        """Whether all files of another run's result are there as they were."""
-        with suppress(OSError, DamagedManifestError):
-            manifest = read_manifest(made.folder)
-            return not manifest.lost_files(made.folder, self.task(made.stage).check)
-        return False
+        """Whether its files have the sizes that they had."""
+        return self._finished(made.stage, made.folder) is not None
 
+    @override
     def take(self, made: StageResult[T], stage: Stage[T]) -> StageResult[T]:
         """A finished result, nothing of which is told."""
         self.kept.append(stage.name)

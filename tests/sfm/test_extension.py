@@ -12,7 +12,7 @@ import pytest
 from corner_scene import CAMERA, corner, look_at, poses_of
 from PIL import Image
 
-from recon3d.api import reconstruct
+from recon3d.api import forecast, reconstruct
 from recon3d.config import Config
 from recon3d.core import camera
 from recon3d.core.transform import fit_similarity
@@ -181,6 +181,23 @@ def test_a_damaged_run_is_not_gone_on_from(project: Project, name: str) -> None:
     path.write_bytes(path.read_bytes()[:20])
     project.put("near.jpg")
     assert len(cameras(project.run())) == 7
+
+
+def test_a_forecast_reads_no_pictures_of_earlier_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "photos" / "walk0.jpg").unlink()
+    project.run()
+    project.put("walk0.jpg", "near.jpg")
+
+    def read_file(path: Path) -> str:
+        raise AssertionError(path)
+
+    project.run(until=Until.INGEST)
+    monkeypatch.setattr("recon3d.run.manifest.file_digest", read_file)
+    inputs = Inputs(photos=project.root / "photos", intrinsics=project.root / "K.txt")
+    found = forecast(inputs, project.root / "out.recon3d", CONFIG, until=Until.DEPTH)
+    assert "pose" in found.computed
 
 
 def test_evidence_that_is_no_evidence_is_none(tmp_path: Path) -> None:
