@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -90,14 +91,9 @@ def refine_depth(
         TooLittleDepthError: no view confirms any pixel of another.
         ValueError: a prediction is not in scene units; `align` brings it there.
     """
-    views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
-    judges = judges_of(posed, predictions)
     measured = bool(posed.sensor_depth)
-    paths = depth_files.depth_file_paths(folder, list(views))
-    made_from = {photo_id: (judges[photo_id], measured) for photo_id in paths}
-    keep_depth(CHECK_CONSISTENCY, config, posed, predictions, paths, made_from, task)
-    refine = _Refinement(views, judges, posed.rgb, posed.masks, predictions, config, measured)
-    write_items(refine, paths, BYTES_PER_PIXEL * most_pixels(views.values()), task)
+    refine = _Refinement(**maps_of(posed, predictions), config=config, measured=measured)
+    refine.write_all(CHECK_CONSISTENCY, posed, folder, task)
     known = [np.mean(read_depth.depth_z > 0) for read_depth in read_scene_depth(folder).values()]
     if not any(known):
         raise TooLittleDepthError(
@@ -111,16 +107,45 @@ def refine_depth(
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Refinement:
-    """What refining any photo's depth map takes."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class JudgedMaps(ABC):
+    """Work on the depth map of any photo that other views' maps have a part in; can be pickled."""
 
     views: Mapping[str, View]
+    """By photo id, of those that have a map, as all that follows."""
     judges: Mapping[str, Sequence[View]]
     rgb: Mapping[str, UInt8[np.ndarray, "H W 3"]]
     masks: Mapping[str, Bool[np.ndarray, "H W"]]
     predictions: Mapping[str, PredictedDepth]
     config: RefineConfig
+
+    def write_all(self, stage: Stage[Any], posed: PosedPhotos, folder: Path, task: Task) -> None:
+        """Do it for every photo whose file is not there, nor can be taken from an earlier run."""
+        paths = depth_files.depth_file_paths(folder, list(self.views))
+        made_from = {photo_id: (self.judges[photo_id], None) for photo_id in paths}
+        keep_depth(stage, self.config, posed, self.predictions, paths, made_from, task)
+        write_items(self, paths, BYTES_PER_PIXEL * most_pixels(self.views.values()), task)
+
+    @abstractmethod
+    def __call__(self, photo_id: str, path: Path, task: Task) -> None:
+        """Write one photo's file."""
+
+
+def maps_of(posed: PosedPhotos, predictions: Mapping[str, PredictedDepth]) -> dict[str, Any]:
+    """The fields of JudgedMaps that are the same for all work."""
+    return {
+        "views": {v.photo_id: v for v in posed.scene.views if v.photo_id in predictions},
+        "judges": judges_of(posed, predictions),
+        "rgb": posed.rgb,
+        "masks": posed.masks,
+        "predictions": predictions,
+    }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Refinement(JudgedMaps):
+    """Cutting what no other view confirms."""
+
     measured: bool
 
     def __call__(self, photo_id: str, path: Path, task: Task) -> None:

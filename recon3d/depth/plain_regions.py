@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +13,15 @@ from recon3d.core.camera import PinholeCamera, in_picture, pixel_rays, project
 from recon3d.core.depth import PredictedDepth, SceneDepth
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.depth.consistency import (
-    BYTES_PER_PIXEL,
+    JudgedMaps,
     RefineConfig,
     confirm,
-    judges_of,
-    most_pixels,
+    maps_of,
 )
 from recon3d.depth.contrast import visible
 from recon3d.depth.estimate import read_predictions
-from recon3d.depth.files import depth_file_paths, write_prediction
+from recon3d.depth.files import write_prediction
 from recon3d.depth.region_planes import fit_planes, plain_regions
-from recon3d.depth.reuse import keep_depth
-from recon3d.run.items import write_items
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -57,27 +54,12 @@ def complete_plain_regions(
 
     predictions: in scene units.
     """
-    views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
-    judges = judges_of(posed, predictions)
-
-    pixels = most_pixels(views.values())
-    paths = depth_file_paths(folder, list(views))
-    made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
-    keep_depth(COMPLETE_PLAIN_REGIONS, config, posed, predictions, paths, made_from, task)
-    complete = _Completion(views, judges, posed.rgb, posed.masks, predictions, config)
-    write_items(complete, paths, BYTES_PER_PIXEL * pixels, task)
+    complete = _Completion(**maps_of(posed, predictions), config=config)
+    complete.write_all(COMPLETE_PLAIN_REGIONS, posed, folder, task)
 
 
-@dataclass(frozen=True, eq=False)
-class _Completion:
-    """What completing any photo's depth map takes."""
-
-    views: Mapping[str, View]
-    judges: Mapping[str, Sequence[View]]
-    rgb: Mapping[str, UInt8[np.ndarray, "H W 3"]]
-    masks: Mapping[str, Bool[np.ndarray, "H W"]]
-    predictions: Mapping[str, PredictedDepth]
-    config: RefineConfig
+class _Completion(JudgedMaps):
+    """Putting planes into plain regions."""
 
     def __call__(self, photo_id: str, path: Path, task: Task) -> None:
         prediction, view = self.predictions[photo_id], self.views[photo_id]

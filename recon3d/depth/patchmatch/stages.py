@@ -14,19 +14,16 @@ from jaxtyping import Bool, Float32, UInt8
 from recon3d.core.depth import PredictedDepth
 from recon3d.core.scene import PosedPhotos, View
 from recon3d.depth.consistency import (
-    BYTES_PER_PIXEL,
+    JudgedMaps,
     RefineConfig,
     confirm,
-    judges_of,
-    most_pixels,
+    maps_of,
 )
 from recon3d.depth.contrast import visible
 from recon3d.depth.estimate import read_predictions
-from recon3d.depth.files import depth_file_paths, write_prediction
+from recon3d.depth.files import write_prediction
 from recon3d.depth.patchmatch.levels import camera_at
 from recon3d.depth.patchmatch.search import SHARES, Seen, search
-from recon3d.depth.reuse import keep_depth
-from recon3d.run.items import write_items
 from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 
@@ -64,29 +61,20 @@ def search_unconfirmed(
     predictions: in scene units.
     geometric: whether what the other views' predictions say has a part in the search.
     """
-    views = {view.photo_id: view for view in posed.scene.views if view.photo_id in predictions}
-    judges = judges_of(posed, predictions)
-    paths = depth_file_paths(folder, list(views))
-    made_from = {photo_id: (judges[photo_id], None) for photo_id in paths}
-    stage = GEOMETRIC if geometric else PATCHMATCH
-    keep_depth(stage, config, posed, predictions, paths, made_from, task)
+    kept_pictures = 2 * task.runtime.threads * (_SOURCES + 1)
     search_one = _Search(
-        views, judges, posed.rgb, posed.masks, predictions, config, geometric,
-        kept_pictures=2 * task.runtime.threads * (_SOURCES + 1),
-    )  # fmt: skip
-    write_items(search_one, paths, BYTES_PER_PIXEL * most_pixels(views.values()), task)
+        **maps_of(posed, predictions),
+        config=config,
+        geometric=geometric,
+        kept_pictures=kept_pictures,
+    )
+    search_one.write_all(GEOMETRIC if geometric else PATCHMATCH, posed, folder, task)
 
 
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """What searching any photo's depth map takes."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Search(JudgedMaps):
+    """Searching for slanted planes where nothing is confirmed."""
 
-    views: Mapping[str, View]
-    judges: Mapping[str, Sequence[View]]
-    rgb: Mapping[str, UInt8[np.ndarray, "H W 3"]]
-    masks: Mapping[str, Bool[np.ndarray, "H W"]]
-    predictions: Mapping[str, PredictedDepth]
-    config: RefineConfig
     geometric: bool
     kept_pictures: int
     """Of the photos that searches look at, which share many."""
