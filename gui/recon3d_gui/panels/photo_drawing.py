@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class Look:
     """One that was drawn on it."""
 
 
-class PhotoDrawing:
+class PhotoDrawing(ABC):
     """The widgets of one visible photo, used again for another photo after scrolling."""
 
     HEIGHT = 0
@@ -89,8 +90,9 @@ class PhotoDrawing:
         self._mark(look)
         self._draw(look)
 
+    @abstractmethod
     def _draw(self, look: Look) -> None:
-        raise NotImplementedError
+        """Into the drawing, which is empty."""
 
     def _mark(self, look: Look) -> None:
         """What is selected, and what is shown large."""
