@@ -19,7 +19,7 @@ from recon3d.core.canonical_order import cloud_in_order, in_order
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
 from recon3d.export.export import Outputs
-from recon3d.results import Inputs
+from recon3d.results import Inputs, Until
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.fuse import FuseConfig, fuse_depth
@@ -180,6 +180,24 @@ def test_two_runs_write_the_same_files_whatever_the_threads_the_folder_and_the_o
         written.append({path.name: path.read_bytes() for path in every})
     for name, content in written[0].items():
         assert content == written[1][name], name
+
+
+@pytest.mark.slow
+def test_cameras_are_the_same_where_there_are_enough_residuals_for_several_threads(
+    tmp_path: Path,
+) -> None:
+    # Ceres takes more threads than one from 50,000 residuals on; these photos give 114,000.
+    source = Path(__file__).resolve().parent.parent / "examples" / "photos"
+    written = []
+    for name in ("a", "b"):
+        made = reconstruct(
+            Inputs(photos=source, intrinsics=source / "K.json"), tmp_path / name, until=Until.POSE
+        )
+        assert made.posed
+        assert len(made.posed.value.scene.points.observations) > 25_000
+        files = ("points.npz", "scene.json", "evidence/pairs.npz")
+        written.append([(made.posed.folder / file).read_bytes() for file in files])
+    assert written[0] == written[1]
 
 
 @pytest.mark.slow

@@ -33,6 +33,9 @@ def adjust(
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.refine_sensor_from_rig = False
+    # With more threads, which it takes from 50,000 residuals on, the order of sums differs between
+    # runs, and with it the last digits of every camera.
+    options.ceres.solver_options.num_threads = 1
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
     options.ceres.loss_function_scale = 1.0
     options.ceres.solver_options.max_num_iterations = 30
