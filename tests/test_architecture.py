@@ -47,6 +47,15 @@ json.dump([name for name in {HEAVY} if name in sys.modules], shown)
     assert json.loads(python(code)) == []
 
 
+def test_the_window_starts_without_heavy_libraries() -> None:
+    code = f"""
+import json, sys
+import recon3d_gui.app
+json.dump([name for name in {HEAVY} if name in sys.modules], sys.stdout)
+"""
+    assert json.loads(python(code)) == []
+
+
 def test_only_one_module_opens_the_door_to_pycolmap() -> None:
     # Imported before zlib, Pillow or OpenCV it corrupts later PNG writing.
     doors = {

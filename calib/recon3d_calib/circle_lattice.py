@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
 
 from recon3d_calib.planes import is_mirrored
 
@@ -96,6 +95,9 @@ def _labels(
     best = np.zeros((len(centres_px), 2), int), np.zeros(len(centres_px), bool)
     if len(centres_px) < _FEWEST:
         return best
+    # Late, because the window's start reads this module and scipy takes longer than all else.
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(centres_px)
     middle = np.median(centres_px, axis=0)
     order = np.argsort(np.linalg.norm(centres_px - middle, axis=1))
@@ -107,7 +109,7 @@ def _labels(
 
 
 def _grown(
-    centres_px: Float[np.ndarray, "n 2"], tree: cKDTree, seed: int
+    centres_px: Float[np.ndarray, "n 2"], tree: Any, seed: int
 ) -> tuple[Int[np.ndarray, "n 2"], Bool[np.ndarray, "n"]] | None:
     steps = _shortest_steps(centres_px, tree, seed)
     if steps is None:
@@ -136,7 +138,7 @@ def _grown(
 
 
 def _shortest_steps(
-    centres_px: Float[np.ndarray, "n 2"], tree: cKDTree, seed: int
+    centres_px: Float[np.ndarray, "n 2"], tree: Any, seed: int
 ) -> Float[np.ndarray, "2 2"] | None:
     _, around = tree.query(centres_px[seed], k=min(9, len(centres_px)))
     first, *rest = centres_px[around[1:]] - centres_px[seed]
