@@ -40,6 +40,10 @@ _WIDE = {
     ),
 }
 """Fonts with Chinese, Japanese and Korean, by platform, best first."""
+_CHINESE = " SC"
+"""Ends the name of the font for simplified Chinese, in a file that has one for each country."""
+_WIDE_SIZE = 1.15
+"""Of such fonts where all text is set in them: they leave more room above their letters."""
 # Latin, Greek, Cyrillic, punctuation, arrows and signs end here; Inter has those.
 _FIRST_WIDE = 0x2E80
 
@@ -57,17 +61,24 @@ class Fonts:
 
     def __init__(self, scale: float) -> None:
         self._tags: dict[tuple[str, bool], int | str] = {}
-        wide, letters = system_font(), _own(_LETTERS)
-        with_both = with_icons(letters)
+        letters, wide, wide_size = _own(_LETTERS), system_font(), 1.0
         self._always_wide = current() == "zh" and wide is not None
-        self.has_icons = with_both is not None and not self._always_wide
+        if self._always_wide and wide:
+            with_both = with_icons(wide, face=_CHINESE)
+            wide, wide_size = with_both or wide, _WIDE_SIZE
+        else:
+            with_both = with_icons(letters)
+            letters = with_both or letters
+        self.has_icons = with_both is not None
         """Whether the fonts small and normal have those of `icons.ICONS`."""
         with dpg.font_registry():
             for name, (file, size) in _OWN.items():
-                path = with_both if with_both and file == _LETTERS else _own(file)
+                path = letters if file == _LETTERS else _own(file)
                 self._tags[name, False] = dpg.add_font(str(path), round(size * scale))
                 if wide:
-                    self._tags[name, True] = dpg.add_font(str(wide), round(size * scale))
+                    self._tags[name, True] = dpg.add_font(
+                        str(wide), round(size * wide_size * scale)
+                    )
         dpg.bind_font(self.tag("normal", ""))
 
     def tag(self, name: str, text: str) -> int | str:

@@ -1,7 +1,10 @@
-"""The window's icons: Font Awesome's, put among the letters of the program's own font.
+"""The window's icons: Font Awesome's, put among the letters of another font.
 
 DearPyGui draws a text in one font only, so a label with an icon needs a font that has both. It is
 made once and kept in the user's cache folder; without it labels are words alone.
+
+An icon takes the place of a letter that no text can reach: alternatives, which the window does not
+choose from. So it fits into fonts that have as many as a font can have, as those for Chinese do.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -32,10 +36,13 @@ ICONS: Mapping[str, str] = {
 }  # fmt: skip
 """By what they stand for: letters of Font Awesome 6 Free Solid."""
 
-_FORM = "1"
+_FORM = "2"
 """Of the font that is made; another one is made anew."""
 _SIZE = 0.95
 """Of an icon beside letters: as designed they look larger than these."""
+_CAPITAL = 0.7
+"""Height of a capital letter, in ems, where a font does not tell."""
+_Affine = tuple[float, float, float, float, float, float]
 _log = logging.getLogger(__name__)
 
 
@@ -44,16 +51,17 @@ def is_icon(letter: str) -> bool:
     return 0xE000 <= ord(letter) < 0xF900
 
 
-def with_icons(letters: Path, folder: Path | None = None) -> Path | None:
+def with_icons(letters: Path, folder: Path | None = None, face: str = "") -> Path | None:
     """A font file with the icons beside the letters of another one; None: it cannot be made.
 
     folder: where it is kept; by default the user's cache.
+    face: what the name of the right font ends with, in a file that has several; else the first.
     """
     source = _source()
     if source is None:
         return None
     folder = folder or user_cache_path("recon3d", appauthor=False) / "fonts"
-    contents = [_FORM.encode(), "".join(ICONS.values()).encode()]
+    contents = [_FORM.encode(), face.encode(), "".join(ICONS.values()).encode()]
     try:
         contents += [letters.read_bytes(), source.read_bytes()]
         key = _digest(b"".join(contents))
@@ -61,11 +69,11 @@ def with_icons(letters: Path, folder: Path | None = None) -> Path | None:
         for kept in folder.glob(f"{key}-*.otf"):
             if kept.stem == f"{key}-{_digest(kept.read_bytes())}":
                 return kept
-        made = _merged(letters, source)
+        made = _merged(letters, source, face)
         target = folder / f"{key}-{_digest(made)}.otf"
         with atomic_path(target) as part:
             part.write_bytes(made)
-    except (OSError, OutputError, KeyError, ValueError) as error:
+    except (OSError, OutputError, KeyError, ValueError, AttributeError) as error:
         _log.warning("the window does without icons: %s", error)
         return None
     return target
@@ -80,45 +88,81 @@ def _source() -> Path | None:
     return path if path.is_file() else None
 
 
-def _merged(letters: Path, source: Path) -> bytes:
+def _merged(letters: Path, source: Path, face: str) -> bytes:
     # Slow to import, and needed once.
     from io import BytesIO
 
-    from fontTools.pens.t2CharStringPen import T2CharStringPen
-    from fontTools.pens.transformPen import TransformPen
     from fontTools.ttLib import TTFont
 
-    # The time in it would make each font another one.
-    font, icons = TTFont(letters, recalcTimestamp=False), TTFont(source)
+    font, icons = _opened(letters, face), TTFont(source)
     scale = _SIZE * font["head"].unitsPerEm / icons["head"].unitsPerEm
     # The middle of an icon stands as high as the middle of a capital letter.
     middle = (icons["hhea"].ascent + icons["hhea"].descent) / 2
-    up = font["OS/2"].sCapHeight / 2 - scale * middle
+    capital = getattr(font["OS/2"], "sCapHeight", 0) or _CAPITAL * font["head"].unitsPerEm
+    placed = (scale, 0, 0, scale, 0, capital / 2 - scale * middle)
     outlines, names = icons.getGlyphSet(), icons.getBestCmap()
-    program = font["CFF "].cff
-    top = program.topDictIndex[0]
-    order = list(font.getGlyphOrder())
-    for letter in sorted(set(ICONS.values())):
-        outline, name = outlines[names[ord(letter)]], f"icon{ord(letter):04x}"
-        width = round(scale * outline.width)
-        pen = T2CharStringPen(width, None)
-        outline.draw(TransformPen(pen, (scale, 0, 0, scale, 0, up)))
-        drawn = pen.getCharString(private=top.Private, globalSubrs=program.GlobalSubrs)
-        top.CharStrings.charStringsIndex.append(drawn)
-        top.CharStrings.charStrings[name] = len(top.CharStrings.charStringsIndex) - 1
-        order.append(name)
-        font["hmtx"][name] = (width, 0)
+    wanted = sorted(set(ICONS.values()))
+    draw = _draw_cubic if "CFF " in font else _draw_quadratic
+    for letter, name in zip(wanted, _unreachable(font, len(wanted)), strict=True):
+        outline = outlines[names[ord(letter)]]
+        draw(font, name, outline, placed)
+        font["hmtx"][name] = (round(scale * outline.width), 0)
         for table in font["cmap"].tables:
             if table.isUnicode():
                 table.cmap[ord(letter)] = name
-    font.setGlyphOrder(order)
-    top.charset = order
-    for unused in ("GDEF", "GPOS", "GSUB"):  # the window sets letters without them
+    for unused in ("GDEF", "GPOS", "GSUB", "VORG", "vhea", "vmtx"):  # the window does without them
         if unused in font:
             del font[unused]
     made = BytesIO()
     font.save(made)
     return made.getvalue()
+
+
+def _opened(letters: Path, face: str) -> Any:
+    from fontTools.ttLib import TTCollection, TTFont
+
+    number = -1
+    if letters.suffix == ".ttc":
+        faces = [each["name"].getDebugName(4) or "" for each in TTCollection(letters).fonts]
+        number = next((i for i, name in enumerate(faces) if name.endswith(face)), 0)
+    # The time in it would make each font another one, and to measure all letters takes a minute.
+    return TTFont(letters, fontNumber=number, recalcTimestamp=False, recalcBBoxes=False)
+
+
+def _unreachable(font: Any, count: int) -> list[str]:
+    """The last letters that stand for no character, nor are parts of others."""
+    reached = {name for table in font["cmap"].tables for name in table.cmap.values()}
+    order = font.getGlyphOrder()
+    reached.add(order[0])
+    if "glyf" in font:
+        for name in order:
+            reached.update(font["glyf"][name].getComponentNames(font["glyf"]))
+    found = [name for name in reversed(order) if name not in reached][:count]
+    if len(found) < count:
+        raise ValueError("all letters of the font stand for characters")
+    return found
+
+
+def _draw_cubic(font: Any, name: str, outline: Any, placed: _Affine) -> None:
+    from fontTools.pens.t2CharStringPen import T2CharStringPen
+    from fontTools.pens.transformPen import TransformPen
+
+    top, number = font["CFF "].cff.topDictIndex[0], font.getGlyphID(name)
+    part = top.FDArray[top.FDSelect[number]] if hasattr(top, "FDSelect") else top
+    pen = T2CharStringPen(None, None)
+    outline.draw(TransformPen(pen, placed))
+    top.CharStrings.charStringsIndex[number] = pen.getCharString(part.Private, top.GlobalSubrs)
+
+
+def _draw_quadratic(font: Any, name: str, outline: Any, placed: _Affine) -> None:
+    from fontTools.pens.cu2quPen import Cu2QuPen
+    from fontTools.pens.transformPen import TransformPen
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    pen = TTGlyphPen(None)
+    outline.draw(TransformPen(Cu2QuPen(pen, max_err=1.0, reverse_direction=True), placed))
+    font["glyf"][name] = pen.glyph()
+    font["glyf"][name].recalcBounds(font["glyf"])
 
 
 def _digest(content: bytes) -> str:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import recon3d_gui
+from fontTools.pens.recordingPen import DecomposingRecordingPen
 from fontTools.ttLib import TTFont
+from matplotlib import get_data_path
 from recon3d_gui import icons
 from recon3d_gui.fonts import is_wide
 from recon3d_gui.icons import ICONS, with_icons
 from recon3d_gui.panels.flow import flowed
 
+TTF = Path(get_data_path()) / "fonts" / "ttf"
 LETTERS = Path(recon3d_gui.__file__).parent / "assets" / "Inter-Regular.otf"
+
+
+def outline(glyph: Any) -> list[Any]:
+    pen = DecomposingRecordingPen(glyph.glyphSet)
+    glyph.draw(pen)
+    return list(pen.value)
 
 
 def test_one_font_has_all_letters_and_all_icons(tmp_path: Path) -> None:
@@ -29,6 +39,38 @@ def test_one_font_has_all_letters_and_all_icons(tmp_path: Path) -> None:
         assert box[2] > box[0]
         # An icon's own middle may lie a little off its box; letters are 1 capital high.
         assert (box[1] + box[3]) / 2 == pytest.approx(capital / 2, abs=0.25 * capital)
+
+
+def test_it_takes_the_place_of_what_no_text_can_reach(tmp_path: Path) -> None:
+    made = with_icons(LETTERS, tmp_path)
+    assert made
+    before, after = TTFont(LETTERS), TTFont(made)
+    assert after["maxp"].numGlyphs == before["maxp"].numGlyphs
+    old, new = before.getGlyphSet(), after.getGlyphSet()
+    for letter in "aÄ9(":
+        name = before.getBestCmap()[ord(letter)]
+        assert after.getBestCmap()[ord(letter)] == name
+        assert outline(new[name]) == outline(old[name])
+
+
+def test_fonts_with_quadratic_outlines_get_them_too(tmp_path: Path) -> None:
+    letters = TTF / "DejaVuSans.ttf"
+    made = with_icons(letters, tmp_path)
+    assert made
+    before, after = TTFont(letters), TTFont(made)
+    known = after.getBestCmap()
+    # Made of two others, one of which may not be lost to an icon.
+    assert outline(after.getGlyphSet()["Adieresis"]) == outline(before.getGlyphSet()["Adieresis"])
+    for letter in set(ICONS.values()):
+        glyph = after["glyf"][known[ord(letter)]]
+        assert glyph.numberOfContours > 0
+        assert after["hmtx"][known[ord(letter)]][0] > 0
+
+
+def test_a_font_without_room_for_them_stays_as_it_is(tmp_path: Path) -> None:
+    letters = TTF / "DejaVuSansMono.ttf"
+    assert with_icons(letters, tmp_path) is None
+    assert not [*tmp_path.iterdir()]
 
 
 def test_it_is_made_once_and_again_where_the_kept_one_is_damaged(tmp_path: Path) -> None:
