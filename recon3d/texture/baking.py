@@ -8,14 +8,13 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.scene import View
 from recon3d.core.surface import Mesh
 from recon3d.core.transform import Rigid
 from recon3d.run.files import atomic_path
-from recon3d.surface.rays import ray_scene
 from recon3d.texture.packing import Atlas
 from recon3d.texture.seams import Blend
 from recon3d.texture.sight import sample
@@ -23,7 +22,6 @@ from recon3d.texture.sight import sample
 _BLOCK_PX = 2048
 _FINE_SIGMA_PX = 5.0
 """Detail is what a blur of this many texels takes away."""
-_RIM_PX = 2
 _STRIPE_PX = 512
 _REDUCE_FROM = 1.4
 """Pixels a texel."""
@@ -125,6 +123,9 @@ def bake_page(
 
     shot gives a photo by its number; step is called before each block.
     """
+    # Late, because numba takes a second to import.
+    from recon3d.texture.raster import Raster
+
     size = paint.atlas.page_px
     picture = np.zeros((size, size, 3), np.uint8)
     covered = np.zeros((size, size), bool)
@@ -155,54 +156,6 @@ def write_page(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
     _, encoded = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     with atomic_path(target) as part:
         part.write_bytes(encoded.tobytes())
-
-
-class Raster:
-    """The faces of one page, asked by rays which of them covers a texel."""
-
-    def __init__(
-        self,
-        uv: Float32[np.ndarray, "f 3 2"],
-        page_of_face: Int32[np.ndarray, "f"],
-        page: int,
-        page_px: int,
-    ) -> None:
-        self._faces = np.flatnonzero(page_of_face == page)
-        self._size = page_px
-        corners = np.zeros((len(self._faces) * 3, 3), np.float32)
-        corners[:, :2] = uv[self._faces].reshape(-1, 2) * page_px
-        self._scene, self._tensor = ray_scene(corners, np.arange(len(corners)).reshape(-1, 3))
-
-    def texels(
-        self, rows: slice, columns: slice
-    ) -> tuple[np.ndarray, Float32[np.ndarray, "n 3"], Bool[np.ndarray, "h w"]]:
-        """The texels of charts and of a thin rim around them: faces, barycentric weights, where.
-
-        In the rim the nearest point of the chart counts, so that filters at its border mix in
-        nothing else.
-        """
-        import cv2
-
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        if len(self._faces) == 0:
-            return np.zeros(0, np.int64), np.zeros((0, 3), np.float32), np.zeros(shape, bool)
-        rays = np.zeros((*shape, 6), np.float32)
-        rays[..., 0] = np.arange(columns.start, columns.stop) + 0.5
-        # Row 0 of a picture is at the top, v = 1.
-        rays[..., 1] = (self._size - np.arange(rows.start, rows.stop) - 0.5)[:, None]
-        rays[..., 2], rays[..., 5] = 1, -1
-        answer = self._scene.cast_rays(self._tensor(rays))
-        found, uv = answer["primitive_ids"].numpy(), answer["primitive_uvs"].numpy()
-        inside = np.isfinite(answer["t_hit"].numpy())
-        wider = cv2.dilate(inside.view(np.uint8), np.ones((2 * _RIM_PX + 1,) * 2, np.uint8)) > 0
-        rim = wider & ~inside
-        points = rays[rim][:, :3] * np.array([1, 1, 0], np.float32)
-        if len(points):
-            nearest = self._scene.compute_closest_points(self._tensor(points))
-            found[rim], uv[rim] = nearest["primitive_ids"].numpy(), nearest["primitive_uvs"].numpy()
-        uv = uv[wider]
-        weights = np.column_stack([1 - uv.sum(1), uv]).astype(np.float32)
-        return self._faces[found[wider]], weights, wider
 
 
 def _colours(

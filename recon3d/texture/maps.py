@@ -19,7 +19,7 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.colour import interpolated
 from recon3d.surface.rays import MeshRays
-from recon3d.texture.baking import Raster, blocks, fill_uncovered, write_page
+from recon3d.texture.baking import blocks, fill_uncovered, write_page
 
 _RAYS = 96
 """Of each vertex; a hundredth of occlusion is one of them."""
@@ -76,6 +76,9 @@ def bake_maps(
     Every texel of the light mesh looks along its normal for the nearest front of the fine one.
     Where there is none the maps are neutral.
     """
+    # Late, because numba takes a second to import.
+    from recon3d.texture.raster import Raster
+
     detail = _Detail(textured.mesh, fine, config, task)
     surface = _Tangents(textured)
     wanted = [kind for kind, is_on in ((_NORMALS, config.normal), (_OCCLUSION, config.ao)) if is_on]
@@ -268,5 +271,10 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 BAKE = Stage(
-    name="bake", result="maps", version=1, run=bake_maps, read=read_maps, libraries=("open3d",)
+    name="bake",
+    result="maps",
+    version=2,
+    run=bake_maps,
+    read=read_maps,
+    libraries=("open3d", "numba"),
 )

@@ -283,7 +283,7 @@ def _of_parents(photo: Int32[np.ndarray, "f"], fine: Subdivided) -> Int32[np.nda
 PAINT = Stage(
     name="own mesh",
     result="textured",
-    version=2,
+    version=3,
     run=paint_own_mesh,
     read=read_texture,
     libraries=("open3d", "opencv", "scipy", "numba"),

@@ -452,7 +452,7 @@ def _describe(
 TEXTURE = Stage(
     name="texture",
     result="textured",
-    version=3,
+    version=4,
     run=texture_mesh,
     read=read_texture,
     libraries=("open3d", "opencv", "scipy", "numba"),
@@ -461,7 +461,7 @@ TEXTURE = Stage(
 TEXTURE_LEVELS = Stage(
     name="level textures",
     result="textured_levels",
-    version=3,
+    version=4,
     run=texture_levels,
     read=read_textured_levels,
     libraries=("open3d", "opencv", "scipy", "numba"),
