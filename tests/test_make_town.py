@@ -14,7 +14,7 @@ from make_town import GPS_M, GPS_UP_M, HOME_DEG_M, WIDTHS_OF_FOCAL, Lens, exif, 
 from PIL import Image
 from town.ground import height
 
-from recon3d.bench.surface import render_depth
+from recon3d.bench.surface import depth_renderer
 from recon3d.bench.truth import CamerasByPhoto, read_pose_truth
 from recon3d.core.camera import PinholeCamera, backproject, project
 from recon3d.core.geodesy import enu_from_geodetic
@@ -114,14 +114,14 @@ class Truth:
             lens["width"], lens["height"], lens["fx"], lens["fy"], lens["cx"], lens["cy"]
         )
         self.cameras: CamerasByPhoto = read_pose_truth(town, "cameras.json")
-        self.mesh = read_mesh(town / "mesh.ply")
+        self.render = depth_renderer(read_mesh(town / "mesh.ply"))
         self.grey = {
             name: np.asarray(Image.open(town / "images" / name).convert("L"), float)
             for name in self.cameras
         }
 
     def depth_z(self, name: str) -> np.ndarray:
-        return render_depth(self.mesh, View(name, self.camera, self.cameras[name]))
+        return self.render(View(name, self.camera, self.cameras[name]))
 
     def points(self, name: str) -> np.ndarray:
         """Places (h * w, 3) that the pixels show."""

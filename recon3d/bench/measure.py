@@ -10,16 +10,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from recon3d.bench.metrics import (
-    CameraErrors,
+from recon3d.bench.depth_scores import (
     ConfidenceBin,
     DepthErrors,
-    align_cameras,
-    camera_errors,
     confidence_bins,
-    confirmations,
     depth_errors,
 )
+from recon3d.bench.metrics import CameraErrors, align_cameras, camera_errors, confirmations
 from recon3d.bench.reference import (
     DepthSight,
     fuse_sensor,
@@ -30,7 +27,7 @@ from recon3d.bench.reference import (
 from recon3d.bench.rows import BenchRow
 from recon3d.bench.sets import BenchSet
 from recon3d.bench.shape import ShapeScores, shape_scores
-from recon3d.bench.surface import Reference, SurfaceErrors, render_depth, surface_errors
+from recon3d.bench.surface import Reference, SurfaceErrors, depth_renderer, surface_errors
 from recon3d.bench.texture import TextureScores, TrueTexture, colour_error, texture_scores
 from recon3d.bench.truth import CamerasByPhoto, at_camera
 from recon3d.core.camera import PinholeCamera
@@ -100,16 +97,16 @@ def _depth_errors(
     """Over all pixels of all placed photos together."""
     if not (results.posed and truth):
         return None
-    found, true = [], []
-    for view in results.posed.value.scene.views:
-        # A photo without depth is all holes.
-        empty = np.zeros((view.camera.height_px, view.camera.width_px))
-        depth_z, camera = find(view.photo_id) or (empty, view.camera)
-        true_z = truth(view.photo_id, camera)
-        known = true_z > 0
-        found.append(depth_z[known].astype(np.float32))
-        true.append(true_z[known].astype(np.float32))
-    return depth_errors(np.concatenate(found), np.concatenate(true)) if found else None
+
+    def maps(views: Sequence[View], truth: _TrueDepth) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for view in views:
+            # A photo without depth is all holes.
+            empty = np.zeros((view.camera.height_px, view.camera.width_px))
+            depth_z, camera = find(view.photo_id) or (empty, view.camera)
+            yield depth_z.astype(np.float32), truth(view.photo_id, camera).astype(np.float32)
+
+    views = results.posed.value.scene.views
+    return depth_errors(maps(views, truth)) if views else None
 
 
 def _confidence_bins(results: Results, truth: _TrueDepth | None) -> tuple[ConfidenceBin, ...]:
@@ -117,14 +114,10 @@ def _confidence_bins(results: Results, truth: _TrueDepth | None) -> tuple[Confid
         return ()
     if results.posed.value.sensor_depth:
         return ()
-    found, true, stated = [], [], []
-    for photo_id, prediction in results.aligned.value.items():
-        true_z = truth(photo_id, prediction.camera)
-        known = true_z > 0
-        found.append(prediction.values[known])
-        true.append(true_z[known].astype(np.float32))
-        stated.append(prediction.confidence[known])
-    return confidence_bins(np.concatenate(found), np.concatenate(true), np.concatenate(stated))
+    return confidence_bins(
+        (found.values, truth(photo_id, found.camera).astype(np.float32), found.confidence)
+        for photo_id, found in results.aligned.value.items()
+    )
 
 
 def _find_raw(results: Results) -> Callable[[str], _Depth | None]:
@@ -154,11 +147,11 @@ def _true_depth(
     if not (results.image_set and results.posed and results.aligned):
         return None
     if bench_set.true_mesh:
-        true_mesh = read_mesh(folder / bench_set.true_mesh)
+        true_z = depth_renderer(read_mesh(folder / bench_set.true_mesh))
         scale = align_cameras(_poses(results.posed.value), truth).scale
 
         def rendered(photo_id: str, camera: PinholeCamera) -> np.ndarray:
-            return render_depth(true_mesh, View(photo_id, camera, truth[photo_id])) / scale
+            return true_z(View(photo_id, camera, truth[photo_id])) / scale
 
         return rendered
     if bench_set.true_depth:
@@ -256,11 +249,14 @@ def _reference(
     bench_set: BenchSet, folder: Path, views: Sequence[View], true_depth: _TrueDepth | None
 ) -> Reference | None:
     """The set's true mesh, a peer's, or the sensor's own surface; None where there is none."""
-    if bench_set.true_mesh:
-        return Reference(read_mesh(folder / bench_set.true_mesh), views)
     lengths = bench_set.thresholds_m
+    reach = bench_set.reach
+    near = partial(within_reach, views=views, reach=reach) if reach else None
+    if bench_set.true_mesh:
+        name = f"the true mesh up to {reach:g} m from a camera" if reach else "the true mesh"
+        true_mesh = read_mesh(folder / bench_set.true_mesh)
+        return Reference(true_mesh, views, name, lengths, near, near)
     if bench_set.peer_mesh:
-        near = partial(within_reach, views=views, reach=bench_set.reach)
         peer = read_peer(folder / bench_set.peer_mesh)
         return Reference(peer, views, bench_set.peer_name, lengths, near, near)
     if lengths and true_depth:

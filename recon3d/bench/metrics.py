@@ -2,8 +2,6 @@
 
 Cameras: after a similarity alignment, as in Strecha et al., "On benchmarking camera calibration
     and multi-view stereo for high resolution imagery", CVPR 2008.
-Depth: Eigen et al., "Depth map prediction from a single image using a multi-scale deep network",
-    NeurIPS 2014.
 Surfaces: accuracy and completeness as distances, Jensen et al., "Large scale multi-view
     stereopsis evaluation" (DTU), CVPR 2014; as shares within a threshold, Schöps et al., "A
     multi-view stereo benchmark" (ETH3D), CVPR 2017; their F-score, Knapitsch et al., "Tanks and
@@ -35,35 +33,6 @@ class CameraErrors:
     median_rotation_deg: float
     common: int
     """Photos that both sides placed; the others cannot be measured."""
-
-
-@dataclass(frozen=True)
-class DepthErrors:
-    """How far depth is from the truth; NaN where there is nothing to measure."""
-
-    abs_rel: float
-    """Mean of |depth - truth| / truth over pixels where both are known."""
-    within_105: float
-    """Share of those pixels with max(depth / truth, truth / depth) < 1.05."""
-    within_125: float
-    """The same below 1.25: Eigen's delta."""
-    coverage: float
-    """Share of the true pixels that have a depth at all."""
-    all_within_5_percent: float
-    """Share of all true pixels with |depth - truth| < 5 % of the truth; a hole is a miss."""
-
-
-@dataclass(frozen=True)
-class ConfidenceBin:
-    """Pixels to which an estimator gave about the same confidence."""
-
-    stated: float
-    """Their mean confidence."""
-    within_2_percent: float
-    """Share of them with |depth - truth| < 2 % of the truth."""
-    within_5_percent: float
-    pixels: float
-    """Share of all pixels that have a depth."""
 
 
 @dataclass(frozen=True)
@@ -112,50 +81,6 @@ def camera_errors(
         float(angle_deg.mean()),
         float(np.median(angle_deg)),
         len(common),
-    )
-
-
-def confidence_bins(
-    depth: Float[np.ndarray, "n"],
-    truth: Float[np.ndarray, "n"],
-    confidence: Float[np.ndarray, "n"],
-    bins: int = 5,
-) -> tuple[ConfidenceBin, ...]:
-    """Whether confidence means what it says, by equal intervals of it; empty ones are left out.
-
-    Depth and truth in the same unit; pixels where one of them is 0 do not count.
-    """
-    known = (depth > 0) & (truth > 0)
-    depth, truth, confidence = depth[known], truth[known], confidence[known]
-    error = np.abs(depth / truth - 1)
-    index = np.clip((confidence * bins).astype(int), 0, bins - 1)
-    chosen = [index == number for number in range(bins)]
-    return tuple(
-        ConfidenceBin(
-            float(confidence[here].mean()),
-            float((error[here] < 0.02).mean()),
-            float((error[here] < 0.05).mean()),
-            float(here.mean()),
-        )
-        for here in chosen
-        if here.any()
-    )
-
-
-def depth_errors(depth_z: Float[np.ndarray, "*n"], truth_z: Float[np.ndarray, "*n"]) -> DepthErrors:
-    """Compare depth in the truth's unit; 0 is unknown on both sides."""
-    true = truth_z > 0
-    both = true & (depth_z > 0)
-    depth, truth = depth_z[both].astype(np.float64), truth_z[both].astype(np.float64)
-    ratio = np.maximum(depth / truth, truth / depth)
-    relative = np.abs(depth - truth) / truth
-    known = int(true.sum())
-    return DepthErrors(
-        _mean(relative),
-        _mean(ratio < 1.05),
-        _mean(ratio < 1.25),
-        len(depth) / known if known else float("nan"),
-        int((relative < 0.05).sum()) / known if known else float("nan"),
     )
 
 
@@ -254,7 +179,3 @@ def _focal(camera: PinholeCamera) -> Float[np.ndarray, "2"]:
 
 def _centre(camera: PinholeCamera) -> Float[np.ndarray, "2"]:
     return np.array([camera.cx_px, camera.cy_px])
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")

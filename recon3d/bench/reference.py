@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
 
 from recon3d.core.camera import in_picture, project
 from recon3d.core.scene import View
@@ -72,11 +73,9 @@ def observed(
 def within_reach(
     points: Float[np.ndarray, "n 3"], views: Sequence[View], reach: float
 ) -> Bool[np.ndarray, "n"]:
-    """Whether each point lies within `reach` of a camera."""
-    near = np.zeros(len(points), bool)
-    for view in views:
-        near |= np.linalg.norm(points - view.centre_world, axis=1) <= reach
-    return near
+    """Whether each point lies nearer than `reach` to a camera."""
+    centres = cKDTree(np.array([view.centre_world for view in views]))
+    return np.isfinite(centres.query(points, distance_upper_bound=reach)[0])
 
 
 def read_peer(path: Path) -> Mesh:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from recon3d.bench.metrics import CameraErrors, ConfidenceBin, DepthErrors, SurfaceScores
+from recon3d.bench.depth_scores import ConfidenceBin, DepthErrors
+from recon3d.bench.metrics import CameraErrors, SurfaceScores
 from recon3d.bench.shape import ShapeScores
 from recon3d.bench.surface import SurfaceErrors
 from recon3d.bench.texture import TextureScores

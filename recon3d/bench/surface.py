@@ -94,15 +94,20 @@ def _mean(distances: Float[np.ndarray, "n"]) -> float:
     return float(distances.mean()) if len(distances) else float("nan")
 
 
-def render_depth(mesh: Mesh, view: View) -> Float[np.ndarray, "h w"]:
-    """depth_z of a mesh in a view; 0 where there is none."""
+def depth_renderer(mesh: Mesh) -> Callable[[View], Float[np.ndarray, "h w"]]:
+    """What gives depth_z of a mesh in any view; 0 where there is none."""
     scene, tensor = ray_scene(mesh.vertices, mesh.faces)
-    # Rays with z = 1 in the camera: their length to the hit is depth_z.
-    rays = pixel_rays(view.camera).reshape(-1, 3) @ view.cam_from_world.rotation
-    centre = np.broadcast_to(view.centre_world, rays.shape)
-    hits = scene.cast_rays(tensor(np.hstack([centre, rays]).astype(np.float32)))["t_hit"].numpy()
-    depth_z: np.ndarray = np.where(np.isfinite(hits), hits, 0.0)
-    return depth_z.reshape(view.camera.height_px, view.camera.width_px)
+
+    def render(view: View) -> Float[np.ndarray, "h w"]:
+        # Rays with z = 1 in the camera: their length to the hit is depth_z.
+        rays = pixel_rays(view.camera).reshape(-1, 3) @ view.cam_from_world.rotation
+        centre = np.broadcast_to(view.centre_world, rays.shape)
+        hits = scene.cast_rays(tensor(np.hstack([centre, rays]).astype(np.float32)))
+        times = hits["t_hit"].numpy()
+        depth_z: np.ndarray = np.where(np.isfinite(times), times, 0.0)
+        return depth_z.reshape(view.camera.height_px, view.camera.width_px)
+
+    return render
 
 
 def visible_count(

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from recon3d.bench import SETS, BenchRow, load_rows, markdown, run_bench, save_rows
-from recon3d.bench.metrics import DepthErrors
+from recon3d.bench.depth_scores import DepthErrors
 from recon3d.bench.page import write_page
 from recon3d.bench.rows import kept_row
 from recon3d.bench.shape import ShapeScores
@@ -19,7 +19,7 @@ from recon3d.bench.speed import SpeedCase, SpeedRow, bench_depth, default_cases,
 from recon3d.bench.surface import (
     THRESHOLDS,
     Reference,
-    render_depth,
+    depth_renderer,
     surface_errors,
     visible_count,
 )
@@ -90,7 +90,7 @@ def test_points_behind_a_surface_or_outside_the_picture_are_not_visible() -> Non
 
 def test_rendered_depth_lies_along_the_optical_axis_not_along_the_ray() -> None:
     (view,) = views_from(0.5)
-    depth_z = render_depth(plate(4.0, half=1.0), view)
+    depth_z = depth_renderer(plate(4.0, half=1.0))(view)
     # The plate's edges at x = -1 and 1 project to 12.5 and 62.5, its y to 25 and 75.
     expected = np.zeros((100, 100))
     expected[25:75, 13:62] = 4.0

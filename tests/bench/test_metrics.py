@@ -8,9 +8,7 @@ import pytest
 from recon3d.bench.metrics import (
     align_cameras,
     camera_errors,
-    confidence_bins,
     confirmations,
-    depth_errors,
     surface_scores,
 )
 from recon3d.core.camera import PinholeCamera, pixel_rays
@@ -89,31 +87,6 @@ def test_two_common_cameras_are_too_few_to_align() -> None:
         camera_errors(truth, truth)
 
 
-def test_depth_errors_match_a_case_worked_out_by_hand() -> None:
-    truth = np.array([[2.0, 2.0, 2.0, 2.0], [4.0, 4.0, 0.0, 0.0]])
-    depth = np.array([[2.0, 2.08, 2.4, 3.0], [0.0, 3.9, 5.0, 0.0]])
-    errors = depth_errors(depth, truth)
-    # Both known: errors 0, 0.04, 0.2, 0.5, 0.025; ratios 1, 1.04, 1.2, 1.5, 1.0256
-    assert errors.abs_rel == pytest.approx((0 + 0.04 + 0.2 + 0.5 + 0.025) / 5)
-    assert errors.within_105 == pytest.approx(3 / 5)
-    assert errors.within_125 == pytest.approx(4 / 5)
-    assert errors.coverage == pytest.approx(5 / 6)
-    assert errors.all_within_5_percent == pytest.approx(3 / 6)
-
-
-def test_depth_without_any_truth_is_nan_not_zero() -> None:
-    errors = depth_errors(np.ones((2, 2)), np.zeros((2, 2)))
-    assert np.isnan([errors.abs_rel, errors.within_105, errors.coverage]).all()
-    assert np.isnan(errors.all_within_5_percent)
-
-
-def test_an_empty_depth_map_covers_nothing() -> None:
-    errors = depth_errors(np.zeros((2, 2)), np.ones((2, 2)))
-    assert errors.coverage == 0
-    assert errors.all_within_5_percent == 0
-    assert np.isnan(errors.abs_rel)
-
-
 def test_f_score_is_the_harmonic_mean_of_accuracy_and_completeness() -> None:
     scores = surface_scores(np.array([0.0, 0.5, 1.0, 3.0]), np.array([0.2, 0.9, 2.0, np.inf]), 1.0)
     assert scores.accuracy == 0.5  # 1.0 is not below 1.0
@@ -165,21 +138,3 @@ def test_a_depth_map_of_another_size_than_its_camera_is_refused() -> None:
     reference, other = views_of_plane(1, 1)
     with pytest.raises(ShapeMismatchError):
         confirmations(*reference, [(other[0][:-1], *other[1:])])
-
-
-def test_confidence_bins_count_how_often_each_confidence_is_right() -> None:
-    truth = np.full(6, 2.0, np.float32)
-    depth = np.array([2.0, 2.02, 2.08, 3.0, 0.0, 2.0], np.float32)
-    confidence = np.array([0.9, 0.95, 0.1, 0.15, 0.9, 0.1], np.float32)
-    low, high = confidence_bins(depth, truth, confidence)
-    assert low.stated == pytest.approx(0.35 / 3)
-    assert low.within_2_percent == pytest.approx(1 / 3)
-    assert low.within_5_percent == pytest.approx(2 / 3)
-    assert high.within_2_percent == 1
-    # The pixel without depth counts nowhere.
-    assert low.pixels == pytest.approx(3 / 5)
-
-
-def test_there_are_no_confidence_bins_without_truth() -> None:
-    nothing = np.zeros(3, np.float32)
-    assert confidence_bins(nothing + 1, nothing, nothing) == ()
