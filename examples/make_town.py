@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -212,8 +212,8 @@ def _sexagesimal(degrees: float) -> tuple[IFDRational, ...]:
     return tuple(IFDRational(*part) for part in parts)
 
 
-def take(shots: Iterable[Shot], folder: Path, lens: Lens, seed: int, threads: int | None) -> None:
-    """Photograph what is not in the folder yet."""
+def take(shots: Sequence[Shot], folder: Path, lens: Lens, seed: int, threads: int | None) -> None:
+    """Photograph from one square after the other."""
 
     def one(shot: Shot) -> str:
         pixels = photograph(daylight, shot, lens, seed)
@@ -222,16 +222,15 @@ def take(shots: Iterable[Shot], folder: Path, lens: Lens, seed: int, threads: in
             Image.fromarray(pixels).save(part, "JPEG", quality=92, exif=tags)
         return shot.name
 
-    missing = [shot for shot in shots if not (folder / shot.name).exists()]
-    missing.sort(key=lambda shot: (shot.cell, shot.name))
     done = 0
-    for cell, group in groupby(missing, key=lambda shot: shot.cell):
+    order = sorted(shots, key=lambda shot: (shot.cell, shot.name))
+    for cell, group in groupby(order, key=lambda shot: shot.cell):
         low = np.array(cell) * CELL_M
         daylight = Daylight(Stretch.between(low - REACH_M, low + CELL_M + REACH_M, seed), seed)
         with ThreadPoolExecutor(threads) as pool:
             for name in pool.map(one, group):
                 done += 1
-                print(f"{done} of {len(missing)}: {name}", flush=True)
+                print(f"{done} of {len(shots)}: {name}", flush=True)
 
 
 def true_mesh(shots: Sequence[Shot], seed: int) -> Stretch:
@@ -262,9 +261,15 @@ def make(out: Path, count: int, lens: Lens, seed: int, threads: int | None) -> N
         (out / "cameras.json", {"unit": "metre", **cameras}),
     ):
         path.write_text(json.dumps(content, indent=1) + "\n")
-    take(shots, images, lens, seed, threads)
-    with atomic_path(out / "mesh.ply") as part:
-        part.write_bytes(true_mesh(shots, seed).mesh().export(file_type="ply"))
+    mesh = out / "mesh.ply"
+    missing = [shot for shot in shots if shot.name not in there]
+    if missing:
+        # That of fewer photos is smaller.
+        mesh.unlink(missing_ok=True)
+    take(missing, images, lens, seed, threads)
+    if not mesh.exists():
+        with atomic_path(mesh) as part:
+            part.write_bytes(true_mesh(shots, seed).mesh().export(file_type="ply"))
 
 
 def main() -> None:

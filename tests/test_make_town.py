@@ -76,6 +76,22 @@ def test_only_photos_that_are_missing_are_taken_and_others_are_not_mixed_in(town
     assert contents(town) == before
 
 
+def test_the_command_makes_what_it_is_asked_for(
+    town: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(town)
+    (town / "mesh.ply").unlink()
+    asked = ["make_town.py", str(town), "--photos=3", "--size-px", "160", "120"]
+    monkeypatch.setattr("sys.argv", asked)
+    make_town.main()
+    assert contents(town) == before
+    monkeypatch.setattr("sys.argv", [*asked, "--seed=2"])
+    with pytest.raises(SystemExit):
+        make_town.main()
+    assert "holds other photos" in capsys.readouterr().err
+    assert contents(town) == before
+
+
 def test_fewer_photos_are_a_corner_of_the_same_flight() -> None:
     flights = {count: flight(count, Lens()) for count in (50, 100, 500)}
     names = {count: {shot.name for shot in shots} for count, shots in flights.items()}

@@ -3,11 +3,12 @@
 from recon3d.bench.compare import difference_table
 from recon3d.bench.rows import BenchRow, load_earlier, load_rows, markdown, save_rows
 from recon3d.bench.runner import run_bench
-from recon3d.bench.sets import MEMORY_SETS, SETS
+from recon3d.bench.sets import MEMORY_SETS, SETS, TOWN_SETS
 
 __all__ = [
     "MEMORY_SETS",
     "SETS",
+    "TOWN_SETS",
     "BenchRow",
     "difference_table",
     "load_earlier",

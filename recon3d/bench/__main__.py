@@ -56,7 +56,8 @@ def main(request: Request) -> None:
         )
 
     try:
-        files = set_folder(request.name, request.data)
+        rendered = bench_set.rendered
+        files = request.rendered if rendered else set_folder(request.name, request.data)
         results = run(Until.TEXTURE)
         row = measure(request.name, bench_set, files, results)
         draw(request.still, results, bench_set)

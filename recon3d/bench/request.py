@@ -31,6 +31,11 @@ class Request:
         return self.folder / "still.jpg"
 
     @property
+    def rendered(self) -> Path:
+        """Photos and truth of a set that the bench renders itself."""
+        return self.folder / "town"
+
+    @property
     def workspace(self) -> Path:
         """The run's own workspace."""
         return self.folder / "work.recon3d"

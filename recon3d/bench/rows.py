@@ -122,6 +122,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
     ]
     quality = table(list(_COLUMNS), [[show(row) for show in _COLUMNS.values()] for row in rows])
     confidence_bins = _confidence_table(rows)
+    a_photo = _costs_of_a_photo(with_costs, stages)
     notes = [
         f"- **{row.name}** {note}"
         for row in rows
@@ -133,6 +134,7 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             "CPU seconds / seconds on the clock / peak memory in MiB of each stage; where a result "
             'was "kept" from an earlier run, its cost is left out, and so is the sum:',
             table(["set", *stages, "CPU s", "peak of budget"], costs),
+            *(["CPU seconds a photo, of sets that come in sizes:", a_photo] if a_photo else []),
             *(
                 [
                     "How often raw depth is within 2 % / 5 %, by the estimator's confidence:",
@@ -144,6 +146,28 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             *(["What the runs said:", "\n".join(notes)] if notes else []),
         ]
     )
+
+
+def _costs_of_a_photo(rows: Sequence[BenchRow], stages: Sequence[str]) -> str:
+    """Sets whose names differ in the number at their end only."""
+    by_stem: dict[str, list[BenchRow]] = {}
+    for row in rows:
+        stem, _, size = row.name.rpartition("_")
+        if size.isdecimal() and row.photos:
+            by_stem.setdefault(stem, []).append(row)
+    body = [
+        [row.name, *(_of_a_photo(row, stage) for stage in stages)]
+        for same in by_stem.values()
+        if len(same) > 1
+        for row in same
+    ]
+    return table(["set", *stages], body) if body else ""
+
+
+def _of_a_photo(row: BenchRow, stage: str) -> str:
+    if stage in row.kept or stage not in row.stages:
+        return ""
+    return f"{row.stages[stage].cpu_seconds / row.photos:.2f}"
 
 
 def _cameras(row: BenchRow) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 from recon3d.bench.page import write_page
 from recon3d.bench.request import Request
 from recon3d.bench.rows import BenchRow, kept_row, load_rows, markdown, save_rows
-from recon3d.bench.sets import SETS
+from recon3d.bench.sets import MEMORY_SETS, SETS, TOWN_SETS
+from recon3d.bench.town import render_town
 from recon3d.config import Config
-from recon3d.core.errors import Cancelled, ConfigError
+from recon3d.core.errors import Cancelled, ConfigError, InputError
 from recon3d.run.device import Runtime
 from recon3d.run.files import atomic_path, explain_write_errors
 from recon3d.run.task import CancelToken, Event, Listener, silent
@@ -39,7 +40,7 @@ def run_bench(
     """Reconstruct and measure photo sets; a set that fails becomes a row that says why.
 
     Args:
-        names: Of `SETS`; empty runs all but the memory ones.
+        names: Of `SETS`; empty runs all but those of memory and the town.
         data: Folder with the photo sets; the example needs none. None takes RECON3D_DATA.
         out: bench.json, bench.md, stills and the sets' workspaces go here. Rows of sets that are
             not run again stay, without their costs in the table; so do costs of stages whose
@@ -63,7 +64,7 @@ def run_bench(
         )
     if data is None and os.environ.get("RECON3D_DATA"):
         data = Path(os.environ["RECON3D_DATA"])
-    chosen = list(names) or [name for name in SETS if not name.startswith("memory_")]
+    chosen = list(names) or [name for name in SETS if name not in MEMORY_SETS + TOWN_SETS]
     rows = {row.name: kept_row(row) for row in load_rows(out / TABLE_JSON)}
     for name in chosen:
         request = Request(name, data and data.absolute(), (out / name).absolute(), runtime)
@@ -82,6 +83,11 @@ def _run_set(
 ) -> BenchRow:
     with explain_write_errors(request.folder):
         file = request.write(config)
+    if SETS[request.name].rendered:
+        try:
+            render_town(request.rendered, request.name, listener, cancel, request.runtime)
+        except InputError as error:
+            return _failed(request, f"{error} {error.hint}")
     code = _run_child(file, request.name, listener, cancel)
     if code == 0:
         if request.still.exists():
@@ -90,8 +96,11 @@ def _run_set(
         return load_rows(request.row)[0]
     log = (request.folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     said = " ".join(log[-_LAST_LINES:]) or "without a word"
-    what = SETS[request.name].what
-    return BenchRow(name=request.name, what=what, failure=f"Ended with code {code}: {said}")
+    return _failed(request, f"Ended with code {code}: {said}")
+
+
+def _failed(request: Request, why: str) -> BenchRow:
+    return BenchRow(name=request.name, what=SETS[request.name].what, failure=why)
 
 
 def _run_child(file: Path, name: str, listener: Listener, cancel: CancelToken) -> int:

@@ -34,6 +34,8 @@ class BenchSet:
     """The depth camera's maps are the input."""
     first: int = 0
     """Use only this many photos; 0 uses all."""
+    rendered: int = 0
+    """So many photos of the town are rendered on first use; 0: the set consists of files."""
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings by stage that this set is judged at."""
     room: bool = False
@@ -50,10 +52,10 @@ class BenchSet:
     peer_name: str = ""
     """Whose mesh it is and from where."""
     reach: float = 0.0
-    """Surface farther than this from all cameras is not compared with the peer."""
+    """Surface farther than this from all cameras is not compared; 0: all is."""
     thresholds_m: tuple[float, ...] = ()
-    """Metres at which the mesh is judged against the peer, or against the sensor's own surface
-    where there is `true_depth`; empty: not at all."""
+    """Metres at which the mesh is judged. Empty: against a true mesh at shares of its diagonal,
+    against a peer or the sensor's own surface (where there is `true_depth`) not at all."""
     true_texture: str | None = None
     """Points of the true surface and their colours, "points" and "rgb" in an .npz."""
     credit: str = ""
@@ -91,6 +93,22 @@ _KITCHEN = BenchSet(
 def _part_of_kitchen(count: int) -> BenchSet:
     return BenchSet(
         **{**vars(_KITCHEN), "what": f"first {count} frames of kitchen_rgbd", "first": count}
+    )
+
+
+def _town(count: int) -> BenchSet:
+    return BenchSet(
+        what=f"{count} rendered photos of a town from a drone; all truth known",
+        rendered=count,
+        intrinsics="K.json",
+        true_cameras=partial(read_pose_truth, name="cameras.json"),
+        unit="m",
+        true_mesh="mesh.ply",
+        # Flown 80 m high, photos see ground out to 160 m, but from there it is only grazed.
+        reach=130.0,
+        # 2, 4 and 8 pixels, which are 8 cm wide straight below and 13 cm at the upper edge.
+        thresholds_m=(0.2, 0.4, 0.8),
+        credit="ours, MIT",
     )
 
 
@@ -173,9 +191,12 @@ SETS: Mapping[str, BenchSet] = {
         room=True,
     ),
     **{f"memory_{count}": _part_of_kitchen(count) for count in (25, 50, 100)},
+    **{f"town_{count}": _town(count) for count in (50, 100, 500)},
 }
 MEMORY_SETS = tuple(name for name in SETS if name.startswith("memory_"))
 """The same walk in three lengths: their peak memory must not differ."""
+TOWN_SETS = tuple(name for name in SETS if name.startswith("town_"))
+"""The same flight in three sizes, whose photos are rendered; they take hours."""
 
 _FOLDERS = {"office_posed": "office_rgbd", **dict.fromkeys(MEMORY_SETS, "kitchen_rgbd")}
 
