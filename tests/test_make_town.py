@@ -105,6 +105,18 @@ def test_fewer_photos_are_a_corner_of_the_same_flight() -> None:
         assert np.prod(extent) == pytest.approx(count * each / 2, rel=0.2)
 
 
+def test_a_larger_flight_has_the_same_photos_among_its_own(town: Path, tmp_path: Path) -> None:
+    make(tmp_path, 3, LENS, SEED, 2)
+    few = contents(tmp_path)
+    make(tmp_path, 5, LENS, SEED, 2)
+    many = contents(tmp_path)
+    photos = [name for name in few if name.startswith("images")]
+    assert all(many[name] == few[name] == contents(town)[name] for name in photos)
+    assert len([name for name in many if name.startswith("images")]) == 5
+    assert len(json.loads(many["cameras.json"])) == 1 + 5
+    assert len(many["mesh.ply"]) > len(few["mesh.ply"])
+
+
 def test_gps_is_as_far_from_the_cameras_as_such_receivers_are() -> None:
     read, true = [], []
     for shot in flight(100, LENS):

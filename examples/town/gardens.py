@@ -110,7 +110,7 @@ def field(
     colour = dim(mix(young, old, 0.5 + 0.6 * cloud + 0.3 * rough), 1 + 0.32 * rough)
     colour = dim(colour, 1 - (0.34 + 0.2 * gaps) * rows)
     wheels = max(
-        line(away(across - 0.9, 13.0), 0.22, width), line(away(across + 0.9, 13), 0.22, width)
+        line(away(across - 0.9, 13.0), 0.22, width), line(away(across + 0.9, 13.0), 0.22, width)
     )
     return mix(colour, (0.2, 0.155, 0.1), 0.75 * wheels * (1 + 0.4 * rough))
 

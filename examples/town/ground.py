@@ -26,7 +26,8 @@ Colour = tuple[float, float, float]
 """Linear RGB."""
 
 
-@compiled
+# One version for all: numba would compile it anew for each literal number.
+@numba.njit("float64(int64, int64, int64)", nogil=True, error_model="numpy")
 def chance(i: int, j: int, k: int) -> float:
     """A repeatable number in 0..1 for whole numbers."""
     mixed = (i * 374761393 + j * 668265263 + k * 1442695041 + 1013904223) & 0xFFFFFFFF
@@ -46,7 +47,9 @@ def noise(x: float, y: float, seed: int) -> float:
     return 2 * (low * (1 - b) + high * b) - 1
 
 
-@compiled
+@numba.njit(
+    "float64(float64, float64, float64, int64, int64, float64)", nogil=True, error_model="numpy"
+)
 def octaves(x: float, y: float, longest: float, count: int, seed: int, width: float) -> float:
     """Noises of half the length each, mostly in -1..1; those finer than `width` fade out.
 

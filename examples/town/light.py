@@ -36,7 +36,7 @@ def expose(
         b, c = weights[k, 0], weights[k, 1]
         a = 1 - b - c
         kind = material[f]
-        t = along[k]
+        t = np.float64(along[k])
         p = (rays[k, 0] + t * rays[k, 3], rays[k, 1] + t * rays[k, 4], rays[k, 2] + t * rays[k, 5])
         x = a * normals[f, 0, 0] + b * normals[f, 1, 0] + c * normals[f, 2, 0]
         y = a * normals[f, 0, 1] + b * normals[f, 1, 1] + c * normals[f, 2, 1]
