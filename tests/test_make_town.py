@@ -48,6 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_photos_cameras_and_mesh(town: Path, tmp_path: Path) -> None:
     make(tmp_path, 3, LENS, SEED, 1)
     made = contents(town)
@@ -62,6 +63,7 @@ def test_the_same_seed_gives_the_same_photos_cameras_and_mesh(town: Path, tmp_pa
         assert rgb.std() > 20
 
 
+@pytest.mark.slow
 def test_only_photos_that_are_missing_are_taken_and_others_are_not_mixed_in(town: Path) -> None:
     before = contents(town)
     first, second, _ = sorted((town / "images").iterdir())
@@ -76,6 +78,7 @@ def test_only_photos_that_are_missing_are_taken_and_others_are_not_mixed_in(town
     assert contents(town) == before
 
 
+@pytest.mark.slow
 def test_the_command_makes_what_it_is_asked_for(
     town: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +108,7 @@ def test_fewer_photos_are_a_corner_of_the_same_flight() -> None:
         assert np.prod(extent) == pytest.approx(count * each / 2, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_larger_flight_has_the_same_photos_among_its_own(town: Path, tmp_path: Path) -> None:
     make(tmp_path, 3, LENS, SEED, 2)
     few = contents(tmp_path)
@@ -157,6 +161,7 @@ class Truth:
         return self.cameras[name].inverse() @ points_cam
 
 
+@pytest.mark.slow
 def test_every_pixel_sees_the_mesh_and_most_see_the_ground_where_it_is(town: Path) -> None:
     truth = Truth(town)
     for name in truth.cameras:
@@ -169,6 +174,7 @@ def test_every_pixel_sees_the_mesh_and_most_see_the_ground_where_it_is(town: Pat
         assert (points[:, 2] > ground - 0.03).all()
 
 
+@pytest.mark.slow
 def test_two_photos_agree_where_the_true_depth_says_that_they_see_the_same(town: Path) -> None:
     truth = Truth(town)
     first, second = "town_e00_000.jpg", "town_e00_001.jpg"
