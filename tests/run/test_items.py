@@ -10,7 +10,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pretended_cluster import THERE, pretend_cluster
 
 from recon3d.core.depth import DepthEstimator
 from recon3d.core.errors import Cancelled, ClusterError, InputError
@@ -20,7 +22,7 @@ from recon3d.run.cluster import joined, look_around
 from recon3d.run.device import Runtime
 from recon3d.run.digests import file_digest
 from recon3d.run.files import atomic_path
-from recon3d.run.items import run_items, write_items
+from recon3d.run.items import compute_items, run_items, write_items
 from recon3d.run.software import software_here
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.run.workspace import open_workspace
@@ -76,6 +78,64 @@ def test_an_error_of_an_item_ends_the_stage(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a is no photo\.") as raised:
         write_items(refuse, files_of(tmp_path, "a"), 1, task)
     assert raised.value.hint == "Take another."
+
+
+def spelled(item: str, task: Task) -> tuple[np.ndarray, ...]:
+    """Two arrays of a letter, and none of a blank."""
+    task.check()
+    return (np.array([ord(item)]), np.array([[item]])) if item != " " else ()
+
+
+@pytest.mark.parametrize("runtime", [Runtime(workers=2), THERE])
+def test_what_is_computed_comes_in_order_and_leaves_no_files(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pretend_cluster(monkeypatch)
+    steps: list[int] = []
+    task = Task("test", silent, CancelToken(), runtime)
+    found = [*compute_items(spelled, ["b", " ", "a"], 1, tmp_path, task, steps.append)]
+    assert [[array.tolist() for array in arrays] for arrays in found] == [
+        [[98], [["b"]]], [], [[97], [["a"]]],
+    ]  # fmt: skip
+    assert made == (["a", " ", "b"] if runtime.cluster else [])
+    assert steps[:3] == [0, 1, 2]
+    assert not [*tmp_path.iterdir()]
+
+
+def test_without_a_cluster_nothing_is_computed_before_it_is_asked_for(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def compute(item: str, task: Task) -> tuple[np.ndarray, ...]:
+        asked.append(item)
+        return ()
+
+    task = Task("test", silent, CancelToken())
+    found = compute_items(compute, ["a", "b"], 1, tmp_path, task, lambda done: None)
+    next(found)
+    assert asked == ["a"]
+
+
+def test_one_item_alone_is_computed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pretend_cluster(monkeypatch)
+    task = Task("test", silent, CancelToken(), THERE)
+    assert len([*compute_items(spelled, ["a"], 1, tmp_path, task, lambda done: None)]) == 1
+    assert not made
+
+
+def test_cancel_of_what_is_computed_elsewhere_leaves_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, token = pretend_cluster(monkeypatch), CancelToken()
+    task = Task("test", silent, token, THERE)
+
+    def stop(done: int) -> None:
+        if done:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        list(compute_items(spelled, ["a", "b", "c"], 1, tmp_path, task, stop))
+    assert made == ["c"]
+    assert not [*tmp_path.iterdir()]
 
 
 def test_on_a_cluster_auto_is_the_processor_and_an_item_takes_one_thread() -> None:
