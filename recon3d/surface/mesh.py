@@ -290,7 +290,7 @@ def _clean(
     folder: Path,
     task: Task,
 ) -> None:
-    close = _closing(posed, depth, config, loose=True)
+    close = _closing(posed, depth, config, folder, loose=True)
     refine = _refining(posed, config, task)
     clean_mesh(posed.scene, surface[0], None, config, folder, task, close, refine)
 
@@ -299,6 +299,7 @@ def _closing(
     posed: PosedPhotos,
     depth: Mapping[str, SceneDepth],
     config: MeshConfig,
+    folder: Path,
     *,
     loose: bool,
 ) -> Link | None:
@@ -310,7 +311,7 @@ def _closing(
     def close(mesh: Mesh, task: Task) -> Mesh:
         if len(mesh.faces) > _MOST_FACES_TO_CLOSE:
             return mesh
-        return close_surface(posed, depth, mesh, config.reach, task, loose=loose)
+        return close_surface(posed, depth, mesh, config.reach, folder, task, loose=loose)
 
     return Link(_CLOSE, close, "holes", count_holes, _SHARES_OF_CLOSING)
 
@@ -340,7 +341,7 @@ def _clean_part(
     task: Task,
 ) -> None:
     # Between the points of the part, which lie in the box: nothing then reaches out of it.
-    close = _closing(posed, depth, config, loose=False)
+    close = _closing(posed, depth, config, folder, loose=False)
     refine = _refining(posed, config, task)
     box = _box(config, frame)
     clean_mesh(posed.scene, surface[0], box, config, folder, task, close, refine)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mirror_scene import HALF_MIRROR, IMAGE_Z, WALL_Z, mirror_photos
+from pretended_cluster import THERE, pretend_cluster
 from sphere_scene import sphere_photos
 
 from recon3d.core.camera import PinholeCamera
@@ -29,6 +30,10 @@ from recon3d.surface.topology import edge_uses, half_edges
 
 def task() -> Task:
     return Task("mesh", silent, CancelToken(), Runtime(device="cpu"))
+
+
+def close(posed: PosedPhotos, depth: dict[str, SceneDepth], mesh: Mesh, reach: float) -> Mesh:
+    return close_surface(posed, depth, mesh, reach, Path("nothing is written"), task())
 
 
 def unit_sphere(cap: float) -> Mesh:
@@ -73,7 +78,7 @@ def blind_above(
 def test_a_cap_that_nobody_measured_is_closed_and_marked() -> None:
     posed, maps = sphere_photos()
     open_ball = unit_sphere(0.8)
-    closed = close_surface(posed, blind_above(maps, posed, 0.8), open_ball, 1.0, task())
+    closed = close(posed, blind_above(maps, posed, 0.8), open_ball, 1.0)
     assert closed.inferred is not None
     tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
     # A flat lid over the cap, whose rim lies at 0.8 within a face; nothing else is made up.
@@ -94,7 +99,7 @@ def test_a_cap_that_nobody_measured_is_closed_and_marked() -> None:
 def test_what_reaches_too_far_stays_open() -> None:
     posed, maps = sphere_photos()
     open_ball = unit_sphere(0.8)
-    kept = close_surface(posed, blind_above(maps, posed, 0.8), open_ball, 0.02, task())
+    kept = close(posed, blind_above(maps, posed, 0.8), open_ball, 0.02)
     assert kept.inferred is not None
     assert kept.inferred.mean() < 0.02
     uses = edge_uses(kept.faces)
@@ -106,7 +111,7 @@ def test_what_masks_call_background_stays_open() -> None:
     maps = blind_above(maps, posed, 0.8)
     masks = {photo_id: there.depth_z > 0 for photo_id, there in maps.items()}
     masked = replace(posed, masks=masks)
-    closed = close_surface(masked, maps, unit_sphere(0.8), 1.0, task())
+    closed = close(masked, maps, unit_sphere(0.8), 1.0)
     assert closed.inferred is not None
     tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
     assert not (tops[:, 2] > 0.85).any()
@@ -120,7 +125,7 @@ def test_what_looks_like_the_sky_stays_open() -> None:
     for photo_id, there in maps.items():
         # The cap has the colour of what is behind it, as a hole in a roof does.
         grain[photo_id][there.depth_z == 0] = (120, 160, 210)
-    closed = close_surface(replace(posed, rgb=grain), maps, unit_sphere(0.8), 1.0, task())
+    closed = close(replace(posed, rgb=grain), maps, unit_sphere(0.8), 1.0)
     assert closed.inferred is not None
     tops = closed.vertices[closed.faces[closed.inferred]].mean(axis=1)
     assert not (tops[:, 2] > 0.85).any()
@@ -180,7 +185,7 @@ def test_few_views_close_no_more_than_they_look_at(seeing: tuple[str, ...]) -> N
     views = tuple(view for view in posed.scene.views if view.photo_id in seeing)
     few = replace(posed, scene=replace(posed.scene, views=views))
     known = {name: maps[name] for name in seeing}
-    kept = close_surface(few, known, unit_sphere(0.8), 0.1, task())
+    kept = close(few, known, unit_sphere(0.8), 0.1)
     # The ball has no holes but its cap; what no view says is free or solid must not become surface.
     assert kept.inferred is not None
     invented = kept.vertices[kept.faces[kept.inferred]].mean(axis=1)
@@ -196,13 +201,13 @@ def middles_of_inferred(mesh: Mesh) -> np.ndarray:
 
 def test_a_mirror_invents_no_room_behind_the_wall() -> None:
     posed, maps, surface = mirror_photos()
-    inferred = middles_of_inferred(close_surface(posed, maps, surface, 0.1, task()))
+    inferred = middles_of_inferred(close(posed, maps, surface, 0.1))
     between = (inferred[:, 2] > WALL_Z + 0.1) & (inferred[:, 2] < IMAGE_Z - 0.1)
     assert not between.any()
     on_mirror = (np.abs(inferred[:, :2]) < 0.9 * HALF_MIRROR).all(axis=1)
     assert not (on_mirror & (np.abs(inferred[:, 2] - WALL_Z) < 0.1)).any()
     # Only how far faces may reach keeps the wall and its image apart.
-    far = middles_of_inferred(close_surface(posed, maps, surface, 3.0, task()))
+    far = middles_of_inferred(close(posed, maps, surface, 3.0))
     assert ((far[:, 2] > WALL_Z + 0.1) & (far[:, 2] < IMAGE_Z - 0.1)).any()
 
 
@@ -214,7 +219,7 @@ def test_a_hole_in_the_outermost_wall_is_closed_flat() -> None:
         name: replace(there, depth_z=there.depth_z * (there.depth_z < IMAGE_Z - 0.1))
         for name, there in maps.items()
     }
-    closed = close_surface(posed, blind, wall, 1.0, task())
+    closed = close(posed, blind, wall, 1.0)
     np.testing.assert_allclose(middles_of_inferred(closed)[:, 2], WALL_Z, atol=1e-3)
     assert closed.inferred is not None
     area = face_areas(closed)[closed.inferred].sum()
@@ -224,14 +229,14 @@ def test_a_hole_in_the_outermost_wall_is_closed_flat() -> None:
 def test_a_whole_surface_stays_as_it_is() -> None:
     posed, maps = sphere_photos()
     ball = unit_sphere(2.0)
-    same = close_surface(posed, maps, ball, 1.0, task())
+    same = close(posed, maps, ball, 1.0)
     np.testing.assert_allclose(np.linalg.norm(same.vertices, axis=1), 1, atol=1e-3)
     assert len(same.faces) == pytest.approx(len(ball.faces), rel=0.01)
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     posed, maps = sphere_photos()
-    parts = [close_surface(posed, maps, unit_sphere(0.8), 1.0, task()) for _ in range(2)]
+    parts = [close(posed, maps, unit_sphere(0.8), 1.0) for _ in range(2)]
     assert parts[0].vertices.tobytes() == parts[1].vertices.tobytes()
     assert parts[0].faces.tobytes() == parts[1].faces.tobytes()
 
@@ -239,16 +244,32 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 def test_blocks_close_what_the_whole_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     posed, maps = sphere_photos()
     maps, ball = blind_above(maps, posed, 0.96), unit_sphere(0.96)
-    whole = close_surface(posed, maps, ball, 0.3, task())
+    whole = close(posed, maps, ball, 0.3)
     monkeypatch.setattr("recon3d.surface.closing.blocks._MOST_POINTS", 1200)
     assert len(list(blocks(ball.vertices.astype(np.float64), 0.3))) >= 4
-    parted = close_surface(posed, maps, ball, 0.3, task())
+    parted = close(posed, maps, ball, 0.3)
     areas = []
     for mesh in (whole, parted):
         assert mesh.inferred is not None
         areas.append(face_areas(mesh)[mesh.inferred].sum())
         assert open_length(close_seams(make_manifold(mesh))) < 0.2 * open_length(ball), len(areas)
     assert areas[1] == pytest.approx(areas[0], rel=0.03)
+
+
+def test_machines_of_a_cluster_cut_blocks_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pretend_cluster(monkeypatch)
+    monkeypatch.setattr("recon3d.surface.closing.blocks._MOST_POINTS", 1200)
+    posed, maps = sphere_photos()
+    maps, ball = blind_above(maps, posed, 0.96), unit_sphere(0.96)
+    here = close(posed, maps, ball, 0.3)
+    there = Task("mesh", silent, CancelToken(), THERE)
+    parted = close_surface(posed, maps, ball, 0.3, tmp_path, there)
+    assert len(made) >= 4
+    assert parted.vertices.tobytes() == here.vertices.tobytes()
+    assert parted.faces.tobytes() == here.faces.tobytes()
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64
@@ -19,9 +20,8 @@ from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh, median_edge
 from recon3d.depth.background import background
 from recon3d.run.task import Task
-from recon3d.surface.closing.blocks import Block, blocks
+from recon3d.surface.closing.block_cuts import cut_in_blocks
 from recon3d.surface.closing.choosing import ENCLOSED, closing_faces
-from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.sightings import (
     NO_SIGHTINGS,
     Sightings,
@@ -29,26 +29,16 @@ from recon3d.surface.closing.sightings import (
     seen_vertices,
     strongest,
 )
-from recon3d.surface.closing.tetrahedra import (
-    Votes,
-    facet_badness,
-    jittered,
-    surface_of,
-    tetrahedra,
-    vote,
-)
+from recon3d.surface.closing.tetrahedra import jittered
 
 # Lengths in shares of the scene's median depth, weights in rays.
 _SPACING = 0.01
 """Between points that fill in where the mesh has none."""
 _SIGMA = 0.009
-_BADNESS = 0.3
-_AT_CAMERA = 1e4
 _BRIDGE = 0.01
 """What a border's length weighs against the area of faces that no camera sees."""
-_OUTSIDE, _BOX = 3.0, 8
-"""How far out the corners of a box around all points and cameras lie, in their largest extent, and
-how many there are."""
+_OUTSIDE = 3.0
+"""How far out the corners of a box around all points and cameras lie, in their largest extent."""
 _MARGIN = 1.5 * ENCLOSED
 """Around a block, in longest edges of faces that have no surface around them."""
 _SMOOTHING_ROUNDS = 5
@@ -62,6 +52,7 @@ def close_surface(
     depth: Mapping[str, SceneDepth],
     mesh: Mesh,
     reach: float,
+    folder: Path,
     task: Task,
     *,
     loose: bool = True,
@@ -73,6 +64,7 @@ def close_surface(
         depth: What other photos confirmed of each.
         mesh: Manifold; its vertices stay where they are, but for those that nearly coincide.
         reach: Longest edge of a closing face, in shares of the median depth.
+        folder: Of the stage.
         task: To report to.
         loose: Whether confirmed depth where the mesh has nothing joins in.
 
@@ -102,13 +94,9 @@ def close_surface(
     outside = _far_around(np.concatenate([points, cameras]))
     # All of them at once: blocks must agree on what they share.
     corners = jittered(np.concatenate([points, outside, cameras]))
-    parts: list[Int32[np.ndarray, "f 3"]] = []
-    wanted = list(blocks(points, _MARGIN * longest))
-    for block in wanted:
-        task.step(1 + len(parts), 2 + len(wanted))
-        parts.append(_cut(corners, len(points), rays, block, _SIGMA * typical_z, task))
-    task.step(1 + len(wanted), 2 + len(wanted))
-    faces = np.concatenate(parts)
+    faces = cut_in_blocks(
+        points, corners, rays, _MARGIN * longest, _SIGMA * typical_z, folder, task
+    )
     faces = faces[(faces < len(points)).all(axis=1)]
     vertices = _smoothed(corners, faces, len(merged))
     vertices[: len(merged)] = merged
@@ -161,38 +149,6 @@ def _merged(mesh: Mesh) -> tuple[Float64[np.ndarray, "p 3"], Int64[np.ndarray, "
     of_vertex = of_vertex.ravel()
     sums = [np.bincount(of_vertex, mesh.vertices[:, i]) for i in range(3)]
     return np.stack(sums, axis=1) / counts[:, None], of_vertex
-
-
-def _cut(
-    corners: Float64[np.ndarray, "c 3"],
-    points: int,
-    rays: Sightings,
-    block: Block,
-    sigma: float,
-    task: Task,
-) -> Int32[np.ndarray, "f 3"]:
-    """Faces in a block between free space and matter.
-
-    Corners are so many points, the box's corners, and cameras.
-    """
-    taking_part = np.concatenate([block.points, np.arange(points, len(corners))])
-    number = np.full(len(corners), -1, np.int32)
-    number[taking_part] = np.arange(len(taking_part))
-    used = number[rays.point] >= 0
-    point, camera = number[rays.point[used]], number[points + _BOX + rays.view[used]]
-    cells = tetrahedra(corners[taking_part])
-    task.check()
-    weight = rays.weight[used] * block.weight[point]
-    found = vote(cells, point, camera, weight, np.full(len(taking_part), sigma))
-    at_camera = (cells.cells >= len(block.points) + _BOX).any(axis=1)
-    votes = Votes(
-        found.facets + _BADNESS * facet_badness(cells),
-        found.free + _AT_CAMERA * at_camera,
-        found.solid,
-    )
-    task.check()
-    faces = taking_part[surface_of(cells, free_cells(cells, votes))]
-    return faces[block.holds(corners[faces].mean(axis=1))].astype(np.int32)
 
 
 def _smoothed(
