@@ -108,7 +108,7 @@ class Computation(Settings):
     """Memory that the run stays within, in GiB; 0 means three quarters of what is free. Below
     8 it may cost detail, which the run then says."""
     cluster: Annotated[str, arg(metavar="HOST:PORT", help_behavior_hint="")] = ""
-    """Ray cluster whose machines compute the depth of photos together, or auto for the one that
+    """Ray cluster whose machines compute depth and texture together, or auto for the one that
     this machine belongs to. The workspace must lie where all of them see it (docs/CLUSTER.md).
     auto as --device then means cpu."""
 

@@ -1,4 +1,4 @@
-"""The pages of a texture: the colour of every texel from the photos of its face."""
+"""The texels of a page: which point each shows, and its colour from the photos of its face."""
 
 from __future__ import annotations
 
@@ -113,39 +113,16 @@ class Paint:
     """For faces that no photo saw."""
 
 
-def bake_page(
-    paint: Paint,
-    page: int,
-    shot: Callable[[int], SourcePhoto],
-    step: Callable[[], None],
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Colour one page, block by block.
-
-    shot gives a photo by its number; step is called before each block.
-    """
-    # Late, because numba takes a second to import.
-    from recon3d.texture.raster import Raster
-
-    size = paint.atlas.page_px
-    picture = np.zeros((size, size, 3), np.uint8)
-    covered = np.zeros((size, size), bool)
-    raster = Raster(paint.atlas.uv, paint.atlas.page_of_face, page, size)
-    for rows, columns in blocks(size):
-        step()
-        face, weights, inside = raster.texels(rows, columns)
-        if len(face):
-            block = picture[rows, columns]
-            block[inside] = _colours(paint, Texels(face, weights), shot)
-            covered[rows, columns] = inside
-    fill_uncovered(picture, covered)
-    return picture
-
-
 def blocks(page_px: int) -> list[tuple[slice, slice]]:
-    """The rows and columns of parts of a page that fit into memory; `bake_page` steps for each."""
+    """The rows and columns of parts of a page that fit into memory."""
     starts = range(0, page_px, _BLOCK_PX)
     sides = [slice(start, min(start + _BLOCK_PX, page_px)) for start in starts]
     return [*product(sides, sides)]
+
+
+def page_path(folder: Path, page: int) -> Path:
+    """Where a page lies."""
+    return folder / f"page_{page}.png"
 
 
 def write_page(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
@@ -158,9 +135,10 @@ def write_page(target: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
         part.write_bytes(encoded.tobytes())
 
 
-def _colours(
+def texel_colours(
     paint: Paint, texels: Texels, shot: Callable[[int], SourcePhoto]
 ) -> UInt8[np.ndarray, "n 3"]:
+    """What each texel shows; shot gives a photo by its number."""
     view = paint.blend.view[texels.face]
     out = np.empty((len(texels.face), 3), np.float32)
     unseen = view[:, 0] < 0

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int16, UInt8
 
 from recon3d.core.camera import PinholeCamera, pixel_rays, project
-from recon3d.core.scene import View
+from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh
+from recon3d.run.items import Arrays, compute_items
+from recon3d.run.task import Task
 from recon3d.surface.rays import ray_scene
 
 MOST_PHOTOS = 8
@@ -26,6 +32,8 @@ _RIM_SHARE = 1 / 400
 _DEPTH_PX = 800
 _CORNERS_UP_TO = 600_000
 """Faces; with more of them each is small enough for its middle to stand for it."""
+_FACE_BYTES, _PIXEL_BYTES = 600, 40
+"""That looking at one photo takes; measured, with a margin."""
 
 
 @dataclass(eq=False)
@@ -70,6 +78,60 @@ class Candidates:
         """Forget some photos of some faces."""
         self.view[which] = -1
         self.quality[which] = 0
+
+
+def look_at_photos(
+    posed: PosedPhotos, mesh: Mesh, folder: Path, task: Task, step: Callable[[float], None]
+) -> Candidates:
+    """What all photos show of a mesh.
+
+    Args:
+        posed: The photos; one that cannot be read any more is warned of and left out.
+        mesh: With a face at least.
+        folder: Of the stage.
+        task: Of the stage.
+        step: Told the share that is done; may raise to stop.
+    """
+    views = {view.photo_id: view for view in posed.scene.views}
+    sizes = [view.camera.width_px * view.camera.height_px for view in views.values()]
+    item_bytes = _FACE_BYTES * len(mesh.faces) + _PIXEL_BYTES * max(sizes, default=0)
+    looking = _Looking(mesh, views, posed.rgb, posed.masks)
+    found = Candidates.none(len(mesh.faces))
+    with closing(
+        compute_items(
+            looking, [*views], item_bytes, folder, task, lambda done: step(done / len(views))
+        )
+    ) as looks:
+        for number, look in enumerate(looks):
+            if look:
+                found.add(number, *look)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Looking:
+    """Work on any photo; can be pickled before it begins."""
+
+    mesh: Mesh
+    views: Mapping[str, View]
+    rgb: Mapping[str, UInt8[np.ndarray, "h w 3"]]
+    masks: Mapping[str, Bool[np.ndarray, "h w"]]
+
+    @cached_property
+    def _sight(self) -> Sight:
+        return Sight(self.mesh)
+
+    def __call__(self, photo_id: str, task: Task) -> Arrays:
+        """As `Sight.look`; nothing where the picture is lost."""
+        try:
+            rgb, mask = self.rgb[photo_id], self.masks.get(photo_id)
+        except OSError as error:
+            task.warn(
+                f"{photo_id} gives no colours, because its picture in the workspace cannot be "
+                f"read any more ({error.strerror or 'it is broken'})."
+            )
+            return ()
+        return self._sight.look(self.views[photo_id], rgb, mask)
 
 
 class Sight:

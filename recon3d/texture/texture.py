@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +24,12 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.topology import face_neighbours
-from recon3d.texture.baking import Paint, SourcePhoto, bake_page, blocks, make_shot, write_page
+from recon3d.texture.baking import Paint, page_path
 from recon3d.texture.outliers import find_outliers
 from recon3d.texture.packing import Atlas, PageTooSmallError, pack
 from recon3d.texture.paint import choose_photos, node_colours, vertex_colours
 from recon3d.texture.seams import level, soften
-from recon3d.texture.sight import Candidates, Sight
+from recon3d.texture.sight import Candidates, look_at_photos
 from recon3d.texture.unwrap import Charts, unwrap
 
 logger = logging.getLogger(__name__)
@@ -56,7 +55,6 @@ _PARTS = {
 """Percent of the time that each part takes, about."""
 _ENOUGH_SCALE = 0.5
 """Texels per photo pixel, along a line."""
-_CACHE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +137,7 @@ def read_texture(folder: Path) -> TexturedMesh:
             load_mesh(folder / _MESH),
             arrays["uv"],
             arrays["page_of_face"],
-            FileSequence([_page_path(folder, page) for page in range(pages)], _read_page),
+            FileSequence([page_path(folder, page) for page in range(pages)], _read_page),
             arrays["seen"],
         )
 
@@ -212,10 +210,13 @@ def paint_faces(
     Raises:
         TooLittleDepthError: the mesh has no faces, or no photo sees any of them.
     """
+    # Late, because numba takes a second to import.
+    from recon3d.texture.pages import paint_pages
+
     if len(mesh.faces) == 0:
         raise TooLittleDepthError("The mesh has no faces to put a texture on.")
     views = posed.scene.views
-    found = _look(posed, mesh, task)
+    found = look_at_photos(posed, mesh, folder, task, partial(_step, task, "looking at the photos"))
     if not config.exposure:
         gains = np.ones((len(views), 3), np.float32)
     elif gains is None:
@@ -246,7 +247,8 @@ def paint_faces(
     offset = level(blend, mesh.faces, rgb) if config.seams else np.zeros_like(rgb)
     vertex_rgb, _ = vertex_colours(blend, mesh, rgb + offset)
     paint = Paint(mesh, atlas, blend, offset, vertex_rgb)
-    _bake(paint, posed, gains, per_texel, folder, task)
+    paint_pages(paint, posed, gains, per_texel, folder, task, partial(_step, task, "painting"))
+    task.step(100, 100)
     numbers = _describe(mesh, atlas, chart_count, chosen, outliers, gains, posed)
     logger.info(
         "texture of %d x %d px on %d page(s), %d charts, %.0f %% of the area seen",
@@ -276,30 +278,8 @@ def save_texture(
     write_json(folder / _NUMBERS, numbers)
 
 
-def _page_path(folder: Path, page: int) -> Path:
-    return folder / f"page_{page}.png"
-
-
 def _read_page(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     return read_upright(path)
-
-
-def _look(posed: PosedPhotos, mesh: Mesh, task: Task) -> Candidates:
-    sight = Sight(mesh)
-    found = Candidates.none(len(mesh.faces))
-    views = posed.scene.views
-    for number, view in enumerate(views):
-        _step(task, "looking at the photos", number / len(views))
-        try:
-            rgb, mask = posed.rgb[view.photo_id], posed.masks.get(view.photo_id)
-        except OSError as error:
-            task.warn(
-                f"{view.photo_id} gives no colours, because its picture in the workspace cannot be "
-                f"read any more ({error.strerror or 'it is broken'})."
-            )
-            continue
-        found.add(number, *sight.look(view, rgb, mask))
-    return found
 
 
 def _area_in_chosen(found: Candidates, chosen: Int32[np.ndarray, "f"]) -> Float32[np.ndarray, "f"]:
@@ -370,54 +350,11 @@ def _pixels_per_texel(
     return np.sqrt(np.where(texels > 0, pixels / np.maximum(texels, 1e-9), 1)).astype(np.float32)
 
 
-def _bake(
-    paint: Paint,
-    posed: PosedPhotos,
-    gains: Float32[np.ndarray, "v 3"],
-    per_texel: Float32[np.ndarray, "v"],
-    folder: Path,
-    task: Task,
-) -> None:
-    views = posed.scene.views
-
-    def make(number: int) -> SourcePhoto:
-        pixels = posed.rgb[views[number].photo_id]
-        return make_shot(pixels, views[number], gains[number], float(per_texel[number]))
-
-    shot = _Cache(make)
-    total, done = paint.atlas.pages * len(blocks(paint.atlas.page_px)), count()
-    for page in range(paint.atlas.pages):
-        picture = bake_page(paint, page, shot, lambda: _step(task, "painting", next(done) / total))
-        write_page(_page_path(folder, page), picture)
-    task.step(100, 100)
-
-
 def _step(task: Task, part: str, done: float = 0.0) -> None:
     """Report progress in percent, counted over parts of different length; done is 0 to 1."""
     parts = list(_PARTS)
     before = sum(_PARTS[name] for name in parts[: parts.index(part)])
     task.step(round(before + _PARTS[part] * done), 100, part)
-
-
-class _Cache:
-    """Photos that were just used, within a fixed amount of memory."""
-
-    def __init__(self, make: Callable[[int], SourcePhoto]) -> None:
-        self._make = make
-        self._kept: OrderedDict[int, SourcePhoto] = OrderedDict()
-
-    def __call__(self, number: int) -> SourcePhoto:
-        if number in self._kept:
-            self._kept.move_to_end(number)
-            return self._kept[number]
-        made = self._make(number)
-        self._kept[number] = made
-        while len(self._kept) > 1 and self._bytes() > _CACHE_BYTES:
-            self._kept.popitem(last=False)
-        return made
-
-    def _bytes(self) -> int:
-        return sum(shot.nbytes for shot in self._kept.values())
 
 
 def _describe(

@@ -17,11 +17,13 @@ from painted_sheet import (
     photographed,
     textured,
 )
+from pretended_cluster import THERE, pretend_cluster
 
 from recon3d.bench.texture import texture_scores
 from recon3d.core.camera import pixel_rays
 from recon3d.core.errors import Cancelled, ConfigError, TooLittleDepthError
 from recon3d.core.surface import Mesh, face_areas
+from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Event, Task
 from recon3d.surface.topology import face_neighbours
 from recon3d.texture.baking import fill_uncovered
@@ -149,6 +151,37 @@ def test_the_same_input_gives_the_same_texture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.pages[0], two.pages[0])
 
 
+def test_machines_of_a_cluster_make_the_same_files_and_warn_of_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pretend_cluster(monkeypatch)
+    # Of several pages and blocks, some of them empty.
+    monkeypatch.setattr("recon3d.texture.baking._BLOCK_PX", 100)
+    bumpy = grid(25, lambda x, y: 0.15 * np.sin(9 * x) * np.sin(8 * y))
+    posed = photographed(FLAT, [*AROUND, (0.1, 0.1, -2.5)], [1, 0.9, 1.1, 1])
+    posed = replace(posed, rgb=Torn(posed.rgb))
+    contents, warned = [], []
+    for name, runtime in (("here", Runtime()), ("there", THERE)):
+        said: list[Event] = []
+        task = Task("texture", said.append, CancelToken(), runtime)
+        (tmp_path / name).mkdir()
+        texture_mesh(posed, bumpy, TextureConfig(size_px=256, pages=2), tmp_path / name, task)
+        contents.append({each.name: each.read_bytes() for each in (tmp_path / name).iterdir()})
+        warned.append([event.note for event in said if event.kind == "warning"])
+        progress = [event.done for event in said if event.kind == "progress"]
+        assert progress == sorted(progress)
+    assert contents[0].keys() == {
+        "mesh.npz",
+        "atlas.npz",
+        "texture.json",
+        "page_0.png",
+        "page_1.png",
+    }
+    assert contents[0] == contents[1]
+    assert warned[0] == warned[1] != []
+    assert {"0.png", "page_0.png (1)", "page_1.png (9)"} <= set(made)
+
+
 def test_a_mesh_that_no_photo_sees_is_refused(tmp_path: Path) -> None:
     behind = replace(FLAT, vertices=FLAT.vertices - np.float32([0, 0, 50]))
     with pytest.raises(TooLittleDepthError, match="No photo sees"):
@@ -158,13 +191,16 @@ def test_a_mesh_that_no_photo_sees_is_refused(tmp_path: Path) -> None:
         textured(tmp_path, nothing, photographed(FLAT, AROUND, [1, 1, 1]))
 
 
-def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
-    class Torn(dict[str, np.ndarray]):
-        def __getitem__(self, name: str) -> np.ndarray:
-            if name == "1.png":
-                raise FileNotFoundError(2, "No such file or directory", name)
-            return super().__getitem__(name)
+class Torn(dict[str, np.ndarray]):
+    """Pictures one of which is gone."""
 
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name == "1.png":
+            raise FileNotFoundError(2, "No such file or directory", name)
+        return super().__getitem__(name)
+
+
+def test_a_photo_that_is_gone_is_named_and_done_without(tmp_path: Path) -> None:
     posed = photographed(FLAT, AROUND, [1, 1, 1])
     said: list[Event] = []
     task = Task("texture", said.append, CancelToken())
