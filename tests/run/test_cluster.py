@@ -1,4 +1,4 @@
-"""Depth on a real Ray cluster of three nodes on this machine, one of which is killed."""
+"""Runs on a real Ray cluster of three nodes on this machine, one of which is killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -24,12 +25,13 @@ from recon3d.results import Inputs, Until
 from recon3d.run import cluster as cluster_module
 from recon3d.run.cluster import check_machines, joined
 from recon3d.run.device import Runtime
-from recon3d.run.items import write_items
+from recon3d.run.items import run_items, write_items
 from recon3d.run.task import CancelToken, Event, Task, silent
 
 pytestmark = pytest.mark.slow
 
-DEPTH = ("depth", "planes", "patchmatch", "geometric", "refine")
+SHARED = ("depth", "planes", "patchmatch", "geometric", "refine", "mesh", "texture")
+"""Stages whose items machines share."""
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
 
 
@@ -68,10 +70,10 @@ def quick() -> Config:
 
 
 def contents(workspace: Path) -> dict[str, bytes]:
-    """What the depth stages have written; manifests hold times."""
+    """What these stages have written; manifests hold times."""
     return {
         path.relative_to(workspace).as_posix(): path.read_bytes()
-        for stage in DEPTH
+        for stage in SHARED
         for path in sorted((workspace / stage).rglob("*"))
         if path.is_file() and path.name != "manifest.json"
     }
@@ -156,8 +158,8 @@ def test_doctor_shows_every_machine(
     assert not [*tmp_path.iterdir()]
 
 
-def test_depth_is_the_same_to_the_byte_when_a_machine_is_killed_in_the_middle(
-    cluster: Any, tmp_path: Path
+def test_a_run_is_the_same_to_the_byte_when_a_machine_is_killed_in_the_middle(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = Path(__file__).resolve().parents[2] / "examples" / "photos"
     photos = tmp_path / "photos"
@@ -167,14 +169,18 @@ def test_depth_is_the_same_to_the_byte_when_a_machine_is_killed_in_the_middle(
             photo.resize((480, 320), Image.Resampling.LANCZOS).save(photos / path.name, quality=95)
     inputs = Inputs(photos=photos, intrinsics=source / "K.json")
     alone, together = tmp_path / "alone", tmp_path / "together"
+    # Several blocks of the surface and of a page, as large scenes have them.
+    monkeypatch.setattr("recon3d.surface.closing.blocks._MOST_POINTS", 4000)
+    monkeypatch.setattr("recon3d.texture.baking._BLOCK_PX", 512)
     here = Runtime(device="cpu", workers=1)
-    reconstruct(inputs, alone, quick(), until=Until.DEPTH, runtime=here)
+    reconstruct(inputs, alone, quick(), until=Until.TEXTURE, runtime=here)
     shutil.copytree(alone, together)
-    for stage in DEPTH:
+    for stage in SHARED:
         shutil.rmtree(together / stage)
 
     killed: list[str] = []
     finished: list[str] = []
+    sent: Counter[str] = Counter()
 
     def listen(event: Event) -> None:
         if event.kind == "stage_finished":
@@ -184,10 +190,17 @@ def test_depth_is_the_same_to_the_byte_when_a_machine_is_killed_in_the_middle(
             (node,) = cluster.worker_nodes - {next(iter(cluster.worker_nodes))}
             cluster.remove_node(node, allow_graceful=False)
 
+    def counting(work: Any, paths: Any, item_bytes: int, task: Task) -> Any:
+        sent[task.stage] += len(paths)
+        return run_items(work, paths, item_bytes, task)
+
+    monkeypatch.setattr("recon3d.run.items.run_items", counting)
     there = Runtime(cluster=cluster.address)
-    reconstruct(inputs, together, quick(), until=Until.DEPTH, runtime=there, listener=listen)
+    reconstruct(inputs, together, quick(), until=Until.TEXTURE, runtime=there, listener=listen)
     assert killed
-    assert [stage for stage in finished if stage in DEPTH] == [*DEPTH]
+    assert [stage for stage in finished if stage in SHARED] == [*SHARED]
+    assert sent["mesh"] > 1
+    assert sent["texture"] > 6 + 1
     expected = contents(alone)
     assert len(expected) > 5 * 6
     assert contents(together) == expected
