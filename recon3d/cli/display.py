@@ -9,7 +9,6 @@ import math
 import os
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TextIO
 
@@ -74,7 +73,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 _SHARE_BEFORE_GUESSING = 0.05
 
 
-_LEVELS = {"warning": word("Warning"), "error": word("Error"), "critical": word("Error")}
+_LEVELS = word({"warning": "Warning:", "error": "Error:", "critical": "Error:"})
 
 
 def _title(stage: str) -> str:
@@ -141,7 +140,7 @@ class PlainLines(Display):
 
     @override
     def log(self, level: str, message: str) -> None:
-        named = f"{translate(_LEVELS[level])}: " if level in _LEVELS else ""
+        named = f"{translate(_LEVELS[level])} " if level in _LEVELS else ""
         self._line(f"{named}{translate(message)}")
 
     @override
@@ -280,7 +279,7 @@ def tell_error(style: Style, error: ReconError) -> None:
         sys.stdout.flush()
         return
     console = Console(stderr=True)
-    console.print(f"{translate('Error')}: ", style="bold red", end="")
+    console.print(f"{translate(_LEVELS['error'])} ", style="bold red", end="")
     for words in filter(None, (str(error), error.hint)):
         console.print(printable(translate(words)), markup=False, highlight=False, soft_wrap=True)
 
@@ -339,12 +338,6 @@ def _own_stdout() -> Iterator[TextIO]:
         sys.stdout.flush()
         os.dup2(ours, 1)
         os.close(ours)
-
-
-def padded(text: str, columns: int) -> str:
-    """A text with spaces to the end of a terminal's column; Chinese letters take two."""
-    taken = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-    return text + " " * max(columns - taken, 1)
 
 
 def duration(seconds: float) -> str:

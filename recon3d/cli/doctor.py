@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from recon3d.cli.display import Display, padded
+from recon3d.cli.display import Display
 from recon3d.language import translate, word
+from recon3d.language.columns import padded
 from recon3d.run.device import Runtime
 from recon3d.run.libraries import missing_library_advice
 

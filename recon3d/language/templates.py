@@ -8,10 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from recon3d.language.pieces import A_WORD, PHRASE, is_said
+
 _NUMBER = r"[-+±]?(?:\d[\d,.   ]*(?:e[-+]?\d+)?|nan|inf)[  ]?%?"
 # A sentence ends with its line.
 _TEXT = r"[^\n]*?"
-_VERBATIM = ("name", "path", "file", "folder", "id", "stem", "workspace", "photo", "error", "text")
+_VERBATIM = (
+    "name", "path", "file", "folder", "id", "stem", "workspace", "photo", "stage",
+    "setting", "text",
+)  # fmt: skip
+_COUNTS = ("count", "number", "minutes", "hours")
+_LEAST_LETTERS, _FEW_LETTERS = 3, 8
+_LETTER = re.compile("[A-Za-z]")
 _FORMATTER = string.Formatter()
 
 
@@ -26,7 +34,13 @@ class Place:
     @property
     def is_number(self) -> bool:
         """Whether only a number can stand here."""
-        return bool(self.spec) and self.spec[-1] in "dfegn%,"
+        counts = self.name.rstrip("0123456789_").split("_")[-1] in _COUNTS
+        return counts or (bool(self.spec) and self.spec[-1] in "dfegn%,")
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether its number has commas between thousands."""
+        return "," in self.spec
 
     @property
     def is_verbatim(self) -> bool:
@@ -74,6 +88,32 @@ class Template:
     def weight(self) -> int:
         """Letters that are the same in every sentence made from it."""
         return sum(len(part) for part in self.parts if isinstance(part, str))
+
+    def takes(self, place: Place, value: str, *, strict: bool) -> bool:
+        """Whether a value of which nothing is known may stand in a place.
+
+        "{names} and {others}" or "{count} photos" would fit many a sentence that is not ours.
+        strict: No phrase may be unknown, however much else the sentence says.
+        """
+        if is_said(value) and (place == self.parts[-1] or not place.is_verbatim):
+            return False
+        if place.is_verbatim:
+            return ": " not in value and not (self.says_little and PHRASE.search(value))
+        if self.says_little:
+            return not A_WORD.search(value)
+        return not ((strict or self._letters <= _FEW_LETTERS) and PHRASE.search(value))
+
+    @cached_property
+    def says_little(self) -> bool:
+        """Whether it has no more than a word such as "and" to be known by."""
+        return self._letters <= _LEAST_LETTERS
+
+    @cached_property
+    def _letters(self) -> int:
+        """To be known by; a number that must be there is worth many."""
+        text = "".join(part for part in self.parts if isinstance(part, str))
+        has_number = any(place.is_number for place in self.places)
+        return len(_LETTER.findall(text)) + has_number * _FEW_LETTERS
 
     @cached_property
     def words(self) -> frozenset[str]:

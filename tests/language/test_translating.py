@@ -21,7 +21,17 @@ GERMAN = Catalogue(
         "it is blurred": "es ist unscharf",
         "done in {seconds}": "fertig in {seconds}",
         "Write {{photo}} there.": "Schreiben Sie {{photo}} dorthin.",
-    }
+        "{step}: {faces:,} faces": "{step}: {faces} Flächen",
+        "close holes": "Löcher schließen",
+        "left": "links",
+        "back": "hinten",
+        "{length} back": "{length} zurück",
+        "the {part} of it": "davon der Teil {part}",
+        "{names} and {others}": "{names} und {others}",
+        "Written:": "Datei:",
+        "There is no model: {error}": "Kein Modell: {error}",
+    },
+    thousands="\N{NO-BREAK SPACE}",
 )
 
 
@@ -45,6 +55,18 @@ def _in_english() -> Iterator[None]:
         ("Nobody knows this sentence. Photos", "Nobody knows this sentence. Fotos"),
         ("nobody knows this, Photos", "nobody knows this, Photos"),
         ("one\nPhotos", "one\nFotos"),
+        ("Photos ...", "Fotos ..."),
+        ("close holes: 299,827 faces", "Löcher schließen: 299\xa0827 Flächen"),
+        ("299,827", "299\xa0827"),
+        ("the 812,440 of it", "davon der Teil 812,440"),
+        ("the left, back of it", "davon der Teil links, hinten"),
+        ("There is no model: it is blurred", "Kein Modell: es ist unscharf"),
+        ("There is no model: salt and pepper", "Kein Modell: salt and pepper"),
+        ("left and Photos", "links und Fotos"),
+        ("1. Photos", "1. Fotos"),
+        ("Unknown. the left of it", "Unknown. davon der Teil links"),
+        ("Written:  Photos", "Datei:    Photos"),
+        ("Written:  Photos: done in 3 s", "Datei:    Fotos: fertig in 3 s"),
     ],
 )
 def test_known_sentences_are_translated_and_their_values_kept(english: str, german: str) -> None:
