@@ -11,11 +11,14 @@ from recon3d.api import reconstruct
 from recon3d.cli.display import Display, duration
 from recon3d.config import Config
 from recon3d.export.export import Outputs
+from recon3d.language import translate, word
+from recon3d.language.columns import padded_before
 from recon3d.results import Components, Inputs, Results, Until
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken
 
 _POINTS_SHOWN = 12
+_LOCATED_BY = word({"gps": "GPS", "poses": "the poses", "control": "ground control points"})
 
 
 class PhotosToRun(Protocol):
@@ -138,20 +141,24 @@ def _scene_lines(content: dict[str, Any]) -> list[str]:
         if adjusted := content["control"]["adjusted"]:
             lines.append(f"  {adjusted['words']}")
     if "scale_bars" in content:
-        lines += ["Lengths:", *bar_lines(content["scale_bars"])]
+        lines += [word("Lengths:"), *bar_lines(content["scale_bars"])]
     if "masks" in content:
         lines.append(f"Masks:    {content['masks']}")
     if "faces" in content:
         lines.append(f"Mesh:     {content['faces']:,} triangles")
     if place := content.get("georeference"):
         at = ", ".join(f"{value:.3f}" for value in place["origin"])
-        system = f" of {place['crs']}" if place["crs"] else ""
-        lines.append(f"Origin:   0,0,0 of the model is at {at}{system} (by {place['source']})")
+        by, crs = _LOCATED_BY.get(place["source"], place["source"]), place["crs"]
+        lines.append(
+            f"Origin:   0,0,0 of the model is at {at} of {crs} (by {by})"
+            if crs
+            else f"Origin:   0,0,0 of the model is at {at} (by {by})"
+        )
     lines += [f"Written:  {path}{_size(Path(path))}" for path in content["written"]]
     if content["report"]:
         lines.append(f"Report:   {content['report']}")
     if content["warnings"]:
-        lines.append("Warnings:")
+        lines.append(word("Warnings:"))
         lines += [f"  {warning}" for warning in content["warnings"]]
     return lines
 
@@ -160,11 +167,13 @@ def control_lines(points: list[dict[str, Any]]) -> list[str]:
     """How ground control points fit, in millimetres; of many only those that fit worst."""
     measured = [point for point in points if "residual_m" in point]
     shown = sorted(measured, key=lambda point: -point["error_m"])[:_POINTS_SHOWN]
-    lines = [f"  {'mm':<14}{'east':>9}{'north':>9}{'height':>9}{'marks, px':>11}"]
+    columns = zip(word(("east", "north", "height", "marks, px")), (9, 9, 9, 11), strict=True)
+    heads = "".join(padded_before(translate(text), wide) for text, wide in columns)
+    lines = [f"  {'mm':<14}{heads}"]
     for point in filter(lambda point: point in shown, measured):
         gaps = "".join(f"{1000 * gap:>+9.1f}" for gap in point["residual_m"])
-        role = "  check" if point["role"] == "check" else ""
-        doubt = "  perhaps mis-marked" if point["suspect"] else ""
+        role = f"  {translate('check')}" if point["role"] == "check" else ""
+        doubt = f"  {translate('perhaps mis-marked')}" if point["suspect"] else ""
         lines.append(f"  {point['name']:<14}{gaps}{point['error_px']:>11.2f}{role}{doubt}")
     left_out = [point["name"] for point in points if point not in measured]
     if left_out:
@@ -179,14 +188,18 @@ def bar_lines(bars: list[dict[str, Any]]) -> list[str]:
     measured = [bar for bar in bars if "residual_m" in bar]
     shown = sorted(measured, key=lambda bar: -abs(bar["residual_m"]))[:_POINTS_SHOWN]
     lines = [
-        f"  {bar['from']} to {bar['to']}: {bar['measured_m']:.4f} m, "
-        f"{1000 * bar['residual_m']:+.1f} mm" + ("  check" if bar["role"] == "check" else "")
+        f"  {_ends(bar)}: {bar['measured_m']:.4f} m, {1000 * bar['residual_m']:+.1f} mm"
+        + (f"  {translate('check')}" if bar["role"] == "check" else "")
         for bar in measured
         if bar in shown
     ]
-    if left_out := [f"{bar['from']} to {bar['to']}" for bar in bars if bar not in measured]:
+    if left_out := [_ends(bar) for bar in bars if bar not in measured]:
         lines.append(f"  not measured: {', '.join(left_out[:_POINTS_SHOWN])}")
     return lines
+
+
+def _ends(bar: dict[str, Any]) -> str:
+    return f"{bar['from']} - {bar['to']}"
 
 
 def _size(path: Path) -> str:

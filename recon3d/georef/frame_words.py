@@ -10,7 +10,13 @@ from recon3d.georef.back_projection import find_photo, is_outside
 from recon3d.georef.known_scale import PhotoPixel
 from recon3d.georef.scale_cues import FusedScale, JudgedCue, ScaleCue, contradictions
 from recon3d.georef.up_cues import FusedUp, JudgedUp, sigma_deg
+from recon3d.language import word
 
+word((
+    "control points", "distance", "factor", "scale bar", "markers", "metric poses", "rig", "gps",
+    "depth network", "given", "gravity sensor", "cameras", "ground", "walls",
+))  # fmt: skip
+"""Each `ScaleSource` and `UpSource`."""
 _UNSURE_SCALE = 0.05
 _UNSURE_UP_DEG = 10.0
 
@@ -135,21 +141,25 @@ def mark_warnings(pixels: Iterable[PhotoPixel], image_set: ImageSet) -> list[str
         and (photo := find_photo(image_set, pixel)).exif.orientation != 1
         and not is_outside(pixel, (photo.width_px, photo.height_px))
     ]
-    return [assumption_in_words("marks", [*dict.fromkeys(found)], "upright")] if found else []
+    if not found:
+        return []
+    return [assumption_in_words(word("marks"), [*dict.fromkeys(found)], "upright")]
 
 
 def summary(scale: FusedScale | None, up: FusedUp) -> str:
     """One line for the log."""
     ups = ", ".join(one.cue.source for one in up.cues if one.used)
-    stands = f"up ± {sigma_deg(up.information):.1f}° ({ups})"
+    stands = word(f"up ± {sigma_deg(up.information):.1f}° ({ups})")
     if not scale:
         return f"the scale is not known; {stands}"
-    used = ", ".join(f"{one.cue.source} {one.cue.detail}" for one in scale.cues if one.used)
-    rejected = "".join(
-        f"; {one.cue.source} not used: {one.reason}" for one in scale.cues if not one.used
+    cues = "; ".join(
+        f"{one.cue.source}: {one.cue.detail}"
+        if one.used
+        else f"{one.cue.source} not used: {one.reason}"
+        for one in sorted(scale.cues, key=lambda one: not one.used)
     )
-    size = f"1 unit = {scale.metres_per_unit:.4g} m ± {100 * scale.sigma:.2g} %"
-    return f"{size} ({used}{rejected}); {stands}"
+    metres, percent = scale.metres_per_unit, 100 * scale.sigma
+    return f"1 unit = {metres:.4g} m ± {percent:.2g} % ({cues}); {stands}"
 
 
 def _disagreement(cameras: JudgedUp) -> str:

@@ -119,7 +119,7 @@ def _gps_cue(gps: GpsFit, *, is_metric: bool) -> ScaleCue:
     warning = gps_warning(gps)
     if is_metric:
         warning = "the poses are in metres already, which are surer"
-    detail = f"{int(gps.used.sum())} of {len(gps.used)} readings, good to {gps.sigma_m:.1f} m"
+    detail = f"{int(gps.used.sum()):d} of {len(gps.used)} readings, good to {gps.sigma_m:.1f} m"
     return ScaleCue("gps", detail, gps.enu_from_world.scale, gps.sigma, warning)
 
 
@@ -149,7 +149,7 @@ def _marker_cue(posed: PosedPhotos, size_m: float, family: str, task: Task) -> S
     fused = fuse_scales(best)
     assert fused
     used = sum(judged.used for judged in fused.cues)
-    detail = f"{used} of {len(best)} {name} agree, {1000 * size_m:g} mm"
+    detail = f"{used:d} of {len(best)} {name} agree, {1000 * size_m:g} mm"
     return ScaleCue("markers", detail, fused.metres_per_unit, fused.sigma)
 
 

@@ -20,8 +20,8 @@ from recon3d.language.page_messages import messages_of_page
 from recon3d.language.templates import Parts, Place, message_of, parts_of
 
 _ROOTS = ("recon3d", "calib/recon3d_calib", "gui/recon3d_gui")
-_MARKING = ("word", "_everyday", "_expert", "Words")
-"""Calls whose texts are words, however short."""
+_MARKING = ("word", "_everyday", "_expert", "Words", "Link", "step", "_step")
+"""Calls whose texts are words, however short: marks, labels, and what work says of itself."""
 _FOR_PROGRAMMERS = {
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError", "KeyError",
     "ShapeMismatchError", "LookupError", "IndexError", "compile", "debug", "execute", "TypeVar",
@@ -29,6 +29,12 @@ _FOR_PROGRAMMERS = {
     "Latest", "Thread",
 }  # fmt: skip
 """Calls whose texts nobody but a programmer reads, or that are patterns."""
+_READERS = (
+    "recon3d/photos/", "recon3d/core/transform.py", "recon3d/sfm/pose_formats/",
+    "recon3d/sfm/colmap_model.py", "recon3d/run/documents.py", "recon3d/surface/mesh_file_sizes.py",
+    "recon3d/surface/foreign_meshes.py",
+)  # fmt: skip
+"""Modules whose ValueErrors say what is wrong with a person's file."""
 _WITHOUT_WORDS = (
     "recon3d/language/", "recon3d/bench/", "recon3d/depth/synthetic/", "recon3d/export/addon/",
     "recon3d/export/import_into_blender.py", "gui/recon3d_gui/viewer/shaders.py",
@@ -48,13 +54,16 @@ _PHRASE = re.compile(
 )  # fmt: skip
 _LABEL = re.compile(r"[A-Z][a-z]+(?:[ '-]+[A-Za-z0-9]+)*(?: ?\.\.\.|…)?")
 _A_WORD = re.compile(r"[A-Za-z]{3,}|" + _FROM_TO)
+_SPOKEN = re.compile(_A_WORD.pattern + r"|[A-Za-z]{2,} | [A-Za-z]{2,}")
+_LABELLED = re.compile(r"([A-Z][a-z]+:) {2,}\S")
 _NO_WORDS = re.compile(
-    r"\\\\|^(?:[$#<]|%(?:YAML|!))|^(?:/|[A-Z]:/|https?:|--|import |var |\w+://)|</|;\}"
+    r"\\\\|^(?:[$#<]|%(?:YAML|!))|^(?:/|[A-Z]:/|https?:|--(?!.*\.$)|import |var |\w+://)|</|;\}"
     r"|^The MIT License\n|^#|^\S+/\S*/\S+\.\w+$"
     r"|^(?:set|repeat|return|end|on|if|choose|display) .*(?:argv|told|chosen|repeat|run)\b"
     r"|^(?:element|property|comment|format|illum|norm|usemtl|newmtl|mtllib) |^basic render$"
     r"|^libusb|^gdi generic|^bold red$|^fisheye_model|default-src|^fileName|^camera_model:"
     r"|!!opencv|^image_width|  rows: |^module recon3d|^new folder$|^neuer ordner$"
+    r"|^\w+: got |, expected "
     r"|^(?:out of|insufficient|not enough space|cannot allocate|can't |unable to a|failed to map"
     r"|cannot map zero)|^DLL load|Blender Foundation|^recon3d cameras 1$|^end repeat$"
     r"|^frame .*png$|\.jpg$|^(?:Applications|Downloads|Depth Anything|Depth Pro)$|^Prompt Depth Any"
@@ -96,12 +105,13 @@ class _OfModule:
     def __init__(self, name: str) -> None:
         self._in_window = name.startswith("gui/")
         self._commands = name.startswith("recon3d/cli/")
+        self._unread = _FOR_PROGRAMMERS - ({"ValueError"} if name.startswith(_READERS) else set())
         self._skipped: set[ast.AST] = set()
 
     def messages(self, text: str) -> Iterator[str]:
         """Each, perhaps several times."""
         tree = ast.parse(text)
-        self._skipped = set(_no_words(tree))
+        self._skipped = set(_no_words(tree, self._unread))
         yield from self._explanations(tree)
         yield from self._of(tree)
 
@@ -109,9 +119,9 @@ class _OfModule:
         if node in self._skipped:
             return
         if isinstance(node, ast.Call) and _called(node) in _MARKING:
-            for text in _marked(node):
-                if _A_WORD.search(text) or " " in text.strip():
-                    yield _as_message(_formatted(text))
+            for parts in _marked(node):
+                if _SPOKEN.search(_with_gaps(parts)):
+                    yield _as_message(_with_distinct_names(parts))
             return
         if isinstance(node, ast.Call) and _is_logging(node):
             yield from self._logged(node)
@@ -129,12 +139,14 @@ class _OfModule:
         for parts in cases:
             if self._is_for_people(parts):
                 yield _as_message(_with_distinct_names(parts))
+            elif self._commands and (labelled := _LABELLED.match(_with_gaps(parts))):
+                yield labelled[1]
         # What is computed inside of it may be words too.
         for inner in _computed(node):
             yield from self._of(inner)
 
     def _is_for_people(self, parts: Parts) -> bool:
-        text = "".join(part if isinstance(part, str) else "\0" for part in parts).strip()
+        text = _with_gaps(parts)
         if not _A_WORD.search(text) or _NO_WORDS.search(text):
             return False
         return bool(_PHRASE.search(text)) or (self._in_window and bool(_LABEL.fullmatch(text)))
@@ -185,6 +197,10 @@ def paragraphs(words: str) -> Iterator[str]:
             yield _as_message([words])
 
 
+def _with_gaps(parts: Parts) -> str:
+    return "".join(part if isinstance(part, str) else "\0" for part in parts).strip()
+
+
 def _as_message(parts: Parts) -> str:
     return message_of(parts).strip()
 
@@ -195,12 +211,12 @@ def _is_settings(node: ast.ClassDef, is_command: bool) -> bool:
     return dataclass and (is_command or named)
 
 
-def _no_words(tree: ast.Module) -> Iterator[ast.AST]:
+def _no_words(tree: ast.Module, unread: set[str]) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         match node:
             case ast.Expr(value=ast.Constant()):
                 yield node
-            case ast.Call() if _called(node) in _FOR_PROGRAMMERS:
+            case ast.Call() if _called(node) in unread:
                 yield node
             case ast.Assert(msg=ast.AST() as message):
                 yield message
@@ -218,11 +234,11 @@ def _called(call: ast.Call) -> str:
     return ""
 
 
-def _marked(node: ast.AST) -> Iterator[str]:
+def _marked(node: ast.AST) -> Iterator[list[str | Place]]:
     """Texts of a call that marks them, without the keys of tables."""
     match node:
-        case ast.Constant(value=str(text)):
-            yield text
+        case ast.Constant(value=str()) | ast.JoinedStr():
+            yield from _expanded(node)
         case ast.Dict(values=values):
             for value in values:
                 yield from _marked(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, zip_longest
 
 from jinja2 import Environment, nodes
 
@@ -13,6 +14,8 @@ from recon3d.language.templates import Place, message_of
 _TAGS = re.compile(r"(<[^>]*>)")
 _SENTENCES = re.compile(r"(?<=[.!?]) (?=\S)")
 _WORDS = re.compile(r"[A-Za-z]{2,}")
+_PHRASE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
+_FORMAT = re.compile(r"%[^a-z%]*[a-z]")
 _MOST_CASES = 200
 _Parts = tuple[str | Place, ...]
 
@@ -21,8 +24,13 @@ def messages_of_page(text: str) -> Iterator[str]:
     """Each text that can come out between two tags, with places for values."""
     text = re.sub(r"<(style|script)\b.*?</\1>", "<hr>", text, flags=re.DOTALL)
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    walk = _Walk()
-    walk.end(walk.through(environment.parse(text).body, [()]))
+    walk, page = _Walk(), environment.parse(text)
+    walk.end(walk.through(page.body, [()]))
+    # What macros are given to show, and what is shown for each of a list.
+    for call in page.find_all(nodes.Call):
+        walk.tell(case for given in call.args for case in _values(given))
+    for loop in page.find_all(nodes.For):
+        walk.tell(case for given in loop.iter.find_all(nodes.Const) for case in _values(given))
     return iter(walk.messages)
 
 
@@ -60,6 +68,11 @@ class _Walk:
                     self.messages += inside.messages
                     return [()]
                 return self._with([(Place("values"),)], cases)
+            case nodes.CallBlock():
+                inside = _Walk()
+                inside.end(inside.through(node.body, [()]))
+                self.messages += inside.messages
+                return cases
             case nodes.Macro() | nodes.Block():
                 self.end(self.through(node.body, [()]))
                 return cases
@@ -91,6 +104,10 @@ class _Walk:
     def _with(values: list[_Parts], cases: list[_Parts]) -> list[_Parts]:
         return [(*case, *value) for case in cases for value in values]
 
+    def tell(self, cases: Iterable[_Parts]) -> None:
+        """Phrases that some tag will show."""
+        self.end([case for case in cases if _PHRASE.search(_message(case))])
+
     def end(self, cases: list[_Parts]) -> None:
         """A tag ends the texts."""
         for case in cases:
@@ -108,6 +125,12 @@ def _values(node: nodes.Node) -> list[_Parts]:
         case nodes.CondExpr():
             other = _values(node.expr2) if node.expr2 else [()]
             return [*_values(node.expr1), *other]
+        case nodes.Or():
+            return [*_values(node.left), *_values(node.right)]
+        case nodes.Filter(name="format", node=nodes.Const(value=str(text))) if " " in text:
+            words = _FORMAT.split(text)
+            values = [Place(_name(given)) for given in node.args]
+            return [tuple(chain(*zip_longest(words, values, fillvalue="")))]
         case nodes.Concat():
             cases: list[_Parts] = [()]
             for each in node.nodes:

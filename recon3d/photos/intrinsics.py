@@ -125,7 +125,8 @@ def _one_camera(fields: Document, usual_size: Size, name: str) -> Intrinsics:
     for keys, reader in readers:
         if any(key in fields for key in keys):
             return reader(fields, usual_size)
-    raise ValueError(f"{name} has neither fx, fy, cx, cy nor a matrix")
+    camera = name
+    raise ValueError(f"{camera} has neither fx, fy, cx, cy nor a matrix")
 
 
 def _from_ours(fields: Document, _: Size) -> Intrinsics:

@@ -52,7 +52,7 @@ def metashape_camera(
 
     size = [
         value(side)
-        or to_number((calibration if resolution is None else resolution).get(side), f"the {side}")
+        or to_number((calibration if resolution is None else resolution).get(side), side)
         for side in ("width", "height")
     ]
     kind = calibration.findtext("projection") or kind

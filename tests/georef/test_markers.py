@@ -192,7 +192,7 @@ def test_files_of_marks_and_lengths_give_the_model_its_size(
     assert check["residual_m"] == pytest.approx(-0.02 * metres(0, 2), rel=0.3)
     assert not warnings(frame)
     lines = bar_lines(frame.report["scale_bars"])
-    assert lines[0].startswith("  A to B: ")
+    assert lines[0].startswith("  A - B: ")
     assert lines[2].endswith("mm  check")
 
 

@@ -347,7 +347,7 @@ def test_a_transposed_matrix_is_called_so(tmp_path: Path, matrix: np.ndarray, pl
         ours = {"a.jpg": {"world_from_cam": matrix.tolist()}}
         path.write_text(json.dumps(ours if place == "ours" else {"frames": [frame]}))
     with pytest.raises(
-        PosesError, match=r"a\.(txt|jpg): its last row is .*, not 0 0 0 1: .*transp"
+        PosesError, match=r"a\.(txt|jpg): its last row is .*, not 0 0 0 1; .*transp"
     ):
         read_pose_file(path, ("a.jpg",), SIZE)
 

@@ -91,15 +91,13 @@ def tell_adjustment(outcome: Mapping[str, Any]) -> str:
     """What came of moving the cameras by the points, as `ControlOutcome` has it."""
     if not outcome["used"]:
         return f"The ground control points do not move the cameras: {outcome['why']}."
-    names = {
-        "control_m": "control points",
-        "left_out_m": "control points that were left out in turn",
-        "check_m": "check points",
+    told = {
+        "control_m": "control points from {} to {}",
+        "left_out_m": "control points that were left out in turn from {} to {}",
+        "check_m": "check points from {} to {}",
     }
     fits = [
-        f"{words} from {metres(outcome[name][0])} to {metres(outcome[name][1])}"
-        for name, words in names.items()
-        if outcome[name]
+        words.format(*map(metres, outcome[name])) for name, words in told.items() if outcome[name]
     ]
     return (
         f"The points moved the cameras by as much as {metres(outcome['moved_m'])}: "

@@ -132,7 +132,11 @@ def rigid(numbers: Sequence[float], name: str) -> Rigid:
         _check_last_row(matrix)
         return Rigid.from_matrix(matrix)
     except ValueError as error:
-        raise ValueError(f"the pose of {name}: {error}{_guess(matrix)}") from error
+        raise ValueError(
+            f"the pose of {name}: {error}; it is transposed, written column by column"
+            if _is_transposed(matrix)
+            else f"the pose of {name}: {error}"
+        ) from error
 
 
 def inverted(world_from_cam: Sequence[float], name: str) -> Rigid:
@@ -176,12 +180,11 @@ def _check_last_row(matrix: np.ndarray) -> None:
         raise ValueError(f"its last row is {row}, not 0 0 0 1")
 
 
-def _guess(matrix: np.ndarray) -> str:
-    """What somebody may have written instead."""
+def _is_transposed(matrix: np.ndarray) -> bool:
     turned = matrix.ravel().reshape(4, -1).T
     try:
         _check_last_row(turned)
         Rigid.from_matrix(turned)
     except ValueError:
-        return ""
-    return ": it is transposed, written column by column"
+        return False
+    return True

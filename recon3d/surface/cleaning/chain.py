@@ -37,14 +37,16 @@ class Effect:
 
     def __str__(self) -> str:
         """For the progress line."""
-        told = f"{self.name}: {self.faces_after:,} faces"
+        # A place called "name" would keep its English words.
+        step = self.name
         if self.before is None or self.after is None:
-            return told
-        return f"{told}, {self.counted} {_number(self.before)} to {_number(self.after)}"
+            return f"{step}: {self.faces_after:,} faces"
+        before, after = _rounded(self.before), _rounded(self.after)
+        return f"{step}: {self.faces_after:,} faces, {self.counted} {before:,} to {after:,}"
 
 
-def _number(value: int | float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+def _rounded(value: int | float) -> int | float:
+    return value if isinstance(value, int) else float(f"{value:.3g}")
 
 
 def run_chain(raw: Mesh, chain: Sequence[Link], task: Task) -> tuple[Mesh, list[dict[str, object]]]:
@@ -61,8 +63,9 @@ def run_chain(raw: Mesh, chain: Sequence[Link], task: Task) -> tuple[Mesh, list[
         told = [task.part(done, total, link.shares)] if link.shares > 1 else []
         mesh = link.change(mesh, *told)
         if len(mesh.faces) == 0:
+            step = link.name
             raise TooLittleDepthError(
-                f'No face of the mesh is left by the step of cleaning "{link.name}".',
+                f'No face of the mesh is left by the step of cleaning "{step}".',
                 hint="Look at the raw surface with `recon3d fuse`, or set the step's setting "
                 "less strictly.",
             )
