@@ -24,7 +24,8 @@ from recon3d.cli.share import Share
 from recon3d.core.errors import Cancelled, InputError, OutputError
 from recon3d.export.meshes import write_mesh
 from recon3d.export.share import photos, three_js, write_glb_page
-from recon3d.export.share.page import _HERE, _SCRIPTS
+from recon3d.export.share.page import _HERE, _SCRIPTS, _WORDS
+from recon3d.language import speak
 from recon3d.run.task import CancelToken
 
 HOSTILE = "</script><script>alert(1)</script><!--model--><img src=x onerror=alert(2)>\"'&\u202e"
@@ -106,6 +107,23 @@ def test_scripts_of_our_own_end_no_element_and_are_all_in_the_page(name: str) ->
     text = (_HERE / name).read_text(encoding="utf-8")
     assert not re.search(r"</|<!--|https?://", text)
     assert {path.stem for path in _HERE.glob("*.js")} == set(_SCRIPTS)
+
+
+def test_scripts_speak_the_language_of_the_page(tmp_path: Path) -> None:
+    used = {
+        name
+        for script in _HERE.glob("*.js")
+        for name in re.findall(r"WORDS\.(\w+)", script.read_text(encoding="utf-8"))
+    }
+    speak("de")
+    try:
+        page = Page(share_box(tmp_path / "page.html"))
+    finally:
+        speak("en")
+    told = json.loads(page.texts["words"])
+    assert set(told) == used
+    assert told["units"] == "Einheiten"
+    assert not set(told.values()) & set(_WORDS.values())
 
 
 def test_names_cannot_bring_markup_or_scripts_into_the_page(page: Page, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ function fail(message, error) {
 
 async function open() {
   if (!globalThis.DecompressionStream) {
-    return fail("This browser is too old for 3D pages. Firefox 113, Chrome 80 or Safari 16.4 will do.");
+    return fail(WORDS.old_browser);
   }
   const scene = JSON.parse(document.getElementById("scene").textContent);
   const bar = document.getElementById("progress");
@@ -53,10 +53,10 @@ async function open() {
     const canvas = document.getElementById("canvas");
     renderer = new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true });
   } catch {
-    return fail("This browser cannot show 3D: WebGL is missing or switched off.");
+    return fail(WORDS.no_webgl);
   }
   renderer.domElement.addEventListener("webglcontextlost", () => {
-    fail("The model is too large for this device's graphics. Close other pages and load this one again.");
+    fail(WORDS.too_large);
   });
   const viewer = new Viewer(scene, await readModel(glb, renderer), renderer);
   viewer.resize();
@@ -65,5 +65,5 @@ async function open() {
 
 // The model is the page's end: where that was cut off, this still runs and can say so.
 addEventListener("DOMContentLoaded", () => {
-  open().catch((error) => fail("This page is damaged, or was cut short on its way.", error));
+  open().catch((error) => fail(WORDS.damaged, error));
 });

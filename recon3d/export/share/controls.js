@@ -1,11 +1,5 @@
 /** The buttons, sliders and keys around the model; they say what the viewer's state is. */
 
-const HINTS = {
-  none: "Click two points of the model.",
-  one: "Click the second point.",
-  scene: "The model's true size is not known: lengths are in units of its own.",
-};
-
 class Controls {
   constructor(viewer) {
     this.viewer = viewer;
@@ -81,14 +75,14 @@ class Controls {
     this.part("split").style.left = `${100 * split}%`;
     this.part("split").setAttribute("aria-valuenow", Math.round(100 * split));
     this.part("hint").hidden = !measuring;
-    const lacksScale = ruler.unit === "metre" ? "" : HINTS.scene;
+    const lacksScale = ruler.unit === "metre" ? "" : WORDS.no_scale;
     this.part("hint").textContent =
-      ruler.points.length === 2 ? lacksScale : ruler.points.length ? HINTS.one : HINTS.none;
+      ruler.points.length === 2 ? lacksScale : ruler.points.length ? WORDS.one_point : WORDS.no_point;
     this.part("hint").hidden ||= this.part("hint").textContent === "";
     this.part("photo").hidden = photo < 0;
     if (photo < 0) return;
     this.part("name").textContent = cameras.all[photo].name;
-    this.part("count").textContent = `${photo + 1} of ${cameras.all.length}`;
+    this.part("count").textContent = `${photo + 1} / ${cameras.all.length}`;
     this.part("blend").hidden = !cameras.all[photo].photo;
   }
 

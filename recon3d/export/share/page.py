@@ -18,11 +18,27 @@ from recon3d.core.scene import PosedScene, Unit, View
 from recon3d.export.share.glb_files import check_stands_alone
 from recon3d.export.share.photos import small_photos
 from recon3d.export.share.three_js import LICENCE, three_js
+from recon3d.language import translate, word
 from recon3d.run.files import atomic_files
 from recon3d.run.templates import page_template
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("model", "orbit", "gestures", "cameras", "ruler", "viewer", "controls", "boot")
+_SCRIPTS = (
+    "words", "model", "orbit", "gestures", "cameras", "ruler", "viewer", "controls", "boot",
+)  # fmt: skip
+_WORDS = word({
+    "old_browser": "This browser is too old for 3D pages. Firefox 113, Chrome 80 or Safari 16.4 "
+    "will do.",
+    "no_webgl": "This browser cannot show 3D: WebGL is missing or switched off.",
+    "too_large": "The model is too large for this device's graphics. Close other pages and load "
+    "this one again.",
+    "damaged": "This page is damaged, or was cut short on its way.",
+    "no_point": "Click two points of the model.",
+    "one_point": "Click the second point.",
+    "no_scale": "The model's true size is not known: lengths are in units of its own.",
+    "units": "units",
+})  # fmt: skip
+"""What the scripts say, by the name that they know it by."""
 _SCENE, _MODEL = "<!--scene-->", "<!--model-->"
 """Where what is told and the model go; nothing that is escaped can look like them."""
 _ROOM_BYTES, _ROOM_PER_BYTE = 700_000, 0.03
@@ -113,6 +129,7 @@ def _page(title: str) -> str:
         policy=policy,
         licence=Markup(LICENCE),
         style=Markup(style),
+        words=Markup(_json({name: translate(text) for name, text in _WORDS.items()})),
         script=Markup(script),
         three="".join(_packed([library.encode()])),
     )
@@ -128,9 +145,13 @@ def _digest(text: str) -> str:
 
 
 def _scene(unit: Unit, views: Sequence[View], photos: Mapping[str, str]) -> str:
-    """What the viewer is told besides the model, as JSON that ends no element it lies in."""
-    scene = {"unit": unit, "cameras": [_camera(view, photos) for view in views]}
-    return json.dumps(scene, separators=(",", ":")).replace("<", "\\u003c")
+    """What the viewer is told besides the model."""
+    return _json({"unit": unit, "cameras": [_camera(view, photos) for view in views]})
+
+
+def _json(told: Mapping[str, object]) -> str:
+    """JSON that ends no element it lies in."""
+    return json.dumps(told, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _camera(view: View, photos: Mapping[str, str]) -> dict[str, object]:

@@ -56,7 +56,7 @@ function put(shape, isVisible, attributes) {
 
 /** Three digits, in a unit that suits the length. */
 function lengthInWords(length, unit) {
-  if (unit !== "metre") return `${threeDigits(length)} units`;
+  if (unit !== "metre") return `${threeDigits(length)} ${WORDS.units}`;
   if (length < 0.01) return `${threeDigits(length * 1000)} mm`;
   if (length < 1) return `${threeDigits(length * 100)} cm`;
   return `${threeDigits(length)} m`;
