@@ -48,10 +48,9 @@ def speak_in_window(wish: str | None) -> str:
 
 word((
     "Draft", "Balanced", "Fine", "everything", "to do", "kept", "used", "excluded", "new", "mask",
-    "depth", "Top", "Bottom", "Left", "Right", "untitled", "metres", "units", "metre", "warning",
+    "depth", "Top", "Bottom", "Left", "Right", "metres", "units", "metre", "warning",
     "File", "Folder", "photos", "cameras", "surface", "mesh", "texture",
-    "{count} of {total} used", "{count} left out", "{count} excluded", "{count} cameras",
-    "grid {length}", "{length} unit", "{length} units",
+    "{count} left out", "{count} excluded",
 ))  # fmt: skip
 """What panels make of names and values."""
 

@@ -25,6 +25,7 @@ from recon3d_gui.project.project import Project, RunRecord
 from recon3d_gui.project.runs import folders, with_run
 
 from recon3d.core.errors import ConfigError, InputError, OutputError
+from recon3d.language import speak
 
 PLACE = Path("/pictures/Brücke 橋.recon3d")
 CHANGES = st.fixed_dictionaries(
@@ -418,6 +419,15 @@ def test_a_named_workspace_gives_its_name(tmp_path: Path) -> None:
     project = replace(new_project([tmp_path / "images"]), workspace=tmp_path / "ruin.recon3d")
     assert title_of(project) == "ruin"
     assert title_of(new_project()) == "untitled"
+
+
+def test_a_project_without_photos_has_no_name_in_any_language() -> None:
+    speak("de")
+    try:
+        assert title_of(new_project()) == "unbenannt"
+        assert new_project().workspace.stem == "untitled"
+    finally:
+        speak("en")
 
 
 def test_text_grows_and_shrinks_in_steps_as_long_as_there_is_room() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
 
+from recon3d.language import translate
 from recon3d_gui.panels.flow import flowed
 from recon3d_gui.panels.model_saving import SavingMenu
 from recon3d_gui.panels.paint import Paint
@@ -200,7 +201,7 @@ class ModelBar:
             return
         for run in reversed(runs):
             dpg.add_selectable(
-                label=f"{run.name}  {run.finished_at:%d %b %H:%M}##{id(run)}",
+                label=f"{translate(run.name)}  {run.finished_at:%Y-%m-%d %H:%M}##{id(run)}",
                 parent="model.runs",
                 width=width,
                 default_value=run == self._bench.compared,

@@ -9,6 +9,7 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from recon3d.core.scene import Unit
+from recon3d.language import translate, word
 from recon3d.view_planning.legend import COLOURS, STEPS, UNKNOWN, WHAT
 from recon3d.view_planning.measure import Weakness
 from recon3d_gui.panels.model_axes import ModelAxes
@@ -70,7 +71,7 @@ class ModelOverlay:
             self._draw_hovered()
             self._draw_split()
             if style.mode == "confidence" and "confidence" in bench.loaded.layers:
-                self._draw_legend(_SURENESS, ("one photo", "three", "six or more agree"))
+                self._draw_legend(_SURENESS, ("one photo", word("three"), "six or more agree"))
             if style.mode == "coverage" and bench.advice:
                 colours = [(*COLOURS[kind], 255) for kind in _LISTED]
                 self._draw_legend(colours, [WHAT[kind] for kind in _LISTED])
@@ -94,8 +95,7 @@ class ModelOverlay:
     def _label(self, place: tuple[float, float], text: str) -> None:
         """On a plate: it is read over the model."""
         px = self._ui.px
-        font = self._ui.font("normal", text)
-        width, height = dpg.get_text_size(text, font=font) or (px(8) * len(text), px(16))
+        width, height = self._size(text)
         left, top = place
         dpg.draw_rectangle(
             (left - px(6), top - px(3)), (left + width + px(6), top + height + px(3)),
@@ -103,7 +103,15 @@ class ModelOverlay:
             rounding=px(4),
         )  # fmt: skip
         item = dpg.draw_text(place, text, size=px(15), color=self._ui.colour("text"))
-        dpg.bind_item_font(item, font)
+        dpg.bind_item_font(item, self._ui.font("normal", text))
+
+    def _size(self, text: str) -> tuple[float, float]:
+        """Of a text as it is drawn, in the window's language."""
+        px, shown = self._ui.px, translate(text)
+        width, height = dpg.get_text_size(text, font=self._ui.font("normal", text)) or (
+            px(8) * len(shown), px(16)
+        )  # fmt: skip
+        return width, height
 
     def _draw_facts(self) -> None:
         loaded, style = self._bench.loaded, self._bench.viewer.style
@@ -116,7 +124,8 @@ class ModelOverlay:
         if loaded.views:
             facts.append(f"{len(loaded.views)} cameras")
         if style.grid:
-            facts.append(f"grid {length_text(grid_step(loaded.bounds.radius), loaded.unit)}")
+            step = length_text(grid_step(loaded.bounds.radius), loaded.unit)
+            facts.append(f"grid {step}")
         height = self._bench.navigator.canvas_px[1]
         px = self._ui.px
         self._text((px(16), height - px(32)), "   ".join(facts), "muted")
@@ -198,11 +207,11 @@ class ModelOverlay:
     ) -> None:
         height = self._bench.navigator.canvas_px[1]
         px = self._ui.px
-        x, top = px(16), height - px(64)
-        for colour, word in zip(colours, words, strict=True):
+        x, top = float(px(16)), height - px(64)
+        for colour, text in zip(colours, words, strict=True):
             dpg.draw_circle((x + px(6), top + px(8)), px(6), color=colour, fill=colour)
-            self._text((x + px(18), top), word)
-            x += px(40) + px(7) * len(word)
+            self._text((x + px(18), top), text)
+            x += px(40) + self._size(text)[0]
 
     def _draw_exactness(self, advice: Advised, unit: Unit) -> None:
         """What each colour stands for, as a length."""
@@ -212,8 +221,9 @@ class ModelOverlay:
             words = [rough_length(factor * advice.usual_sigma, unit) for factor, _ in STEPS]
             is_scene = unit == "scene"
             words[0] = f"± {words[0]}{' units' if is_scene else ''} or less"
-            words[-1] += " or more"
-        self._draw_legend([*colours, (*UNKNOWN, 255)], [*words, "guessed"])
+            longest = words[-1]
+            words[-1] = f"{longest} or more"
+        self._draw_legend([*colours, (*UNKNOWN, 255)], [*words, word("guessed")])
 
     def _draw_advice(self, advice: Advised) -> None:
         """The suggested cameras by number, and what is said of each."""
@@ -227,7 +237,5 @@ class ModelOverlay:
             self._text((px(16), px(20) + row * px(22)), f"{row + 1}. {sentence}")
 
     def _draw_note(self, note: str) -> None:
-        width = self._bench.navigator.canvas_px[0]
-        self._text(
-            (width / 2 - self._ui.px(4) * len(note), self._ui.px(64)), f"{note} ...", "muted"
-        )
+        middle, told = self._bench.navigator.canvas_px[0] / 2, f"{note} ..."
+        self._text((middle - self._size(told)[0] / 2, self._ui.px(64)), told, "muted")

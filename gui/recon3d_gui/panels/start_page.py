@@ -158,7 +158,7 @@ class StartPage:
                     label=f"{each.name}##{each.path}", tag=tag, width=px(_NAME),
                     user_data=(open_project, each.path), callback=self._open,
                 )  # fmt: skip
-                when = f"{each.changed_at:%d %b %H:%M}" if each.changed_at else ""
+                when = f"{each.changed_at:%m-%d %H:%M}" if each.changed_at else ""
                 date = dpg.add_button(label=f"{when}##{each.path}", width=px(_DATE))
                 if can_forget:
                     forget = dpg.add_button(

@@ -154,7 +154,7 @@ def _features(
             # A dark edge tells a point from the photo, and from its neighbours.
             cv2.circle(drawn, centre, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
             cv2.circle(drawn, centre, radius, colour, -1, cv2.LINE_AA)
-    title = f"{len(seen):,} points, how far off their place in the photo".replace(",", "\u202f")
+    title = f"{len(seen):,} points, how far off their place in the photo"
     return drawn, Legend(title, "0 px", f"{_LARGEST_ERROR_PX:.0f} px or more", ramp)
 
 

@@ -92,7 +92,7 @@ def _told(file: Path) -> str:
         noted = parse_json(file.read_text(encoding="utf-8"))
         since = datetime.fromisoformat(noted["since"])
         return (
-            f"Process {int(noted['process'])} has had it open since {since:%H:%M on %d %b}. "
+            f"Process {int(noted['process'])} has had it open since {since:%Y-%m-%d %H:%M}. "
             "Here you can look and export."
         )
     return "Another window has this project open. Here you can look and export."

@@ -16,6 +16,7 @@ from platformdirs import user_documents_path
 from recon3d.config import Config, Preset, preset, updated
 from recon3d.core.errors import ConfigError, InputError
 from recon3d.core.scene import ImageSet
+from recon3d.language import translate, word
 from recon3d.photos.finding import list_photos
 from recon3d.photos.naming import VIDEO_SUFFIXES
 from recon3d.results import OPTIONAL_FILES
@@ -25,6 +26,7 @@ from recon3d_gui.project.file import SUFFIX, Opened, read_project
 from recon3d_gui.project.project import Changes, Project, RunRecord
 
 WORKSPACE_SUFFIX = ".recon3d"
+_UNTITLED = word("untitled")
 MESH_SUFFIXES = frozenset({".ply", ".obj", ".glb", ".stl", ".3mf", ".usdz"})
 _USUAL_FOLDERS = frozenset({
     "images", "image", "imgs", "img", "photos", "photo", "pictures", "pics", "jpg", "jpeg", "jpgs",
@@ -55,7 +57,7 @@ def workspace_for(sources: Sequence[Path]) -> Path:
     there; else in the user's documents.
     """
     if not sources:
-        return _home() / f"untitled{WORKSPACE_SUFFIX}"
+        return _home() / f"{_UNTITLED}{WORKSPACE_SUFFIX}"
     first = sources[0]
     name = (first.name if first.is_dir() else first.stem) or "scene"
     place = first.parent if os.access(first.parent, os.W_OK) else _home()
@@ -69,6 +71,8 @@ def title_of(project: Project) -> str:
     workspace that a person has named, or one that was opened, tells it by its name.
     """
     sources, name = project.sources, project.workspace.stem
+    if not sources and name == _UNTITLED:
+        return translate(name)
     if not sources or project.workspace != workspace_for(sources):
         return name
     first = sources[0]

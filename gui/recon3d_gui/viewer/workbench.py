@@ -275,7 +275,8 @@ class Workbench:
         found = folders(run, self._studio.project.workspace)
         if not found:
             self.compared = None
-            self._studio.toast(f"{run.name} is no longer in the workspace.", "warning")
+            which = run.name
+            self._studio.toast(f"{which} is no longer in the workspace.", "warning")
             return
         self.viewer.show(found, side="b")
         self.viewer.restyle(split=0.5)
