@@ -24,7 +24,7 @@ from recon3d.depth.estimate import DepthConfig
 from recon3d.export.textures import ExportConfig
 from recon3d.georef.control.survey import ControlConfig
 from recon3d.georef.frame import FrameConfig
-from recon3d.language import translate
+from recon3d.language import translate, word
 from recon3d.photos.ingest import IngestConfig
 from recon3d.photos.panorama_views import PanoramaConfig
 from recon3d.run.documents import parse_toml
@@ -123,7 +123,9 @@ def updated(config: Config, content: Mapping[str, object]) -> Config:
     stages = {}
     for stage, settings in content.items():
         if stage not in {f.name for f in dataclasses.fields(Config)}:
-            raise _unknown("section", stage, (f.name for f in dataclasses.fields(Config)))
+            raise _unknown(
+                f"There is no section {stage}.", stage, (f.name for f in dataclasses.fields(Config))
+            )
         if not isinstance(settings, Mapping):
             raise ConfigError(
                 f"{stage} must be a section, got {settings!r}.",
@@ -177,7 +179,11 @@ def _updated_stage(stage: str, settings: Any, content: Mapping[str, object]) -> 
     hints = get_type_hints(type(settings))
     for name, value in content.items():
         if name not in hints:
-            raise _unknown("setting", f"{stage}.{name}", (f"{stage}.{known}" for known in hints))
+            raise _unknown(
+                f"There is no setting {stage}.{name}.",
+                f"{stage}.{name}",
+                (f"{stage}.{known}" for known in hints),
+            )
         if not _fits(value, hints[name]):
             raise ConfigError(f"{stage}.{name} must be {_in_words(hints[name])}, got {value!r}.")
     return replace(settings, **{name: _exact(v, hints[name]) for name, v in content.items()})
@@ -214,14 +220,14 @@ def _in_words(hint: Any) -> str:
         return " or ".join(_in_words(arm) for arm in get_args(hint) if arm is not NoneType)
     if get_origin(hint) is tuple:
         return f"a list of {len(get_args(hint))} numbers"
-    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    words = word({int: "a whole number", float: "a number", str: "a text", bool: "true or false"})
     return words.get(hint) or str(hint)
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+def _unknown(message: str, name: str, known: Iterable[str]) -> ConfigError:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
     return ConfigError(
-        f"There is no {kind} {name}.",
+        message,
         hint=f"Did you mean {near}? `recon3d config` prints all of them.",
     )

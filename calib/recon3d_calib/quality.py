@@ -138,18 +138,18 @@ def _about_edges(calibration: Calibration) -> Iterator[str]:
     camera = calibration.intrinsics.pinhole
     x, y = (_kept_points(calibration) / [camera.width_px, camera.height_px]).T
     sides = {
-        "left": (x < _EDGE).any(),
-        "right": (x > 1 - _EDGE).any(),
-        "top": (y < _EDGE).any(),
-        "bottom": (y > 1 - _EDGE).any(),
+        "left edge": (x < _EDGE).any(),
+        "right edge": (x > 1 - _EDGE).any(),
+        "top edge": (y < _EDGE).any(),
+        "bottom edge": (y > 1 - _EDGE).any(),
     }
     blank = [side for side, seen in sides.items() if not seen]
     if blank:
         yield (
-            f"No board reaches the {_listed(blank)} edge of the picture, where lenses bend most: "
+            f"No board reaches the {', '.join(blank)} of the picture, where lenses bend most: "
             "take some photos with the board there; it may be cut off a little."
             if len(blank) == 1
-            else f"No board reaches the {_listed(blank)} edges of the picture, where lenses bend "
+            else f"No board reaches the {', '.join(blank)} of the picture, where lenses bend "
             "most: take some photos with the board there."
         )
         return
@@ -162,17 +162,13 @@ def _about_edges(calibration: Calibration) -> Iterator[str]:
     empty = [name for name, inside in corners.items() if not inside.any()]
     if empty and calibration.lens != "fisheye":
         yield (
-            f"No board was in the {_listed(empty)} {'corner' if len(empty) == 1 else 'corners'} of "
-            "the picture."
+            f"No board was in the {', '.join(empty)} "
+            f"{'corner' if len(empty) == 1 else 'corners'} of the picture."
         )
 
 
 def _kept_points(calibration: Judged) -> Float[np.ndarray, "n 2"]:
     return np.concatenate([photo.points_px[photo.kept] for photo in calibration.used])
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def worst_first(photos: Sequence[PhotoResult]) -> list[PhotoResult]:

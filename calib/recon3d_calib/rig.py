@@ -211,17 +211,22 @@ def _with_lenses(
 
 
 def _too_few(moment: Moment, names: Sequence[str]) -> str:
-    who = f"only {names[0]} shows" if names else "no camera shows"
-    return f"{who} the whole board well, of {', '.join(moment.photos)}"
+    photos = ", ".join(moment.photos)
+    if not names:
+        return f"no camera shows the whole board well, of {photos}"
+    camera_name = names[0]
+    return f"only {camera_name} shows the whole board well, of {photos}"
 
 
 def _contradict(names: Sequence[str], placed: Placed) -> str:
-    strays = " and ".join(names[view.camera] for view in placed.strays)
+    stray_name = ", ".join(names[view.camera] for view in placed.strays)
     if len(placed.views) > 1:
-        return f"{strays} saw the board elsewhere: not taken at the same moment as the others"
+        return f"{stray_name} saw the board elsewhere: not taken at the same moment as the others"
     # Of two nobody knows which one is right.
-    agreed = names[placed.views[0].camera]
-    return f"{agreed} and {strays} saw the board in different places: not taken at the same moment"
+    name = names[placed.views[0].camera]
+    return (
+        f"{name} and {stray_name} saw the board in different places: not taken at the same moment"
+    )
 
 
 def _cameras(

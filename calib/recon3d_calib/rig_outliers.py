@@ -53,9 +53,13 @@ def settle(
             return fit, placed
         for index, (camera, typical_px) in bad.items():
             few = len(placed[index].views) < 3
-            who = "its photos contradict each other" if few else f"{names[camera]} contradicts"
+            name = names[camera]
             reasons[index] = (
-                f"{who} by {typical_px:.1f} px: not taken at the same moment, or blurred"
+                f"its photos contradict each other by {typical_px:.1f} px: not taken at the same "
+                "moment, or blurred"
+                if few
+                else f"{name} contradicts by {typical_px:.1f} px: not taken at the same moment, or "
+                "blurred"
             )
             rest = tuple(view for view in placed[index].views if view.camera != camera)
             if few:

@@ -183,21 +183,22 @@ def _unreached(
         ),
         key=lambda way: (way[1].agreeing, way[1].shared),
     )
-    who = " and ".join(names[camera] for camera in lost)
-    partners = " or ".join(names[camera] for camera in found)
+    lost_name = ", ".join(names[camera] for camera in lost)
+    found_name = ", ".join(names[camera] for camera in found)
+    name, other_name = names[one], names[other]
     if link.shared >= FEWEST_MOMENTS:
         return CalibrationError(
-            f"Where {who} stands from {partners} does not follow: {names[other]} and {names[one]} "
+            f"Where {lost_name} stands from {found_name} does not follow: {other_name} and {name} "
             f"both see the board in {link.shared} moments, but only {link.agreeing} of them "
             "agree.",
             hint="Check that the photos of a moment were really taken together, that they have "
             "the same name or number, and that no camera moved on the rig.",
         )
     return CalibrationError(
-        f"Where {who} stands from {partners} does not follow: no two of them see the whole board "
-        f"together in more than {link.shared} moments that can be used; {FEWEST_MOMENTS} are "
+        f"Where {lost_name} stands from {found_name} does not follow: no two of them see the whole "
+        f"board together in more than {link.shared} moments that can be used; {FEWEST_MOMENTS} are "
         "needed, and 10 are good.",
-        hint=f"Take photos in which {names[lost[0]]} and {partners} see the whole board at the "
+        hint=f"Take photos in which {names[lost[0]]} and {found_name} see the whole board at the "
         "same moment, with the board in different places.",
     )
 

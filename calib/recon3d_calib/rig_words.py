@@ -118,8 +118,8 @@ def remarks(rig: Rig) -> list[tuple[str, str]]:
     """Moments and photos that do not count, and why."""
     found = [(moment.name, moment.reason) for moment in rig.moments if moment.reason]
     return found + [
-        (photo_id, f"only {camera} has a photo of this name or number")
-        for camera, photos in rig.alone.items()
+        (photo_id, f"only {camera_name} has a photo of this name or number")
+        for camera_name, photos in rig.alone.items()
         for photo_id in photos
     ]
 

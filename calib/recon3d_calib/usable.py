@@ -60,11 +60,13 @@ def usable_detections(
     detections = [detection for detection in detections if detection.size == size]
     places = _without_repeats(detections, verdicts)
     if len(places) < FEWEST_PHOTOS:
-        found = f"The board was found in {len(detections)} of {len(looks)} photos of one size"
-        if len(places) < len(detections):
-            found += f", but in only {len(places)} place{'s' * (len(places) > 1)}"
         raise CalibrationError(
-            f"{found}; at least {FEWEST_PHOTOS} are needed, and 15 are good.",
+            f"The board was found in {len(detections)} of {len(looks)} photos of one size, but in "
+            f"only {len(places)} place{'' if len(places) == 1 else 's'}; at least {FEWEST_PHOTOS} "
+            "are needed, and 15 are good."
+            if len(places) < len(detections)
+            else f"The board was found in {len(detections)} of {len(looks)} photos of one size; at "
+            f"least {FEWEST_PHOTOS} are needed, and 15 are good.",
             hint="Photograph the board from different sides: tilted left, right, up and down, "
             "near and far, in the middle and in every corner of the picture.",
         )

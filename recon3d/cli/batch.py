@@ -253,11 +253,13 @@ def _tell(display: Display, step: Started | Finished) -> None:
 
 
 def _in_a_line(outcome: Outcome) -> str:
+    name = outcome.object
     if outcome.failed:
-        return f"{outcome.object}: failed. {outcome.error} {outcome.hint}".rstrip()
+        told = (f"{name}: failed.", outcome.error, outcome.hint)
+        return " ".join(map(translate, filter(None, told)))
     done = word("brought up to date") if outcome.kept else word("done")
     return (
-        f"{outcome.object}: {done} in {duration(outcome.seconds)}, {outcome.placed} of "
+        f"{name}: {done} in {duration(outcome.seconds)}, {outcome.placed} of "
         f"{outcome.given} photos, {outcome.triangles or 0:,} triangles"
     )
 

@@ -319,5 +319,5 @@ def _base_settings(arguments: Sequence[str]) -> Config:
 
 def _usage_error(message: str) -> int:
     more = translate("`recon3d --help` says more.")
-    sys.stderr.write(f"recon3d: {translate(message)} {more}\n")
+    sys.stderr.write(" ".join(("recon3d:", translate(message), more)) + "\n")
     return 2

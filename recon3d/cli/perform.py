@@ -50,17 +50,15 @@ def told(error: Exception, folder: Path | None) -> ReconError:
 
 
 def _unexpected(error: Exception, folder: Path | None) -> ReconError:
-    hint = "This is a mistake in recon3d. Please report it"
-    try:
+    hint = "This is a mistake in recon3d. Please report it; --verbose shows where it happened."
+    with contextlib.suppress(OSError, OutputError):
         # A folder of its own: in that of the system others could lay a link in the way.
         if not (folder and folder.is_dir()):
             folder = Path(tempfile.mkdtemp(prefix="recon3d-"))
         log = folder / "recon3d-error.log"
         with atomic_path(log) as part:
             part.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        hint += f" with the file {log}."
-    except (OSError, OutputError):
-        hint += "; --verbose shows where it happened."
+        hint = f"This is a mistake in recon3d. Please report it with the file {log}."
     return ReconError(f"Unexpected {type(error).__name__}: {error}", hint=hint)
 
 

@@ -26,6 +26,7 @@ from types import FrameType, MappingProxyType
 import psutil
 
 from recon3d.core.errors import ReconError, not_enough_memory
+from recon3d.language import word
 from recon3d.run.device import is_address_space_limited
 from recon3d.run.files import full_place, no_space
 from recon3d.run.task import CancelToken
@@ -107,7 +108,7 @@ def why_it_died(ending: Ending, place: Path) -> ReconError:
             "finished is kept; the same command goes on from there.",
         )
     if is_address_space_limited():
-        return not_enough_memory("go on")
+        return not_enough_memory(word("go on"))
     return ReconError(
         f"A library crashed (exit code {ending.exitcode}).",
         hint="Run the same command again: it goes on from where it was. If it crashes again, "

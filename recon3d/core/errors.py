@@ -105,9 +105,11 @@ def not_enough_memory(doing: str, needed_bytes: int = 0) -> NotEnoughMemoryError
         doing: What could not be done, as in "decode photo.jpg".
         needed_bytes: About how much it takes; 0 = unknown.
     """
-    needed = f"; it takes about {needed_bytes / 2**30:.2g} GiB" if needed_bytes else ""
+    needed_gib = needed_bytes / 2**30
     return NotEnoughMemoryError(
-        f"There is not enough free memory to {doing}{needed}.",
+        f"There is not enough free memory to {doing}; it takes about {needed_gib:.2g} GiB."
+        if needed_bytes
+        else f"There is not enough free memory to {doing}.",
         hint="Close other programs, choose --preset draft, or use smaller or fewer photos. "
         "What is finished is kept.",
     )

@@ -67,10 +67,10 @@ def assumption_in_words(what: str, photo_ids: Sequence[str], pixels: Pixels) -> 
     """What is taken to be so where the size of what is given does not decide."""
     several = f"{photo_ids[0]} and {len(photo_ids) - 1} more" if photo_ids[1:] else photo_ids[0]
     means = {"stored": "the pixels as stored", "upright": "the photo as viewers show it"}
-    other = "upright" if pixels == "stored" else "stored"
     return (
         f"EXIF turns {several}, and nothing says which way up the {what} are: taken to be for "
-        f"{means[pixels]}. If that is wrong, say --orientation {other}."
+        f"{means[pixels]}. If that is wrong, say --orientation "
+        f"{'upright' if pixels == 'stored' else 'stored'}."
     )
 
 

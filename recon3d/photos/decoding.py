@@ -73,8 +73,10 @@ def opened(path: Path) -> Iterator[ImageFile]:
         raise _too_large() from error
     except Exception as error:  # decoders throw whatever they like at damaged files
         if is_lack_of_memory(error):
-            pixels = f" of {size[0]}x{size[1]} pixels" if size[0] else ""
-            raise not_enough_memory(f"decode {path.name}{pixels}", decoding_bytes(*size)) from error
+            doing = f"decode {path.name}"
+            if size[0]:
+                doing = f"decode {path.name} of {size[0]}x{size[1]} pixels"
+            raise not_enough_memory(doing, decoding_bytes(*size)) from error
         raise _unreadable(path, known=size[0] > 0) from error
 
 

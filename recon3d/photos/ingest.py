@@ -22,6 +22,7 @@ from recon3d.core.errors import InputError
 from recon3d.core.orientation import DescribedPixels, Size, assumption_in_words, size_tells
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import Exif, ImageSet
+from recon3d.language import word
 from recon3d.photos.decoding import USUAL_BYTES, decoding_bytes
 from recon3d.photos.depth_images import read_depth_levels
 from recon3d.photos.finding import FoundFiles
@@ -288,7 +289,7 @@ def _assumptions(
     if masked := [
         photo_id for photo_id in unclear if photo_id in files.masks and photo_id not in files.drawn
     ]:
-        yield assumption_in_words("masks", masked, "upright")
+        yield assumption_in_words(word("masks"), masked, "upright")
     if measured := [photo_id for photo_id in unclear if photo_id in files.sensor_depth]:
         yield assumption_in_words("depth maps", measured, "stored")
 

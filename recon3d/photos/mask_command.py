@@ -159,7 +159,7 @@ def _run(tool: MaskCommand, photo: Photo, picture: Path, target: Path, task: Tas
                 task.check()
                 if time.monotonic() > deadline:
                     raise InputError(
-                        f"The mask command took longer than {tool.timeout_s:g} s for {photo.id}"
+                        f"The mask command took longer than {tool.timeout_s:g} s for {photo.id}; "
                         f"{_last_words(said)}",
                         hint="Allow more with --mask-timeout, or try the command by hand.",
                     )
@@ -167,13 +167,13 @@ def _run(tool: MaskCommand, photo: Photo, picture: Path, target: Path, task: Tas
         task.check()  # Ctrl-C reaches the program too, which then has not failed
         if process.returncode:
             raise InputError(
-                f"The mask command ended with {process.returncode} at {photo.id}"
+                f"The mask command ended with {process.returncode} at {photo.id}; "
                 f"{_last_words(said)}",
                 hint=f"Try it by hand: {shlex.join(tool.arguments(picture, Path('mask.png')))}",
             )
         if not made.exists():
             raise InputError(
-                f"The mask command has written no mask for {photo.id}{_last_words(said)}",
+                f"The mask command has written no mask for {photo.id}; {_last_words(said)}",
                 hint="It must write an image to the path that stands for {mask}, a .png.",
             )
         try:
@@ -233,7 +233,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _last_words(said: bytearray) -> str:
     lines = [line.strip() for line in said.decode(errors="replace").splitlines()]
     last = [printable(line) for line in lines if line][-_LAST_LINES:]
-    return f"; it said: {' / '.join(last)}" if last else "; it said nothing"
+    text = " / ".join(last)
+    return f"it said: {text}" if last else "it said nothing"
 
 
 MASK_COMMAND = Stage(

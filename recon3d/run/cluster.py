@@ -228,7 +228,7 @@ def _difference(software: dict[str, str]) -> str:
         for name, version in here.items()
         if software.get(name) != version
     ]
-    return f"has {', '.join(other)}" if other else ""
+    return f"has other versions: {', '.join(other)}" if other else ""
 
 
 def _answer(token: Path, node_id: str) -> Path:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from recon3d.core.errors import InputError, ReconError, is_lack_of_memory, not_enough_memory
+from recon3d.language import word
 from recon3d.run.files import lack_of_space
 
 _IMPOSSIBLE_PATHS = {
@@ -21,7 +22,7 @@ def fault_of_the_machine(error: Exception, place: Path) -> ReconError | None:
     place: where the work was writing.
     """
     if is_lack_of_memory(error):
-        return not_enough_memory("go on")
+        return not_enough_memory(word("go on"))
     if isinstance(error, OSError) and error.errno in _IMPOSSIBLE_PATHS:
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else place
         return InputError(

@@ -161,7 +161,7 @@ class Workspace:
         lost = manifest.lost_files(folder, task.check)
         if not lost:
             return manifest
-        task.warn(f"in {folder} {in_words(lost)}, so this is computed again")
+        task.warn(f"in {folder}: {in_words(lost)}, so this is computed again")
         part = _part_of(folder)
         with explain_write_errors(folder):
             # In this order: whenever it is interrupted, the next run sees what is lost.
@@ -188,7 +188,7 @@ class Workspace:
         task.check()
         if torn := torn_files(part):
             # Items are checked by one of their files; nobody knows what else is lost.
-            task.warn(f"in {part} {in_words(torn)}, so this is computed from the start")
+            task.warn(f"in {part}: {in_words(torn)}, so this is computed from the start")
             self._start_anew(part, stage.name, key)
         with measured() as measure, explain_write_errors(part):
             stage.run(*arguments, part, task)

@@ -24,6 +24,7 @@ from recon3d.core.orientation import (
 from recon3d.core.rig import RigPhoto
 from recon3d.core.scene import GivenCameras, ImageSet, Photo, Point
 from recon3d.core.transform import Rigid
+from recon3d.language import word
 from recon3d.photos.fitted_cameras import FittedCameras, fit_to_photos, size_of, which_pixels
 from recon3d.photos.intrinsics import CameraFile, read_camera_file
 from recon3d.photos.naming import PHOTO_SUFFIXES, match_by_name, split_role
@@ -91,10 +92,10 @@ def read_given_cameras(
         pixels, assumed = which_pixels(photos, sizes, described, fitted.pixels)
         placed = _turned(photos, placed, pixels)
         if assumed:
-            what = "cameras and poses" if fitted.assumed else "poses"
+            what = "cameras and poses" if fitted.assumed else word("poses")
             warn(assumption_in_words(what, assumed, pixels[assumed[0]]))
     elif fitted.assumed:
-        warn(assumption_in_words("cameras", fitted.assumed, fitted.pixels[fitted.assumed[0]]))
+        warn(assumption_in_words(word("cameras"), fitted.assumed, fitted.pixels[fitted.assumed[0]]))
     origin = _local_origin(placed.values())
     own = {photo.id: views[photo.id] for photo in image_set.photos if photo.id in views}
     sources = [*([intrinsics] if intrinsics else []), *posed.sources]

@@ -64,7 +64,12 @@ def read_gps(photos: Sequence[Photo]) -> GpsReadings:
     """
     found = [photo for photo in photos if photo.exif.gps_deg_m is not None]
     fixed = [photo for photo in found if _has_fix(photo)]
-    warning = _told(found, fixed, "has no fix (0, 0)", "have no fix (0, 0)")
+    warning = _told(
+        found,
+        fixed,
+        "The GPS of {} has no fix (0, 0) and does not count.",
+        "The GPS of {} have no fix (0, 0) and does not count.",
+    )
     if len(fixed) < _FEWEST:
         return GpsReadings(warning=warning)
     places = np.array([photo.exif.gps_deg_m for photo in fixed], np.float64)
@@ -81,7 +86,12 @@ def read_gps(photos: Sequence[Photo]) -> GpsReadings:
             warning="The photos' GPS readings jump by kilometres, so none of them counts."
         )
     kept = [photo for photo, is_near in zip(fixed, near.tolist(), strict=True) if is_near]
-    warning = warning or _told(fixed, kept, "lies kilometres off", "lie kilometres off")
+    warning = warning or _told(
+        fixed,
+        kept,
+        "The GPS of {} lies kilometres off and does not count.",
+        "The GPS of {} lie kilometres off and does not count.",
+    )
     stated = [photo.exif.gps_std_m for photo in kept]
     usual = (GPS_SIGMA_M, GPS_VERTICAL * GPS_SIGMA_M)
     std_m = np.array([[*(one or usual)] for one in stated], np.float64)[:, [0, 0, 1]]
@@ -104,8 +114,7 @@ def _told(all_of: Sequence[Photo], kept: Sequence[Photo], one: str, several: str
     out = [photo.id for photo in all_of if photo.id not in ids]
     if not out:
         return ""
-    more = f" and {len(out) - _NAMES_TOLD} more" if len(out) > _NAMES_TOLD else ""
-    return (
-        f"The GPS of {', '.join(out[:_NAMES_TOLD])}{more} {one if len(out) == 1 else several} and "
-        "does not count."
-    )
+    names = ", ".join(out[:_NAMES_TOLD])
+    if len(out) > _NAMES_TOLD:
+        names = f"{names} and {len(out) - _NAMES_TOLD} others"
+    return (one if len(out) == 1 else several).format(names)

@@ -14,7 +14,7 @@ def tell_lens(estimate: CameraEstimate) -> str:
         "radial": "radial distortion of 1 term",
         "brown": "radial and tangential distortion",
     }
-    told = terms.get(distortion.model, f"{distortion.model} distortion")
+    told = terms.get(distortion.model, f"distortion of the model {distortion.model}")
     if distortion.model == "radial" and len(distortion.coefficients) == 2:
         told = "radial distortion of 2 terms"
     out = "; ".join(f"{step.adds}, {step.why}" for step in estimate.steps if not step.kept)

@@ -45,9 +45,17 @@ class Surroundings:
     def tell(self, suggestion: Suggestion) -> str:
         """Where to stand and why, in a sentence."""
         why = _WHY[suggestion.weakness].format(self._place(suggestion.centre_world))
-        return f"{self._stand(suggestion)}: {why}."
+        first_name, second_name, moved = self._stand(suggestion)
+        if not second_name:
+            return (
+                f"Beside {first_name}, {moved}: {why}." if moved else f"Beside {first_name}: {why}."
+            )
+        if moved:
+            return f"Between {first_name} and {second_name}, {moved}: {why}."
+        return f"Between {first_name} and {second_name}: {why}."
 
-    def _stand(self, suggestion: Suggestion) -> str:
+    def _stand(self, suggestion: Suggestion) -> tuple[str, str, str]:
+        """One or two photos to stand at, and where from there."""
         centre_world, pivot_world = suggestion.view.centre_world, suggestion.pivot_world
         index, other = neighbours(centre_world, pivot_world, self.views)
         first = self.views[index]
@@ -59,22 +67,20 @@ class Surroundings:
             for place in (centre_world, first.centre_world)
         )
         name, parts = _name(first), []
-        if other is not None:
-            place = f"Between {name} and {_name(self.views[other])}"
-            if abs(right) > 0.75 * step:
-                parts.append(f"{self._length(abs(right), step)} from {name}")
-        else:
-            place = f"Beside {name}"
-            if abs(right) > 0.3 * step:
-                side = "right" if right > 0 else "left"
-                parts.append(f"{self._length(abs(right), step)} to the {side}")
+        if other is not None and abs(right) > 0.75 * step:
+            parts.append(f"{self._length(abs(right), step)} away from {name}")
+        if other is None and abs(right) > 0.3 * step:
+            length = self._length(abs(right), step)
+            parts.append(f"{length} to the {'right' if right > 0 else 'left'}")
         if abs(up) > 0.25 * step:
-            little = "a little " if abs(up) < step else ""
-            parts.append(f"{little}{'higher' if up > 0 else 'lower'}")
+            if abs(up) < step:
+                parts.append(f"a little {'higher' if up > 0 else 'lower'}")
+            else:
+                parts.append("higher up" if up > 0 else "lower down")
         if abs(before - away) > _NEARER * before:
             length = self._length(abs(before - away), step)
             parts.append(f"{length} {'nearer' if away < before else 'back'}")
-        return ", ".join([place, *parts])
+        return name, "" if other is None else _name(self.views[other]), ", ".join(parts)
 
     def _axes(self, view: View) -> Float[np.ndarray, "3 3"]:
         """Right, forward and up of somebody who stands level behind a camera."""
@@ -98,11 +104,11 @@ class Surroundings:
             self.high - self.low, 1e-12
         )
         words = [
-            _third(share[2], "lower", "upper"),
-            _third(share[0], "left", "right"),
-            _third(share[1], "front", "back"),
+            _third(share[2], "at the bottom", "at the top"),
+            _third(share[0], "on the left", "on the right"),
+            _third(share[1], "at the front", "at the back"),
         ]
-        return f"the {' '.join(filter(None, words)) or 'middle'} part of the model"
+        return f"the part of the model {', '.join(filter(None, words)) or 'in the middle'}"
 
 
 def _step(centres: Float[np.ndarray, "n 3"]) -> float:

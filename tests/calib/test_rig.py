@@ -196,10 +196,10 @@ def test_a_camera_that_no_moment_ties_to_the_others_is_named(three: Seen) -> Non
     shots, cameras = three
     keep = [each for each in shots.moments.together if "back" not in each.photos]
     two = [each for each in shots.moments.together if "back" in each.photos][:2]
-    with pytest.raises(CalibrationError, match="Where back stands from left or right") as caught:
+    with pytest.raises(CalibrationError, match="Where back stands from left, right") as caught:
         calibrate_rig(cameras, Moments((*keep, *two), {}), task())
     assert "in more than 2 moments" in str(caught.value)
-    assert "Take photos in which back and left or right see the whole board" in caught.value.hint
+    assert "Take photos in which back and left, right see the whole board" in caught.value.hint
 
 
 def test_moments_that_all_contradict_are_an_error(three: Seen) -> None:

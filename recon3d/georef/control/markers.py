@@ -208,6 +208,8 @@ def _problem(name: str, marker: Marker | None, known: Collection[str]) -> str:
         there = f" There are {in_words(sorted(known))}." if known else ""
         return f"No marker is called {name}.{there}"
     if len(marker.marks) < _FEWEST_MARKS:
-        count = "one photo" if marker.marks else "no photo"
-        return f"{name} is marked in {count} only, and two are needed."
+        return (
+            f"{name} is marked in {'one photo' if marker.marks else 'no photo'} only, and two are "
+            "needed."
+        )
     return ""

@@ -132,7 +132,8 @@ def read_pose_file(path: Path, photo_ids: Sequence[str], usual_size: Size) -> Po
         found = next((known for known in FORMATS if known.recognises(source)), None)
         if found is None:
             raise ValueError("it holds no poses in a known format")
-        hint = f"It was read as {found.name}; docs/POSES.md says how such poses are read."
+        form = found.name
+        hint = f"It was read as {form}; docs/POSES.md says how such poses are read."
         poses = found.read(source)
         _check(poses)
     except ValueError as error:
@@ -145,12 +146,13 @@ def _refuse_foreign(source: PoseSource) -> None:
     if source.path.is_dir() or suffix in (".npy", ".bin"):
         return
     if suffix in _FOREIGN_SUFFIXES:
-        name, hint = _FOREIGN_SUFFIXES[suffix]
-        raise PosesError(f"{source.path.name} is {name}, which recon3d does not read.", hint=hint)
+        what, hint = _FOREIGN_SUFFIXES[suffix]
+        raise PosesError(f"{source.path.name} is {what}, which recon3d does not read.", hint=hint)
     for foreign in _FOREIGN:
         if foreign.recognises(source):
+            form = foreign.name
             raise PosesError(
-                f"{source.path.name} is in a format that recon3d does not read: {foreign.name}.",
+                f"{source.path.name} is in a format that recon3d does not read: {form}.",
                 hint=foreign.hint,
             )
 
