@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def paint_pages(
             write_page(page_path(folder, page), picture)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Painting:
     """Work on any block of a page; can be pickled before it begins."""
 
@@ -89,26 +89,16 @@ class _Painting:
     per_texel: Float32[np.ndarray, "v"]
     places: Mapping[str, tuple[int, slice, slice]]
     """Page, rows and columns of each block."""
-    _raster: Raster | None = field(default=None, init=False)
-    _page: int = field(default=-1, init=False)
-    """Of the raster."""
 
     def __call__(
         self, block: str, task: Task
     ) -> tuple[UInt8[np.ndarray, "n 3"], Bool[np.ndarray, "h w"]]:
         """The colours of what faces cover, and where that is."""
         page, rows, columns = self.places[block]
-        face, weights, inside = self._raster_of(page).texels(rows, columns)
+        atlas = self.paint.atlas
+        raster = Raster(atlas.uv, atlas.page_of_face, page, atlas.page_px)
+        face, weights, inside = raster.texels(rows, columns)
         return texel_colours(self.paint, Texels(face, weights), self._shot), inside
-
-    def _raster_of(self, page: int) -> Raster:
-        if self._raster is None or page != self._page:
-            # One at a time: it takes much of the memory.
-            self._raster = None
-            atlas = self.paint.atlas
-            self._raster = Raster(atlas.uv, atlas.page_of_face, page, atlas.page_px)
-            self._page = page
-        return self._raster
 
     @cached_property
     def _shot(self) -> _Cache:
