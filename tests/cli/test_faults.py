@@ -212,7 +212,8 @@ def test_ctrl_c_ends_a_run_with_130_at_any_moment(
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
-    assert process.returncode == CANCELLED, out
+    # On a busy machine Python itself is not there yet; shells call that end 130, too.
+    assert process.returncode in (CANCELLED, -signal.SIGINT), out
     assert "Traceback" not in out
 
 
