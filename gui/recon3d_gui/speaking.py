@@ -51,6 +51,9 @@ word((
     "depth", "Top", "Bottom", "Left", "Right", "metres", "units", "metre", "warning",
     "File", "Folder", "photos", "cameras", "surface", "mesh", "texture",
     "{count} left out", "{count} excluded",
+    "3D view", "Undo / redo", "Previous / next", "Front / right / top", "Back / left / bottom",
+    "Ctrl + these", "Wireframe / grid / cameras", "Crop / measure",
+    "About {count} MB", "About {count} GB", "About {count} kB",
 ))  # fmt: skip
 """What panels make of names and values."""
 
