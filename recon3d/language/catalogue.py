@@ -94,9 +94,8 @@ class Catalogue:
         # Not inside of a sentence, where it may be columns and rows.
         if depth == 0 and GROUPED.fullmatch(words):
             return text.replace(",", self._thousands)
-        # A value that is a list of what is known is not a sentence with a comma in it.
-        found = self._list(words, depth) if depth else None
-        found = found or self._whole(words, depth, strict)
+        # A list of what is known is not a sentence with a comma in it.
+        found = self._list(words, depth) or self._whole(words, depth, strict)
         if found is None and words.endswith(_GOES_ON):
             ending = next(each for each in _GOES_ON if words.endswith(each))
             stem = words.removesuffix(ending).rstrip()

@@ -101,7 +101,9 @@ class Template:
             return ": " not in value and not (self.says_little and PHRASE.search(value))
         if self.says_little:
             return not A_WORD.search(value)
-        return not ((strict or self._letters <= _FEW_LETTERS) and PHRASE.search(value))
+        if strict or self._letters <= _FEW_LETTERS:
+            return not (PHRASE.search(value) or ": " in value)
+        return True
 
     @cached_property
     def says_little(self) -> bool:

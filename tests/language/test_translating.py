@@ -129,6 +129,16 @@ def test_processes_that_start_later_speak_the_same() -> None:
     assert translate("All is well.") == "All is well."
 
 
+@pytest.mark.usefixtures("_in_english")
+def test_a_line_of_findings_is_no_sentence_with_commas_in_it() -> None:
+    speak("de")
+    line = "99,877 triangles, 23% of the surface inferred, 24 of 24 photos placed"
+    assert translate(line) == (
+        "99\N{NO-BREAK SPACE}877 Dreiecke, 23% der Oberfläche ergänzt, 24 von 24 Fotos platziert"
+    )
+    assert translate("NIKON D3200, 60 mm: all 16 photos") == "NIKON D3200, 60 mm: alle 16 Fotos"
+
+
 def test_pages_keep_markup_names_and_style() -> None:
     page = (
         '<html lang="en"><style>Photos { a: b }</style><p>Photos</p>'
