@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import struct
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,6 +91,15 @@ def _source() -> Path | None:
 
 def _merged(letters: Path, source: Path, face: str) -> bytes:
     # Slow to import, and needed once.
+    from fontTools.ttLib import TTLibError
+
+    try:
+        return _drawn(letters, source, face)
+    except (TTLibError, struct.error) as error:
+        raise ValueError(f"{letters.name} is damaged: {error}") from error
+
+
+def _drawn(letters: Path, source: Path, face: str) -> bytes:
     from io import BytesIO
 
     from fontTools.ttLib import TTFont

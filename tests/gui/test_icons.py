@@ -73,6 +73,15 @@ def test_a_font_without_room_for_them_stays_as_it_is(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("name", ["font.otf", "font.ttc"])
+@pytest.mark.parametrize("kept", [0, 100, 20_000])
+def test_a_damaged_font_of_the_system_costs_the_icons_alone(
+    name: str, kept: int, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(LETTERS.read_bytes()[:kept])
+    assert with_icons(tmp_path / name, tmp_path / "made") is None
+
+
 def test_it_is_made_once_and_again_where_the_kept_one_is_damaged(tmp_path: Path) -> None:
     made = with_icons(LETTERS, tmp_path)
     assert made
