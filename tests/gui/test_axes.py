@@ -50,13 +50,22 @@ def test_parallel_lines_keep_the_size_of_the_focus_and_lose_perspective() -> Non
     assert parallel.framed(Bounds((-1, -1, -1), (1, 1, 1))).is_parallel
 
 
-def test_an_axis_that_faces_one_is_seen_from_behind() -> None:
-    navigator = Navigator()
-    for turn, expected in enumerate((90, -90, 90)):
+@pytest.mark.parametrize("seconds", [10.0, 0.3, 0.1, 0.0])
+def test_an_axis_that_faces_one_is_seen_from_behind_however_fast_one_clicks(
+    seconds: float,
+) -> None:
+    navigator, now_s = Navigator(), 1.0
+    for _ in range(3):
         navigator.from_direction(np.array([1.0, 0, 0]))
-        for now_s in (1.0, 2.0, 3.0):
-            navigator.advance(10 * turn + now_s)
-        assert navigator.eye.azimuth_deg == pytest.approx(expected)
+        for now_s in np.arange(now_s, now_s + seconds + 0.01, 0.05):
+            navigator.advance(float(now_s))
+    for late_s in (0.2, 0.6):
+        navigator.advance(now_s + late_s)
+    assert navigator.eye.azimuth_deg == pytest.approx(90)
+    navigator.from_direction(np.array([1.0, 0, 0]))
+    navigator.toggle_parallel()
+    assert navigator.eye.azimuth_deg == pytest.approx(-90)
+    assert navigator.eye.is_parallel
 
 
 def test_the_nearest_end_of_the_axes_is_hit() -> None:

@@ -87,7 +87,7 @@ class Navigator:
 
     def frame_all(self) -> None:
         """See the whole model, from the same direction."""
-        self._fly_to(self.eye.framed(self._bounds, self._aspect))
+        self._fly_to(self._aim.framed(self._bounds, self._aspect))
 
     def frame_photo(self, photo_id: str) -> None:
         """See a camera from a little way off."""
@@ -100,18 +100,18 @@ class Navigator:
 
     def from_side(self, side: Side) -> None:
         """See the whole model from one of six sides."""
-        self._fly_to(self.eye.from_side(side).framed(self._bounds, self._aspect))
+        self._fly_to(self._aim.from_side(side).framed(self._bounds, self._aspect))
 
     def from_direction(self, direction: Float[np.ndarray, "3"]) -> None:
         """See the whole model from a direction of its frame; from there already, the other way."""
-        towards = -self.eye.cam_from_model.rotation[2]
-        if not self.is_moving and float(towards @ direction) > _ALIGNED:
+        towards = -self._aim.cam_from_model.rotation[2]
+        if float(towards @ direction) > _ALIGNED:
             direction = -direction
-        self._fly_to(self.eye.from_direction(direction).framed(self._bounds, self._aspect))
+        self._fly_to(self._aim.from_direction(direction).framed(self._bounds, self._aspect))
 
     def toggle_parallel(self) -> None:
         """Between perspective and parallel lines; what is at the focus keeps its size."""
-        self._set(self.eye.through(USUAL if self.eye.is_parallel else PARALLEL))
+        self._set(self._aim.through(USUAL if self._aim.is_parallel else PARALLEL))
 
     def focus(self, point: Point) -> None:
         """Turn around another point from now on, and come nearer to it."""
@@ -204,6 +204,11 @@ class Navigator:
     @property
     def _bounds(self) -> Bounds:
         return self._loaded.bounds if self._loaded else Bounds.around(np.zeros((0, 3)))
+
+    @property
+    def _aim(self) -> Eye:
+        """Where one looks from as soon as the flight ends: what the next wish goes on from."""
+        return self._flight.end if self._flight else self.eye
 
     @property
     def _aspect(self) -> float:
