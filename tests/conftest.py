@@ -12,12 +12,19 @@ from jaxtyping import install_import_hook
 # Whatever the machine speaks; tests of languages choose theirs.
 os.environ["RECON3D_LANGUAGE"] = "en"
 
-# Shapes and dtypes in signatures are promises; tests hold every call to them.
+ROOT = Path(__file__).resolve().parent.parent
+
+# Shapes and dtypes in signatures are promises; tests hold every call to them, but for functions
+# in machine code, which cannot be wrapped.
 install_import_hook("recon3d.core", "beartype.beartype")
 for module in (
     "photos.ingest",
     "photos.image_set_files",
-    "sfm",
+    *(
+        f"sfm.{path.stem}"
+        for path in (ROOT / "recon3d" / "sfm").iterdir()
+        if path.stem not in ("__init__", "__pycache__", "largest_products")
+    ),
     "segmentation",
     "depth.estimate",
     "depth.align",
@@ -40,8 +47,6 @@ for module in (
     "report",
 ):
     install_import_hook(f"recon3d.{module}", "beartype.beartype")
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")

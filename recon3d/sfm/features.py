@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from recon3d.core.rig import RigPhoto
 from recon3d.core.scene import CameraEstimate
@@ -116,11 +117,17 @@ def count_features(database: PhotoDatabase) -> np.ndarray:
         )
 
 
-def read_descriptors(database: PhotoDatabase) -> Iterator[np.ndarray]:
-    """The SIFT descriptors of each photo in turn, uint8 (n, 128)."""
+def read_descriptors(database: PhotoDatabase) -> Iterator[UInt8[np.ndarray, "n 128"]]:
+    """The SIFT descriptors of each photo in turn."""
     with database.open() as stored:
         for n in range(len(database.photos)):
-            yield stored.read_descriptors(n + 1).data.reshape(-1, 128)
+            yield descriptors_of(stored, n)
+
+
+def descriptors_of(stored: pycolmap.Database, index: int) -> UInt8[np.ndarray, "n 128"]:
+    """The SIFT descriptors of one photo."""
+    found: np.ndarray = stored.read_descriptors(index + 1).data.reshape(-1, 128)
+    return found
 
 
 def _extract(

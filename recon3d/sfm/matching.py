@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, UInt8, UInt32
 
 from recon3d.run.task import Task
-from recon3d.sfm.features import PhotoDatabase
+from recon3d.sfm.descriptor_matching import match_descriptors, matching_pool
+from recon3d.sfm.features import PhotoDatabase, descriptors_of
 from recon3d.sfm.pose_check import MatchedPair
-from recon3d.sfm.pycolmap_library import pycolmap, run_cancellable
+from recon3d.sfm.pycolmap_library import pycolmap
 from recon3d.sfm.rigs import taken_together
 from recon3d.sfm.undistortion import undistort_pixels
 from recon3d.sfm.verification import verify_pairs
 
 Pair = tuple[int, int]
+Descriptors = UInt8[np.ndarray, "n 128"]
+Matches = UInt32[np.ndarray, "k 2"]
 
-# A block is what an interruption loses and the grain of the progress.
+_MOST_RATIO, _MOST_RATIO_LOOSE = 0.8, 0.87
+# What an interruption loses, and how many pairs' descriptors are in memory at once.
 _BLOCK_PAIRS = 50
 # What given poses are checked with.
 _MOST_PAIRS, _MOST_MATCHES = 200, 100
@@ -39,6 +43,8 @@ def match_pairs(
 ) -> None:
     """Match and verify pairs of photos, given as indices; finished pairs are skipped.
 
+    The result is the same with any number of threads.
+
     Args:
         database: Of the photos.
         pairs: To be compared.
@@ -48,38 +54,25 @@ def match_pairs(
         task: To step.
         moving_only: Leave out what stays in its place in the pictures.
     """
-    if not pairs:
-        return
-    matching = pycolmap.FeatureMatchingOptions()
-    matching.use_gpu = False
-    matching.num_threads = threads
-    matching.skip_geometric_verification = True
-    if loose:
-        matching.sift.max_ratio = 0.87
-    pairing = pycolmap.ImportedPairingOptions()
-    pairing.block_size = _BLOCK_PAIRS
-    pairing.match_list_path = database.folder / "pairs.txt"
-    pairing.match_list_path.write_text(
-        "".join(f"{database.name(a)} {database.name(b)}\n" for a, b in pairs), encoding="utf-8"
-    )
-    with database.open() as watched:
-        before = watched.num_matched_image_pairs()
-        run_cancellable(
-            task,
-            database.folder,
-            lambda: (
-                watched.num_matched_image_pairs() - before,
-                len(pairs),
-                "comparing pairs of photos",
-            ),
-            lambda token: pycolmap.match_image_pairs(
-                database.path,
-                matching,
-                pairing,
-                device=pycolmap.Device.cpu,
-                cancellation_token=token,
-            ),
-        )
+    most_ratio = _MOST_RATIO_LOOSE if loose else _MOST_RATIO
+    with matching_pool(threads) as pool:
+        for start in range(0, len(pairs), _BLOCK_PAIRS):
+            block = pairs[start : start + _BLOCK_PAIRS]
+            with database.open() as stored:
+                waiting = [(a, b) for a, b in block if not stored.exists_matches(a + 1, b + 1)]
+                photos = {photo for pair in waiting for photo in pair}
+                descriptors = {photo: descriptors_of(stored, photo) for photo in photos}
+
+                def compare(pair: Pair, known: Mapping[int, Descriptors] = descriptors) -> Matches:
+                    task.check()
+                    first, second = pair
+                    return match_descriptors(known[first], known[second], most_ratio)
+
+                done = start + len(block) - len(waiting)
+                for (a, b), matches in zip(waiting, pool.map(compare, waiting), strict=True):
+                    stored.write_matches(a + 1, b + 1, matches)
+                    done += 1
+                    task.step(done, len(pairs), "comparing pairs of photos")
     verify_pairs(database, pairs, seed=seed, threads=threads, task=task, moving_only=moving_only)
 
 

@@ -246,7 +246,7 @@ def _other_scenes(solution: Solution) -> Iterator[OtherScene]:
 REGISTER = Stage(
     name="pose",
     result="posed",
-    version=8,
+    version=9,
     run=place_photos,
     read=read_posed_photos,
     libraries=("pycolmap",),

@@ -54,13 +54,13 @@ def test_parallel_lines_keep_the_size_of_the_focus_and_lose_perspective() -> Non
 def test_an_axis_that_faces_one_is_seen_from_behind_however_fast_one_clicks(
     seconds: float,
 ) -> None:
-    navigator, now_s = Navigator(), 1.0
-    for _ in range(3):
+    navigator = Navigator()
+    for start_s in (0.0, seconds, 2 * seconds):
         navigator.from_direction(np.array([1.0, 0, 0]))
-        for now_s in np.arange(now_s, now_s + seconds + 0.01, 0.05):
-            navigator.advance(float(now_s))
+        for late_s in np.arange(0, seconds + 0.01, 0.05):
+            navigator.advance(start_s + float(late_s))
     for late_s in (0.2, 0.6):
-        navigator.advance(now_s + late_s)
+        navigator.advance(3 * seconds + late_s)
     assert navigator.eye.azimuth_deg == pytest.approx(90)
     navigator.from_direction(np.array([1.0, 0, 0]))
     navigator.toggle_parallel()
