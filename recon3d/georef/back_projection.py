@@ -13,8 +13,8 @@ from recon3d.core.errors import InputError
 from recon3d.core.orientation import DescribedPixels, Size, turn_pixels, turned_size
 from recon3d.core.scene import ImageSet, Photo, PosedScene, View
 from recon3d.core.surface import Mesh
+from recon3d.core.triangulation import LocatedPoint, ray_in_world, triangulate
 from recon3d.georef.known_scale import PhotoPixel
-from recon3d.georef.triangulation import LocatedPoint, ray_in_world, triangulate
 from recon3d.sfm.undistortion import distort_pixels, intrinsics_of, undistort_pixels
 from recon3d.surface.rays import MeshRays
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from recon3d.core.geodesy import GpsFit, enu_from_geodetic, fit_gps
 from recon3d.core.scene import ImageSet, PosedPhotos, View
+from recon3d.core.squares import measure_square
 from recon3d.core.surface import Mesh
+from recon3d.core.triangulation import LocatedPoint
 from recon3d.georef.back_projection import BackProjector, NoPlaceError
 from recon3d.georef.control.stage import FittedControl
 from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, Place, parse_scale
 from recon3d.georef.scale_cues import ScaleCue, fuse_scales
-from recon3d.georef.squares import measure_square
-from recon3d.georef.triangulation import LocatedPoint
 from recon3d.photos.markers import find_markers
 from recon3d.run.task import Task
 

@@ -14,10 +14,10 @@ from marker_scene import CAMERA, around, marker_corners, photograph
 from recon3d.core.camera import project
 from recon3d.core.errors import ConfigError
 from recon3d.core.scene import View
+from recon3d.core.squares import measure_square
+from recon3d.core.triangulation import triangulate
 from recon3d.georef.known_scale import KnownFactor, KnownLength, ModelPoint, PhotoPixel, parse_scale
 from recon3d.georef.scale_cues import ScaleCue, fuse_scales
-from recon3d.georef.squares import measure_square
-from recon3d.georef.triangulation import triangulate
 from recon3d.photos.markers import check_family, find_markers
 
 LENGTHS = [

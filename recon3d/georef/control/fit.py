@@ -11,10 +11,10 @@ from jaxtyping import Float
 from recon3d.core.geodesy import changed_similarity, similarity_slopes
 from recon3d.core.scene import ImageSet, PosedScene
 from recon3d.core.transform import Similarity, fit_similarity
+from recon3d.core.triangulation import LocatedPoint, triangulate_agreeing
 from recon3d.georef.back_projection import view_pixel
 from recon3d.georef.control.points import ControlPoint
 from recon3d.georef.known_scale import PhotoPixel
-from recon3d.georef.triangulation import LocatedPoint, triangulate_agreeing
 
 _STEPS = 20
 # Marks further from what the others say are of something else: times the error of a mark, and of

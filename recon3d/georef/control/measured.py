@@ -10,11 +10,11 @@ import numpy as np
 from recon3d.core.camera import project
 from recon3d.core.errors import InputError
 from recon3d.core.scene import ImageSet, PosedScene, View
+from recon3d.core.triangulation import LocatedPoint, ray_in_world
 from recon3d.georef.back_projection import photo_pixel, view_pixel
 from recon3d.georef.control.fit import LocatedMarks, locate_marks
 from recon3d.georef.control.markers import Marker, Markers, ScaleBar
 from recon3d.georef.known_scale import PhotoPixel
-from recon3d.georef.triangulation import LocatedPoint, ray_in_world
 
 WORST_SIGMA = 0.25
 """A length known to less is no scale."""

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from recon3d.core.camera import project
 from recon3d.core.scene import View
 from recon3d.core.transform import fit_similarity
-from recon3d.georef.triangulation import LocatedPoint, nearest_to_rays, ray_in_world, triangulate
+from recon3d.core.triangulation import LocatedPoint, nearest_to_rays, ray_in_world, triangulate
 
 # Detected corners against placed cameras; beyond it the sighting is of another square.
 _MOST_ERROR_PX = 3.0
@@ -34,6 +34,8 @@ class MeasuredSquare:
     sigma: float
     sightings: Int[np.ndarray, "n"]
     """Which of the views agree."""
+    corners_world: Float[np.ndarray, "4 3"]
+    """In the order of the detected ones."""
 
 
 def measure_square(
@@ -102,4 +104,5 @@ def _fitted(
     variances = np.einsum("ni,nij,nj->n", along, [corner.covariance for corner in corners], along)
     edges_px = np.linalg.norm(corners_px[inside] - np.roll(corners_px[inside], 1, 1), axis=2)
     shared = 2 * _SHARED_CORNER_PX / float(np.median(edges_px)) * edge
-    return MeasuredSquare(edge, float(np.hypot(np.sqrt(variances.sum()) / 2, shared)), inside)
+    sigma = float(np.hypot(np.sqrt(variances.sum()) / 2, shared))
+    return MeasuredSquare(edge, sigma, inside, xyz)
