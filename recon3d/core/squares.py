@@ -34,7 +34,7 @@ class MeasuredSquare:
     sigma: float
     sightings: Int[np.ndarray, "n"]
     """Which of the views agree."""
-    corners_world: Float[np.ndarray, "4 3"]
+    corners: tuple[LocatedPoint, ...]
     """In the order of the detected ones."""
 
 
@@ -105,4 +105,4 @@ def _fitted(
     edges_px = np.linalg.norm(corners_px[inside] - np.roll(corners_px[inside], 1, 1), axis=2)
     shared = 2 * _SHARED_CORNER_PX / float(np.median(edges_px)) * edge
     sigma = float(np.hypot(np.sqrt(variances.sum()) / 2, shared))
-    return MeasuredSquare(edge, sigma, inside, xyz)
+    return MeasuredSquare(edge, sigma, inside, tuple(corners))

@@ -97,6 +97,7 @@ def judge(facts: Facts) -> Judgement:
     if late := facts["poses"].get("brought_by_second_look"):
         names = ", ".join(late[:5]) + (f" and {len(late) - 5} more" if len(late) > 5 else "")
         good.append(f"A second look at what had been left out placed {names}.")
+    good += facts["poses"].get("joined", [])
     if (gps := facts["poses"].get("gps", {})).get("used"):
         good.append(
             f"GPS of {gps['readings']} photos, good to {gps['error_m']:.2g} m, straightened the"

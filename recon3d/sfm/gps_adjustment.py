@@ -10,7 +10,7 @@ photos alone do, by more than chance, and the pixels fit as well as before.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,6 +98,22 @@ def adjust_to_gps(
         return _adjusted(placement, _Problem(photo, readings), fit, task)
     except np.linalg.LinAlgError:
         return placement, GpsOutcome(count, False, "some photos hang on the others by too little")
+
+
+def adjust_all_to_gps(
+    placement: Placement, readings: GpsReadings, task: Task
+) -> tuple[Placement, dict[str, object]]:
+    """A placement and its others, each by itself, and for the report what came of it.
+
+    Raises:
+        Cancelled: the task was stopped.
+    """
+    adjusted, outcome = adjust_to_gps(placement, readings, task)
+    others = tuple(adjust_to_gps(other, readings, task)[0] for other in placement.others)
+    told: dict[str, object] = {**asdict(outcome)} if outcome else {}
+    if readings.warning:
+        told["warning"] = readings.warning
+    return replace(adjusted, others=others), told
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,6 +49,10 @@ class Placement:
     """Photos that were placed among each other, but not with these; the most first."""
     brought: tuple[str, ...] = ()
     """Those that only a second look has placed; see `recon3d.sfm.joining`."""
+    joined: tuple[str, ...] = ()
+    """What ties components that the mapper left apart and that are one by now, in sentences."""
+    joined_coarsely: tuple[str, ...] = ()
+    """The same of ties that are not good to a few pixels."""
     apart: str = ""
     """Of one of `others`: why it is not joined, where that was tried."""
     scale_sigma: float | None = None
@@ -219,6 +223,7 @@ def to_placement(
     reasons: Sequence[str],
     brought: tuple[str, ...],
     task: Task,
+    joined: tuple[str, ...] = (),
 ) -> Placement | None:
     """The models, adjusted once more with the lens that their photos hold, as core types.
 
@@ -230,6 +235,7 @@ def to_placement(
         reasons: Of each: why it stays apart.
         brought: Photos that only a second look has placed.
         task: Asked whether to stop.
+        joined: What ties the parts of the largest model, in sentences.
     """
     if not models:
         return None
@@ -241,7 +247,8 @@ def to_placement(
             placed |= ids
             placement = _adjust_with_lenses(database, model, task)
             placements.append(replace(placement, apart=apart))
-    return replace(placements[0], others=tuple(placements[1:]), brought=brought)
+    others = tuple(placements[1:])
+    return replace(placements[0], others=others, brought=brought, joined=joined)
 
 
 def triangulate(
@@ -416,6 +423,11 @@ def _adjust_with_lenses(
     for key in unknown:
         _log.info("lens of %s: %s", key, tell_lens(cameras[key]))
     return replace(placement, cameras=cameras)
+
+
+def as_placement(database: PhotoDatabase, model: pycolmap.Reconstruction) -> Placement:
+    """A model as it is, as core types."""
+    return _to_placement(database, model, {})
 
 
 def _to_placement(

@@ -32,6 +32,8 @@ def describe(
         "brought_by_second_look": [*solution.placement.brought],
         "components": [placed, *(len(other.cam_from_world) for other in solution.placement.others)],
         "fixed_background": solution.fixed_background,
+        "joined": [*solution.placement.joined],
+        "joined_coarsely": [*solution.placement.joined_coarsely],
         "apart": solution.placement.apart,
         "points": count,
         "mean_reprojection_error_px": _rounded(points.error_px.mean()) if count else None,
@@ -59,6 +61,11 @@ def find_weaknesses(scene: PosedScene) -> list[str]:
             f"Only {report['placed']} of {report['given']} photos were placed; the report says "
             "why for each of the others."
         )
+    found += [
+        f"{joined} What both show may lie double there; photos that overlap both would join them "
+        "exactly."
+        for joined in report.get("joined_coarsely", ())
+    ]
     if report["fixed_background"]:
         found.append(
             "The background stays where it is in the pictures while something turns before it, so "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,6 +30,7 @@ from recon3d.sfm.retrieval import (
 if TYPE_CHECKING:  # importing pycolmap takes a second and has side effects
     from recon3d.sfm.features import PhotoDatabase
     from recon3d.sfm.mapping import Placement
+    from recon3d.sfm.uniting import OtherEvidence
 
 _EXHAUSTIVE_BELOW = 80
 _FEW_FEATURES = 50
@@ -95,7 +96,9 @@ class Solution:
     def can_be_extended(self) -> bool:
         """Whether a later run may go on from it: one scene, found as most are."""
         usual = self.attempts == 1 and not self.fixed_background and not self.rigs
-        return bool(self.database and usual and self.gps is None and not self.placement.others)
+        placement = self.placement
+        one = not (placement.others or placement.joined or placement.joined_coarsely)
+        return bool(self.database and usual and self.gps is None and one)
 
 
 def solve(
@@ -113,8 +116,10 @@ def solve(
     """
     from recon3d.sfm.joining import join
     from recon3d.sfm.mapping import map_incrementally, to_placement
+    from recon3d.sfm.marker_ties import MarkersInPhotos
     from recon3d.sfm.matching import count_matches
     from recon3d.sfm.rig_evidence import believed, in_metres
+    from recon3d.sfm.uniting import OtherEvidence
     from recon3d.sfm.zooms import tell_zooms_apart
 
     if image_set.sensor_depth:
@@ -128,6 +133,8 @@ def solve(
             hint="Walk around the object and take 20 or more, each overlapping the last by 60 %. "
             "`recon3d mesh` makes a relief of a photo that is given alone.",
         )
+    markers = MarkersInPhotos(image_set.pictures, image_set.masks, task)
+    other = OtherEvidence(markers, read_gps(image_set.photos))
     best: Solution | None = None
     evidence: tuple[Mapping[str, int], np.ndarray] = ({}, np.zeros((0, 0)))
     for attempt in range(1, config.attempts + 1):
@@ -140,10 +147,15 @@ def solve(
         seed = config.seed + attempt - 1
         models = map_incrementally(database, relaxed=harder, seed=seed, task=task)
         database, models = tell_zooms_apart(database, models, seed=seed, task=task)
-        joined = join(database, models, compare=not harder, seed=seed, task=task, moving_only=fixed)
+        joined = join(
+            database, models, compare=not harder, seed=seed, task=task, moving_only=fixed,
+            guide=other.start,
+        )  # fmt: skip
         matches = count_matches(database)
         evidence = features, matches
-        placement = to_placement(database, joined.models, joined.reasons, joined.brought, task)
+        placement = to_placement(
+            database, joined.models, joined.reasons, joined.brought, task, joined.joined
+        )
         if placement and (
             not best or len(placement.cam_from_world) > len(best.placement.cam_from_world)
         ):
@@ -154,23 +166,23 @@ def solve(
             break
     if best is None or len(best.placement.cam_from_world) < 2:
         raise _nothing_placed(image_set.photos, given.rigs, *evidence)
-    return _held_by_gps(replace(best, attempts=attempt), image_set, task)
+    return _finished(replace(best, attempts=attempt), image_set, other, task)
 
 
-def _held_by_gps(solution: Solution, image_set: ImageSet, task: Task) -> Solution:
-    """The same with the photos' GPS in one more adjustment of each scene, where it helps."""
-    from recon3d.sfm.gps_adjustment import adjust_to_gps
+def _finished(
+    solution: Solution, image_set: ImageSet, evidence: OtherEvidence, task: Task
+) -> Solution:
+    """The same, each scene adjusted to GPS where it helps, and those joined that something ties."""
+    from recon3d.sfm.gps_adjustment import adjust_all_to_gps
+    from recon3d.sfm.uniting import unite
 
-    if solution.rigs:
+    placement, gps = solution.placement, solution.gps
+    if not solution.rigs:
         # Its least squares would take their cameras apart; GPS says how they stand all the same.
-        return solution
-    readings = read_gps(image_set.photos)
-    placement, outcome = adjust_to_gps(solution.placement, readings, task)
-    others = tuple(adjust_to_gps(other, readings, task)[0] for other in placement.others)
-    gps: dict[str, object] = {**asdict(outcome)} if outcome else {}
-    if readings.warning:
-        gps["warning"] = readings.warning
-    return replace(solution, placement=replace(placement, others=others), gps=gps or None)
+        placement, told = adjust_all_to_gps(placement, evidence.readings, task)
+        gps = told or None
+    united = unite(placement, evidence, [photo.id for photo in image_set.photos])
+    return replace(solution, placement=united, gps=gps)
 
 
 def use_given_poses(

@@ -20,8 +20,8 @@ from jaxtyping import Float, Int
 from recon3d.run.task import Task
 from recon3d.sfm.bundle import Tracks
 from recon3d.sfm.colmap_bundle import adjust
+from recon3d.sfm.feature_ties import project_points
 from recon3d.sfm.features import PhotoDatabase, copy_evidence, prepare
-from recon3d.sfm.joining import project_points
 from recon3d.sfm.lens_ladder import FEWEST_PHOTOS, gains_surely, to_hold_out
 from recon3d.sfm.mapping import build_model, rebuild
 from recon3d.sfm.pycolmap_library import pycolmap

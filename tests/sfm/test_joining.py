@@ -15,8 +15,9 @@ from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm import joining
+from recon3d.sfm.feature_ties import align, find_ties
 from recon3d.sfm.features import PhotoDatabase, PhotoToPlace, prepare
-from recon3d.sfm.joining import Joined, align, find_ties, join
+from recon3d.sfm.joining import Joined, join
 from recon3d.sfm.mapping import Placement, map_incrementally, to_placement
 from recon3d.sfm.pycolmap_library import pycolmap
 
@@ -182,7 +183,7 @@ def test_the_similarity_fits_what_the_photos_see(doors: Run) -> None:
     found = align(ties, target, source, seed=0)
     assert found is not None
     assert len(found.agreeing) > 0.9 * len(ties)
-    off = np.linalg.norm(found.points(ties.source_xyz) - ties.target_xyz, axis=1)
+    off = np.linalg.norm(found.target_from_source @ ties.source_xyz - ties.target_xyz, axis=1)
     base = np.linalg.norm(
         target.images[6].projection_center() - target.images[1].projection_center()
     )
