@@ -25,7 +25,7 @@ _MOST_TURN_DEG = 10.0
 _MOST_SIGMAS = 4.0
 # Of the smaller component: what GPS alone may be off.
 _MOST_OFF = 0.02
-# Standard deviations that photos state; what they leave out makes them half as sure.
+# Of the standard deviations that photos state, which leave out half of what goes wrong.
 _MOST_OFF_STATED = 8.0
 # The median of squared lengths of three coordinates, in variances.
 _MEDIAN_SQUARE = 2.366

@@ -41,8 +41,8 @@ _SUREST, _BENT = 0.005, 0.002
 _MOST_SIGMAS = 4.0
 # Of the edge: corners that are known worse contradict nothing.
 _LEAST_SURE = 0.05
-# Markers that lie closely together say little of what is far away.
-_WORST_REACH = 0.05
+# Of the component: markers that lie closely together say little of what is far away.
+_EXACT, _WORST = 0.01, 0.05
 _NAMES_TOLD = 4
 
 
@@ -127,7 +127,8 @@ def tie_by_markers(
     every = np.concatenate([centres, source.xyz_world])
     off = expected_error(fit, points, max(sigma, _SUREST * edge), every)
     keys = [shared[n] for n in agreeing.tolist()]
-    if len(keys) >= FEWEST and off > _WORST_REACH * fit.scale * spread(every):
+    reach = fit.scale * spread(every)
+    if len(keys) >= FEWEST and off > _WORST * reach:
         raise ApartError(
             f"the printed markers {_told(keys)} are too small or too close together to say how "
             "the two lie to each other"
@@ -139,7 +140,7 @@ def tie_by_markers(
         f"{len(keys)} printed markers ({_told(keys)}, corners within {share:.1f} % of their edge)"
         if len(keys) > 1
         else f"a printed marker ({_told(keys)})",
-        is_coarse=len(keys) < FEWEST,
+        is_coarse=len(keys) < FEWEST or off > _EXACT * reach,
     )
 
 
@@ -221,15 +222,28 @@ def _fitted(here: _Corners, there: _Corners) -> Similarity:
 
 
 def _agree(fit: Similarity, here: _Corners, there: _Corners) -> Bool[np.ndarray, "k"]:
-    """Whether all corners of each marker lie where a similarity says, as well as they are known."""
+    """Whether each marker lies, and is turned and as large, as a similarity says.
+
+    Components bend over the distance between markers, but not within one.
+    """
     apart = spread(here.xyz.mean(axis=1)) if len(here.xyz) > 1 else 0.0
     turn = fit.scale * fit.rotation
-    covariance = here.covariance + turn @ there.covariance @ turn.T
-    floor = (_SUREST * here.edges) ** 2 + (_BENT * apart) ** 2
-    covariance = covariance + floor[:, None, None, None] * np.eye(3)
+    floor = (_SUREST * here.edges)[:, None, None, None] ** 2 * np.eye(3)
+    covariance = here.covariance + turn @ there.covariance @ turn.T + floor
     off = fit @ there.xyz - here.xyz
-    squares = np.einsum("kni,knij,knj->kn", off, np.linalg.inv(covariance), off)
-    return np.asarray((squares <= _MOST_SIGMAS**2).all(axis=1))
+    middle = off.mean(axis=1)
+    of_middle = covariance.mean(axis=1) / 4 + (_BENT * apart) ** 2 * np.eye(3)
+    return np.asarray(
+        (_squared(middle, of_middle) <= _MOST_SIGMAS**2)
+        & (_squared(off - middle[:, None], covariance) <= _MOST_SIGMAS**2).all(axis=1)
+    )
+
+
+def _squared(
+    off: Float[np.ndarray, "*n 3"], covariance: Float[np.ndarray, "*n 3 3"]
+) -> Float[np.ndarray, "*n"]:
+    """Mahalanobis' distances."""
+    return np.asarray(np.einsum("...i,...ij,...j->...", off, np.linalg.inv(covariance), off))
 
 
 def _told(keys: Sequence[Key]) -> str:

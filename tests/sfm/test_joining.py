@@ -12,13 +12,15 @@ from PIL import Image
 
 from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.scene import CameraEstimate
-from recon3d.core.transform import Rigid, fit_similarity, rotation_angle_deg
+from recon3d.core.transform import Rigid, Similarity, fit_similarity, rotation_angle_deg
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm import joining
+from recon3d.sfm.component_tie import Tie
 from recon3d.sfm.feature_ties import align, find_ties
 from recon3d.sfm.features import PhotoDatabase, PhotoToPlace, prepare
-from recon3d.sfm.joining import Joined, join
-from recon3d.sfm.mapping import Placement, map_incrementally, to_placement
+from recon3d.sfm.joining import Guide, Joined, join
+from recon3d.sfm.mapping import Placement, as_placement, map_incrementally, to_placement
+from recon3d.sfm.overlapping import overlapping_pairs
 from recon3d.sfm.pycolmap_library import pycolmap
 
 CAMERA = PinholeCamera(1000, 800, 900.0, 900.0, 500.0, 400.0)
@@ -26,6 +28,8 @@ NOISE_PX = 0.3
 TASK = Task("pose", silent, CancelToken())
 # Below the mapper's 30 for a photo, and just above its 15 for a pair.
 SHARED = 16
+# Of 16 matches between photos of two rooms.
+TRUE = 2
 ROOMS = {"a": (-2.0, 6), "b": (2.0, 5)}
 """By name: where the middle of what it shows lies, and how many photos."""
 
@@ -132,6 +136,34 @@ def one_poster(world: World, first: str, second: str) -> np.ndarray:
     return world.matches(first, second, world.door[:SHARED])
 
 
+def lost_among_look_alikes(world: World, first: str, second: str) -> np.ndarray:
+    """Too little of each photo to place it, and much more that is not the same."""
+    false = look_alike(world, first, second)
+    chosen = world.random.choice(world.door, TRUE, replace=False)
+    true = world.matches(first, second, chosen)
+    taken = np.isin(false[:, 0], true[:, 0]) | np.isin(false[:, 1], true[:, 1])
+    return np.concatenate([true, false[~taken]])
+
+
+def guide(by: float) -> Guide:
+    """What puts the rooms where they are, or that far beside it."""
+
+    def world_from(placement: Placement) -> Similarity:
+        ids = [*placement.cam_from_world]
+        found = [placement.cam_from_world[i].inverse().translation for i in ids]
+        return fit_similarity(
+            np.array(found), np.array([POSES[i].inverse().translation for i in ids])
+        )
+
+    def start(target: Placement, source: Placement) -> Tie:
+        beside = Similarity(1.0, np.eye(3), np.array([0.0, by, 0.0]))
+        to_world = world_from(target)
+        tie = to_world.inverse() @ beside @ world_from(source)
+        return Tie(tie, 0.03 / to_world.scale, "a sketch of the house")
+
+    return start
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     database: PhotoDatabase
@@ -140,11 +172,13 @@ class Run:
     placement: Placement
 
 
-def run(folder: Path, across: Across) -> Run:
+def run(folder: Path, across: Across, guide: Guide | None = None) -> Run:
     database = database_of(folder, across)
     models = map_incrementally(database, relaxed=False, seed=0, task=TASK)
-    after = join(database, models, compare=True, seed=0, task=TASK)
-    placement = to_placement(database, after.models, after.reasons, after.brought, TASK)
+    after = join(database, models, compare=True, seed=0, task=TASK, guide=guide)
+    placement = to_placement(
+        database, after.models, after.reasons, after.brought, TASK, after.joined
+    )
     assert placement is not None
     return Run(database, models, after, placement)
 
@@ -198,6 +232,36 @@ def test_what_may_only_look_alike_stays_apart(tmp_path: Path, across: Across) ->
     (other,) = found.placement.others
     assert [*other.cam_from_world] == IDS[6:]
     assert "too few of them lie alike" in other.apart
+
+
+@pytest.mark.parametrize(("by", "is_one"), [(None, False), (1.5, False), (0.0, True)])
+def test_only_the_right_guide_finds_what_is_lost_among_look_alikes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: float | None, is_one: bool
+) -> None:
+    # Photo by photo the mapper finds its way too, here.
+    monkeypatch.setattr(joining, "_extended", lambda database, model, seed, task: [model])
+    found = run(tmp_path, lost_among_look_alikes, None if by is None else guide(by))
+    assert [model.num_reg_images() for model in found.models] == [6, 5]
+    if is_one:
+        assert found.placement.others == ()
+        assert_true(found.placement)
+        (words,) = found.placement.joined
+        assert words.startswith("5 photos (b0, b1, b2 and 2 more) were joined to the others by ")
+        assert words.endswith(" points that both show where a sketch of the house says.")
+    else:
+        assert found.placement.joined == found.after.brought == ()
+        (other,) = found.placement.others
+        assert "too few of them lie alike" in other.apart
+
+
+def test_photos_that_show_the_same_are_found_by_where_they_are(doors: Run) -> None:
+    target, source = doors.models
+    places = [as_placement(doors.database, model) for model in (target, source)]
+    pairs = overlapping_pairs(target, source, guide(0.0)(*places).target_from_source, 2)
+    assert {b for _, b in pairs} == {7, 8, 9, 10, 11}
+    assert len(pairs) == 10
+    turned = Similarity(1.0, np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, -40.0]))
+    assert overlapping_pairs(target, source, turned, 2) == []
 
 
 def test_a_model_whose_photos_went_out_again_still_tells_how_sure_its_lens_is(
