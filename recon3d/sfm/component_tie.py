@@ -18,12 +18,11 @@ class ApartError(Exception):
     """Two components do not become one; the message says why."""
 
 
-def joined_words(photo_ids: Sequence[str], by: str) -> str:
+def joined_words(ids: Sequence[str], by: str) -> str:
     """Which photos were joined to the largest component, and by what."""
-    names = ", ".join(photo_ids[:_NAMES_TOLD])
-    more = len(photo_ids) - _NAMES_TOLD
-    told = f"{names} and {more} more" if more > 0 else names
-    return f"{len(photo_ids)} photos ({told}) were joined to the others by {by}."
+    names = ", ".join(ids[:_NAMES_TOLD])
+    more = f" and {len(ids) - _NAMES_TOLD} more" if len(ids) > _NAMES_TOLD else ""
+    return f"{len(ids)} photos ({names}{more}) were joined to the others by {by}."
 
 
 @dataclass(frozen=True, eq=False)

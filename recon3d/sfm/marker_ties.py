@@ -247,5 +247,5 @@ def _squared(
 
 
 def _told(keys: Sequence[Key]) -> str:
-    names = ", ".join(f"{number} of {family}" for family, number in keys[:_NAMES_TOLD])
+    names = ", ".join(f"{family} {number}" for family, number in keys[:_NAMES_TOLD])
     return names + (f" and {len(keys) - _NAMES_TOLD} more" if len(keys) > _NAMES_TOLD else "")

@@ -118,7 +118,7 @@ def test_two_printed_markers_join_what_shares_no_features(two_markers: Scene) ->
     (words,) = united.joined
     assert words.startswith(
         "4 photos (04.jpg, 05.jpg, 06.jpg and 1 more) were joined to the others"
-        " by 2 printed markers (3 of aruco_4x4_50, 7 of aruco_4x4_50, corners "
+        " by 2 printed markers (aruco_4x4_50 3, aruco_4x4_50 7, corners "
     )
     assert united.joined_coarsely == ()
     # The points go along, each seen by its own photos.
@@ -176,7 +176,7 @@ def test_two_of_three_markers_outvote_the_one_that_was_moved(tmp_path: Path) -> 
 def test_one_marker_is_not_enough_and_none_says_nothing(tmp_path: Path) -> None:
     alone = apart(scene(tmp_path, sheets(3, 7), sheets(3, 11)).united())
     assert alone == (
-        "the two share no points, and beside that only one printed marker, 3 of aruco_4x4_50, is "
+        "the two share no points, and beside that only one printed marker, aruco_4x4_50 3, is "
         "shown by both, and two are needed: one may have been printed twice"
     )
     none = apart(scene(tmp_path, sheets(3), sheets(11)).united())
@@ -186,7 +186,7 @@ def test_one_marker_is_not_enough_and_none_says_nothing(tmp_path: Path) -> None:
 def test_a_marker_that_hangs_at_two_places_does_not_count(tmp_path: Path) -> None:
     twice = [*sheets(3, 7), (marker_corners(np.array([-0.5, -0.8]), EDGE, 10), 3)]
     reason = apart(scene(tmp_path, twice, sheets(3, 7)).united())
-    assert reason.endswith("are at two places (3 of aruco_4x4_50)")
+    assert reason.endswith("are at two places (aruco_4x4_50 3)")
 
 
 def test_what_masks_hide_does_not_count(tmp_path: Path) -> None:
