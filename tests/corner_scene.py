@@ -21,8 +21,24 @@ def look_at(centre: np.ndarray) -> Rigid:
     return Rigid(rotation, -rotation @ centre)
 
 
-def corner(pose: Rigid, seed: int, camera: PinholeCamera = CAMERA) -> np.ndarray:
-    """Two walls that meet in a corner, exactly: each is a homography of its texture."""
+def _with_marker(texture: np.ndarray, number: int) -> np.ndarray:
+    """A printed marker on white paper, square on the wall, which is 2.83 wide and 3 high."""
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    code = cv2.aruco.generateImageMarker(dictionary, number, 120)
+    sheet = cv2.copyMakeBorder(code, 25, 25, 25, 25, cv2.BORDER_CONSTANT, value=255)
+    sheet = cv2.resize(sheet, (180, 170), interpolation=cv2.INTER_AREA)
+    found = texture.copy()
+    found[365:535, 360:540] = cv2.GaussianBlur(sheet, (0, 0), 2)
+    return found
+
+
+def corner(
+    pose: Rigid, seed: int, camera: PinholeCamera = CAMERA, markers: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Two walls that meet in a corner, exactly: each is a homography of its texture.
+
+    markers: The number of the marker that hangs on each wall; none does without.
+    """
     walls = (((-2.0, -1.5, 4.0), (2.0, 0.0, 2.0)), ((0.0, -1.5, 6.0), (2.0, 0.0, -2.0)))
     picture = np.full((360, 480), 90, np.uint8)
     half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
@@ -30,6 +46,8 @@ def corner(pose: Rigid, seed: int, camera: PinholeCamera = CAMERA) -> np.ndarray
         cells = np.random.default_rng([seed, number]).integers(0, 256, (30, 30)).astype(np.uint8)
         texture = cv2.resize(cells, (900, 900), interpolation=cv2.INTER_NEAREST)
         texture = cv2.GaussianBlur(texture, (0, 0), 2)
+        if markers:
+            texture = _with_marker(texture, markers[number])
         from_wall = np.column_stack([across, (0.0, 3.0, 0.0), origin]) / [[900, 900, 1]]
         from_wall = pose.rotation @ from_wall
         from_wall[:, 2] += pose.translation

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from recon3d.export.export import Outputs
 from recon3d.finished import reopen
 from recon3d.results import Inputs, Results, Until
 from recon3d.run.task import Event
+from recon3d.sfm import joining, structure_from_motion
 from recon3d.sfm.mapping import Placement
 from recon3d.sfm.other_scenes import tell_other_scenes, worth_a_model
 
@@ -106,6 +109,36 @@ def test_one_sentence_says_that_there_is_another_scene(two_rooms: TwoRooms) -> N
     assert told[0].startswith("3 of the photos left out (room0.jpg, room1.jpg, room2.jpg) form")
     assert "apart from the 4 of the largest: the two share " in told[0]
     assert "it becomes model 2" in told[0]
+
+
+def test_printed_markers_make_two_rooms_one_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rooms lie in one frame: whatever hangs there hangs at the same places in both."""
+    # Or features on the markers would match, and tie the rooms by themselves.
+    inside = [(a, b) for a, b in combinations(range(7), 2) if (a < 4) == (b < 4)]
+    monkeypatch.setattr(structure_from_motion, "_choose_pairs", lambda *_: inside)
+    monkeypatch.setattr(joining, "_pairs_to_compare", lambda *_: [])
+    monkeypatch.setattr(joining, "overlapping_pairs", lambda *_: [])
+    (tmp_path / "photos").mkdir()
+    for seed, poses in enumerate((HALL, ROOM)):
+        for name, pose in poses.items():
+            picture = corner(pose, seed, markers=(3, 7))
+            Image.fromarray(picture).save(tmp_path / "photos" / name, quality=97)
+    (tmp_path / "K.txt").write_text("450 0 240\n0 450 180\n0 0 1\n")
+    inputs = Inputs(photos=tmp_path / "photos", intrinsics=tmp_path / "K.txt")
+    results, events = run(tmp_path, inputs)
+    assert placed(results) == [*HALL, *ROOM]
+    assert results.posed
+    scene = results.posed.value.scene
+    found = np.array([view.centre_world for view in scene.views])
+    true = np.array([{**HALL, **ROOM}[v.photo_id].inverse().translation for v in scene.views])
+    # Markers of 35 pixels, 1.4 apart and 5 away: a tenth of a pixel is .001, and .004 at a camera.
+    assert np.linalg.norm(fit_similarity(found, true) @ found - true, axis=1).max() < 0.03
+    assert not [event for event in events if "scene of their own" in event.note]
+    (told,) = cast("list[str]", scene.report["joined"])
+    assert told.startswith("3 photos (room0.jpg, room1.jpg, room2.jpg) were joined to the others")
+    assert "by 2 printed markers (aruco_4x4_50 3, aruco_4x4_50 7, corners within " in told
 
 
 def test_the_largest_alone_computes_nothing_new_and_says_how_to_get_the_others(

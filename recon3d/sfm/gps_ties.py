@@ -126,8 +126,8 @@ def check_against_gps(
         )
         if gap_m > _MOST_SIGMAS * sure_m:
             raise ApartError(
-                f"{tie.by} would put photos {gap_m:.2g} m from where their GPS does, which is good "
-                f"to about {sure_m:.2g} m"
+                f"photos would lie {gap_m:.2g} m from where their GPS, good to about {sure_m:.2g} "
+                f"m, puts them if they were joined by {tie.by}"
             )
         return
 

@@ -138,7 +138,8 @@ def _check_rigs(target: Placement, source: Placement, tie: Tie | None) -> None:
     sigma = np.linalg.norm([target.scale_sigma, source.scale_sigma, _relative_error(source, tie)])
     if abs(np.log(scale)) > _MOST_SIGMAS * sigma:
         raise ApartError(
-            f"{tie.by} would make the one {scale:.2f} times as large as its rig says it is"
+            f"the one would be {scale:.2f} times as large as its rig says it is if they were "
+            f"joined by {tie.by}"
         )
 
 

@@ -80,7 +80,10 @@ def posed() -> PosedPhotos:
         np.eye(3), np.zeros((3, 3), np.uint8), np.array([0.4, 0.5, 0.6]), np.array([[0, 1], [1, 1]])
     )
     cameras = {"one": CameraEstimate(Intrinsics(CAMERA), "exif, refined", 0.3, (0.4, 0.7), STEPS)}
-    report = {"attempts": np.int64(2), "brought_by_second_look": [IDS[1]]}
+    joined = "2 photos (a) were joined to the others by 17 points that both show."
+    report = {
+        "attempts": np.int64(2), "brought_by_second_look": [IDS[1]], "joined": [joined]
+    }  # fmt: skip
     scene = PosedScene(tuple(views), points, "metre", cameras, report)
     rgb = {i: np.full((48, 64, 3), 99, np.uint8) for i in IDS}
     return PosedPhotos(scene, rgb, {}, {}, tuple(Verdict(i, True) for i in IDS))
@@ -152,6 +155,7 @@ def test_a_whole_run_is_told_in_numbers(
     assert facts["settings"]["mesh"]["ratio"] is None
     assert "4 of 5 photos" in page
     assert f"A second look at what had been left out placed {escape(IDS[1])}." in page
+    assert "were joined to the others by 17 points that both show." in page
     assert (tmp_path / "copy.html").read_text(encoding="utf-8") == page
     assert (tmp_path / "copy.json").exists()
 

@@ -13,12 +13,14 @@ from marker_scene import CAMERA, around, marker_corners, photograph
 from PIL import Image
 
 from recon3d.core.camera import Intrinsics
-from recon3d.core.scene import CameraEstimate, View
+from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, Verdict, View
 from recon3d.core.transform import Rigid, Similarity, fit_similarity, rotation_angle_deg
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.gps_readings import GpsReadings
 from recon3d.sfm.mapping import Placement
 from recon3d.sfm.marker_ties import MarkersInPhotos
+from recon3d.sfm.quality import describe, find_weaknesses
+from recon3d.sfm.structure_from_motion import Solution
 from recon3d.sfm.uniting import OtherEvidence, unite
 
 TASK = Task("pose", silent, CancelToken())
@@ -203,7 +205,7 @@ def test_markers_that_gps_contradicts_join_nothing(two_markers: Scene) -> None:
     right = readings_of(VIEWS, 0.02)
     assert furthest_off(two_markers.united(right), VIEWS) < 0.02
     elsewhere = replace(right, enu_m=right.enu_m + np.repeat([[0, 0, 0], [9.0, 0, 0]], 4, axis=0))
-    assert "m from where their GPS does" in apart(two_markers.united(elsewhere))
+    assert "m from where their GPS, good to about" in apart(two_markers.united(elsewhere))
 
 
 def test_rigs_whose_metres_contradict_markers_keep_scenes_apart(two_markers: Scene) -> None:
@@ -261,6 +263,20 @@ def test_gps_of_rtk_joins_two_houses_and_says_how_exactly() -> None:
     # Within what is said of it, three standard deviations at most.
     assert 0.03 < said_m < 0.15
     assert furthest_off(united, [*first, *second]) < 3 * said_m
+
+
+def test_a_join_by_gps_is_a_weakness_of_the_result() -> None:
+    first, second = walls(20.0)
+    united = by_gps(readings_of([*first, *second], 0.03), first, second)
+    solution = Solution(united, dict.fromkeys(united.cam_from_world, 900), np.zeros((0, 0)), 1)
+    views = tuple(View(i, CAMERA, pose) for i, pose in united.cam_from_world.items())
+    rgb = np.zeros(united.xyz_world.shape, np.uint8)
+    points = SparsePoints(united.xyz_world, rgb, united.error_px, united.observations)
+    scene = PosedScene(views, points, "scene", united.cameras)
+    verdicts = [Verdict(view.photo_id, True) for view in views]
+    (told,) = find_weaknesses(replace(scene, report=describe(scene, verdicts, solution)))
+    assert told.startswith(united.joined_coarsely[0] + " What both show may lie double there;")
+    assert not solution.can_be_extended
 
 
 def test_gps_that_is_too_coarse_joins_nothing_and_says_so() -> None:
