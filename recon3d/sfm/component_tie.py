@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from recon3d.core.geodesy import similarity_slopes
 from recon3d.core.transform import Similarity
@@ -39,6 +41,26 @@ class Tie:
     """Not good to a few pixels, so that surfaces which both show may lie double."""
 
 
+def hang_together(observations: Int[np.ndarray, "m 2"]) -> bool:
+    """Whether points that several photos see tie all these photos to each other.
+
+    observations: (point, photo), as a placement has them.
+    """
+    if not len(observations):
+        return True
+    point, photo = (np.unique(column, return_inverse=True)[1] for column in observations.T)
+    points, photos = int(point.max()) + 1, int(photo.max()) + 1
+    links = sparse.coo_matrix(
+        (np.ones(len(point)), (point, points + photo)), shape=(points + photos,) * 2
+    )
+    return int(csgraph.connected_components(links, directed=False)[0]) == 1
+
+
+def reach(points: Float[np.ndarray, "n 3"]) -> float:
+    """The usual distance of points from their middle; a few far ones do not count."""
+    return float(np.median(np.linalg.norm(points - np.median(points, axis=0), axis=1)))
+
+
 def spread(points: Float[np.ndarray, "n 3"]) -> float:
     """Root mean square distance of points from their middle."""
     return float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
@@ -62,4 +84,4 @@ def expected_error(
     covariance = sigma**2 * np.linalg.pinv(np.einsum("nri,nrj->ij", slopes, slopes))
     moved = similarity_slopes(fit, at)
     variances = np.einsum("nri,ij,nrj->n", moved, covariance, moved)
-    return float(np.sqrt(variances.mean()))
+    return float(np.sqrt(np.median(variances)))

@@ -22,7 +22,7 @@ from recon3d.core.transform import Similarity, fit_similarity
 from recon3d.photos.markers import Marker, find_markers
 from recon3d.photos.pictures import read_upright
 from recon3d.run.task import Task
-from recon3d.sfm.component_tie import ApartError, Tie, expected_error, spread
+from recon3d.sfm.component_tie import ApartError, Tie, expected_error, reach, spread
 from recon3d.sfm.posed_files import read_mask
 from recon3d.sfm.undistortion import undistort_pixels
 
@@ -127,8 +127,8 @@ def tie_by_markers(
     every = np.concatenate([centres, source.xyz_world])
     off = expected_error(fit, points, max(sigma, _SUREST * edge), every)
     keys = [shared[n] for n in agreeing.tolist()]
-    reach = fit.scale * spread(every)
-    if len(keys) >= FEWEST and off > _WORST * reach:
+    size = fit.scale * reach(every)
+    if len(keys) >= FEWEST and off > _WORST * size:
         raise ApartError(
             f"the printed markers {_told(keys)} are too small or too close together to say how "
             "the two lie to each other"
@@ -140,7 +140,7 @@ def tie_by_markers(
         f"{len(keys)} printed markers ({_told(keys)}, corners within {share:.1f} % of their edge)"
         if len(keys) > 1
         else f"a printed marker ({_told(keys)})",
-        is_coarse=len(keys) < FEWEST or off > _EXACT * reach,
+        is_coarse=len(keys) < FEWEST or off > _EXACT * size,
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from recon3d.core.scene import CameraEstimate
 from recon3d.core.transform import Rigid, Similarity
-from recon3d.sfm.component_tie import ApartError, Tie, joined_words, spread
+from recon3d.sfm.component_tie import ApartError, Tie, joined_words, reach
 from recon3d.sfm.gps_readings import GpsReadings
 from recon3d.sfm.gps_ties import check_against_gps, tie_by_gps
 from recon3d.sfm.marker_ties import MarkersInPhotos, tie_by_markers
@@ -146,8 +146,8 @@ def _check_rigs(target: Placement, source: Placement, tie: Tie | None) -> None:
 def _relative_error(source: Placement, tie: Tie) -> float:
     """Of the tie's scale, as a share."""
     centres = np.array([pose.inverse().translation for pose in source.cam_from_world.values()])
-    reach = tie.target_from_source.scale * spread(np.concatenate([centres, source.xyz_world]))
-    return tie.off / reach if reach > 0 else 1.0
+    size = tie.target_from_source.scale * reach(np.concatenate([centres, source.xyz_world]))
+    return tie.off / size if size > 0 else 1.0
 
 
 def _united(target: Placement, source: Placement, tie: Tie, photo_ids: Sequence[str]) -> Placement:

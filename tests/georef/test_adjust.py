@@ -131,3 +131,24 @@ def test_given_poses_and_cameras_without_features_stay(
     )
     _, fitted = adjusted(tmp_path / "bare", (bare, posed[1]), surveyed(), GivenCameras())
     assert fitted.report["adjusted"]["why"] == "the cameras share no features"
+
+
+def test_parts_that_only_markers_or_gps_join_stay_as_they_lie(
+    tmp_path: Path, posed: tuple[PosedPhotos, ImageSet]
+) -> None:
+    points = posed[0].scene.points
+    half = len(posed[0].scene.views) // 2
+    later = np.bincount(points.observations[:, 0], points.observations[:, 1] >= half)
+    seen = np.bincount(points.observations[:, 0])
+    inside = ((later == 0) | (later == seen))[points.observations[:, 0]]
+    assert 0.5 < inside.mean() < 1
+    sightings = {
+        view.photo_id: posed[0].sightings_px[view.photo_id][
+            inside[points.observations[:, 1] == index]
+        ]
+        for index, view in enumerate(posed[0].scene.views)
+    }
+    parted = replace(points, observations=points.observations[inside])
+    two = replace(posed[0], scene=replace(posed[0].scene, points=parted), sightings_px=sightings)
+    _, fitted = adjusted(tmp_path, (two, posed[1]), surveyed(), GivenCameras())
+    assert fitted.report["adjusted"]["why"] == "parts of the scene share no points"

@@ -29,6 +29,7 @@ from recon3d.run.stage import Stage
 from recon3d.run.task import Task
 from recon3d.sfm.anchors import Anchors, soft
 from recon3d.sfm.bundle import Tracks
+from recon3d.sfm.component_tie import hang_together
 from recon3d.sfm.joint_bundle import LEAST_NOISE_PX, MOST_PHOTOS, JointBundle, joint_bundle
 from recon3d.sfm.posed_files import write_other_scenes, write_scene
 from recon3d.sfm.register import read_posed_photos, write_placed
@@ -130,6 +131,8 @@ def _adjusted(
         return placement, ControlOutcome(False, why)
     if not len(placement.sightings_px):
         return placement, ControlOutcome(False, "the cameras share no features")
+    if not hang_together(placement.observations):
+        return placement, ControlOutcome(False, "parts of the scene share no points")
     if len(placement.cam_from_world) > MOST_PHOTOS:
         return placement, ControlOutcome(False, f"more than {MOST_PHOTOS} photos are too many")
     try:
