@@ -33,8 +33,8 @@ class Tie:
 
     target_from_source: Similarity
     off: float
-    """How far the source's photos may be from their true places among the target's, as one
-    standard deviation in the target's units."""
+    """How far the source's photos may be from their true places among the target's, as a root mean
+    square in the target's units."""
     by: str
     """What it is known from, and how exactly."""
     is_coarse: bool = False

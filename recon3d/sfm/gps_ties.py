@@ -47,12 +47,13 @@ class _Place:
     """Of its cameras."""
 
     def off_m(self, at_enu: Float[np.ndarray, "n 3"]) -> float:
-        """How far off places are by it, as one standard deviation.
+        """How far off places are by it: the root mean square of their distances.
 
         Readings of one flight err alike, so that more of them make the shift no surer.
         """
         reach2 = float(((at_enu - self.centres_enu.mean(axis=0)) ** 2).sum(axis=1).mean())
-        return float(np.sqrt(self.sigma_m**2 + (self.turn_sigma**2 + self.scale_sigma**2) * reach2))
+        shift2 = (2 + GPS_VERTICAL**2) * self.sigma_m**2
+        return float(np.sqrt(shift2 + (self.turn_sigma**2 + self.scale_sigma**2) * reach2))
 
 
 def tie_by_gps(

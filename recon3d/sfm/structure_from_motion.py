@@ -96,9 +96,9 @@ class Solution:
     def can_be_extended(self) -> bool:
         """Whether a later run may go on from it: one scene, found as most are."""
         usual = self.attempts == 1 and not self.fixed_background and not self.rigs
-        placement = self.placement
-        one = not (placement.others or placement.joined or placement.joined_coarsely)
-        return bool(self.database and usual and self.gps is None and one)
+        found = self.placement
+        parts = found.others or found.joined or found.joined_coarsely
+        return bool(self.database and usual and self.gps is None and not parts)
 
 
 def solve(
@@ -176,13 +176,12 @@ def _finished(
     from recon3d.sfm.gps_adjustment import adjust_all_to_gps
     from recon3d.sfm.uniting import unite
 
-    placement, gps = solution.placement, solution.gps
     if not solution.rigs:
         # Its least squares would take their cameras apart; GPS says how they stand all the same.
-        placement, told = adjust_all_to_gps(placement, evidence.readings, task)
-        gps = told or None
-    united = unite(placement, evidence, [photo.id for photo in image_set.photos])
-    return replace(solution, placement=united, gps=gps)
+        placement, told = adjust_all_to_gps(solution.placement, evidence.readings, task)
+        solution = replace(solution, placement=placement, gps=told or None)
+    united = unite(solution.placement, evidence, [photo.id for photo in image_set.photos])
+    return replace(solution, placement=united)
 
 
 def use_given_poses(

@@ -44,7 +44,7 @@ class OtherEvidence:
                 if tie := find(target, source):
                     return tie
             except ApartError as reason:
-                _log.info("no start for two components: %s", reason)
+                _log.debug("no start for two components: %s", reason)
         return None
 
     def tie(self, target: Placement, source: Placement) -> Tie | None:

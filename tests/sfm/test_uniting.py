@@ -260,8 +260,8 @@ def test_gps_of_rtk_joins_two_houses_and_says_how_exactly() -> None:
         " by GPS of 16 photos (good to about 0."
     )
     said_m = float(words.rpartition("about ")[2].partition(" m")[0])
-    # Within what is said of it, three standard deviations at most.
-    assert 0.03 < said_m < 0.15
+    # Two shifts of .03 horizontally and .06 in height, and half a degree of turn over 60.
+    assert 0.1 < said_m < 0.3
     assert furthest_off(united, [*first, *second]) < 3 * said_m
 
 
