@@ -16,6 +16,7 @@ from recon3d.core.camera import Intrinsics
 from recon3d.core.scene import CameraEstimate, PosedScene, SparsePoints, Verdict, View
 from recon3d.core.transform import Rigid, Similarity, fit_similarity, rotation_angle_deg
 from recon3d.run.task import CancelToken, Task, silent
+from recon3d.sfm.component_tie import Tie
 from recon3d.sfm.gps_readings import GpsReadings
 from recon3d.sfm.mapping import Placement
 from recon3d.sfm.marker_ties import MarkersInPhotos
@@ -183,6 +184,29 @@ def test_one_marker_is_not_enough_and_none_says_nothing(tmp_path: Path) -> None:
     )
     none = apart(scene(tmp_path, sheets(3), sheets(11)).united())
     assert none == "the two share no points"
+
+
+def test_one_marker_or_coarse_gps_only_says_where_to_look(tmp_path: Path) -> None:
+    made = scene(tmp_path, sheets(3, 7), sheets(3, 11))
+    (other,) = made.placement.others
+    true = OTHER_FRAME.inverse()
+    centres = np.array([pose.inverse().translation for pose in other.cam_from_world.values()])
+
+    def started(readings: GpsReadings) -> Tie:
+        markers = MarkersInPhotos(made.pictures, {}, TASK)
+        tie = OtherEvidence(markers, readings).start(made.placement, other)
+        assert tie
+        assert tie.is_coarse
+        off = np.linalg.norm(tie.target_from_source @ centres - true @ centres, axis=1)
+        assert np.median(off) < 3 * tie.off
+        return tie
+
+    assert started(NO_GPS).by == "a printed marker (aruco_4x4_50 3)"
+    assert started(readings_of(VIEWS, 0.02)).by.startswith("a printed marker")
+    # Another print of it hangs elsewhere: then GPS contradicts it, and is the start itself.
+    elsewhere = [(marker_corners(np.array([0.9, 0.9]), EDGE, 120), 3)]
+    scene(tmp_path, sheets(3), elsewhere)
+    assert started(readings_of(VIEWS, 0.02)).by.startswith("GPS of 8 photos")
 
 
 def test_a_marker_that_hangs_at_two_places_does_not_count(tmp_path: Path) -> None:
