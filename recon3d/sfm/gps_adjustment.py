@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from recon3d.core.geodesy import GpsFit, fit_gps
 from recon3d.core.transform import fit_similarity
 from recon3d.run.task import Task
-from recon3d.sfm.anchors import Anchors, soft
+from recon3d.sfm.anchors import soft
+from recon3d.sfm.gps_anchors import GpsAnchors
 from recon3d.sfm.gps_readings import GpsReadings
 from recon3d.sfm.joint_bundle import MOST_PHOTOS, JointBundle, joint_bundle
 from recon3d.sfm.lens_ladder import gains_surely
@@ -39,11 +39,6 @@ _STRETCHES, _FOLDS = 12, 3
 _POINTS_TO_DECIDE, _POINTS_TO_FIT = 60, 600
 """For each photo on the mean."""
 _WEAK = 1e4
-_ROUNDS, _SETTLED = 5, 0.05
-# The median of squared lengths of three coordinates, in variances.
-_MEDIAN_SQUARE = 2.366
-# So many readings' worth is GPS's usual error believed against what it is here.
-_PRIOR_READINGS = 6
 # Pixels may fit worse by this share; GPS that bends what was straight costs more.
 _MOST_NOISE = 1.03
 
@@ -81,21 +76,19 @@ def adjust_to_gps(
     count = len(readings.photo_ids)
     if count < _FEWEST_READINGS:
         return placement, None
-    order = {photo_id: index for index, photo_id in enumerate(placement.cam_from_world)}
-    photo = np.array([order[photo_id] for photo_id in readings.photo_ids])
-    centres = np.stack([pose.inverse().translation for pose in placement.cam_from_world.values()])
-    fit = fit_gps(centres[photo], readings.enu_m, np.random.default_rng(0))
+    anchors = GpsAnchors.of(placement, readings)
+    fit = anchors.fit(placement)
     if fit is None or fit.used.sum() < _FEWEST_FITTING * count:
         used = 0 if fit is None else int(fit.used.sum())
         why = f"only {used} of {count} readings fit the way the cameras stand"
         return placement, GpsOutcome(count, False, why)
     if not _may_help(fit, readings):
         return placement, None
-    if len(order) > MOST_PHOTOS:
+    if len(placement.cam_from_world) > MOST_PHOTOS:
         why = f"more than {MOST_PHOTOS} photos are too many to adjust with it"
         return placement, GpsOutcome(count, False, why)
     try:
-        return _adjusted(placement, _Problem(photo, readings), fit, task)
+        return _adjusted(placement, anchors, fit, task)
     except np.linalg.LinAlgError:
         return placement, GpsOutcome(count, False, "some photos hang on the others by too little")
 
@@ -116,64 +109,13 @@ def adjust_all_to_gps(
     return replace(adjusted, others=others), told
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """Readings, and the photos that they are of."""
-
-    photo: Int[np.ndarray, "n"]
-    readings: GpsReadings
-
-    def where(self, keep: Bool[np.ndarray, "n"]) -> _Problem:
-        return _Problem(self.photo[keep], self.readings.where(keep))
-
-    def anchors(self, factor: Float[np.ndarray, "n"]) -> Anchors:
-        """factor: how much less sure each reading is than it says."""
-        return Anchors(
-            photo=self.photo,
-            centre_world=self.readings.enu_m,
-            centre_std=self.readings.std_m * factor[:, None],
-        )
-
-    def squares(self, joint: JointBundle, factor: Float[np.ndarray, "n"]) -> np.ndarray:
-        bundle = joint.bundle
-        return self.anchors(factor).squares(bundle.rotations, bundle.translations)
-
-    def distances(self, joint: JointBundle) -> Float[np.ndarray, "n"]:
-        """In metres."""
-        gaps = joint.centres[self.photo] - self.readings.enu_m
-        return np.asarray(np.linalg.norm(gaps, axis=1))
-
-    def factor(self, joint: JointBundle) -> Float[np.ndarray, "n"]:
-        """How sure readings are, by how far the photos are from them."""
-        stated = self.readings.is_stated
-        squares = self.squares(joint, np.ones(len(self.photo))) / _MEDIAN_SQUARE
-        variance = np.ones(len(squares))
-        if stated.any():
-            # A bend that is still there must not make them count less than the others.
-            variance[stated] = max(1.0, float(np.median(squares[stated])))
-        if (rest := ~stated).any():
-            scatter = float(np.median(squares[rest])) * rest.sum()
-            variance[rest] = (_PRIOR_READINGS + scatter) / (_PRIOR_READINGS + rest.sum())
-        return np.sqrt(variance)
-
-    def settled(self, joint: JointBundle, task: Task) -> tuple[JointBundle, np.ndarray]:
-        """Adjusted until it is known how sure the readings are."""
-        factor = self.factor(joint)
-        for _ in range(_ROUNDS):
-            joint = joint.adjusted(self.anchors(factor), task)
-            before, factor = factor, self.factor(joint)
-            if np.abs(factor / before - 1).max() < _SETTLED:
-                break
-        return joint, factor
-
-
 def _may_help(fit: GpsFit, readings: GpsReadings) -> bool:
     sure_m = float(np.median(readings.std_m[:, 0])) / np.sqrt(len(readings.photo_ids))
     return bool(_STANDS_OUT * sure_m < _WORTH_SHARE * fit.spread_m)
 
 
 def _adjusted(
-    placement: Placement, problem: _Problem, fit: GpsFit, task: Task
+    placement: Placement, problem: GpsAnchors, fit: GpsFit, task: Task
 ) -> tuple[Placement, GpsOutcome]:
     count = len(problem.photo)
     whole = joint_bundle(placement, placement.cameras, fit.enu_from_world)
@@ -208,7 +150,7 @@ def _adjusted(
     return whole.with_cameras_of(found).placed(placement), outcome
 
 
-def _predicts_better(joint: JointBundle, problem: _Problem, task: Task) -> bool:
+def _predicts_better(joint: JointBundle, problem: GpsAnchors, task: Task) -> bool:
     """Whether readings that were held back are nearer with the others than without any."""
     count = len(problem.photo)
     stretch = np.arange(count) * min(_STRETCHES, count) // count
