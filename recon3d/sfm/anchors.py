@@ -70,7 +70,7 @@ class Anchors:
         back = -turn.transpose(0, 2, 1)
         slopes = np.concatenate([back @ cross, back], axis=2)
         gaps = self._gaps(rotations, translations)
-        weight = 1 / (1 + self.squares(rotations, translations) / _SOFT_SIGMAS**2)
+        weight = believed(self.squares(rotations, translations))
         rows = slopes * (weight[:, None] / self.centre_std**2)[..., None]
         np.add.at(normal, self.photo, slopes.transpose(0, 2, 1) @ rows)
         np.add.at(pull, self.photo, np.einsum("adi,ad->ai", rows, gaps))
@@ -96,3 +96,8 @@ class Anchors:
 def soft(squares: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """Cauchy's cost of squared misses in standard deviations."""
     return np.asarray(_SOFT_SIGMAS**2 * np.log1p(squares / _SOFT_SIGMAS**2))
+
+
+def believed(squares: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """The share of its pull that is left to each of such misses."""
+    return np.asarray(1 / (1 + squares / _SOFT_SIGMAS**2))

@@ -19,7 +19,7 @@ from recon3d.core.geodesy import GpsFit, fit_gps
 from recon3d.core.transform import fit_similarity
 from recon3d.run.task import Task
 from recon3d.sfm.anchors import soft
-from recon3d.sfm.gps_anchors import GpsAnchors
+from recon3d.sfm.gps_anchors import GPS_FOLDS, GpsAnchors
 from recon3d.sfm.gps_readings import GpsReadings
 from recon3d.sfm.joint_bundle import MOST_PHOTOS, JointBundle, joint_bundle
 from recon3d.sfm.lens_ladder import gains_surely
@@ -34,8 +34,6 @@ _FEWEST_READINGS = 8
 _FEWEST_FITTING = 0.6
 # A bend of so large a share of the extent must stand out of all readings together.
 _WORTH_SHARE, _STANDS_OUT = 0.02, 4.0
-# Neighbours err alike, so whole stretches are held out.
-_STRETCHES, _FOLDS = 12, 3
 _POINTS_TO_DECIDE, _POINTS_TO_FIT = 60, 600
 """For each photo on the mean."""
 _WEAK = 1e4
@@ -122,7 +120,7 @@ def _adjusted(
     if not _predicts_better(whole.thinned(_POINTS_TO_DECIDE), problem, task):
         why = "positions that were held back are predicted no better with it"
         return placement, GpsOutcome(count, False, why)
-    task.step(_FOLDS, _FOLDS + 1, "adjusting to GPS")
+    task.step(GPS_FOLDS, GPS_FOLDS + 1, "adjusting to GPS")
     start = whole.thinned(_POINTS_TO_FIT)
     # The same least squares without GPS, which then only keeps the frame.
     free = start.adjusted(problem.anchors(np.full(count, _WEAK)), task)
@@ -152,12 +150,11 @@ def _adjusted(
 
 def _predicts_better(joint: JointBundle, problem: GpsAnchors, task: Task) -> bool:
     """Whether readings that were held back are nearer with the others than without any."""
-    count = len(problem.photo)
-    stretch = np.arange(count) * min(_STRETCHES, count) // count
-    gain = np.zeros(count)
-    for fold in range(_FOLDS):
-        task.step(fold, _FOLDS + 1, "asking whether GPS straightens the cameras")
-        out = stretch % _FOLDS == fold
+    stretch = problem.stretches
+    gain = np.zeros(len(stretch))
+    for fold in range(GPS_FOLDS):
+        task.step(fold, GPS_FOLDS + 1, "asking whether GPS straightens the cameras")
+        out = stretch % GPS_FOLDS == fold
         told, held = problem.where(~out), problem.where(out)
         fit = fit_gps(joint.centres[told.photo], told.readings.enu_m, np.random.default_rng(0))
         if fit is None:

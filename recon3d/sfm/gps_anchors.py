@@ -14,6 +14,9 @@ from recon3d.sfm.gps_readings import GpsReadings
 from recon3d.sfm.joint_bundle import JointBundle
 from recon3d.sfm.placed_bundle import Placed
 
+GPS_FOLDS = 3
+"""Every third stretch is held back at a time."""
+_STRETCHES = 12
 _ROUNDS, _SETTLED = 5, 0.05
 # The median of squared lengths of three coordinates, in variances.
 _MEDIAN_SQUARE = 2.366
@@ -40,6 +43,12 @@ class GpsAnchors:
         poses = placement.cam_from_world.values()
         centres = np.stack([pose.inverse().translation for pose in poses])
         return fit_gps(centres[self.photo], self.readings.enu_m, np.random.default_rng(0))
+
+    @property
+    def stretches(self) -> Int[np.ndarray, "n"]:
+        """The part of the flight of each; neighbours err alike, so all of one is held back."""
+        count = len(self.photo)
+        return np.arange(count) * min(_STRETCHES, count) // count
 
     def where(self, keep: Bool[np.ndarray, "n"]) -> GpsAnchors:
         """Only some of them."""

@@ -149,8 +149,8 @@ class JointBundle:
             bundle = with_points_nearer(bundle, self.tracks, noise_px)
         return replace(self, bundle=bundle)
 
-    def placed(self, before: Placement) -> Placement:
-        """A placement with the cameras and points that were found, in its own world.
+    def in_world_of(self, before: Placed) -> JointBundle:
+        """The same, whose world is that of a placement of the same photos and points.
 
         Points that no longer take part are dropped.
         """
@@ -164,7 +164,11 @@ class JointBundle:
             np.concatenate([kept.centres, kept.bundle.points_world[near]]),
             np.concatenate([was, before.xyz_world[points[near]]]),
         )
-        kept = replace(kept, frame_from_world=world_from_frame.inverse())
+        return replace(kept, frame_from_world=world_from_frame.inverse())
+
+    def placed(self, before: Placement) -> Placement:
+        """A placement with the cameras and points that were found, in its own world."""
+        kept = self.in_world_of(before)
         return replace(
             before,
             cam_from_world=kept.poses(),

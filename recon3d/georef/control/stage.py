@@ -89,9 +89,13 @@ def fit_control(
     accuracy, fit = survey.accuracy_m, survey.fit
     _refuse_swapped_columns(fit, held, accuracy, posed)
     wrong = [held[i] for i in suspects(held, accuracy)]
+    gps: Any = (adjusted or {}).get("gps")
+    if gps and gps["used"]:
+        # Points at one end say little of how the other one lies; with GPS they settled in this.
+        survey = survey.in_frame(Similarity.from_plain(gps["enh_from_world"]))
     gaps = survey.gaps_m(config.accuracy)
     for one in checks:
-        _, surprise = fit.difference(one, one.point.accuracy_m or config.accuracy)
+        _, surprise = survey.fit.difference(one, one.point.accuracy_m or config.accuracy)
         if is_surprising(surprise, fit, len(checks)):
             wrong.append(one)
     warnings = [
@@ -105,7 +109,7 @@ def fit_control(
         "check": rmse_of([gaps[one.point.name] for one in checks]) if checks else None,
     }
     content = {
-        "enh_from_world": fit.enh_from_world.plain(),
+        "enh_from_world": survey.fit.enh_from_world.plain(),
         "crs": control.crs,
         "scale_sigma": float(np.sqrt(fit.covariance[0, 0] * max(1.0, fit.variance_factor))),
         "report": {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import ImageSet, PosedScene
+from recon3d.core.transform import Similarity
 from recon3d.georef.control.fit import SeenPoint, SurveyFit, fit_survey, locate
 from recon3d.georef.control.points import GroundControl, require_enough
 from recon3d.georef.control.words import root_mean_square
@@ -61,6 +62,12 @@ class Survey:
     accuracy_m: Sequence[float]
     """Of the points that hold the model."""
     fit: SurveyFit
+
+    def in_frame(self, enh_from_world: Similarity) -> Survey:
+        """The same where another evidence than the points alone says how the model lies."""
+        world = np.stack([one.place.xyz_world for one in self.held])
+        gaps = enh_from_world @ world - np.array([one.point.enh_m for one in self.held])
+        return replace(self, fit=replace(self.fit, enh_from_world=enh_from_world, residuals_m=gaps))
 
     def gaps_m(self, accuracy_m: float) -> dict[str, np.ndarray]:
         """By name: model minus survey, of points that hold the model and of those that check it.
