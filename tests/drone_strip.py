@@ -15,6 +15,7 @@ from recon3d.core.camera import Intrinsics, PinholeCamera
 from recon3d.core.lens import LENSES, project
 from recon3d.core.scene import CameraEstimate, Exif, Photo
 from recon3d.core.transform import Rigid, fit_similarity
+from recon3d.georef.known_scale import PhotoPixel
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.features import PhotoDatabase, PhotoToPlace, prepare
 from recon3d.sfm.gps_readings import GpsReadings, read_gps
@@ -86,6 +87,19 @@ def fly(
         point.append(rows)
         seen.append(px[rows] + rng.normal(0, noise_px, (len(rows), 2)))
     return Flight(poses, ground, np.concatenate(photo), np.concatenate(point), np.concatenate(seen))
+
+
+def marks_in(
+    flight: Flight, place: np.ndarray, rng: np.random.Generator, sigma_px: float
+) -> tuple[PhotoPixel, ...]:
+    """Where somebody marks a place in all photos that show it."""
+    marks = []
+    for photo_id, pose in flight.poses.items():
+        (x, y) = project(LENS, VALUES, (pose @ place)[None])[0]
+        if 0 < x < WIDTH and 0 < y < HEIGHT:
+            column, row = np.array([x, y]) - 0.5 + rng.normal(0, sigma_px, 2)
+            marks.append(PhotoPixel(photo_id, float(column), float(row)))
+    return tuple(marks)
 
 
 def readings(flight: Flight, sigma_m: float, outliers: float, seed: int = 1) -> dict[str, Exif]:

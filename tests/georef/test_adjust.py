@@ -7,16 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drone_strip import HEIGHT, LENS, VALUES, WIDTH, bent_strip, hills, photos_with
+from drone_strip import HEIGHT, WIDTH, bent_strip, hills, marks_in, photos_with
 from PIL import Image
 
-from recon3d.core.lens import project
 from recon3d.core.scene import Exif, GivenCameras, ImageSet, PosedPhotos, SparsePoints
 from recon3d.georef.control.adjust import adjust_to_control
 from recon3d.georef.control.points import ControlPoint, GroundControl
 from recon3d.georef.control.stage import FittedControl, fit_control, read_control
 from recon3d.georef.control.survey import ControlConfig, measure_control
-from recon3d.georef.known_scale import PhotoPixel
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.sfm.posed_files import write_scene
 from recon3d.sfm.register import read_posed_photos, write_placed
@@ -36,17 +34,12 @@ def surveyed(noise: float = 1.0, wrong_m: float = 0.0) -> GroundControl:
     for number, east in enumerate(EAST):
         north = 30.0 * (-1) ** number
         place = np.array([east, north, float(hills(np.array(east), np.array(north)))])
-        marks = []
-        for photo_id, pose in flight.poses.items():
-            (x, y) = project(LENS, VALUES, (pose @ place)[None])[0]
-            if 0 < x < WIDTH and 0 < y < HEIGHT:
-                column, row = np.array([x, y]) - 0.5 + rng.normal(0, noise * MARK_PX, 2)
-                marks.append(PhotoPixel(photo_id, float(column), float(row)))
+        marks = marks_in(flight, place, rng, noise * MARK_PX)
         enh = UTM + place + rng.normal(0, noise * ACCURACY_M, 3)
         enh[2] += wrong_m * (number == 2)
         is_check = number >= 6
         name = f"{'C' if is_check else 'P'}{number}"
-        points.append(ControlPoint(name, tuple(enh.tolist()), ACCURACY_M, is_check, tuple(marks)))
+        points.append(ControlPoint(name, tuple(enh.tolist()), ACCURACY_M, is_check, marks))
     return GroundControl(tuple(points), "", "")
 
 

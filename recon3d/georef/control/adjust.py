@@ -49,8 +49,8 @@ _POINTS_TO_DECIDE, _POINTS_TO_FIT = 60, 600
 # Where GPS has settled the photos before, fewer features blur what is compared.
 _POINTS_TO_DECIDE_WITH_GPS = 300
 _PARTS, _STEPS = 2, 4
-# GPS has proved itself before; few points that happen to fit better without it say nothing.
-_CONTRADICTS = 3.0
+# GPS has proved itself before, and few points sometimes fit better without it by chance.
+_CONTRADICTS = 2.0
 
 
 @dataclass(frozen=True)
@@ -295,7 +295,7 @@ def _settled(
         False, left_out_m=left_out_m, points_left_out_m=dict(zip(names, off_m, strict=True))
     )
     is_better = _is_surely_nearer(survey, before, after)
-    if gps and not is_better and not _is_surely_nearer(survey, after, before):
+    if gps and not is_better and not _is_surely_nearer(survey, after, before, _CONTRADICTS):
         # Points at one end say nothing of the other, where GPS does.
         is_better = _gps_holds_better(placement, marked, few, task.part(2, _STEPS))
     if not is_better:
@@ -393,7 +393,10 @@ def _is_surely_nearer(
     after: Float[np.ndarray, "h 3"],
     sigmas: float = 1.0,
 ) -> bool:
-    """Whether points that were left out are nearer to their coordinates, by more than chance."""
+    """Whether points that were left out are nearer to their coordinates, by more than chance.
+
+    sigmas: what is more than chance, in standard errors of the mean.
+    """
     scale = survey.fit.enh_from_world.scale
     variance = np.array(
         [
@@ -419,7 +422,7 @@ ADJUST = Stage(
     # The photos' place once more: whoever asks for it gets the one that counts.
     name="pose",
     result="posed",
-    version=1,
+    version=2,
     run=adjust_to_control,
     read=read_posed_photos,
     libraries=("pycolmap",),

@@ -207,7 +207,7 @@ def _table(
 CONTROL = Stage(
     name="control",
     result="control",
-    version=2,
+    version=3,
     run=fit_control,
     read=read_control,
     warnings=lambda folder: read_control(folder).warnings,

@@ -33,8 +33,10 @@ class ControlConfig:
     adjust: bool = False
     """Let the points move the cameras: one more bundle adjustment, in which lens, cameras, features
     and surveyed points settle together, so that a model that bends is straightened. Four control
-    points or more, spread over the scene, are needed. It is kept only where points that were left
-    out of it fit better. Correct wrong marks first: all after the cameras is computed again."""
+    points or more, spread over the scene, are needed. GPS of the photos takes part where it
+    straightened them before, whatever its height datum. It is kept only where points that were left
+    out of it fit better, or, with GPS, where held-back GPS does and points no worse. Correct wrong
+    marks first: all after the cameras is computed again."""
 
     mark_px: Annotated[float, Range(above=0, most=100)] = 1.0
     """Pixels that a mark in a photo may be wrong by (one standard deviation). Marks of one point

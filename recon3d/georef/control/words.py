@@ -89,8 +89,9 @@ def warn_of_fit(
 
 def tell_adjustment(outcome: Mapping[str, Any]) -> str:
     """What came of moving the cameras by the points, as `ControlOutcome` has it."""
+    gps = _tell_gps(outcome["gps"]) if outcome.get("gps") else ""
     if not outcome["used"]:
-        return f"The ground control points do not move the cameras: {outcome['why']}."
+        return f"The ground control points do not move the cameras: {outcome['why']}.{gps}"
     told = {
         "control_m": "control points from {} to {}",
         "left_out_m": "control points that were left out in turn from {} to {}",
@@ -101,8 +102,25 @@ def tell_adjustment(outcome: Mapping[str, Any]) -> str:
     ]
     return (
         f"The points moved the cameras by as much as {metres(outcome['moved_m'])}: "
-        f"{', '.join(fits)}."
+        f"{', '.join(fits)}.{gps}"
     )
+
+
+def _tell_gps(gps: Mapping[str, Any]) -> str:
+    """What became of it beside the points, as `GpsBeside` has it."""
+    if not gps["used"]:
+        return f" GPS of {gps['readings']} photos took no part: {gps['why']}."
+    told = (
+        f" GPS of {gps['readings']} photos, good to {metres(gps['error_m'])}, took part, and half "
+        f"of them lie within {metres(gps['off_m'])} of it"
+    )
+    if not gps["shift_m"]:
+        return (
+            f"{told}, turned by {gps['turn_deg']:.2f}° and enlarged by {gps['scale']:.5f} onto the "
+            "survey, whose coordinate system has no name."
+        )
+    east, north, up = gps["shift_m"]
+    return f"{told}, shifted by {east:.2f} m east, {north:.2f} m north and {up:.2f} m up."
 
 
 def root_mean_square(gaps: Float[np.ndarray, "n 3"]) -> float:
