@@ -180,14 +180,25 @@ def test_a_survey_with_axes_of_its_own_is_found_against_gps(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_gps_that_bends_against_points_all_along_takes_no_part(tmp_path: Path) -> None:
-    both = surveyed(tmp_path, rtk(bowl_m=15), Survey(places=ALL_ALONG))
+def test_gps_that_bends_is_outvoted_by_points_all_along(tmp_path: Path) -> None:
+    bent = rtk(bowl_m=15)
+    gps = surveyed(tmp_path / "gps", bent, Survey(places=ALL_ALONG), adjust=False)
+    both = surveyed(tmp_path / "both", bent, Survey(places=ALL_ALONG))
+    assert gps.bending_m > 3
+    assert both.check_m < 0.3
+    assert both.bending_m < 0.3
+
+
+@pytest.mark.slow
+def test_gps_that_contradicts_the_points_takes_no_part(tmp_path: Path) -> None:
+    # Axes that are turned against those of the system that it names.
+    both = surveyed(tmp_path, rtk(), Survey(places=ALL_ALONG, turn_deg=2))
     assert both.adjusted
     found = both.adjusted["gps"]
     assert not found["used"]
     assert "points that were left out fit" in found["why"]
-    assert both.adjusted["used"]
-    assert both.check_m < 1
+    assert "GPS of 51 photos took no part: points that were left out fit" in both.words
+    assert both.bending_m < 0.1
 
 
 def test_gps_that_was_not_believed_leaves_every_byte_as_it_is(tmp_path: Path) -> None:

@@ -282,9 +282,7 @@ def _settled(
         few = marked.joined_to(marked.start(placement, gps).thinned(photo_points), gps)
         both = marked.left_out(few, task.part(1, _STEPS))
         if _is_surely_nearer(survey, both, after, _CONTRADICTS):
-            why = f"points that were left out fit to {metres(root_mean_square(both))} with it" + (
-                f" and to {metres(root_mean_square(after))} without"
-            )
+            why = _left_out_words(_rounded(after, both))
             beside, gps = GpsBeside(len(gps.anchors.photo), False, why), None
         else:
             after = both
@@ -299,9 +297,7 @@ def _settled(
         # Points at one end say nothing of the other, where GPS does.
         is_better = _gps_holds_better(placement, marked, few, task.part(2, _STEPS))
     if not is_better:
-        why = f"points that were left out fit to {metres(left_out_m[1])} with it" + (
-            f" and to {metres(left_out_m[0])} without"
-        )
+        why = _left_out_words(left_out_m)
         return placement, replace(tried, why=why), beside
     task.step(_STEPS - 1, _STEPS, "adjusting to control points")
     whole = marked.start(placement, gps)
@@ -385,6 +381,12 @@ def _fitted_left_out(survey: Survey) -> Float[np.ndarray, "h 3"]:
             one = survey.held[i]
             gaps[i] = similarity @ one.place.xyz_world - np.array(one.point.enh_m)
     return gaps
+
+
+def _left_out_words(left_out_m: tuple[float, float]) -> str:
+    return f"points that were left out fit to {metres(left_out_m[1])} with it" + (
+        f" and to {metres(left_out_m[0])} without"
+    )
 
 
 def _is_surely_nearer(

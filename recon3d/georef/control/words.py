@@ -89,9 +89,11 @@ def warn_of_fit(
 
 def tell_adjustment(outcome: Mapping[str, Any]) -> str:
     """What came of moving the cameras by the points, as `ControlOutcome` has it."""
-    gps = _tell_gps(outcome["gps"]) if outcome.get("gps") else ""
+    gps = _tell_gps(outcome["gps"]) if outcome.get("gps") else []
     if not outcome["used"]:
-        return f"The ground control points do not move the cameras: {outcome['why']}.{gps}"
+        return " ".join(
+            [f"The ground control points do not move the cameras: {outcome['why']}.", *gps]
+        )
     told = {
         "control_m": "control points from {} to {}",
         "left_out_m": "control points that were left out in turn from {} to {}",
@@ -100,27 +102,33 @@ def tell_adjustment(outcome: Mapping[str, Any]) -> str:
     fits = [
         words.format(*map(metres, outcome[name])) for name, words in told.items() if outcome[name]
     ]
-    return (
+    moved = (
         f"The points moved the cameras by as much as {metres(outcome['moved_m'])}: "
-        f"{', '.join(fits)}.{gps}"
+        f"{', '.join(fits)}."
     )
+    return " ".join([moved, *gps])
 
 
-def _tell_gps(gps: Mapping[str, Any]) -> str:
-    """What became of it beside the points, as `GpsBeside` has it."""
+def _tell_gps(gps: Mapping[str, Any]) -> list[str]:
+    """What became of it beside the points, as `GpsBeside` has it, in sentences."""
     if not gps["used"]:
-        return f" GPS of {gps['readings']} photos took no part: {gps['why']}."
+        return [f"GPS of {gps['readings']} photos took no part: {gps['why']}."]
     told = (
-        f" GPS of {gps['readings']} photos, good to {metres(gps['error_m'])}, took part, and half "
-        f"of them lie within {metres(gps['off_m'])} of it"
+        f"GPS of {gps['readings']} photos, good to {metres(gps['error_m'])}, took part, and half "
+        f"of them lie within {metres(gps['off_m'])} of it."
     )
     if not gps["shift_m"]:
-        return (
-            f"{told}, turned by {gps['turn_deg']:.2f}° and enlarged by {gps['scale']:.5f} onto the "
-            "survey, whose coordinate system has no name."
-        )
+        turned = f"{gps['turn_deg']:.2f}°, {gps['scale']:.5f}"
+        return [
+            told,
+            "Since the survey's coordinate system has no name, GPS was turned and enlarged onto "
+            f"it ({turned}).",
+        ]
     east, north, up = gps["shift_m"]
-    return f"{told}, shifted by {east:.2f} m east, {north:.2f} m north and {up:.2f} m up."
+    return [
+        told,
+        f"GPS was shifted by {east:.2f} m east, {north:.2f} m north and {up:.2f} m up.",
+    ]
 
 
 def root_mean_square(gaps: Float[np.ndarray, "n 3"]) -> float:
