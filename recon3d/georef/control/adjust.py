@@ -20,7 +20,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from recon3d.core.scene import GivenCameras, ImageSet, PosedPhotos
-from recon3d.core.transform import Similarity, fit_similarity
+from recon3d.core.transform import (
+    Similarity,
+    fit_similarity,
+    quaternion_wxyz,
+    rotation_from_quaternion,
+)
 from recon3d.georef.back_projection import upright_pixel
 from recon3d.georef.control.fit import SeenPoint, fit_survey
 from recon3d.georef.control.gps import GpsBeside, GpsDatum, gps_beside
@@ -351,6 +356,10 @@ def _beside(
 ) -> GpsBeside:
     datum = found.survey_from_frame
     frame = datum @ whole.frame_from_world
+    # The order of sums, which follows from the number of threads, must not show.
+    turn = [round(value, 12) for value in quaternion_wxyz(frame.rotation)]
+    shift = np.round(frame.translation + middle_m, 6)
+    enh_from_world = Similarity(round(frame.scale, 12), rotation_from_quaternion(turn), shift)
     readings = gps.anchors.readings
     return GpsBeside(
         len(readings.photo_ids),
@@ -362,9 +371,7 @@ def _beside(
             float(np.degrees(np.arctan2(datum.rotation[1, 0], datum.rotation[0, 0]))), 5
         ),
         scale=round(datum.scale, 8),
-        enh_from_world=Similarity(
-            frame.scale, frame.rotation, frame.translation + middle_m
-        ).plain(),
+        enh_from_world=enh_from_world.plain(),
     )
 
 
