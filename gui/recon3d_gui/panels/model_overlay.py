@@ -234,7 +234,7 @@ class ModelOverlay:
             if np.isfinite(place).all():
                 self._label((float(place[0]) + px(10), float(place[1]) - px(10)), str(number))
         for row, sentence in enumerate(advice.sentences):
-            self._text((px(16), px(20) + row * px(22)), f"{row + 1}. {sentence}")
+            self._label((px(16), px(20) + row * px(28)), f"{row + 1}. {sentence}")
 
     def _draw_note(self, note: str) -> None:
         middle, told = self._bench.navigator.canvas_px[0] / 2, f"{note} ..."
