@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -111,3 +111,19 @@ class DepthEstimator(Protocol):
         pass of a picture through a network may take longer.
         """
         ...
+
+
+def confirmed_shares(
+    depth: Mapping[str, SceneDepth], masks: Mapping[str, Bool[np.ndarray, "h w"]]
+) -> dict[str, float]:
+    """By photo: share of its pixels that have depth, of the object's pixels where it has a mask.
+
+    A photo whose mask keeps nothing is left out.
+    """
+    shares = {}
+    for photo_id, found in depth.items():
+        mask = masks.get(photo_id)
+        wanted = 1.0 if mask is None else float(mask.mean())
+        if wanted > 0:
+            shares[photo_id] = min(1.0, float((found.depth_z > 0).mean()) / wanted)
+    return shares

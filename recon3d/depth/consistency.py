@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from recon3d.core.camera import PinholeCamera, pixel_rays
-from recon3d.core.depth import PredictedDepth, SceneDepth
+from recon3d.core.depth import PredictedDepth, SceneDepth, confirmed_shares
 from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges
 from recon3d.core.scene import PosedPhotos, View
@@ -94,7 +94,7 @@ def refine_depth(
     measured = bool(posed.sensor_depth)
     refine = _Refinement(**maps_of(posed, predictions), config=config, measured=measured)
     refine.write_all(CHECK_CONSISTENCY, posed, folder, task)
-    known = [np.mean(read_depth.depth_z > 0) for read_depth in read_scene_depth(folder).values()]
+    known = list(confirmed_shares(read_scene_depth(folder), posed.masks).values())
     if not any(known):
         raise TooLittleDepthError(
             "No depth was confirmed by a second photo.",

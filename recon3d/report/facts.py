@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recon3d.core.depth import SceneDepth
+from recon3d.core.depth import SceneDepth, confirmed_shares
 from recon3d.core.errors import ReconError
 from recon3d.core.scene import ImageSet, PosedPhotos
 from recon3d.core.surface import Mesh, TexturedMesh, face_areas, inferred_share
@@ -60,7 +60,7 @@ class Run:
 
 def collect_facts(run: Run) -> Facts:
     """Everything numbers can say, ready for JSON: no NaN, no paths, no arrays."""
-    coverage = _depth_coverage(run)
+    coverage = confirmed_shares(run.depth or {}, run.posed.masks if run.posed else {})
     facts = {
         "schema": SCHEMA,
         "recon3d": program_version(),
@@ -182,17 +182,6 @@ def _poses(posed: PosedPhotos) -> dict[str, object]:
         "mean_error_px": float(errors.mean()) if len(errors) else None,
         "unit": posed.scene.unit,
     }
-
-
-def _depth_coverage(run: Run) -> dict[str, float]:
-    """Share of each photo's pixels with depth; of the object's pixels where there is a mask."""
-    coverage = {}
-    for photo_id, found in (run.depth or {}).items():
-        mask = run.posed.masks.get(photo_id) if run.posed else None
-        wanted = 1.0 if mask is None else float(mask.mean())
-        if wanted > 0:
-            coverage[photo_id] = min(1.0, float((found.depth_z > 0).mean()) / wanted)
-    return coverage
 
 
 def _depth(coverage: Mapping[str, float]) -> dict[str, object]:

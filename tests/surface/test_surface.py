@@ -111,6 +111,23 @@ def test_maps_that_disagree_everywhere_are_an_error_with_advice(tmp_path: Path) 
     assert "photos" in caught.value.hint
 
 
+@pytest.mark.parametrize("masked", [True, False])
+def test_what_masks_hide_is_not_blamed_for_having_no_depth(tmp_path: Path, masked: bool) -> None:
+    posed, predictions = plane_image_set()
+    size = predictions["0.jpg"].values.shape
+    # The object fills a sixteenth of each photo.
+    keep = np.zeros(size, bool)
+    keep[50:80, 60:100] = True
+    for photo_id, prediction in predictions.items():
+        predictions[photo_id] = replace(prediction, values=np.where(keep, prediction.values, 0))
+    masks = dict.fromkeys(predictions, keep) if masked else {}
+    events: list[Event] = []
+    asked = Task("test", events.append, CancelToken(), Runtime(device="cpu"))
+    refine_depth(replace(posed, masks=masks), predictions, RefineConfig(), tmp_path, asked)
+    warned = [event.note for event in events if "expect holes" in event.note]
+    assert len(warned) == (0 if masked else 1)
+
+
 def test_depth_files_survive_a_round_trip_under_any_name(tmp_path: Path) -> None:
     _, predictions = plane_image_set(count=1)
     names = ["a/b 1.jpg", "a%2Fb.jpg", "Überblick/写真.jpg"]
