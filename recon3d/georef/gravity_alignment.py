@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from recon3d.georef.up_cues import (
     sigma_deg,
     walls_up,
 )
+from recon3d.georef.upright import of_one_pose
 
 # Of the surface: below it a level plane is a step or a shelf.
 _GROUND_SHARE = 0.06
@@ -55,11 +57,15 @@ def find_gravity_alignment(
     given_by: by which option, or by what else.
     """
     sure = [] if given is None else [given_up(given, given_by)]
-    if len(felt := _felt_ups(scene.views, image_set)):
+    cam_from_world = np.stack([view.cam_from_world.rotation for view in scene.views])
+    standing = [
+        view for view, yes in zip(scene.views, of_one_pose(cam_from_world), strict=True) if yes
+    ]
+    if len(felt := _felt_ups(standing, image_set)):
         sure.append(gravity_up(felt))
     if gps is not None:
         sure.append(gps_up(gps.enu_from_world.rotation[2], gps.turn_covariance_world))
-    cameras = cameras_up(np.stack([view.cam_from_world.rotation for view in scene.views]))
+    cameras = cameras_up(cam_from_world)
     rng = np.random.default_rng(0)
     samples = sample_surface(mesh, _SAMPLES, rng) if mesh else None
     if not samples or len(samples.points) < _FEWEST:
@@ -86,7 +92,7 @@ def _gate_deg(up: FusedUp) -> float:
     return float(np.clip(3 * sigma_deg(up.information), *_GATE_DEG))
 
 
-def _felt_ups(views: tuple[View, ...], image_set: ImageSet) -> Float[np.ndarray, "n 3"]:
+def _felt_ups(views: Sequence[View], image_set: ImageSet) -> Float[np.ndarray, "n 3"]:
     """Against gravity, in the world, for each placed photo whose sensors tell."""
     exif = {photo.id: photo.exif for photo in image_set.photos}
     ups = [

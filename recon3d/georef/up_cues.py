@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon3d.georef.planes import PlumbSurfaces
-from recon3d.georef.upright import level_axes, up_in_world
+from recon3d.georef.upright import level_axes, of_one_pose, up_in_world
 
 UpSource = Literal["given", "gravity sensor", "gps", "cameras", "ground", "walls"]
 
@@ -110,20 +110,20 @@ def cameras_up(cam_from_world: Float[np.ndarray, "n 3 3"]) -> UpCue:
     Raises:
         ValueError: there are no cameras.
     """
-    up = up_in_world(cam_from_world)
-    axes = level_axes(cam_from_world, up)
+    asked = cam_from_world[of_one_pose(cam_from_world)]
+    up = up_in_world(asked)
+    axes = level_axes(asked, up)
     roll = np.arcsin(np.clip(axes @ up, -1, 1)) if len(axes) else np.zeros(1)
     scatter = max(np.radians(_LEAST_ROLL_DEG), 1.4826 * float(np.median(np.abs(roll))))
     held = axes.T @ axes / scatter**2
     pitch = _across(up) / np.radians(_PITCH_DEG) ** 2
     # Who holds one photo askew holds the next one so too: more photos hardly make it surer.
     information = _blunted(_tangent(held, up) + pitch, up, float(np.degrees(scatter)))
-    return UpCue(
-        "cameras",
-        f"{len(cam_from_world)} photo{'s' if len(cam_from_world) > 1 else ''}",
-        up,
-        information,
-    )
+    count = len(cam_from_world)
+    photos = f"{count} photo{'s' if count > 1 else ''}"
+    if len(asked) < count:
+        photos = f"{len(asked)} of {count} photos, the others show the object turned over"
+    return UpCue("cameras", photos, up, information)
 
 
 def gravity_up(ups_world: Float[np.ndarray, "n 3"]) -> UpCue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from recon3d.core.scene import View
 from recon3d.core.transform import Rigid
@@ -14,6 +14,19 @@ from recon3d.core.transform import Rigid
 _MAX_ROLL_DEG = 15.0
 # Cameras that look up or down more steeply than this say little about what is level.
 _STEEP_DEG = 60.0
+# A picture whose own up leans further than this from a direction says nothing for it.
+_MAX_LEAN_DEG = 75.0
+# Photos whose axes make the directions that are asked whether a round was taken about them.
+_ASKED = 40
+_FEWEST_IN_ROUND = 3
+# Of axes that turn in about half a circle and more, as `_spread` has it.
+_LEAST_SPREAD = 0.2
+# Rounds must explain this share of the photos; else these were just held in many ways.
+_ROUNDS_SHARE = 0.75
+# What lies between two poses of a thing is more than unsteady hands.
+_LEAST_TURN_DEG = 45.0
+# A round counts in place of the first photo's if it has this many times as many photos.
+_MANY_MORE = 1.25
 
 
 def upright_from_world(
@@ -53,6 +66,7 @@ def up_in_world(cam_from_world: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray,
     """
     if len(cam_from_world) == 0:
         raise ValueError("cam_from_world: got no cameras, expected 1 or more")
+    cam_from_world = cam_from_world[of_one_pose(cam_from_world)]
     right, down, forward = np.moveaxis(cam_from_world, 1, 0)
     hint = -down.mean(0)
     if np.linalg.norm(hint) < 0.35:
@@ -66,7 +80,7 @@ def up_in_world(cam_from_world: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray,
         sideways = _most_perpendicular(level, hint)
     # Walking around something sideways turns the pictures' other axis in a circle; looking up
     # and down at a wall does not.
-    circles = _spread(level) > max(0.2, 1.5 * _spread(right))
+    circles = _spread(level) > max(_LEAST_SPREAD, 1.5 * _spread(right))
     # Both axes of every picture are perpendicular to the way all of them look, which is not up.
     looks_along = float(np.median(np.abs(forward @ sideways))) > np.sin(np.radians(_STEEP_DEG))
     if (
@@ -78,6 +92,71 @@ def up_in_world(cam_from_world: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray,
     # Sideways pictures do not say which side is up; people look down more than up.
     sign = hint if abs(up @ hint) > 0.1 else -forward.mean(0)
     return up if up @ sign >= 0 else -up
+
+
+def of_one_pose(cam_from_world: Float[np.ndarray, "n 3 3"]) -> Bool[np.ndarray, "n"]:
+    """The photos that were taken while the thing stood in one pose; nearly always all.
+
+    Who turns a thing over between two rounds of photos takes each with level cameras, so each has
+    an up of its own in the thing's frame. It shows where upright pictures that look level or down
+    go around one axis, and the others around another. The round of most photos counts, or that
+    of the first photo where the others have hardly more.
+    """
+    right, down, forward = np.moveaxis(cam_from_world, 1, 0)
+    everything = np.ones(len(cam_from_world), bool)
+    left = everything.copy()
+    ups: list[np.ndarray] = []
+    while left.sum() >= _FEWEST_IN_ROUND:
+        up = _up_of_most(right[left], down[left])
+        members = left & (_held_level(right, down, up[None])[0] > 0)
+        is_round = (
+            members.sum() >= _FEWEST_IN_ROUND
+            and _spread(right[members]) > _LEAST_SPREAD
+            and float((forward[members] @ up).mean()) < np.sin(np.radians(_MAX_ROLL_DEG))
+            and all(up @ other < np.cos(np.radians(_LEAST_TURN_DEG)) for other in ups)
+        )
+        if not is_round:
+            break
+        ups.append(up)
+        left &= ~members
+    if len(ups) < 2 or left.mean() > 1 - _ROUNDS_SHARE:
+        return everything
+    fits = _held_level(right, down, np.stack(ups))
+    # 0: of no round; a photo that two rounds would have belongs to the one that it is level in.
+    number = np.where(fits.max(0) > 0, fits.argmax(0) + 1, 0)
+    sizes = np.bincount(number, minlength=len(ups) + 1)
+    sizes[0] = 0
+    first = number[np.flatnonzero(number)[0]]
+    most = int(sizes.argmax())
+    chosen: Bool[np.ndarray, "n"] = number == (
+        most if sizes[most] >= _MANY_MORE * sizes[first] else first
+    )
+    return chosen
+
+
+def _up_of_most(
+    right: Float[np.ndarray, "n 3"], down: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "3"]:
+    """The direction about which most upright pictures were held level."""
+    asked = right[:: -(-len(right) // _ASKED)]
+    one, other = np.triu_indices(len(asked), 1)
+    across = np.cross(asked[one], asked[other])
+    length = np.linalg.norm(across, axis=1)
+    # Of axes that are nearly parallel the common perpendicular is noise.
+    across = across[length > 0.3] / length[length > 0.3, None]
+    ups = np.concatenate([across, -across, -down[:1]])
+    best: np.ndarray = ups[_held_level(right, down, ups).sum(1).argmax()]
+    return best
+
+
+def _held_level(
+    right: Float[np.ndarray, "n 3"], down: Float[np.ndarray, "n 3"], ups: Float[np.ndarray, "m 3"]
+) -> Float[np.ndarray, "m n"]:
+    """1 where a picture is upright and level, 0 where it leans by _MAX_ROLL_DEG or is not."""
+    level = 1 - np.abs(ups @ right.T) / np.sin(np.radians(_MAX_ROLL_DEG))
+    upright = -ups @ down.T > np.cos(np.radians(_MAX_LEAN_DEG))
+    held: Float[np.ndarray, "m n"] = np.where(upright, np.clip(level, 0, 1), 0.0)
+    return held
 
 
 def level_axes(

@@ -19,7 +19,7 @@ from recon3d.core.transform import Rigid, Similarity, rotation_angle_deg
 from recon3d.georef.gravity_alignment import find_gravity_alignment
 from recon3d.georef.planes import Samples, find_ground, find_plumb, sample_surface
 from recon3d.georef.up_cues import cameras_up, fuse_ups, given_up, gravity_up, sigma_deg
-from recon3d.georef.upright import up_in_world
+from recon3d.georef.upright import of_one_pose, up_in_world
 from recon3d.photos.exif import read_exif
 from recon3d.photos.gravity import read_down
 
@@ -47,6 +47,10 @@ def orbit(count: int, height: float = 2.0, arc_deg: float = 360.0) -> list[Rigid
         look(np.array([4 * np.sin(a), -4 * np.cos(a), height]), np.array([0, 0, 0.5]))
         for a in angles
     ]
+
+
+def rotations(cameras: list[Rigid]) -> np.ndarray:
+    return np.stack([camera.rotation for camera in cameras])
 
 
 def off_deg(up: np.ndarray, true_up: np.ndarray = TRUE_UP) -> float:
@@ -202,6 +206,63 @@ def test_a_room_seen_from_one_side_while_looking_down_stays_upright() -> None:
 def test_photos_that_look_one_way_leave_their_pitch_open() -> None:
     row = [look(np.array([x, -8.0, 1.6]), np.array([x, 0.0, 1.6])) for x in range(-3, 4)]
     assert sigma_deg(cameras_up(np.stack([c.rotation for c in row])).information) > 8
+
+
+def turned_over(cameras: list[Rigid], angle_deg: float) -> list[Rigid]:
+    """Cameras as they stand about a thing that was turned before them, in the thing's frame."""
+    thing = Rotation.from_euler("zx", [50, angle_deg], degrees=True).as_matrix()
+    turn = WORLD_FROM_TRUTH @ Rigid(thing, np.zeros(3)) @ WORLD_FROM_TRUTH.inverse()
+    return [camera @ turn for camera in cameras]
+
+
+@pytest.mark.parametrize("angle_deg", [180, 170, 120, 90])
+def test_an_object_that_was_turned_over_stands_as_in_the_round_of_most_photos(
+    angle_deg: float,
+) -> None:
+    standing = [*orbit(9, 1.5), *orbit(5, 3.5)]
+    lying = turned_over([*orbit(6, 1.5), *orbit(4, 5.0)], angle_deg)
+    for cameras in ([*standing, *lying], [*lying, *standing]):
+        assert off_deg(up_in_world(rotations(cameras))) < 1.0
+        cue = cameras_up(rotations(cameras))
+        assert off_deg(cue.up_world) < 1.0
+        assert sigma_deg(cue.information) < 3.0
+        assert cue.detail.startswith("14 of 24 photos")
+
+
+@pytest.mark.parametrize("angle_deg", [180, 90])
+def test_of_two_rounds_as_large_the_one_of_the_first_photo_says_what_is_up(
+    angle_deg: float,
+) -> None:
+    standing, lying = orbit(13), turned_over(orbit(14), angle_deg)
+    assert off_deg(up_in_world(rotations([*standing, *lying]))) < 1.0
+    up_lying = up_in_world(rotations(lying))
+    assert off_deg(up_in_world(rotations([*lying, *standing])), up_lying) < 1.0
+    assert off_deg(up_lying) == pytest.approx(angle_deg, abs=1.0)
+
+
+def test_sensors_of_the_round_that_does_not_count_are_not_asked() -> None:
+    cameras = [*orbit(14), *turned_over(orbit(9), 90)]
+    # Each sensor feels down as its photo was held: along the picture, tilted by how far it looks
+    # down.
+    downs = [c.rotation @ -TRUE_UP for c in orbit(14)] + [c.rotation @ -TRUE_UP for c in orbit(9)]
+    scene, image_set = posed_image_set(cameras, downs)
+    found = find_gravity_alignment(scene, image_set, None, None, None)
+    assert off_deg(found.up.up_world) < 1.0
+    assert found.up.cues[0].cue.detail == "14 of 14 photos agree"
+
+
+def test_photos_straight_down_and_a_phone_held_the_wrong_way_up_are_no_second_pose() -> None:
+    there_and_back = [
+        look(np.array([x, y, 20.0]), np.array([x, y + 0.01 * (-1) ** y, 0.0]))
+        for y in range(6)
+        for x in range(6)
+    ]
+    assert of_one_pose(rotations(there_and_back)).all()
+    angles = np.radians(np.arange(0, 360, 30))
+    centres = [np.array([4 * np.sin(a), -4 * np.cos(a), 2.0]) for a in angles]
+    upside_down = [look(centre, np.zeros(3), 180) for centre in centres]
+    assert of_one_pose(rotations([*orbit(8), *upside_down])).all()
+    assert off_deg(up_in_world(rotations([*orbit(8), *upside_down]))) < 1.0
 
 
 # Surfaces
