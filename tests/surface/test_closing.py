@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 from mirror_scene import HALF_MIRROR, IMAGE_Z, WALL_Z, mirror_photos
 from pretended_cluster import THERE, pretend_cluster
+from solids import sheet
 from sphere_scene import sphere_photos
 
 from recon3d.core.camera import PinholeCamera
 from recon3d.core.depth import SceneDepth
-from recon3d.core.scene import PosedPhotos
+from recon3d.core.scene import PosedPhotos, View
 from recon3d.core.surface import Mesh, PointCloud, face_areas
+from recon3d.core.transform import Rigid
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.cleaning.holes import count_holes
 from recon3d.surface.cleaning.repair import make_manifold
 from recon3d.surface.closing.blocks import blocks
 from recon3d.surface.closing.bridging import bridged
+from recon3d.surface.closing.choosing import closing_faces
 from recon3d.surface.closing.closing import close_surface, shown
 from recon3d.surface.closing.cut import free_cells
 from recon3d.surface.closing.tetrahedra import Votes, surface_of, tetrahedra, vote
@@ -232,6 +235,35 @@ def test_a_whole_surface_stays_as_it_is() -> None:
     same = close(posed, maps, ball, 1.0)
     np.testing.assert_allclose(np.linalg.norm(same.vertices, axis=1), 1, atol=1e-3)
     assert len(same.faces) == pytest.approx(len(ball.faces), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("case", "kept"), [("whole", False), ("rougher", True), ("hole", True), ("back", True)]
+)
+def test_no_lid_comes_over_what_the_mesh_shows_already(case: str, kept: bool) -> None:
+    # Waves of 0.4 that a camera sees from above; the lid lies on their crests.
+    x, y = np.meshgrid(np.arange(31.0), np.arange(31.0))
+    waves = sheet(31, 0.4 * np.cos(2 * np.pi * x / 6) * np.cos(2 * np.pi * y / 6))
+    faces = waves.faces
+    if case == "hole":
+        middle = waves.vertices[faces].mean(axis=1)[:, :2]
+        faces = faces[np.linalg.norm(middle - (20, 10), axis=1) > 3]
+    if case == "back":
+        faces = faces[:, ::-1]
+    corners = np.float64([[0.5, 0.5, 0.45], [29.5, 0.5, 0.45], [29.5, 29.5, 0.45]])
+    vertices = np.concatenate([waves.vertices.astype(np.float64), corners])
+    lid = np.arange(31 * 31, 31 * 31 + 3, dtype=np.int32)[None]
+    turn = np.diag([1.0, -1.0, -1.0])
+    above = View(
+        "above.jpg",
+        PinholeCamera(120, 120, 150.0, 150.0, 60.0, 60.0),
+        Rigid(turn, -turn @ [15.0, 15.0, 60.0]),
+    )
+    noise = 0.3 if case == "rougher" else 0.9
+    found = closing_faces(
+        vertices, faces, lid, [above], lambda view: None, 100.0, 0.1, noise, task()
+    )
+    assert bool(len(found)) is kept
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:

@@ -24,6 +24,11 @@ _SAME_SURFACE = 0.3
 _SAME_PLACE = 0.1
 """A face does not hide itself."""
 
+_SPOTS = np.array(
+    [(a + 1 / 3, b + 1 / 3, 4 - a - b + 1 / 3) for a in range(5) for b in range(5 - a)], np.float32
+) / np.float32(5)
+"""Weights of a face's corners at places spread evenly over it: gaps of a fifth do not escape."""
+
 ENCLOSED = 2.0
 """How far a face may reach that has the surface around it, in longest edges of others."""
 
@@ -36,6 +41,7 @@ def closing_faces(
     shows: Shows,
     longest_edge: float,
     bridge: float,
+    noise: float,
     task: Task,
 ) -> Int32[np.ndarray, "h 3"]:
     """Faces of a cut off the mesh or across its border that cameras see, and bridges between them.
@@ -49,22 +55,27 @@ def closing_faces(
         longest_edge: Of a closing face, in scene units; one that makes the border shorter may reach
             `ENCLOSED` times as far.
         bridge: What a border's length weighs against unseen area, in scene units; see `bridged`.
+        noise: Of the mesh, in scene units. A face that lies on it all over within that comes only
+            where it makes the border shorter: it shows the same surface once more.
         task: Asked whether to stop.
     """
     mesh = Mesh(vertices.astype(np.float32), own)
     edge = median_edge(mesh)
     cut = cut[_longest_edges(vertices, cut) < ENCLOSED * longest_edge]
     points = _points_of(vertices[cut].astype(np.float32))
-    distance = MeshRays(mesh).distance(points.reshape(-1, 3)).reshape(points.shape[:2])
+    rays = MeshRays(mesh)
+    distance = rays.distance(points.reshape(-1, 3)).reshape(points.shape[:2])
     off = distance.max(axis=0) > _SAME_SURFACE * edge
     cut = cut[off | _goes_on(own, cut)]
+    again = _on_the_mesh(vertices, cut, rays, noise)
     task.check()
     whole = Mesh(mesh.vertices, np.concatenate([own, cut]))
     numbers = np.arange(len(own), len(whole.faces))
     balance = _sights(whole, numbers, views, shows, _SAME_PLACE * edge, task)
     far = _longest_edges(vertices, cut) >= longest_edge
     seen, barred = balance > 0, (balance < 0) | (far & (balance == 0))
-    return cut[bridged(vertices, own, cut, seen & ~far, barred, seen & far, bridge)]
+    asked = far | again
+    return cut[bridged(vertices, own, cut, seen & ~asked, barred, seen & asked, bridge)]
 
 
 def _longest_edges(
@@ -73,6 +84,26 @@ def _longest_edges(
     corners = vertices[faces]
     longest: np.ndarray = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     return longest
+
+
+def _on_the_mesh(
+    vertices: Float64[np.ndarray, "p 3"],
+    faces: Int32[np.ndarray, "f 3"],
+    mesh: MeshRays,
+    noise: float,
+) -> Bool[np.ndarray, "f"]:
+    """Which faces have a front of the mesh within noise of them, before or behind, all over."""
+    corners = vertices[faces].astype(np.float32)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-30))
+    way = normals * np.float32(noise)
+    everywhere = np.ones(len(faces), bool)
+    for weights in _SPOTS:
+        rows = np.flatnonzero(everywhere)
+        places = np.einsum("k,fkx->fx", weights, corners[rows])
+        share, _ = mesh.first_fronts(places + way[rows], places - way[rows])
+        everywhere[rows] = np.isfinite(share)
+    return everywhere
 
 
 def _goes_on(

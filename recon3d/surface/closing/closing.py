@@ -94,16 +94,17 @@ def close_surface(
     outside = _far_around(np.concatenate([points, cameras]))
     # All of them at once: blocks must agree on what they share.
     corners = jittered(np.concatenate([points, outside, cameras]))
-    faces = cut_in_blocks(
-        points, corners, rays, _MARGIN * longest, _SIGMA * typical_z, folder, task
-    )
+    noise = _SIGMA * typical_z
+    faces = cut_in_blocks(points, corners, rays, _MARGIN * longest, noise, folder, task)
     faces = faces[(faces < len(points)).all(axis=1)]
     vertices = _smoothed(corners, faces, len(merged))
     vertices[: len(merged)] = merged
     own = of_vertex[mesh.faces].astype(np.int32)
     own = own[(own != np.roll(own, 1, axis=1)).all(axis=1)]
     shows, bridge = partial(shown, posed=posed, depth=depth), _BRIDGE * typical_z
-    closing = closing_faces(vertices, own, faces, posed.scene.views, shows, longest, bridge, task)
+    closing = closing_faces(
+        vertices, own, faces, posed.scene.views, shows, longest, bridge, noise, task
+    )
     return _joined(vertices, own, closing, mesh)
 
 
