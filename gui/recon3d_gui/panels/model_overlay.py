@@ -94,16 +94,18 @@ class ModelOverlay:
 
     def _label(self, place: tuple[float, float], text: str) -> None:
         """On a plate: it is read over the model."""
-        px = self._ui.px
-        width, height = self._size(text)
-        left, top = place
+        self._plate(place, self._size(text))
+        item = dpg.draw_text(place, text, size=self._ui.px(15), color=self._ui.colour("text"))
+        dpg.bind_item_font(item, self._ui.font("normal", text))
+
+    def _plate(self, place: tuple[float, float], size: tuple[float, float]) -> None:
+        """Around what is that large."""
+        px, (left, top), (width, height) = self._ui.px, place, size
         dpg.draw_rectangle(
             (left - px(6), top - px(3)), (left + width + px(6), top + height + px(3)),
             color=self._ui.colour("outline"), fill=(*self._ui.colour("surface")[:3], 225),
             rounding=px(4),
         )  # fmt: skip
-        item = dpg.draw_text(place, text, size=px(15), color=self._ui.colour("text"))
-        dpg.bind_item_font(item, self._ui.font("normal", text))
 
     def _size(self, text: str) -> tuple[float, float]:
         """Of a text as it is drawn, in the window's language."""
@@ -208,10 +210,13 @@ class ModelOverlay:
         height = self._bench.navigator.canvas_px[1]
         px = self._ui.px
         x, top = float(px(16)), height - px(64)
-        for colour, text in zip(colours, words, strict=True):
+        sizes = [self._size(text) for text in words]
+        room = sum(px(40) + width for width, _ in sizes) - px(22)
+        self._plate((x, top), (room, max(height for _, height in sizes)))
+        for colour, text, (width, _) in zip(colours, words, sizes, strict=True):
             dpg.draw_circle((x + px(6), top + px(8)), px(6), color=colour, fill=colour)
             self._text((x + px(18), top), text)
-            x += px(40) + self._size(text)[0]
+            x += px(40) + width
 
     def _draw_exactness(self, advice: Advised, unit: Unit) -> None:
         """What each colour stands for, as a length."""
