@@ -22,6 +22,7 @@ _LENGTH = 512.0
 # So that a product and a place fit into 32 bits; descriptors are 512 long, but for rounding.
 _MOST_SQUARED = 1 << (31 - COLUMN_BITS)
 _NOTHING = -1
+
 Products = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Of (r, 128) and (128, c) signed bytes: (r, c), exactly."""
 
@@ -87,7 +88,9 @@ def fastest_products() -> Products:
     """Whichever of the two this processor is faster at, by three to five times."""
     import torch
 
-    return products_of_bytes if torch.cpu._is_vnni_supported() else products_of_floats
+    # Not every build of torch can tell.
+    has_instructions = getattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    return products_of_bytes if has_instructions() else products_of_floats
 
 
 def nearest_two(

@@ -176,8 +176,8 @@ def _finished(
     from recon3d.sfm.gps_adjustment import adjust_all_to_gps
     from recon3d.sfm.uniting import unite
 
+    # The least squares would take the cameras of a rig apart; GPS says how they stand all the same.
     if not solution.rigs:
-        # Its least squares would take their cameras apart; GPS says how they stand all the same.
         placement, told = adjust_all_to_gps(solution.placement, evidence.readings, task)
         solution = replace(solution, placement=placement, gps=told or None)
     united = unite(solution.placement, evidence, [photo.id for photo in image_set.photos])

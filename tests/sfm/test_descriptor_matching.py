@@ -14,6 +14,7 @@ from recon3d.core.scene import CameraEstimate
 from recon3d.run.task import CancelToken, Event, Task, silent
 from recon3d.sfm.descriptor_matching import (
     Products,
+    fastest_products,
     match_descriptors,
     nearest_two,
     products_of_bytes,
@@ -160,3 +161,12 @@ def test_any_number_of_threads_finds_the_same_and_finished_pairs_stay(tmp_path: 
         expected = [[100 + n, n] for n in range(100)] if b == a + 1 else []
         assert matches == expected
     match_pairs(database, [], loose=False, seed=0, threads=1, task=Task("", silent, CancelToken()))
+
+
+def test_a_torch_that_cannot_tell_what_the_processor_has_is_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    monkeypatch.delattr(torch.cpu, "_is_vnni_supported", raising=False)
+    assert fastest_products() is products_of_floats
