@@ -17,6 +17,7 @@ from typing import Any, Literal
 from platformdirs import user_config_path
 
 from recon3d.core.errors import OutputError, ReconError
+from recon3d.run.memory import return_freed_memory
 from recon3d_gui.calibration.session import CalibrationSession
 from recon3d_gui.dialogs import Dialogs
 from recon3d_gui.job import desktop
@@ -27,7 +28,6 @@ from recon3d_gui.job.costs import Costs
 from recon3d_gui.job.messages import AdjustRequest
 from recon3d_gui.job.state import ExportEnded, Notification, RunEnded, StageBegun, StageReached
 from recon3d_gui.job.steps import COSTS, MARKED
-from recon3d_gui.memory import return_freed_memory
 from recon3d_gui.notices import Notices, ToastKind
 from recon3d_gui.photos.photo_list import PhotoList
 from recon3d_gui.project.autosave import Autosave

@@ -1,12 +1,29 @@
-"""Memory that threads share: each says beforehand what it will take."""
+"""Memory that threads share, and that goes back to the system."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recon3d.core.errors import not_enough_memory
+
+
+def return_freed_memory() -> None:
+    """Hand back what lies free between things in use; takes some milliseconds.
+
+    Pictures of many megabytes come and go, and small things stay between them. glibc keeps such
+    gaps unless it is asked; other systems do this by themselves.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):  # another C library
+        return
+    trim(ctypes.c_size_t(0))
 
 
 class SharedMemory:

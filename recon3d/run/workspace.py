@@ -29,6 +29,7 @@ from recon3d.run.manifest import (
     read_manifest,
     torn_files,
 )
+from recon3d.run.memory import return_freed_memory
 from recon3d.run.notes import in_words, note_run
 from recon3d.run.stage import Digested, Stage, StageResult
 from recon3d.run.task import CancelToken, Event, Listener, Task
@@ -190,6 +191,7 @@ class Workspace:
             # Items are checked by one of their files; nobody knows what else is lost.
             task.warn(f"in {part}: {in_words(torn)}, so this is computed from the start")
             self._start_anew(part, stage.name, key)
+        return_freed_memory()  # of the stages before
         with measured() as measure, explain_write_errors(part):
             stage.run(*arguments, part, task)
             if not before <= files_in(part):

@@ -7,7 +7,7 @@ ends share no other neighbours than those of its faces (the link condition, Dey 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Bool, Float64, Int32
 
 from recon3d.run.compiled import compiled
 
@@ -22,9 +22,12 @@ _NONE = -1
 
 
 def collapse(
-    vertices: Float64[np.ndarray, "v 3"], faces: Int32[np.ndarray, "f 3"], most: int
+    vertices: Float64[np.ndarray, "v 3"],
+    faces: Int32[np.ndarray, "f 3"],
+    most: int,
+    fixed: Bool[np.ndarray, "v"] | None = None,
 ) -> tuple[Float64[np.ndarray, "n 3"], Int32[np.ndarray, "g 3"], Int32[np.ndarray, "v"]]:
-    """Merge vertices until at most so many faces are left, if that can be.
+    """Merge vertices until at most so many faces are left, if that can be; fixed ones stay.
 
     Returns the vertices and faces, and for every old vertex which new one it has become; -1 where
     none is left of it.
@@ -33,7 +36,7 @@ def collapse(
     size = float(np.abs(vertices - middle).max(initial=0.0)) or 1.0
     places = (vertices - middle) / size
     left = np.array(faces, np.int32)
-    merged = _collapse(places, left, most)
+    merged = _collapse(places, left, most, np.zeros(len(places), bool) if fixed is None else fixed)
     left = left[left[:, 0] >= 0]
     used, numbers = np.unique(left, return_inverse=True)
     number_of = np.full(len(vertices), _NONE, np.int32)
@@ -266,7 +269,7 @@ def _may_merge(u, v, faces, head, next_corner, mark, round_number):
 
 
 @compiled
-def _collapse(places, faces, most):
+def _collapse(places, faces, most, fixed):
     """Moves vertices, and marks merged faces with -1; returns what each vertex was merged into."""
     count_v, count_f = len(places), len(faces)
     head = np.full(count_v, _NONE, np.int32)
@@ -293,6 +296,8 @@ def _collapse(places, faces, most):
     for f in range(count_f):
         for k in range(3):
             u, v = faces[f, k], faces[f, (k + 1) % 3]
+            if fixed[u] or fixed[v]:
+                continue
             # Each edge once: from its lower end, or from the only face it has.
             if u < v or _shared(u, v, faces, head, next_corner) == 1:
                 ends[made, 0], ends[made, 1] = min(u, v), max(u, v)
@@ -364,7 +369,7 @@ def _collapse(places, faces, most):
             f, k = corner // 3, corner % 3
             for step in (1, 2):
                 n = faces[f, (k + step) % 3]
-                if mark[n, 0] != round_number:
+                if mark[n, 0] != round_number and not fixed[n]:
                     mark[n, 0] = round_number
                     if free == 0 and made == room:
                         size, free = _without_stale(

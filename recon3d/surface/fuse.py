@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from recon3d.core.camera import backproject, in_picture, project
-from recon3d.core.canonical_order import in_order
+from recon3d.core.canonical_order import in_order, joined_clouds, joined_meshes
 from recon3d.core.depth import SceneDepth
 from recon3d.core.errors import TooLittleDepthError
 from recon3d.core.ranges import Range, check_ranges
@@ -24,9 +24,6 @@ from recon3d.run.task import Task
 from recon3d.surface.exposure import exposure_gains
 from recon3d.surface.files import load_cloud, load_mesh, save_cloud, save_mesh
 
-if TYPE_CHECKING:
-    pass
-
 logger = logging.getLogger(__name__)
 
 _TRUNCATION_VOXELS = (4.0, 12.0)
@@ -36,8 +33,6 @@ because depth has heavy tails and distant views differ more than the neighbours 
 _SAME_SURFACE = 0.05
 """Depths of two views that differ by more than this share belong to different surfaces."""
 _MANY_MAPS, _WEIGHT_OF_MANY = 30, 3
-_PART_BYTES = 1 << 30
-"""For the voxels of a part of the scene and what is read from them, at most."""
 _GRID_SHARE, _SMALLEST_GRID_GIB = 0.5, 0.125
 """Of the budget: the raw mesh, its cleaning and the libraries take about as much as the grid."""
 _SUPPORTED_VOXELS = 2.0
@@ -111,13 +106,7 @@ def fuse_depth(
     Raises:
         TooLittleDepthError: the depth maps leave no surface.
     """
-    from recon3d.surface.fused_parts import (
-        MapsToFuse,
-        fused_parts,
-        joined_clouds,
-        joined_meshes,
-        within_memory,
-    )
+    from recon3d.surface.fused_parts import MapsToFuse, fused_parts, within_memory
 
     max_distance = np.inf if posed.sensor_depth else config.max_distance
     footprint, farthest = _survey(depth, max_distance, task)
@@ -131,12 +120,16 @@ def fuse_depth(
     one_place = posed.scene.one_place
     places = len({one_place.get(photo_id, photo_id) for photo_id in depth})
     min_weight = config.min_weight or (1 if places < _MANY_MAPS else _WEIGHT_OF_MANY)
-    surfaces = fused_parts(maps, touched, voxel_size, truncation, min_weight, task)
-    cloud = joined_clouds([cloud for _, cloud in surfaces])
-    if config.surface == "poisson" and len(cloud.points):
-        mesh = _poisson(cloud, voxel_size)
-    else:
-        mesh = joined_meshes([mesh for mesh, _ in surfaces])
+    poisson = config.surface == "poisson"
+    meshes, clouds = fused_parts(
+        maps, touched, voxel_size, truncation, min_weight, task, with_meshes=not poisson
+    )
+    # Each of these is as large as a large scene's surface.
+    del touched
+    cloud = joined_clouds(clouds)
+    del clouds
+    save_cloud(folder / _CLOUD, cloud)
+    mesh = _poisson(cloud, voxel_size) if poisson else joined_meshes(meshes)
     if len(mesh.faces) == 0:
         raise TooLittleDepthError(
             "The depth maps leave no surface.",
@@ -147,7 +140,6 @@ def fuse_depth(
         len(farthest), len(mesh.faces), voxel_size, min_weight,
         "" if config.min_weight else f" ({_WEIGHT_OF_MANY} from {_MANY_MAPS} maps on, else 1)",
     )  # fmt: skip
-    save_cloud(folder / _CLOUD, cloud)
     save_mesh(folder / _MESH, mesh)
 
 
@@ -213,6 +205,8 @@ def _poisson(cloud: PointCloud, voxel_size: float) -> Mesh:
 
     from recon3d.surface.open3d_mesh import from_open3d
 
+    if len(cloud.points) == 0:
+        return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
     points = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(cloud.points.astype(np.float64)))
     points.normals = o3d.utility.Vector3dVector(cloud.normals.astype(np.float64))
     points.colors = o3d.utility.Vector3dVector(cloud.rgb / 255.0)

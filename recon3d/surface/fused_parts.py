@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int32, UInt8
 
 from recon3d.core.camera import PinholeCamera
-from recon3d.core.canonical_order import cloud_in_order, in_order
 from recon3d.core.depth import SceneDepth
 from recon3d.core.scene import PosedPhotos
 from recon3d.core.surface import Mesh, PointCloud
@@ -87,8 +86,10 @@ def fused_parts(
     truncation: float,
     min_weight: int,
     task: Task,
-) -> list[tuple[Mesh, PointCloud]]:
-    """The surface and the points of each part of space, where so many maps saw them.
+    *,
+    with_meshes: bool = True,
+) -> tuple[list[Mesh], list[PointCloud]]:
+    """The surfaces and the points of the parts of space, where so many maps saw them.
 
     Args:
         maps: What is fused.
@@ -97,6 +98,7 @@ def fused_parts(
         truncation: In voxels.
         min_weight: Depth maps that must have seen a voxel.
         task: To report to.
+        with_meshes: Whether surfaces are asked for, too.
     """
     part_bytes = max(_LEAST_PART_BYTES, min(_PART_BYTES, task.runtime.room_bytes // 2))
     blocks = _all_blocks(touched)
@@ -108,7 +110,7 @@ def fused_parts(
     ]
     done, total = 0, sum(len(photo_ids) for photo_ids in seen_by)
     task.step(0, total)
-    surfaces = []
+    meshes, clouds = [], []
     for part, box, photo_ids in zip(parts, around, seen_by, strict=True):
         count = max(1, int(box.holds(blocks).sum()))
         volume = Volume(voxel_size, truncation, count, task.runtime.device, part)
@@ -117,37 +119,12 @@ def fused_parts(
             done += 1
             task.step(done, total, photo_id)
         # Open3D keeps what has more than the threshold.
-        surfaces.append((volume.mesh(min_weight - 0.5), volume.cloud(min_weight - 0.5)))
+        clouds.append(volume.cloud(min_weight - 0.5))
+        if with_meshes:
+            meshes.append(volume.mesh(min_weight - 0.5))
         # Before the next one is made.
         del volume
-    return surfaces
-
-
-def joined_meshes(parts: Sequence[Mesh]) -> Mesh:
-    """The surface of the parts' space; vertices that two parts share become one."""
-    if len(parts) == 1:  # in order already
-        return parts[0]
-    starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
-    faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]
-    rgb = [part.rgb for part in parts if part.rgb is not None]
-    vertices = np.concatenate([part.vertices for part in parts])
-    found = Mesh(
-        vertices,
-        np.concatenate(faces).astype(np.int32),
-        rgb=np.concatenate(rgb) if len(rgb) == len(parts) else None,
-    )
-    return in_order(found)
-
-
-def joined_clouds(parts: Sequence[PointCloud]) -> PointCloud:
-    """The points of all parts."""
-    if len(parts) == 1:
-        return parts[0]
-    points, rgb, normals = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("points", "rgb", "normals")
-    )
-    return cloud_in_order(PointCloud(points, rgb, normals))
+    return meshes, clouds
 
 
 def _resized(rgb: UInt8[np.ndarray, "h w 3"], like: SceneDepth) -> UInt8[np.ndarray, "h2 w2 3"]:

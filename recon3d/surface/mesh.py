@@ -30,6 +30,7 @@ from recon3d.surface.cleaning.holes import count_holes, fill_holes
 from recon3d.surface.cleaning.pieces import count_pieces, drop_small_pieces, keep_inside
 from recon3d.surface.cleaning.repair import count_faulty_edges, make_manifold
 from recon3d.surface.cleaning.smoothing import normal_noise_deg, smooth_keeping_edges
+from recon3d.surface.cleaning.thinning import most_faces, thin_out
 from recon3d.surface.files import load_mesh, save_mesh
 from recon3d.surface.fuse import SurfaceKind
 from recon3d.surface.region import Box, region_of_interest
@@ -134,7 +135,10 @@ def clean_mesh(
     wanted = [
         Link("keep the region", partial(keep_inside, region=region)) if region else None,
         Link("crop", partial(keep_inside, region=crop)) if crop else None,
-        # First, as links below go by edges, and by sheets that hang together.
+        Link("thin out", lambda mesh: thin_out(mesh, config.faces, task))
+        if len(raw.faces) > most_faces(config.faces)
+        else None,
+        # Before links that go by edges, and by sheets that hang together.
         _REPAIR,
         Link("drop what no camera saw", lambda mesh: drop_unseen(mesh, scene.views, task))
         if config.unseen != "keep"
@@ -381,7 +385,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=15,
+    version=16,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools", "opencv"),

@@ -86,6 +86,16 @@ def test_every_old_vertex_knows_where_it_went() -> None:
     assert (np.unique(faces) == np.arange(len(vertices))).all()
 
 
+def test_fixed_vertices_stay_where_they_are() -> None:
+    plate = wavy_plate(30, 0.05)
+    fixed = np.abs(plate.vertices[:, 0] - 0.5) < 1e-6
+    vertices, faces, became = collapse(plate.vertices.astype(np.float64), plate.faces, 200, fixed)
+    assert len(faces) <= 200
+    assert (became[fixed] >= 0).all()
+    assert np.allclose(vertices[became[fixed]], plate.vertices[fixed], atol=1e-12)
+    assert np.bincount(became)[became[fixed]].max() == 1
+
+
 def test_what_is_small_enough_stays() -> None:
     before = ball(1)
     after = collapsed(before, len(before.faces))

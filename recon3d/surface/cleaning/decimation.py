@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
 
 from recon3d.core.sparse_solving import conjugate_gradients
 from recon3d.core.surface import Mesh, median_edge, vertex_normals
@@ -20,8 +20,10 @@ _PULL = 0.05
 _SOLVER_STEPS = 30
 
 
-def decimate(mesh: Mesh, faces: int) -> Mesh:
+def decimate(mesh: Mesh, faces: int, fixed: Bool[np.ndarray, "v"] | None = None) -> Mesh:
     """Quadric edge collapse (Garland and Heckbert 1997) to at most `faces` triangles; 0 = all.
+
+    Vertices that are fixed keep place and colour, and so do the edges between them.
 
     Brightness counts as relief: every vertex is lifted along its normal by how bright it is, the
     lifted surface is decimated, and its vertices are let down again. So edges of colour keep
@@ -30,14 +32,17 @@ def decimate(mesh: Mesh, faces: int) -> Mesh:
     if not 0 < faces < len(mesh.faces):
         return mesh
     if mesh.rgb is None:
-        fewer, _ = _collapsed(mesh, mesh.vertices, faces)
+        fewer, _, became = _collapsed(mesh, mesh.vertices, faces, fixed)
     else:
         brightness = mesh.rgb @ _BRIGHTNESS
         # About the median: the less is lifted, the less folds in corners.
         height = _COLOUR_HEIGHT * median_edge(mesh) * (brightness - np.median(brightness))
         lift = (height[:, None] * vertex_normals(mesh)).astype(np.float32)
-        fewer = _let_down(mesh, lift, *_collapsed(mesh, mesh.vertices + lift, faces))
+        lifted, about, became = _collapsed(mesh, mesh.vertices + lift, faces, fixed)
+        fewer = _let_down(mesh, lift, lifted, about)
         fewer = replace(fewer, rgb=_fitted_colours(mesh, fewer))
+    if fixed is not None:
+        fewer = _put_back(mesh, fixed, fewer, became)
     if mesh.inferred is None:
         return fewer
     middles = fewer.vertices[fewer.faces].mean(1)
@@ -45,18 +50,21 @@ def decimate(mesh: Mesh, faces: int) -> Mesh:
 
 
 def _collapsed(
-    mesh: Mesh, vertices: Float32[np.ndarray, "v 3"], faces: int
-) -> tuple[Mesh, Float32[np.ndarray, "n 3"]]:
-    """The decimated mesh, and about where its vertices were before the lift."""
+    mesh: Mesh,
+    vertices: Float32[np.ndarray, "v 3"],
+    faces: int,
+    fixed: Bool[np.ndarray, "v"] | None,
+) -> tuple[Mesh, Float32[np.ndarray, "n 3"], Int32[np.ndarray, "v"]]:
+    """The decimated mesh, about where its vertices were before the lift, and which is which."""
     # Late, because numba takes a second to import.
     from recon3d.surface.edge_collapse import collapse
 
-    places, left, became = collapse(vertices.astype(np.float64), mesh.faces, faces)
+    places, left, became = collapse(vertices.astype(np.float64), mesh.faces, faces, fixed)
     known = became >= 0
     count = np.bincount(became[known], minlength=len(places))
     sums = [np.bincount(became[known], mesh.vertices[known, i], len(places)) for i in range(3)]
     about = np.stack(sums, axis=1) / count[:, None]
-    return Mesh(places.astype(np.float32), left), about.astype(np.float32)
+    return Mesh(places.astype(np.float32), left), about.astype(np.float32), became
 
 
 def _let_down(
@@ -77,6 +85,20 @@ def _let_down(
     same_side = (there * vertex_normals(fewer)).sum(1, keepdims=True) > 0
     down = fewer.vertices - _mix(lift, corners, weights)
     return replace(fewer, vertices=np.where(same_side, down, about).astype(np.float32))
+
+
+def _put_back(
+    mesh: Mesh, fixed: Bool[np.ndarray, "v"], fewer: Mesh, became: Int32[np.ndarray, "v"]
+) -> Mesh:
+    """Fixed vertices where they were to the last digit, so that parts fit together."""
+    rows = np.flatnonzero(fixed & (became >= 0))
+    vertices = fewer.vertices.copy()
+    vertices[became[rows]] = mesh.vertices[rows]
+    if mesh.rgb is None or fewer.rgb is None:
+        return replace(fewer, vertices=vertices)
+    rgb = fewer.rgb.copy()
+    rgb[became[rows]] = mesh.rgb[rows]
+    return replace(fewer, vertices=vertices, rgb=rgb)
 
 
 def _fitted_colours(mesh: Mesh, fewer: Mesh) -> UInt8[np.ndarray, "n 3"]:
