@@ -40,6 +40,9 @@ from recon3d.surface.subdivision import cut_large_faces
 _MESH, _EFFECTS = "mesh.npz", "cleaning.json"
 _NOISE_DEG_PER_PASS = 10.0
 _CLOSE = "close what no camera looked through"
+_THIN_OUT = "thin out"
+_COARSE, _USUAL = 40, 15
+"""How many triangles become one: so many that it shows, and as many as in most scenes."""
 _LARGE_EDGES = 4.0
 """In median edges of the mesh."""
 _SHARES_OF_CLOSING, _SHARES_OF_REFINING = 6, 12
@@ -135,7 +138,7 @@ def clean_mesh(
     wanted = [
         Link("keep the region", partial(keep_inside, region=region)) if region else None,
         Link("crop", partial(keep_inside, region=crop)) if crop else None,
-        Link("thin out", lambda mesh: thin_out(mesh, config.faces, task))
+        Link(_THIN_OUT, lambda mesh: thin_out(mesh, config.faces, task))
         if len(raw.faces) > most_faces(config.faces)
         else None,
         # Before links that go by edges, and by sheets that hang together.
@@ -248,13 +251,22 @@ def close_seams(mesh: Mesh) -> Mesh:
 def warnings(folder: Path) -> list[str]:
     """What is worse than it looks in what `clean_mesh` wrote."""
     links = read_effects(folder)["links"]
+    told = []
     for before, link in pairwise(links):
         if link["name"] == _CLOSE and before["faces_after"] > _MOST_FACES_TO_CLOSE:
-            return [
+            told.append(
                 f"Holes stay open: closing them takes at most {_MOST_FACES_TO_CLOSE:,} triangles, "
                 f"the mesh has {before['faces_after']:,}. --faces makes fewer."
-            ]
-    return []
+            )
+    huge = next((link["faces_before"] for link in links if link["name"] == _THIN_OUT), 0)
+    left = links[-1]["faces_after"]
+    if huge > _COARSE * left:
+        more = float(f"{huge / _USUAL:.1e}")
+        told.append(
+            f"Of {huge:,} triangles that were measured {left:,} are left, so small things are "
+            f"gone; --faces {more:.0f} keeps more of them."
+        )
+    return told
 
 
 def smooth(mesh: Mesh, passes: int) -> Mesh:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import trimesh
+from sphere_scene import sphere_photos
 
 from recon3d.core.canonical_order import in_order
 from recon3d.core.errors import Cancelled
-from recon3d.core.surface import Mesh
+from recon3d.core.surface import Mesh, PointCloud
 from recon3d.run.device import Runtime
 from recon3d.run.task import CancelToken, Task, silent
 from recon3d.surface.cleaning import thinning
 from recon3d.surface.cleaning.repair import count_faulty_edges
 from recon3d.surface.cleaning.thinning import most_faces, thin_out
+from recon3d.surface.mesh import CLEAN, MeshConfig
 from recon3d.surface.rays import MeshRays
 
 
@@ -82,6 +86,22 @@ def test_what_can_be_cleaned_as_a_whole_is_left_alone(wanted: int) -> None:
     ball = bumpy_ball()
     assert len(ball.faces) <= most_faces(wanted)
     assert thin_out(ball, wanted, task()) is ball
+
+
+def test_a_scene_that_becomes_coarse_says_so_on_every_run(tmp_path: Path) -> None:
+    posed, _ = sphere_photos()
+    surface = (bumpy_ball(), PointCloud(*[np.zeros((0, 3), kind) for kind in ("f4", "u1", "f4")]))
+    told = {}
+    for faces in (400, 600):
+        folder = tmp_path / str(faces)
+        folder.mkdir()
+        config = MeshConfig(faces=faces, region="all", unseen="keep", reach=0.0)
+        CLEAN.run(posed, {}, surface, config, folder, task())
+        told[faces] = list(CLEAN.warnings(folder))
+    (warning,) = told[400]
+    assert "20,480" in warning
+    assert "--faces 1400 " in warning
+    assert not told[600]
 
 
 def test_it_stops_when_asked() -> None:
