@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breaking import ROOT, Tried
-from hostile_inputs import CANARY, Hostile, good_photos, inputs
+from forged_bytes import CANARY
+from hostile_inputs import Hostile, inputs
+from hostile_photos import good_photos
 
 _PATIENCE_SECONDS = 60.0
 _MOST_MIB = 2048

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import os
-import pickle
 import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from forged_bytes import (
+    CANARY,
+    LAUGHS,
+    OUTSIDER,
+    YAML_LAUGHS,
+    file_with,
+    glb,
+    jpeg_of,
+    npy,
+    pickled_array,
+    picture,
+    png,
+    zip_of,
+)
+from hostile_photos import bad_photos
 from PIL import Image
-
-CANARY = "canary"
-"""A file beside the input's folder, which must stay as it is."""
 
 
 @dataclass(frozen=True)
@@ -33,119 +39,6 @@ class Hostile:
     """What the output has to say, as a regular expression."""
 
 
-def good_photos(folder: Path, count: int = 3) -> None:
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        rgb = rng.integers(0, 255, (120, 160, 3), np.uint8)
-        Image.fromarray(rgb).save(folder / f"{number}.jpg")
-
-
-def _file(name: str, content: bytes | str) -> Callable[[Path], object]:
-    raw = content.encode() if isinstance(content, str) else content
-    return lambda place: (place / name).write_bytes(raw)
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(content)) + kind + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )  # fmt: skip
-
-
-def _png(width: int, height: int, *chunks: bytes, bits: int = 8, kind: int = 2) -> bytes:
-    header = _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
-    rows = _png_chunk(b"IDAT", zlib.compress(bytes(1000)))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + rows + _png_chunk(b"IEND", b"")
-
-
-def _zeros(mebibytes: int) -> bytes:
-    squeeze = zlib.compressobj(9)
-    block = bytes(1 << 20)
-    return b"".join(squeeze.compress(block) for _ in range(mebibytes)) + squeeze.flush()
-
-
-def _picture(form: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    rgb = np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8)
-    Image.fromarray(rgb).save(stream, form, **options)
-    return stream.getvalue()
-
-
-def _jpeg_of(width: int, height: int) -> bytes:
-    content = bytearray(_picture("JPEG"))
-    at = content.index(b"\xff\xc0")
-    content[at + 5 : at + 9] = struct.pack(">HH", height, width)
-    return bytes(content)
-
-
-def _tiff(entries: Sequence[tuple[int, int, int, int]], following: int = 0) -> bytes:
-    """A little-endian TIFF of one directory: (tag, type, count, value)."""
-    directory = struct.pack("<H", len(entries))
-    directory += b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    return b"II*\0" + struct.pack("<I", 8) + directory + struct.pack("<I", following)
-
-
-def _exif(payload: bytes) -> bytes:
-    jpeg = _picture("JPEG")
-    block = b"Exif\0\0" + payload
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
-
-
-def _exif_inside(pointer: int, entry: tuple[int, int, int, int]) -> bytes:
-    """An entry of the directory that a tag points to, right behind the first one."""
-    return _exif(_tiff([(pointer, 4, 1, 26)]) + _tiff([entry])[8:])
-
-
-def _zip(members: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
-class _Command:
-    """Runs when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
-        return os.system, (f"echo bitten > ../{CANARY}",)
-
-
-def _pickled_array() -> bytes:
-    return b"\x93NUMPY\x01\x00" + _npy_head("'|O'", "(1,)") + pickle.dumps([_Command()])
-
-
-def _npy_head(dtype: str, shape: str) -> bytes:
-    head = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}".encode()
-    head += b" " * (-(len(head) + 11) % 64) + b"\n"
-    return struct.pack("<H", len(head)) + head
-
-
-def _npy(dtype: str, shape: str, data: bytes = b"") -> bytes:
-    return b"\x93NUMPY\x01\x00" + _npy_head(dtype, shape) + data
-
-
-def _glb(tree: object, binary: bytes = b"") -> bytes:
-    text = json.dumps(tree).encode()
-    text += b" " * (-len(text) % 4)
-    body = struct.pack("<I4s", len(text), b"JSON") + text
-    if binary:
-        body += struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
-
-
-_LAUGHS = (
-    '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a0 "ha">'
-    + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
-    + "]><document>&a11;</document>"
-)
-_OUTSIDER = (
-    '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
-    "<document><chunk><camera>&x;</camera></chunk></document>"
-)
-_YAML_LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9)
-)
 _LENS = {"width_px": 160, "height_px": 120, "fx_px": 150, "fy_px": 150, "cx_px": 80, "cy_px": 60}
 _POSES = ("poses", "photos", "--preset", "draft", "--workers", "1", "-o", "out")
 _WITH_POSES = (*_POSES, "--intrinsics", "K.json", "--poses")
@@ -170,109 +63,6 @@ def _frames(**changes: object) -> str:
 
 def _frame(**changes: object) -> str:
     return _frames(frames=[{"file_path": "0.jpg", "transform_matrix": _IDENTITY, **changes}] * 3)
-
-
-def _photos() -> Iterator[tuple[str, Callable[[Path], object]]]:
-    """Beside three good photos; each must be left out or read, and the others with it."""
-
-    def in_photos(name: str, content: bytes | str) -> Callable[[Path], object]:
-        return _file(f"photos/{name}", content)
-
-    bomb = _zeros(200)
-    contents: dict[str, bytes | str] = {
-        "empty": b"",
-        "text": "not a photo",
-        "page of HTML": "<html><body>404 Not Found</body></html>",
-        "PostScript": "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(../canary) (w) file\n",
-        "PDF": "%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n",
-        "SVG": '<svg xmlns="http://www.w3.org/2000/svg"><image href="/etc/passwd"/></svg>',
-        "zip": _zip({"a.jpg": _picture("JPEG")}),
-        "gzip": gzip.compress(_picture("JPEG")),
-        "only the JPEG marker": b"\xff\xd8",
-        "JPEG without an end": _picture("JPEG")[:-300],
-        "JPEG without a start": _picture("JPEG")[20:],
-        "JPEG that says 65500 x 3800": _jpeg_of(65_500, 3_800),
-        "JPEG that says 0 x 0": _jpeg_of(0, 0),
-        "PNG that says 60000 x 60000": _png(60_000, 60_000),
-        "PNG that says 2^31 x 2^31": _png(1 << 31, 1 << 31),
-        "PNG that says 1 x 50 million": _png(1, 50_000_000),
-        "PNG with a swollen profile": _png(64, 48, _png_chunk(b"iCCP", b"a\0\0" + bomb)),
-        "PNG with swollen text": _png(64, 48, _png_chunk(b"zTXt", b"a\0\0" + bomb)),
-        "PNG with 20000 texts": _png(64, 48, *[_png_chunk(b"tEXt", b"a\0b")] * 20_000),
-        "PNG with a negative chunk": _png(64, 48)[:33] + b"\xff\xff\xff\xff" + b"IDAT",
-        "PNG of 16 bits": _png(64, 48, bits=16),
-        "PNG with a wrong palette": _png(64, 48, kind=3),
-        "TIFF that leads in a circle": _tiff([(256, 4, 1, 64)], following=8),
-        "TIFF of four billion strips": _tiff(
-            [(256, 4, 1, 64), (257, 4, 1, 48), (273, 4, 0xFFFFFFFF, 8), (279, 4, 0xFFFFFFFF, 8)]
-        ),
-        "TIFF of 65000 tags": _tiff([(40_000 + n % 20_000, 4, 1, n) for n in range(65_000)]),
-        "TIFF that says 2^31 x 2^31": _tiff([(256, 4, 1, 1 << 31), (257, 4, 1, 1 << 31)]),
-        "GIF of 5000 frames": _picture(
-            "GIF", save_all=True, append_images=[Image.new("P", (2, 2), n % 9) for n in range(5000)]
-        ),
-        "WebP that is cut": _picture("WEBP")[:100],
-        "WebP of a wrong length": b"RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\xff",
-        "AVIF head": b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf\xff\xff\xff\xffmeta",
-        "HEIC head": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\xff\xff\xff\xffmeta",
-        "HEIC box of no length": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\0meta",
-        "JPEG 2000 head": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100),
-        "PSD head": b"8BPS\0\x01" + bytes(6) + b"\0\x03" + b"\x7f\xff\xff\xff" * 2 + bytes(4),
-        "BMP of negative height": b"BM" + bytes(12) + struct.pack("<IiiI", 40, 64, -(1 << 31), 1),
-        "Farbfeld of 2^32": b"farbfeld" + b"\xff" * 8,
-        "PPM of a long number": b"P6\n" + b"9" * 5000 + b" 1\n255\n",
-        "QOI of 2^32": b"qoif" + b"\xff" * 8 + b"\x03\0",
-        "DDS head": b"DDS " + b"\x7c\0\0\0" + b"\xff" * 120,
-        "EXIF that points to itself": _exif(_tiff([(34_665, 4, 1, 8)])),
-        "EXIF of four billion values": _exif(_tiff([(282, 5, 0xFFFFFFFF, 8)])),
-        "EXIF orientation 99": _exif(_tiff([(274, 3, 1, 99)])),
-        "EXIF resolution of text": _exif(_tiff([(282, 2, 4, 0x7A7A7A7A)])),
-        "EXIF focal length 0 / 0": _exif_inside(34_665, (37_386, 5, 1, 0)),
-        "EXIF position of text": _exif_inside(34_853, (2, 2, 4, 0x7A)),
-        "JPEG with a profile of noise": _picture("JPEG", icc_profile=bytes(range(256)) * 20),
-        "JPEG with an XMP bomb": _picture("JPEG", xmp=_LAUGHS.encode()[:60_000]),
-        "1 x 1 pixel": _png(1, 1),
-    }  # fmt: skip
-    for name, content in contents.items():
-        yield name, in_photos("bad.jpg", content)
-    yield "link to nowhere", lambda place: (place / "photos/bad.jpg").symlink_to("nowhere")
-    yield "link to itself", lambda place: (place / "photos/bad.jpg").symlink_to("bad.jpg")
-    yield "link to the folder above", lambda place: (place / "photos/up").symlink_to("..")
-    yield "link to a device", lambda place: (place / "photos/bad.jpg").symlink_to("/dev/zero")
-    yield "named pipe", lambda place: os.mkfifo(place / "photos/bad.jpg")
-    yield "folder named like a photo", lambda place: (place / "photos/bad.jpg").mkdir()
-    yield "name that is not UTF-8", lambda place: _raw_name(place, b"bad\xe4\xff.jpg")
-    yield "name that clears the screen", lambda place: _raw_name(place, b"\x1b[2J\x1b]0;x\x07.jpg")
-    yield "name of two lines", lambda place: _raw_name(place, b"a\nerror: all is lost.jpg")
-    yield "name of 250 letters", lambda place: _raw_name(place, b"a" * 246 + b".jpg")
-    yield "name that looks like an option", lambda place: _raw_name(place, b"--help.jpg")
-    yield "name right to left", lambda place: _raw_name(place, "\u202egpj.exe.jpg".encode())
-    yield "resource fork of a Mac", in_photos("._0.jpg", b"\0\x05\x16\x07" + bytes(100))
-    yield "film that is text", in_photos("film.mp4", "not a film")
-    yield "film of nothing", in_photos("film.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
-    yield "film box of 2^64", in_photos("film.mov", b"\0\0\0\x01moov" + b"\xff" * 8)
-    yield (
-        "playlist of other files",
-        in_photos("film.mp4", "#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"),
-    )
-    yield "a thousand empty files", _many_empty
-    yield "folders nested 200 deep", _deep
-
-
-def _raw_name(place: Path, name: bytes) -> None:
-    (place / "photos" / os.fsdecode(name)).write_bytes(b"not a photo")
-
-
-def _many_empty(place: Path) -> None:
-    for number in range(1_000):
-        (place / f"photos/e{number}.jpg").touch()
-
-
-def _deep(place: Path) -> None:
-    folder = place / "photos"
-    for _ in range(200):
-        folder /= "d"
-        folder.mkdir()
 
 
 _CAMERAS: dict[str, bytes | str] = {
@@ -306,13 +96,13 @@ _CAMERAS: dict[str, bytes | str] = {
     "a million columns": "1 " * 1_000_000,
 }
 _YAML_CAMERAS = {
-    "YAML laughs": _YAML_LAUGHS,
+    "YAML laughs": YAML_LAUGHS,
     "YAML that runs Python": f"a: !!python/object/apply:os.system ['echo bitten > ../{CANARY}']\n",
     "YAML of OpenCV without rows": "%YAML:1.0\n---\ncamera_matrix: !!opencv-matrix\n   cols: 3\n",
     "YAML of OpenCV of 2^31 rows": "%YAML:1.0\n---\ncamera_matrix: !!opencv-matrix\n"
     "   rows: 2147483647\n   cols: 3\n   dt: d\n   data: [1]\n",
 }
-_XML_CAMERAS = {"XML laughs": _LAUGHS, "XML from outside": _OUTSIDER, "XML cut": _OUTSIDER[:90]}
+_XML_CAMERAS = {"XML laughs": LAUGHS, "XML from outside": OUTSIDER, "XML cut": OUTSIDER[:90]}
 
 _POSE_FILES: dict[str, tuple[str, bytes | str]] = {
     "transforms.json without frames": ("t.json", "{}"),
@@ -337,13 +127,13 @@ _POSE_FILES: dict[str, tuple[str, bytes | str]] = {
     "transforms.json with a lens of words": ("t.json", _frames(fl_x="long")),
     "transforms.json of 200000 frames": (
         "t.json", _frames(frames=[{"file_path": "x", "transform_matrix": _IDENTITY}] * 200_000)),
-    "LLFF that runs Python": ("poses_bounds.npy", _pickled_array()),
-    "LLFF of 10^18 numbers": ("poses_bounds.npy", _npy("'<f8'", "(1000000000, 1000000000)")),
-    "LLFF of a shape of words": ("poses_bounds.npy", _npy("'<f8'", "('a', 'b')")),
+    "LLFF that runs Python": ("poses_bounds.npy", pickled_array()),
+    "LLFF of 10^18 numbers": ("poses_bounds.npy", npy("'<f8'", "(1000000000, 1000000000)")),
+    "LLFF of a shape of words": ("poses_bounds.npy", npy("'<f8'", "('a', 'b')")),
     "LLFF of a head that runs Python": (
-        "poses_bounds.npy", _npy("'<f8'", f"(__import__('os').system('touch ../{CANARY}'),)")),
+        "poses_bounds.npy", npy("'<f8'", f"(__import__('os').system('touch ../{CANARY}'),)")),
     "LLFF of not a number": (
-        "poses_bounds.npy", _npy("'<f8'", "(3, 17)", np.full(51, np.nan).tobytes())),
+        "poses_bounds.npy", npy("'<f8'", "(3, 17)", np.full(51, np.nan).tobytes())),
     "COLMAP binary of 2^59 photos": ("m/images.bin", struct.pack("<Q", 1 << 59) + bytes(64)),
     "COLMAP binary of a name without an end": (
         "m/images.bin", struct.pack("<QI7dI", 1, 1, *[1.0] * 7, 1) + b"a" * 5000),
@@ -357,8 +147,8 @@ _POSE_FILES: dict[str, tuple[str, bytes | str]] = {
     "Bundler of 10^12 cameras": ("b.out", "# Bundle file v0.3\n1000000000000 0\n"),
     "Bundler of -1 cameras": ("b.out", "# Bundle file v0.3\n-1 -1\n"),
     "Open3D log of one row": ("p.log", "0 0 0\n1 0 0 0\n"),
-    "Metashape laughs": ("m.xml", _LAUGHS),
-    "Metashape from outside": ("m.xml", _OUTSIDER),
+    "Metashape laughs": ("m.xml", LAUGHS),
+    "Metashape from outside": ("m.xml", OUTSIDER),
     "RealityCapture of no columns": ("r.csv", "#name\n0.jpg\n"),
     "RealityCapture with a NUL": ("r.csv", "#name,x,y,alt,heading,pitch,roll\n0.jpg\0,1,2\n"),
     "folder of empty texts": ("p/0.txt", ""),
@@ -392,14 +182,14 @@ _MESHES: dict[str, tuple[str, bytes | str]] = {
     "OBJ of materials in a device": ("m.obj", "mtllib /dev/zero\n" + _TRIANGLE),
     "OBJ of one face with 100000 corners": (
         "m.obj", _TRIANGLE + "f " + " ".join(["1 2 3"] * 33_333) + "\n"),
-    "GLB that is cut": ("m.glb", _glb(_gltf())[:60]),
-    "GLB of 10^9 elements": ("m.glb", _glb(_gltf(), bytes(36))),
+    "GLB that is cut": ("m.glb", glb(_gltf())[:60]),
+    "GLB of 10^9 elements": ("m.glb", glb(_gltf(), bytes(36))),
     "GLB of -1 elements": (
-        "m.glb", _glb(_gltf(accessors=[{**_ACCESSOR, "count": -1}]), bytes(36))),
+        "m.glb", glb(_gltf(accessors=[{**_ACCESSOR, "count": -1}]), bytes(36))),
     "GLB of nodes in a circle": (
-        "m.glb", _glb(_gltf(nodes=[{"children": [1]}, {"children": [0]}]), bytes(36))),
-    "GLB of a mesh that is not": ("m.glb", _glb(_gltf(nodes=[{"mesh": 9}]), bytes(36))),
-    "GLB of a word for a list": ("m.glb", _glb(_gltf(nodes="many"), bytes(36))),
+        "m.glb", glb(_gltf(nodes=[{"children": [1]}, {"children": [0]}]), bytes(36))),
+    "GLB of a mesh that is not": ("m.glb", glb(_gltf(nodes=[{"mesh": 9}]), bytes(36))),
+    "GLB of a word for a list": ("m.glb", glb(_gltf(nodes="many"), bytes(36))),
     "GLB of a length of 2^32": ("m.glb", b"glTF\x02\0\0\0\xff\xff\xff\xff\xff\xff\xff\xffJSON"),
     "glTF of a file outside": (
         "m.gltf", json.dumps(_gltf(buffers=[{"byteLength": 36, "uri": "../../../etc/passwd"}]))),
@@ -415,10 +205,11 @@ _MESHES: dict[str, tuple[str, bytes | str]] = {
     "STL of words": ("m.stl", "solid a\nfacet normal x y z\nendsolid\n"),
     "OFF of 10^12": ("m.off", "OFF\n1000000000000 1000000000000 0\n"),
     "OFF of one number": ("m.off", "OFF\n1\n"),
-    "3MF that swells": ("m.3mf", _zip({"3D/3dmodel.model": bytes(400 << 20)})),
-    "3MF that leads out": ("m.3mf", _zip({f"../{CANARY}": b"bitten", "3D/3dmodel.model": b"<a/>"})),
-    "3MF that laughs": ("m.3mf", _zip({"3D/3dmodel.model": _LAUGHS.encode()})),
-    "mesh that is a photo": ("m.ply", _picture("PNG")),
+    "3MF that swells": ("m.3mf", zip_of({"3D/3dmodel.model": bytes(400 << 20)})),
+    "3MF that leads out": (
+        "m.3mf", zip_of({f"../{CANARY}": b"bitten", "3D/3dmodel.model": b"<a/>"})),
+    "3MF that laughs": ("m.3mf", zip_of({"3D/3dmodel.model": LAUGHS.encode()})),
+    "mesh that is a photo": ("m.ply", picture("PNG")),
 }  # fmt: skip
 
 _SETTINGS: dict[str, bytes | str] = {
@@ -451,7 +242,7 @@ def _others() -> Iterator[Hostile]:
     black = Image.new("L", (160, 120))
     yield Hostile("masks: none", _masks(lambda _: None), (*_POSES, "--masks", "masks"), "mask")
     yield Hostile(
-        "masks: text", _masks(_file("0.png", "no mask")), (*_POSES, "--masks", "masks"), "mask"
+        "masks: text", _masks(file_with("0.png", "no mask")), (*_POSES, "--masks", "masks"), "mask"
     )
     yield Hostile(
         "masks: all black",
@@ -460,15 +251,15 @@ def _others() -> Iterator[Hostile]:
         "mask",
     )
     yield Hostile(
-        "masks: 60000 x 60000", _masks(_file("0.png", _png(60_000, 60_000))),
+        "masks: 60000 x 60000", _masks(file_with("0.png", png(60_000, 60_000))),
         (*_POSES, "--masks", "masks"), "mask",
     )  # fmt: skip
     yield Hostile("photos: a file for the folder", lambda _: None, ("poses", "K.json"), "K.json")
     yield Hostile(
         "output: a name of 300 letters", lambda _: None, (*_POSES[:-1], "a" * 300), "too long"
     )
-    yield Hostile("output: through a file", _file("f", ""), (*_POSES[:-1], "f/out"), "f")
-    yield Hostile("workspace: a file", _file("w", "mine"), (*_POSES, "--workspace", "w"), "w")
+    yield Hostile("output: through a file", file_with("f", ""), (*_POSES[:-1], "f/out"), "f")
+    yield Hostile("workspace: a file", file_with("w", "mine"), (*_POSES, "--workspace", "w"), "w")
     yield Hostile(
         "workspace: somebody else's folder",
         lambda place: [(place / "w").mkdir(), (place / "w/mine.txt").write_text("mine")],
@@ -483,16 +274,16 @@ def _others() -> Iterator[Hostile]:
     yield Hostile("calibration: no photos", _masks(lambda _: None),
                   ("calibrate", "masks", "-o", "K.json"), "photo")  # fmt: skip
     yield Hostile("calibration: a photo of 65500 x 3800",
-                  _file("photos/0.jpg", _jpeg_of(65_500, 3_800)),
+                  file_with("photos/0.jpg", jpeg_of(65_500, 3_800)),
                   ("calibrate", "photos", "-o", "K.json"), "")  # fmt: skip
 
 
 def inputs() -> tuple[Hostile, ...]:
     """All of them, in a fixed order."""
-    found = [Hostile(f"photo: {name}", make, _POSES) for name, make in _photos()]
+    found = [Hostile(f"photo: {name}", make, _POSES) for name, make in bad_photos()]
     for suffix, cameras in ((".json", _CAMERAS), (".yaml", _YAML_CAMERAS), (".xml", _XML_CAMERAS)):
         found += [
-            Hostile(f"intrinsics: {name}", _file(f"K{suffix}", content),
+            Hostile(f"intrinsics: {name}", file_with(f"K{suffix}", content),
                     (*_POSES, "--intrinsics", f"K{suffix}"))
             for name, content in cameras.items()
         ]  # fmt: skip
@@ -502,11 +293,11 @@ def inputs() -> tuple[Hostile, ...]:
         for name, (path, content) in _POSE_FILES.items()
     ]  # fmt: skip
     found += [
-        Hostile(f"mesh: {name}", _file(path, content), ("mesh-info", path))
+        Hostile(f"mesh: {name}", file_with(path, content), ("mesh-info", path))
         for name, (path, content) in _MESHES.items()
     ]
     found += [
-        Hostile(f"settings: {name}", _file("s.toml", content), ("config", "--config", "s.toml"))
+        Hostile(f"settings: {name}", file_with("s.toml", content), ("config", "--config", "s.toml"))
         for name, content in _SETTINGS.items()
     ]
     return (*found, *_others())
