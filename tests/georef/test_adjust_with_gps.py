@@ -138,6 +138,7 @@ def surveyed(
     )
 
 
+@pytest.mark.slow
 def test_a_height_datum_and_wrong_readings_do_no_harm(tmp_path: Path) -> None:
     """Three readings are 40 m off, and all heights 30 m too large."""
     told = rtk(height_m=30, wrong=(2, 20, 45))
