@@ -15,7 +15,7 @@ from recon3d.surface.cleaning.decimation import decimate
 from recon3d.surface.cleaning.pieces import keep_faces
 
 _MOST_FACES = 5_000_000
-"""Cleaning so many takes 2 GiB. A number, not what is free, as memory must not change a result."""
+"""Cleaning these takes 2.7 GiB. A number, not what is free, as memory must not change a result."""
 _WANTED_SHARE = 4
 """Of what is wanted in the end, at least: the last decimation still sees the whole surface."""
 _PART_FACES = 1_000_000
