@@ -13,7 +13,7 @@ from PIL import Image
 
 from recon3d.api import paint, reconstruct
 from recon3d.bench import SETS, BenchRow
-from recon3d.bench.measure import measure
+from recon3d.bench.measure import measure, texture_of
 from recon3d.config import Config, preset
 from recon3d.export.export import Outputs
 from recon3d.results import Inputs, Results, Until
@@ -117,9 +117,11 @@ def test_its_own_mesh_painted_again_has_the_colours_of_the_run(
     target, bench_set, folder = tmp_path / "ruin.glb", SETS["example"], example.parent
     inputs, outputs = bench_set.inputs(folder), Outputs(meshes=(target,))
     run = reconstruct(inputs, tmp_path / "work", preset("draft"), outputs=outputs)
+    assert bench_set.true_cameras is not None
+    truth = bench_set.true_cameras(folder)
 
     def colour(results: Results) -> float:
-        texture = measure("example", bench_set, folder, results).texture
+        texture = texture_of(results, bench_set, folder, truth)
         assert texture is not None
         assert texture.colour_error is not None
         return texture.colour_error

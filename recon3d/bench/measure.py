@@ -69,7 +69,7 @@ def measure(name: str, bench_set: BenchSet, folder: Path, results: Results) -> B
         agreement=_agreement(results),
         surface=_surface_errors(results, bench_set, folder, truth, true_depth),
         shape=_shape_scores(results),
-        texture=_texture_scores(results, bench_set, folder, truth),
+        texture=texture_of(results, bench_set, folder, truth),
         faces=len(results.mesh.value.faces) if results.mesh else 0,
         stages={made.stage: made.cost for made in results.stages},
         notes=(*_left_out(results), *results.warnings),
@@ -196,9 +196,10 @@ def _placed(
             yield prediction.values, prediction.camera, view.cam_from_world
 
 
-def _texture_scores(
+def texture_of(
     results: Results, bench_set: BenchSet, folder: Path, truth: CamerasByPhoto
 ) -> TextureScores | None:
+    """How good the texture is, against true colours where they are known; None without one."""
     if not (results.textured and results.posed):
         return None
     textured = results.textured.value
