@@ -397,7 +397,7 @@ def _box(config: MeshConfig, frame: TargetFrame) -> Box:
 CLEAN = Stage(
     name="mesh",
     result="mesh",
-    version=16,
+    version=17,
     run=_clean,
     read=read_mesh,
     libraries=("open3d", "scipy", "numba", "ortools", "opencv"),

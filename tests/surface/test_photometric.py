@@ -226,6 +226,31 @@ def test_a_plate_without_photos_becomes_as_smooth_as_its_rim_lets_it() -> None:
     assert bent[1] < bent[0] / 3
 
 
+def test_a_plate_evens_ripple_out_and_keeps_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    def roof(xy: np.ndarray) -> np.ndarray:
+        return -0.5 * np.abs(xy[..., 0])
+
+    start = waved(grid(roof, count=25), 0.003)
+    vertices = start.vertices.astype(np.float64)
+    inner = (np.abs(vertices[:, :2]) < 0.85).all(1)
+    ridge = inner & (np.abs(vertices[:, 0]) < 1e-6)
+    slopes = inner & (np.abs(vertices[:, 0]) > 0.25)
+    normals = vertex_normals(start).astype(np.float64)
+    off = {}
+    for keeps_edges in (True, False):
+        if not keeps_edges:
+            monkeypatch.setattr("recon3d.surface.photometric.plate._CREASE_RAD", np.inf)
+        plate = Plate(vertices, start.faces, normals, inner)
+        held = np.full(len(vertices), 1.0)
+        way = plate.give_in(np.zeros(len(vertices)), held, 1.0)
+        after = vertices + normals * way[:, None]
+        away = np.abs(after[:, 2] - roof(after[:, :2]))
+        off[keeps_edges] = away[ridge].mean(), away[slopes].mean()
+    ripple = np.abs(vertices[:, 2] - roof(vertices[:, :2]))[slopes].mean()
+    assert off[True][1] < 0.8 * ripple < off[False][1]
+    assert off[True][0] < 0.6 * off[False][0]
+
+
 def test_cleaning_ends_with_it_but_for_a_depth_cameras_surface(tmp_path: Path) -> None:
     posed = photos_of(flat)
     none = np.zeros((0, 3), np.float32)

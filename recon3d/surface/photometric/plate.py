@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
+_CREASE_RAD = 0.1
+"""Angle from which on a vertex resists ever less: an edge of the thing shall not be bent round."""
 _COTANGENTS = (0.05, 5.0)
 """Flat triangles have boundless ones, obtuse angles negative ones."""
 _MOST_STEPS = 60
@@ -19,6 +21,8 @@ class Plate:
 
     The thin plate of Kobbelt et al. 1998: the Laplacian by cotangents (Pinkall and Polthier 1993),
     in shares of the edges around each vertex, squared. It does not depend on how fine the mesh is.
+    Where the mesh as it lies is creased the weight falls with the angle, as in Cauchy's robust
+    estimator: ripple is evened out and edges stay.
     """
 
     def __init__(
@@ -32,8 +36,10 @@ class Plate:
         laplacian, edge = _laplacian(vertices, faces)
         self._laplacian, self._back = laplacian, laplacian.T.tocsr()
         self._normals, self._free = normals, free
-        self._price = np.where(free, 1 / np.maximum(edge, _TINY) ** 2, 0)
         self._bent = laplacian @ vertices
+        per_edge = 1 / np.maximum(edge, _TINY) ** 2
+        squared_angle = (self._bent**2).sum(1) * per_edge
+        self._price = np.where(free, per_edge / (1 + squared_angle / _CREASE_RAD**2), 0)
         self.edge = edge
         """Mean length of the edges around each vertex."""
 

@@ -32,7 +32,7 @@ _LEVELS = ((0.25, 5), (0.5, 5), (1.0, 2))
 """Shares of that size, and steps at each."""
 _NEIGHBOURS = 4
 """Photos that each one is compared with."""
-_BENDING = 5.0
+_BENDING = 40.0
 """Weight of a squared angle of one radian at a vertex, in pixels that disagree wholly."""
 _DAMPING = 0.02
 """Weight of a squared pixel of way, where greys say little."""
